@@ -1,0 +1,176 @@
+"""The nouns of the method: questions, passages, actions, trajectories and rewards.
+
+Everything else in the library speaks in these types. They hold no behaviour beyond simple views of themselves. Two
+rules matter: a trajectory is a list of token *segments*, each with its author, and what the environment knows
+(queries, passage ids, failures) is a field and never parsed back out of text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrievable unit of text. `id` is a hash of title and text (`text.passage_id`), the same in every corpus."""
+
+    id: str
+    title: str
+    text: str
+
+    @property
+    def contents(self) -> str:
+        """Title and text, as retrievers index them and as TF-IDF compares them."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One hop. `sub_question` has its `#1` references resolved and is empty where a benchmark names only supports."""
+
+    sub_question: str
+    sub_answer: str
+    support_ids: tuple[str, ...] = ()
+    search_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A multi-hop question with every accepted answer (the first one is canonical) and, where known, its steps."""
+
+    id: str
+    dataset: str
+    split: str
+    question: str
+    answers: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def support_ids(self) -> tuple[str, ...]:
+        """Gold passage ids of all steps, each once, in the order of the steps."""
+        return tuple(dict.fromkeys(sid for step in self.steps for sid in step.support_ids))
+
+    @property
+    def has_decomposition(self) -> bool:
+        """Whether every step has a sub-question, which the oracle policy and the key reward need."""
+        return bool(self.steps) and all(step.sub_question for step in self.steps)
+
+
+class ActionKind(StrEnum):
+    """What the policy did with a turn."""
+
+    SEARCH = "search"
+    ANSWER = "answer"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The one action of a turn: the query of a search, the answer, or why the turn held no valid action."""
+
+    kind: ActionKind
+    text: str
+    has_think: bool = False
+
+
+class StopReason(StrEnum):
+    """Why a trajectory ended."""
+
+    ANSWERED = "answered"
+    """The policy closed an `<answer>`."""
+    TURN_LIMIT = "turn_limit"
+    """The last turn allowed was used and held no answer."""
+    LENGTH_LIMIT = "length_limit"
+    """No room for another turn within the trajectory's token limit."""
+    RETRIEVAL_FAILED = "retrieval_failed"
+    """The retriever failed: kept for inspection, left out of the loss and of group statistics."""
+
+
+class Author(StrEnum):
+    """Who wrote a segment. Only policy segments are trained."""
+
+    PROMPT = "prompt"
+    POLICY = "policy"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(slots=True)
+class Segment:
+    """A run of tokens by one author in one turn; `log_probs` (policy only) are those of sampling, one a token."""
+
+    author: Author
+    turn: int
+    token_ids: list[int]
+    log_probs: list[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the environment saw in a turn. `passage_ids` is in rank order and empty unless the action was a search."""
+
+    action: Action
+    text: str
+    passage_ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Trajectory:
+    """One episode. Turn t's policy tokens are the segment with `author == POLICY` and `turn == t`."""
+
+    question_id: str
+    sample: int
+    segments: list[Segment] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    stop_reason: StopReason = StopReason.TURN_LIMIT
+
+    @property
+    def token_ids(self) -> list[int]:
+        """The whole context, prompt first."""
+        return [token for segment in self.segments for token in segment.token_ids]
+
+    @property
+    def policy_mask(self) -> list[bool]:
+        """True where the policy wrote the token; as long as `token_ids`."""
+        return [segment.author is Author.POLICY for segment in self.segments for _ in segment.token_ids]
+
+    @property
+    def log_probs(self) -> list[float]:
+        """Sampling log-probabilities of the policy's tokens, in order; as long as `policy_mask` has True."""
+        return [value for segment in self.segments for value in segment.log_probs or ()]
+
+    @property
+    def response_length(self) -> int:
+        """Tokens after the prompt, the environment's included (as the paper plots it)."""
+        return sum(len(segment.token_ids) for segment in self.segments if segment.author is not Author.PROMPT)
+
+    @property
+    def searches(self) -> list[Turn]:
+        """The turns that were searches, in order."""
+        return [turn for turn in self.turns if turn.action.kind is ActionKind.SEARCH]
+
+    @property
+    def answer(self) -> str | None:
+        """The final answer, or None when the trajectory ended without one."""
+        if self.turns and self.turns[-1].action.kind is ActionKind.ANSWER:
+            return self.turns[-1].action.text
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StepReward:
+    """Reward of one search turn: information gain (eq. 10) and redundancy penalty (eq. 13), both unweighted."""
+
+    turn: int
+    information_gain: float
+    redundancy: float
+
+
+@dataclass(frozen=True, slots=True)
+class RewardBreakdown:
+    """Every part of a trajectory's reward before weighting; `rewards.composition` weighs and places them."""
+
+    answer: float
+    search_key: float
+    steps: tuple[StepReward, ...]
+    format_ok: bool
