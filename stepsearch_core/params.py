@@ -100,8 +100,7 @@ class WorldParams:
     organisations: int = 120
     cities: int = 90
     countries: int = 24
-    train_questions: int = 4000
-    validation_questions: int = 200
+    train_questions: int = 4200
     test_questions: int = 250
 
 
@@ -136,6 +135,7 @@ class SynthesizeParams:
     """Search keys per step, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
 
     keys_per_step: int = 4
+    validation_questions: int = 200  # the last ones of the training file, kept out of training
     key_depth: int = 2  # a key is kept if the support is among this many first results
     trajectories: int = 4000
     bare_query_share: float = 0.7

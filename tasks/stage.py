@@ -1,0 +1,35 @@
+"""What every stage does around its work: read `params.yaml`, run, and turn bad input into one clear line."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DATA = Path("data")
+"""Every stage writes `data/NAME`."""
+
+
+def run(name: str, work: Callable[..., None]) -> None:
+    """Run `work(params)` as the stage `name`; exit with 1 and one line on bad parameters or bad data."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from stepsearch_core.io import DataError
+    from stepsearch_core.params import ParamsError, load_params
+
+    parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
+    parser.add_argument("--params", default="params.yaml", help="parameter file (default: params.yaml)")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "datasets", "bm25s", "DeepSpeed"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    started = time.monotonic()
+    try:
+        work(load_params(arguments.params))
+    except (DataError, ParamsError) as error:
+        sys.exit(f"{name}: {error}")
+    logging.getLogger(name).info("finished in %.1f s", time.monotonic() - started)
