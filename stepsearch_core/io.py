@@ -71,6 +71,8 @@ def read_json(path: Path | str) -> Any:
         raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path) from None
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, error.lineno) from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
+        raise DataError(f"not JSON: {error}", path) from None
 
 
 def read_jsonl(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -92,6 +94,8 @@ def read_jsonl(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, number) from None
             except json.JSONDecodeError as error:
                 raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, number) from None
+            except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
+                raise DataError(f"not JSON: {error}", path, number) from None
             if not isinstance(row, dict):
                 raise DataError(f"expected an object, found {type(row).__name__}", path, number)
             yield number, row

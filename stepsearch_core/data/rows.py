@@ -1,0 +1,192 @@
+"""Records of a benchmark file with typed access to their fields, so that every reader reports damage in one way.
+
+A `Row` knows its place (file and line, or file and record for JSON arrays); asking it for a field gives a value of
+the right type or a `DataError` that names place and field. Some published exports hold nested columns as the text of
+a JSON or Python literal; `Row.items` decodes those.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.io import DataError, read_json, read_jsonl
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object of a file. `place` names file and line or record; `prefix` is the field that it is nested in."""
+
+    place: str
+    value: dict[str, Any]
+    prefix: str = ""
+
+    def error(self, field: str, message: str) -> DataError:
+        """A DataError at this row's place about `field`."""
+        return DataError(message, self.place, field=self.prefix + field)
+
+    def get(self, field: str) -> Any:
+        """The raw value.
+
+        Raises:
+            DataError: the row has no such field.
+        """
+        if field not in self.value:
+            raise self.error(field, "missing")
+        return self.value[field]
+
+    def text(self, field: str) -> str:
+        """A non-empty string, without blanks around it.
+
+        Raises:
+            DataError: missing, not a string, blank, or not encodable (a lone surrogate).
+        """
+        value = self.string(field).strip()
+        if not value:
+            raise self.error(field, "empty")
+        return value
+
+    def string(self, field: str) -> str:
+        """A string as it stands: it may be empty, and blanks around it are kept.
+
+        Raises:
+            DataError: missing, not a string, or not encodable.
+        """
+        return self._string(field, self.get(field))
+
+    def strings(self, field: str) -> tuple[str, ...]:
+        """A list of strings as they stand: blank ones and blanks around them are kept.
+
+        Raises:
+            DataError: missing, not a list, or an element that is not a string.
+        """
+        return tuple(self._string(f"{field}[{i}]", item) for i, item in enumerate(self.items(field)))
+
+    def integer(self, field: str) -> int:
+        """An integer.
+
+        Raises:
+            DataError: missing or of another type.
+        """
+        value = self.get(field)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.error(field, f"expected an integer, found {type(value).__name__}")
+        return value
+
+    def items(self, field: str) -> list[Any]:
+        """A list, or the text of one (JSON or a Python literal).
+
+        Raises:
+            DataError: missing, not a list, or text that is not the text of a list.
+        """
+        value = self.get(field)
+        if isinstance(value, str):
+            value = _decode_literal(value)
+        if not isinstance(value, list):
+            raise self.error(field, f"expected a list, found {type(self.get(field)).__name__}")
+        return value
+
+    def objects(self, field: str) -> list[Row]:
+        """A list of objects, each a row of its own.
+
+        Raises:
+            DataError: missing, not a list, or an element that is not an object.
+        """
+        rows = []
+        for i, item in enumerate(self.items(field)):
+            if not isinstance(item, dict):
+                raise self.error(f"{field}[{i}]", f"expected an object, found {type(item).__name__}")
+            rows.append(Row(self.place, item, f"{self.prefix}{field}[{i}]."))
+        return rows
+
+    def tuples(self, field: str, names: tuple[str, ...]) -> list[Row]:
+        """A list of lists with one element for each of `names`, each given as a row with these fields.
+
+        Raises:
+            DataError: missing, not a list, or an element of another shape.
+        """
+        rows = []
+        for i, item in enumerate(self.items(field)):
+            if not isinstance(item, list | tuple) or len(item) != len(names):
+                raise self.error(f"{field}[{i}]", f"expected a list of {len(names)} ({', '.join(names)})")
+            rows.append(Row(self.place, dict(zip(names, item, strict=True)), f"{self.prefix}{field}[{i}]."))
+        return rows
+
+    def _string(self, field: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.error(field, f"expected text, found {type(value).__name__}")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise self.error(field, f"not Unicode text ({error.reason})") from None
+        return value
+
+
+def read_rows(path: Path | str) -> Iterator[Row]:
+    """Yield the records of a `.json` array, a `.jsonl` file or a `.csv` file with a header, by the file's suffix.
+
+    Raises:
+        DataError: missing file, unknown suffix, wrong encoding, damage, or no record at all.
+    """
+    path = Path(path)
+    readers = {".json": _json_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows}
+    if not path.is_file():
+        raise DataError("no such file", path)
+    if path.suffix not in readers:
+        raise DataError(f"unknown kind of file {path.suffix!r} (known: {', '.join(readers)})", path)
+    empty = True
+    for row in readers[path.suffix](path):
+        empty = False
+        yield row
+    if empty:
+        raise DataError("no records", path)
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    for number, value in read_jsonl(path):
+        yield Row(f"{path}, line {number}", value)
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    values = read_json(path)
+    if not isinstance(values, list):
+        raise DataError(f"expected a list of records, found {type(values).__name__}", path)
+    for number, value in enumerate(values):
+        place = f"{path}, record {number}"
+        if not isinstance(value, dict):
+            raise DataError(f"expected an object, found {type(value).__name__}", place)
+        yield Row(place, value)
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            for value in reader:
+                line = reader.line_num
+                # Surplus cells come under the key None, missing ones as the value None.
+                if None in value or None in value.values():
+                    raise DataError(f"expected {len(reader.fieldnames or ())} columns", path, line)
+                yield Row(f"{path}, line {line}", value)
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path) from None
+    except csv.Error as error:
+        raise DataError(f"not CSV: {error}", path, line) from None
+
+
+def _decode_literal(text: str) -> Any:
+    """The value whose JSON or Python text this is, or None."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
