@@ -127,7 +127,7 @@ class IndexParams:
 
     measured_methods: list[str] = field(default_factory=lambda: ["bm25", "dense", "hybrid"])
     measured_depths: list[int] = field(default_factory=lambda: [2, 3, 10])
-    measured_questions: int = 600
+    measured_questions: int | None = 600  # null: all
 
 
 @dataclass

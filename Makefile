@@ -1,0 +1,55 @@
+# make repro | make test | make lint | make clean | make help
+#
+# PYTHON       the interpreter that .venv is made from (default: python3.11, else python3)
+# PIP_OPTIONS  more options for pip, a CPU wheel index say:
+#              make repro PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# PYTEST       more options for pytest: make test PYTEST="-m 'not slow'"
+
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+PIP_OPTIONS ?=
+PYTEST ?=
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+
+# Stages say plain `python`: the environment's comes first.
+export PATH := $(BIN):$(PATH)
+unexport PYTHONHOME
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help repro test lint format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+repro: $(VENV)/.installed ## make the environment, run every stage that is out of date, show the results
+	dvc repro
+	@stepsearch show
+
+test: $(VENV)/.installed-dev ## make the environment with the test extras and run the suite
+	pytest $(PYTEST)
+
+lint: $(VENV)/.installed-dev ## ruff and mypy
+	ruff check
+	ruff format --check
+	mypy
+
+format: $(VENV)/.installed-dev ## let ruff sort imports and lay out the code
+	ruff check --fix
+	ruff format
+
+clean: ## remove the environment, the stages' outputs and tool caches (DVC's cache stays)
+	rm -rf $(VENV) data checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: the environment is made again when pyproject.toml changes. The test extras include everything else.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	test $(VENV)/.installed-dev -nt pyproject.toml || pip install $(PIP_OPTIONS) --editable ".[cpu]"
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	pip install $(PIP_OPTIONS) --editable ".[cpu,dev]"
+	touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)

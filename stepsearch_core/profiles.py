@@ -1,0 +1,40 @@
+"""Profiles: complete parameter files in `conf/`. The active one lies at `params.yaml`, where DVC and the stages read it.
+
+A profile without overrides is copied with its comments; with overrides the values are written without them, under a
+header that says what was overridden.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from stepsearch_core.io import atomic_write
+from stepsearch_core.params import Params, ParamsError, load_params
+
+PROFILES = Path("conf")
+ACTIVE = Path("params.yaml")
+
+
+def profile_names(folder: Path = PROFILES) -> list[str]:
+    """The names of all profiles, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def activate(name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE) -> Params:
+    """Write profile `name`, with `key.sub=value` overrides laid over it, to `target`; returns what is now active.
+
+    Raises:
+        ParamsError: no profile of this name, or an override that does not fit the schema. `target` is left as it was.
+    """
+    if name not in profile_names(folder):
+        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
+    source = folder / f"{name}.yaml"
+    params = load_params(source, overrides)
+    text = source.read_text(encoding="utf-8")
+    if overrides:
+        text = f"# {source} with {' '.join(overrides)}\n{OmegaConf.to_yaml(OmegaConf.structured(params))}"
+    with atomic_write(target) as file:
+        file.write(text)
+    return params
