@@ -1,0 +1,85 @@
+"""From text to token ids, once: prompts, observations and notices are encoded here and never decoded again.
+
+Observations are assembled from pieces that are encoded separately (tag, documents, tag), so that their length is known
+exactly and whole passages can be dropped instead of cutting a closing tag. Warm-start trajectories are encoded by the
+same code, so supervised training sees the token sequences that rollouts will make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.params import EnvironmentParams
+from stepsearch_core.types import Passage
+
+
+class Renderer:
+    """Encodes what the environment writes, for one tokenizer and one style of prompt."""
+
+    def __init__(self, tokenizer: Any, params: EnvironmentParams) -> None:
+        self.params = params
+        self.style = STYLES[params.prompt]
+        self._tokenizer = tokenizer
+        self._encode = lru_cache(maxsize=200_000)(self._encode_uncached)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, without special tokens."""
+        return list(self._encode(text))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of token ids, special tokens left out."""
+        return self._tokenizer.decode(token_ids, skip_special_tokens=True)
+
+    def prompt(self, question: str) -> list[int]:
+        """The prompt's ids, through the tokenizer's chat template if `environment.chat_template` says so.
+
+        Raises:
+            ValueError: the prompt leaves no room for a turn; a question is never cut.
+        """
+        text = self.style.prompt.format(question=question)
+        if self.params.chat_template:
+            messages = [{"role": "user", "content": text}]
+            text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        ids = self.encode(text)
+        room = self.params.max_trajectory_tokens - self.params.max_turn_tokens
+        if len(ids) > room:
+            raise ValueError(
+                f"a prompt of {len(ids)} tokens does not fit: environment.max_trajectory_tokens leaves {room} "
+                f"beside one turn (question: {question[:80]!r})"
+            )
+        return ids
+
+    def observation(self, passages: Sequence[Passage], room: int, last_turn: bool = False) -> tuple[list[int], int] | None:
+        """`<information>` with as many whole passages, best first, as fit into `room` and the limit.
+
+        Returns:
+            The ids and how many passages they show, or None if not even the tags fit.
+        """
+        opening, closing = self.encode("<information>"), self.encode("</information>")
+        notice = self.encode(self.style.last_turn_notice) if last_turn else []
+        room = min(room, self.params.max_observation_tokens + len(notice))
+        used = len(opening) + len(closing) + len(notice)
+        if used > room:
+            return None
+        documents: list[int] = []
+        shown = 0
+        for rank, passage in enumerate(passages, start=1):
+            ids = self.encode(self.style.document.format(rank=rank, title=passage.title, text=passage.text))
+            if used + len(documents) + len(ids) > room:
+                break
+            documents += ids
+            shown = rank
+        return [*opening, *documents, *closing, *notice], shown
+
+    def invalid_notice(self, room: int, last_turn: bool = False) -> list[int] | None:
+        """The answer to an invalid action, or None if it does not fit into `room`."""
+        ids = self.encode(self.style.invalid_notice)
+        if last_turn:
+            ids += self.encode(self.style.last_turn_notice)
+        return ids if len(ids) <= room else None
+
+    def _encode_uncached(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False))

@@ -1,0 +1,90 @@
+"""One episode of answering a question with searches: the state machine between policy and retriever.
+
+A turn goes `act` (what did the policy do?) and, unless the episode is done, `observe` (what is appended to its context?).
+At most `max_searches` turns may be followed by another; the turn after the last of them can only answer. A search in
+that final turn yields nothing and the episode ends without an answer (as in the released loop, 1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stepsearch_core.environment.actions import parse_action
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.types import Action, ActionKind, Author, Passage, Question, Segment, StopReason, Trajectory, Turn
+
+
+class Episode:
+    """A trajectory in the making. Its context is a list of token ids that only grows."""
+
+    def __init__(self, question: Question, sample: int, renderer: Renderer) -> None:
+        self.question = question
+        self.done = False
+        self.trajectory = Trajectory(question.id, sample)
+        self._renderer = renderer
+        self._params = renderer.params
+        self._length = 0
+        self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
+        """Tokens the policy has not seen yet."""
+
+    @property
+    def turn_tokens(self) -> int:
+        """How many tokens the policy may write in this turn."""
+        return min(self._params.max_turn_tokens, self._room)
+
+    def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
+        """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the episode."""
+        self._append(Author.POLICY, token_ids, log_probs)
+        action = parse_action(text)
+        if action.kind is ActionKind.ANSWER:
+            self._end(StopReason.ANSWERED)
+        elif self._turn == self._params.max_searches:
+            self._end(StopReason.TURN_LIMIT)
+            action = Action(ActionKind.INVALID, f"no answer in the last turn: {action.text}", action.has_think)
+        if self.done or action.kind is ActionKind.INVALID:
+            self._record(action, text)
+        self._pending = (action, text)
+        return action
+
+    def observe(self, passages: Sequence[Passage] | None) -> None:
+        """Append what a search found (None: the action was invalid); ends the episode if nothing fits any more.
+
+        Recorded are the passages that are shown: one that does not fit is as if it had not been found.
+        """
+        last_turn = self._turn + 1 == self._params.max_searches
+        room = self._room - self._params.max_turn_tokens
+        if passages is None:
+            ids, shown = self._renderer.invalid_notice(room, last_turn), 0
+        else:
+            ids, shown = self._renderer.observation(passages, room, last_turn) or (None, 0)
+            self._record(*self._pending, tuple(passage.id for passage in passages[:shown]))
+        if ids is None:
+            self._end(StopReason.LENGTH_LIMIT)
+        else:
+            self.new_tokens = self._append(Author.ENVIRONMENT, ids)
+
+    def fail(self) -> None:
+        """The retriever failed: the search is recorded without passages and the episode ends, marked."""
+        self._record(*self._pending)
+        self._end(StopReason.RETRIEVAL_FAILED)
+
+    @property
+    def _turn(self) -> int:
+        return sum(segment.author is Author.POLICY for segment in self.trajectory.segments) - 1
+
+    @property
+    def _room(self) -> int:
+        return self._params.max_trajectory_tokens - self._length
+
+    def _append(self, author: Author, token_ids: list[int], log_probs: list[float] | None = None) -> list[int]:
+        turn = self._turn + (author is Author.POLICY)
+        self.trajectory.segments.append(Segment(author, max(turn, 0), token_ids, log_probs))
+        self._length += len(token_ids)
+        return token_ids
+
+    def _record(self, action: Action, text: str, passage_ids: tuple[str, ...] = ()) -> None:
+        self.trajectory.turns.append(Turn(action, text, passage_ids))
+
+    def _end(self, reason: StopReason) -> None:
+        self.done = True
+        self.trajectory.stop_reason = reason
