@@ -1,0 +1,218 @@
+"""The corpus: every passage once, under an id that its content decides, on disk and memory-mapped.
+
+A passage's id is the hash of its squeezed title and text (`text.passage_id`), always computed here, so the gold
+paragraph of a benchmark row and the corpus passage with the same content are the same passage whatever file each came
+from. Passages lie in an Arrow file; ids are found by binary search in a sorted, memory-mapped array. Neither is read
+into memory (21 million passages of Wikipedia would not fit); only building keeps one 64-bit key a passage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from stepsearch_core.io import DataError, read_json, read_jsonl, write_json
+from stepsearch_core.text import passage_id, squeeze
+from stepsearch_core.types import Passage
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+CACHED_PASSAGES = 65_536
+"""Passages kept in memory: training finds the same ones again and again, and a row costs about 40 µs to read."""
+
+
+class Corpus:
+    """Random access to passages by position (0 to len - 1) and by id; `hash` names the content and its order."""
+
+    def __init__(self, dataset: Dataset, keys: np.ndarray, positions: np.ndarray, content_hash: str) -> None:
+        self._dataset = dataset
+        self._keys = keys
+        self._positions = positions
+        self.hash = content_hash
+        self._passage = lru_cache(maxsize=CACHED_PASSAGES)(self._read)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Corpus:
+        """Map a corpus that `build_corpus` wrote.
+
+        Raises:
+            DataError: `folder` holds no corpus.
+        """
+        from datasets import Dataset
+
+        folder = Path(folder)
+        manifest = read_json(folder / "manifest.json")
+        return cls(
+            Dataset.from_file(str(folder / "passages.arrow")),
+            np.load(folder / "keys.npy", mmap_mode="r"),
+            np.load(folder / "positions.npy", mmap_mode="r"),
+            manifest["hash"],
+        )
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, position: int) -> Passage:
+        """The passage at `position`.
+
+        Raises:
+            IndexError: `position` is not in 0 ... len - 1.
+        """
+        if not 0 <= position < len(self):
+            raise IndexError(f"no passage {position} in a corpus of {len(self)}")
+        return self._passage(int(position))
+
+    def __iter__(self) -> Iterator[Passage]:
+        for batch in self._dataset.iter(batch_size=1000):
+            yield from (Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True))
+
+    def __contains__(self, identifier: str) -> bool:
+        return self._find(identifier) is not None
+
+    def position(self, identifier: str) -> int:
+        """Where the passage with this id lies.
+
+        Raises:
+            KeyError: the corpus does not hold it.
+        """
+        position = self._find(identifier)
+        if position is None:
+            raise KeyError(f"no passage with id {identifier!r} in the corpus")
+        return position
+
+    def get(self, identifier: str) -> Passage:
+        """The passage with this id.
+
+        Raises:
+            KeyError: the corpus does not hold it.
+        """
+        return self[self.position(identifier)]
+
+    def contents(self) -> Iterator[str]:
+        """Title and text of every passage, in the order of positions."""
+        return (passage.contents for passage in self)
+
+    def _read(self, position: int) -> Passage:
+        row = self._dataset[position]
+        return Passage(row["id"], row["title"], row["text"])
+
+    def _find(self, identifier: str) -> int | None:
+        try:
+            key = np.uint64(int(identifier, 16))
+        except (ValueError, OverflowError):  # not one of our ids: 16 hex digits
+            return None
+        slot = int(np.searchsorted(self._keys, key))
+        if slot == len(self._keys) or self._keys[slot] != key:
+            return None
+        return int(self._positions[slot])
+
+
+def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, Any]:
+    """Write every distinct passage of `sources` (the first of each id, in order) to `folder`, whole or not at all.
+
+    Ids are computed anew from the squeezed title and text. Returns the manifest: rows, duplicates and content hash.
+
+    Raises:
+        DataError: `sources` holds no passage.
+    """
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        manifest = _write(sources, temporary)
+        if not manifest["rows"]:
+            raise DataError("no passage to put into the corpus", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
+
+
+def _write(sources: Iterable[Passage], folder: Path) -> dict[str, Any]:
+    from datasets import Features, Value
+    from datasets.arrow_writer import ArrowWriter
+
+    features = Features({name: Value("string") for name in ("id", "title", "text")})
+    keys: dict[int, None] = {}  # a set that remembers the order
+    digest = hashlib.sha256()
+    duplicates = 0
+    with ArrowWriter(path=str(folder / "passages.arrow"), features=features) as writer:
+        for source in sources:
+            identifier = passage_id(source.title, source.text)
+            if int(identifier, 16) in keys:
+                duplicates += 1
+                continue
+            keys[int(identifier, 16)] = None
+            digest.update(identifier.encode())
+            writer.write({"id": identifier, "title": squeeze(source.title), "text": squeeze(source.text)})
+        writer.finalize()
+    _write_keys(keys, folder)
+    manifest = {"rows": len(keys), "duplicates": duplicates, "hash": digest.hexdigest()}
+    write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _write_keys(keys: Iterable[int], folder: Path) -> None:
+    """Keys in ascending order beside the position of each: what `Corpus.position` searches."""
+    unsorted = np.fromiter(keys, dtype=np.uint64)
+    order = np.argsort(unsorted)
+    np.save(folder / "keys.npy", unsorted[order])
+    np.save(folder / "positions.npy", order.astype(np.int64))
+
+
+def read_corpus_file(path: Path | str) -> Iterator[Passage]:
+    """Read passages from JSON lines: `{id, title, text}`, or Search-R1's `{id, contents}` (first line: the title).
+
+    The file's own ids only have to be there and to differ; passages are known by the hash of their content.
+
+    Raises:
+        DataError: no such file, no passage in it, a field missing or not text, or one id on two lines.
+    """
+    path = Path(path)
+    lines: dict[str, int] = {}
+    for number, row in tqdm(read_jsonl(path), total=_count_lines(path), desc=path.name, unit=" lines"):
+        identifier = str(_field(row, "id", path, number, (str, int)))
+        first = lines.setdefault(identifier, number)
+        if first != number:
+            raise DataError(f"{identifier!r} is already the id of line {first}", path, number, "id")
+        title, text = _title_and_text(row, path, number)
+        yield Passage(passage_id(title, text), title, text)
+    if not lines:
+        raise DataError("the corpus is empty", path)
+
+
+def _title_and_text(row: dict[str, Any], path: Path, line: int) -> tuple[str, str]:
+    if "contents" in row:
+        title, _, text = _field(row, "contents", path, line).partition("\n")
+        title = title.strip().removeprefix('"').removesuffix('"')
+    else:
+        title, text = _field(row, "title", path, line), _field(row, "text", path, line)
+    if not text.strip():
+        raise DataError("holds no text", path, line, "contents" if "contents" in row else "text")
+    return title, text
+
+
+def _field(row: dict[str, Any], name: str, path: Path, line: int, types: tuple[type, ...] = (str,)) -> Any:
+    if name not in row:
+        raise DataError("missing", path, line, name)
+    if not isinstance(row[name], types):
+        raise DataError(f"expected text, found {type(row[name]).__name__}", path, line, name)
+    return row[name]
+
+
+def _count_lines(path: Path) -> int | None:
+    """Lines of a file, for the progress bar; None where there is no file (the reader says so)."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
