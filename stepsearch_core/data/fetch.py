@@ -1,0 +1,120 @@
+"""The first stage: the profile's benchmark files under standard names, each read whole before anything uses it.
+
+`source: world` generates them; `source: files` copies given ones. Either way the folder gets a manifest with source,
+sha256, size and number of rows, and nothing downstream edits the files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
+from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.data.records import Record
+from stepsearch_core.io import DataError, atomic_folder, sha256_file, write_json
+from stepsearch_core.params import BENCHMARKS, FetchParams
+from stepsearch_core.types import Question
+
+STANDARD_NAMES = {
+    "musique_train": "musique_train.jsonl",
+    "musique": "musique.jsonl",
+    "hotpotqa": "hotpotqa.json",
+    "2wikimultihopqa": "2wikimultihopqa.json",
+    "bamboogle": "bamboogle.csv",
+    "corpus": "corpus.jsonl",
+    "decompositions": "decompositions.jsonl",
+}
+"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own suffix)."""
+
+
+def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
+    """Fill `folder` with the profile's files and `manifest.json`, whole or not at all; returns the manifest.
+
+    Raises:
+        DataError: an unknown key in `fetch.files`, a missing file, or damage in one, with line and field.
+    """
+    with atomic_folder(folder) as temporary:
+        if params.source == "world":
+            from stepsearch_core.worlds import write_world
+
+            write_world(params.world, temporary)
+            paths = {key: temporary / name for key, name in STANDARD_NAMES.items() if (temporary / name).exists()}
+        else:
+            paths = _given_files(params)
+        files = {key: _describe(key, path) for key, path in tqdm(paths.items(), desc="reading", unit="file")}
+        for key, path in paths.items():
+            if path.parent != temporary:
+                shutil.copyfile(path, temporary / _target_name(key, path))
+        manifest = {"source": params.source, "files": files}
+        write_json(temporary / "manifest.json", manifest)
+    return manifest
+
+
+def fetched_file(folder: Path | str, key: str) -> Path | None:
+    """The fetched file of a key of `STANDARD_NAMES`, whatever its suffix, or None."""
+    return next(iter(sorted(Path(folder).glob(f"{Path(STANDARD_NAMES[key]).stem}.*"))), None)
+
+
+def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
+    """The records of a fetched benchmark, with the steps of the fetched decompositions.
+
+    Args:
+        folder: What `fetch` filled.
+        name: One of `params.BENCHMARKS`.
+        split: `train` reads the training file, anything else the test file; it is written into the questions.
+
+    Raises:
+        DataError: the file was not fetched, or damage.
+    """
+    key = f"{name}_train" if split == "train" else name
+    path = fetched_file(folder, key) if key in STANDARD_NAMES else None
+    if path is None:
+        raise DataError(f"no file of {key} was fetched", folder)
+    return read_benchmark(name, path, split, fetched_file(folder, "decompositions"))
+
+
+def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
+    """The questions of a fetched benchmark, as `read_records` reads them.
+
+    Raises:
+        DataError: the file was not fetched, or damage.
+    """
+    return [record.question for record in read_records(folder, name, split)]
+
+
+def _given_files(params: FetchParams) -> dict[str, Path]:
+    """Where each file of `fetch.files` lies; an absolute name stands for itself."""
+    if not params.files:
+        raise DataError("fetch.files: empty, and fetch.source is files", "params")
+    paths = {key: Path(params.folder) / name for key, name in params.files.items()}
+    for key, path in paths.items():
+        if key not in STANDARD_NAMES:
+            raise DataError(f"fetch.files: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", path)
+        if not path.is_file():
+            raise DataError(f"fetch.files: {key}: no such file", path)
+        if key in ("corpus", "decompositions") and path.suffix != ".jsonl":
+            raise DataError(f"fetch.files: {key}: expected a .jsonl file", path)
+    return paths
+
+
+def _describe(key: str, path: Path) -> dict[str, Any]:
+    rows = _count_rows(key, path)
+    return {"file": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": rows}
+
+
+def _count_rows(key: str, path: Path) -> int:
+    """Read a file whole through its reader; returns its number of rows."""
+    if key == "corpus":
+        return sum(1 for _ in read_corpus_file(path))
+    if key == "decompositions":
+        return sum(len(read_decompositions(path, name)) for name in BENCHMARKS)
+    return sum(1 for _ in read_benchmark(key.removesuffix("_train"), path, "test"))
+
+
+def _target_name(key: str, path: Path) -> str:
+    return Path(STANDARD_NAMES[key]).with_suffix(path.suffix).name
