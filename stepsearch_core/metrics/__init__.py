@@ -1,0 +1,1 @@
+"""What is measured: answers, search behaviour, and how certain the figures are."""

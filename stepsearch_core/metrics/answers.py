@@ -1,0 +1,40 @@
+"""Exact match and word F1 of an answer against every accepted answer (paper, eq. 2 and section 3.1).
+
+Normalisation is SQuAD's (`text.normalize_answer`). Scores are not rounded, where the released code rounds F1 to four
+digits. Two texts that both normalise to nothing match exactly (EM 1) but share no word: eq. 2 is 0/0 there and F1 is
+set to 0, as the released code and HotpotQA's script have it, so that an empty answer never earns a reward.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+
+from stepsearch_core.text import normalize_answer
+
+
+def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
+    """1.0 if the normalised prediction equals an accepted answer, else 0.0; no prediction (None) is 0.0."""
+    if prediction is None:
+        return 0.0
+    return float(any(normalize_answer(prediction) == normalize_answer(answer) for answer in answers))
+
+
+def word_f1(prediction: str | None, answers: Iterable[str]) -> float:
+    """Best word F1 over the accepted answers, in [0, 1]; no prediction (None) or no answers is 0.0."""
+    if prediction is None:
+        return 0.0
+    return max((overlap_f1(prediction, answer) for answer in answers), default=0.0)
+
+
+def overlap_f1(text: str, other: str) -> float:
+    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none."""
+    words, other_words = _word_counts(text), _word_counts(other)
+    common = (words & other_words).total()
+    return 2 * common / (words.total() + other_words.total()) if common else 0.0
+
+
+@lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory
+def _word_counts(text: str) -> Counter[str]:
+    return Counter(normalize_answer(text).split())

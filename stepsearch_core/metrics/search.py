@@ -1,0 +1,60 @@
+"""How a trajectory searched: number of searches, repeated passages, supports found, and whether its format holds.
+
+Everything is read from the trajectory's fields (`types.Trajectory`), never from its text: a passage that contains
+`<search>` or `<answer>` changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stepsearch_core.types import ActionKind, Question, Trajectory
+
+
+def search_count(trajectory: Trajectory) -> int:
+    """Number of searches, those without a hit included."""
+    return len(trajectory.searches)
+
+
+def repeated_shares(rounds: Sequence[Sequence[str]]) -> list[float]:
+    """For each round, the share of its passages that an *earlier* round had (paper, eqs. 12-13); 0 for an empty round.
+
+    Args:
+        rounds: the passage ids of each search, in order. An id listed twice within one round is not a repeat.
+    """
+    seen: set[str] = set()
+    shares = []
+    for passage_ids in rounds:
+        shares.append(sum(pid in seen for pid in passage_ids) / len(passage_ids) if passage_ids else 0.0)
+        seen.update(passage_ids)
+    return shares
+
+
+def redundancy(trajectory: Trajectory) -> float:
+    """Mean over searches of the share of passages already seen, in [0, 1]; 0.0 without searches."""
+    shares = repeated_shares([turn.passage_ids for turn in trajectory.searches])
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def support_recall(trajectory: Trajectory, question: Question) -> float | None:
+    """Share of the question's gold passages retrieved by any search; None if the question names none."""
+    if not question.support_ids:
+        return None
+    retrieved = {pid for turn in trajectory.searches for pid in turn.passage_ids}
+    return sum(pid in retrieved for pid in question.support_ids) / len(question.support_ids)
+
+
+def format_valid(trajectory: Trajectory) -> bool:
+    """The paper's hard constraint (section 2.3): searches and thinks at least once, answers exactly once and last.
+
+    A turn without a valid action breaks it. The released code checks only that nothing follows the last answer.
+    """
+    actions = [turn.action for turn in trajectory.turns]
+    kinds = [action.kind for action in actions]
+    return (
+        trajectory.answer is not None
+        and kinds.count(ActionKind.ANSWER) == 1
+        and ActionKind.SEARCH in kinds
+        and ActionKind.INVALID not in kinds
+        and any(action.has_think for action in actions)
+    )

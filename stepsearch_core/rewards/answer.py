@@ -1,0 +1,16 @@
+"""The answer reward (paper, eq. 3): word F1 of the final answer, if the trajectory's format is right.
+
+A wrong format earns 0 as in the paper, where the released code gives -1 and drops every other reward. The format is
+the paper's hard constraint (`metrics.search.format_valid`), of which the released code checks one half.
+"""
+
+from __future__ import annotations
+
+from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.metrics.search import format_valid
+from stepsearch_core.types import Question, Trajectory
+
+
+def answer_reward(trajectory: Trajectory, question: Question) -> float:
+    """r_answer in [0, 1]: best F1 over the accepted answers if the format is right, else 0."""
+    return word_f1(trajectory.answer, question.answers) if format_valid(trajectory) else 0.0
