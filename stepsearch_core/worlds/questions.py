@@ -1,0 +1,221 @@
+"""Questions of the generated world: chains of 2-4 facts, branches that join two chains, and the split.
+
+A share of the people, works and organisations is held out. Training questions have no held-out entity anywhere, every
+test question starts from held-out entities only. So a test question's first facts, and with them its chain, occur in no
+training question.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice, product
+
+from stepsearch_core.params import WorldParams
+from stepsearch_core.text import resolve_references
+from stepsearch_core.worlds.facts import Entity, Fact, World, shuffled
+from stepsearch_core.worlds.relations import Kind
+from stepsearch_core.worlds.wording import BRANCH_PATTERNS, CHAIN_PATTERNS, LONG_STYLES, TWO_HOP_STYLES, nested
+
+HELD_OUT_SHARE = 0.35
+STARTING_KINDS = (Kind.WORK, Kind.PERSON, Kind.ORGANISATION)
+BRANCH_SHARE = 0.18  # of the questions of three and of four hops
+HOP_SHARES = {
+    "musique": {2: 0.45, 3: 0.35, 4: 0.20},
+    "hotpotqa": {2: 1.0},
+    "2wikimultihopqa": {2: 0.70, 3: 0.20, 4: 0.10},
+    "bamboogle": {2: 1.0},
+}
+
+Chain = tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What kind of question: MuSiQue's prefix of ids, the number of hops, and whether two chains are joined."""
+
+    prefix: str
+    hops: int
+    branch: bool = False
+
+
+STRUCTURES = (
+    Structure("2hop", 2),
+    Structure("3hop1", 3),
+    Structure("3hop2", 3, branch=True),
+    Structure("4hop1", 4),
+    Structure("4hop3", 4, branch=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldQuestion:
+    """A question with its facts in the order of the hops and its templated sub-questions, one a fact."""
+
+    structure: Structure
+    text: str
+    facts: Chain
+    sub_questions: tuple[str, ...]
+
+    @property
+    def answer(self) -> str:
+        """The answer, by the name that the last passage uses."""
+        return self.facts[-1].mention
+
+    @property
+    def answer_aliases(self) -> list[str]:
+        """The answer's other names."""
+        return [form for form in self.facts[-1].object.surface_forms if form != self.answer]
+
+    @property
+    def resolved_sub_questions(self) -> list[str]:
+        """The sub-questions with the answers of earlier hops in place of `#1`, `#2`."""
+        answers = [fact.mention for fact in self.facts]
+        return [resolve_references(text, answers[:hop]) for hop, text in enumerate(self.sub_questions)]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Training questions, and test questions by benchmark; no chain occurs twice."""
+
+    train: list[WorldQuestion]
+    test: dict[str, list[WorldQuestion]]
+    held_out: frozenset[Entity]
+
+
+def make_questions(world: World, params: WorldParams) -> Split:
+    """Draw the questions of both splits.
+
+    Raises:
+        ValueError: the world holds fewer chains of some structure than the questions asked for need.
+    """
+    random_ = random.Random(f"{params.seed}:questions")
+    held_out = _held_out(world, random_)
+    starts = [entity for kind in STARTING_KINDS for entity in world.entities[kind]]
+    test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], frozenset(), random_)
+    test = {
+        benchmark: _draw(test_pool, benchmark, params.test_questions, (benchmark,), random_) for benchmark in HOP_SHARES
+    }
+    train_pool = ChainPool(world, [entity for entity in starts if entity not in held_out], held_out, random_)
+    train = _draw(train_pool, "musique", params.train_questions, tuple(CHAIN_PATTERNS), random_)
+    return Split(train, test, held_out)
+
+
+def _held_out(world: World, random_: random.Random) -> frozenset[Entity]:
+    held_out: set[Entity] = set()
+    for kind in STARTING_KINDS:
+        entities = world.entities[kind]
+        held_out.update(random_.sample(entities, round(HELD_OUT_SHARE * len(entities))))
+    return frozenset(held_out)
+
+
+class ChainPool:
+    """Every chain and branch from the given starts that avoids `excluded`, in random order; each is taken once."""
+
+    def __init__(self, world: World, starts: list[Entity], excluded: frozenset[Entity], random_: random.Random) -> None:
+        self._world = world
+        self._excluded = excluded
+        by_length: dict[int, list[Chain]] = {1: [chain for start in starts for chain in self._steps(start, ())]}
+        for length in (2, 3, 4):
+            by_length[length] = [
+                longer for chain in by_length[length - 1] for longer in self._steps(chain[-1].object, chain)
+            ]
+        chains = {
+            structure.prefix: self._branches(by_length[structure.hops - 2], by_length[1])
+            if structure.branch
+            else by_length[structure.hops]
+            for structure in STRUCTURES
+        }
+        self._left = {prefix: iter(shuffled(found, random_)) for prefix, found in chains.items()}
+
+    def take(self, structure: Structure, count: int) -> list[Chain]:
+        """The next `count` chains.
+
+        Raises:
+            ValueError: fewer are left.
+        """
+        taken = list(islice(self._left[structure.prefix], count))
+        if len(taken) < count:
+            raise ValueError(
+                f"fetch.world: too small: {count} {structure.prefix} questions were asked for and {len(taken)} chains "
+                "are left; ask for fewer questions or more people, works, organisations and cities"
+            )
+        return taken
+
+    def _steps(self, subject: Entity, chain: Chain) -> Iterable[Chain]:
+        """The chain with each fact about `subject` that leads to an entity not met before."""
+        met = {chain[0].subjects[0], *(fact.object for fact in chain)} if chain else {subject}
+        for fact in self._world.facts_of[subject]:
+            if fact.object not in met and fact.object not in self._excluded:
+                yield (*chain, fact)
+
+    def _branches(self, left: list[Chain], right: list[Chain]) -> list[Chain]:
+        """Two chains that share no entity and end at the two cities of a join, then the join."""
+        lefts, rights = _by_end(left), _by_end(right)
+        branches: dict[frozenset[int], Chain] = {}
+        for join in self._world.joins:
+            for first, second in (join.subjects, join.subjects[::-1]):
+                for one, other in product(lefts[first], rights[second]):
+                    if not _entities(one) & _entities(other):
+                        branches.setdefault(frozenset(fact.id for fact in one + other), (*one, *other, join))
+        return list(branches.values())
+
+
+def _by_end(chains: list[Chain]) -> dict[Entity, list[Chain]]:
+    ends: dict[Entity, list[Chain]] = defaultdict(list)
+    for chain in chains:
+        ends[chain[-1].object].append(chain)
+    return ends
+
+
+def _entities(chain: Chain) -> set[Entity]:
+    return {entity for fact in chain for entity in (*fact.subjects, fact.object)}
+
+
+def _draw(
+    pool: ChainPool, benchmark: str, count: int, styles: tuple[str, ...], random_: random.Random
+) -> list[WorldQuestion]:
+    """`count` questions with the benchmark's shares of structures, worded in the styles in turn."""
+    questions = []
+    for structure, number in _structure_counts(benchmark, count).items():
+        for i, facts in enumerate(pool.take(structure, number)):
+            questions.append(_branch(structure, facts, i) if structure.branch else _chain(structure, facts, styles, i))
+    return shuffled(questions, random_)
+
+
+def _structure_counts(benchmark: str, count: int) -> dict[Structure, int]:
+    """How many questions of each structure; two-hop questions take what rounding leaves over."""
+    branching = benchmark == "musique"
+    counts = {}
+    for structure in STRUCTURES[1:]:
+        share = BRANCH_SHARE if structure.branch else 1 - BRANCH_SHARE
+        if not branching:
+            share = float(not structure.branch)
+        counts[structure] = round(count * HOP_SHARES[benchmark].get(structure.hops, 0.0) * share)
+    return {STRUCTURES[0]: count - sum(counts.values()), **counts}
+
+
+def _chain(structure: Structure, facts: Chain, styles: tuple[str, ...], number: int) -> WorldQuestion:
+    fitting = TWO_HOP_STYLES if structure.hops == 2 else LONG_STYLES
+    patterns = [pattern for style in styles if style in fitting for pattern in CHAIN_PATTERNS[style]]
+    start, relations = facts[0].subjects[0], [fact.relation for fact in facts]
+    text = patterns[number % len(patterns)](start, relations)
+    return WorldQuestion(structure, text, facts, _chain_sub_questions(facts, 0))
+
+
+def _branch(structure: Structure, facts: Chain, number: int) -> WorldQuestion:
+    left, right, join = facts[:-2], facts[-2:-1], facts[-1]
+    ends = [nested(side[0].subjects[0].name, [fact.relation for fact in side]) for side in (left, right)]
+    text = BRANCH_PATTERNS[number % len(BRANCH_PATTERNS)](*ends)
+    last = f"#{len(left)} and #{len(left) + 1} >> {join.relation.name}"
+    sub_questions = (*_chain_sub_questions(left, 0), *_chain_sub_questions(right, len(left)), last)
+    return WorldQuestion(structure, text, facts, sub_questions)
+
+
+def _chain_sub_questions(facts: Chain, hops_before: int) -> tuple[str, ...]:
+    """`START >> author`, then `#1 >> spouse`, ...; references count from the question's first hop."""
+    first = f"{facts[0].subjects[0].name} >> {facts[0].relation.name}"
+    rest = (f"#{hops_before + hop} >> {fact.relation.name}" for hop, fact in enumerate(facts[1:], start=1))
+    return (first, *rest)

@@ -1,0 +1,53 @@
+"""The offline multi-hop world, written out as files in the benchmarks' own formats.
+
+It stands in for the published data where nothing can be downloaded: a fact has its own short passage, phrased in one
+of three ways that the question's words do not give away, and competes with the other facts of its subject and with
+namesakes, so that finding it takes a well-formed query.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.params import WorldParams
+from stepsearch_core.worlds import formats
+from stepsearch_core.worlds.facts import build_world
+from stepsearch_core.worlds.questions import make_questions
+
+FILES = (
+    "musique_train.jsonl",
+    "musique.jsonl",
+    "hotpotqa.json",
+    "2wikimultihopqa.json",
+    "bamboogle.csv",
+    "corpus.jsonl",
+    "decompositions.jsonl",
+)
+
+
+def write_world(params: WorldParams, folder: Path) -> None:
+    """Generate a world and write `FILES` into `folder`; the same parameters give the same bytes.
+
+    Raises:
+        ValueError: the world is too small for the questions asked for, or larger than its names allow.
+    """
+    folder = Path(folder)
+    world = build_world(params)
+    split = make_questions(world, params)
+    random_ = random.Random(f"{params.seed}:paragraphs")
+    neighbours = formats.Neighbours(world)
+    vocabulary = formats.vocabulary_passages(world)
+    train = formats.musique_rows(split.train, neighbours, random_, vocabulary)
+    write_jsonl(folder / "musique_train.jsonl", train)
+    write_jsonl(folder / "musique.jsonl", formats.musique_rows(split.test["musique"], neighbours, random_))
+    write_json(folder / "hotpotqa.json", list(formats.hotpotqa_rows(split.test["hotpotqa"], neighbours, random_)))
+    wiki = formats.wiki_rows(split.test["2wikimultihopqa"], neighbours, random_)
+    write_json(folder / "2wikimultihopqa.json", list(wiki))
+    formats.write_bamboogle(folder / "bamboogle.csv", split.test["bamboogle"])
+    corpus = ({"id": passage.id, "title": passage.title, "text": passage.text} for passage in world.passages)
+    write_jsonl(folder / "corpus.jsonl", corpus)
+    undecomposed = ("hotpotqa", "2wikimultihopqa", "bamboogle")
+    rows = (row for benchmark in undecomposed for row in formats.decomposition_rows(benchmark, split.test[benchmark]))
+    write_jsonl(folder / "decompositions.jsonl", rows)
