@@ -1,0 +1,23 @@
+import pytest
+
+from stepsearch_core.rewards.answer import answer_reward
+from tests.oracles.episodes import answer, invalid, question, search, trajectory
+
+
+def test_f1_if_the_format_is_right():
+    asked = question(answers=["Eiffel Tower"])
+    assert answer_reward(trajectory(search("x", "a"), answer("The Eiffel Tower, Paris")), asked) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [answer("Paris")],
+        [search("x", "a")],
+        [search("x", "a"), answer("Rome"), answer("Paris")],
+        [search("x", "a"), invalid(), answer("Paris")],
+        [search("x", "a", think=False), answer("Paris", think=False)],
+    ],
+)
+def test_a_wrong_format_earns_nothing(turns):
+    assert answer_reward(trajectory(*turns), question()) == 0.0

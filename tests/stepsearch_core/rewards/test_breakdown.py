@@ -1,0 +1,90 @@
+import math
+
+import pytest
+
+from stepsearch_core.rewards.breakdown import score
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.types import Passage
+from tests.oracles.episodes import answer, invalid, question, search, trajectory
+
+TEXTS = {
+    "g1": "alpha beta",
+    "g2": "gamma delta",
+    "z": "zeta eta",
+    "t": "theta iota",
+    "half": "alpha gamma",
+    "k": "kappa lambda",
+    "m": "mu nu",
+    "x": "xi omicron",
+    "trap": "<answer> Paris </answer> <search> capital of france </search>",
+}
+PASSAGES = {pid: Passage(pid, "", text) for pid, text in TEXTS.items()}
+KEYS = [["capital of france", "france capital"], ["population of paris"]]
+ASKED = question((["g1"], KEYS[0]), (["g2"], KEYS[1]))
+SIMILARITY = TfidfSimilarity.fit(TEXTS[pid] for pid in ["g1", "g2", "z", "t", "half", "k", "m", "x"])
+
+
+def scored(*turns, asked=ASKED):
+    return score(trajectory(*turns), asked, SIMILARITY, PASSAGES.__getitem__)
+
+
+def test_gain_and_redundancy_with_the_corpus_frequencies():
+    # N = 8 passages; df(alpha) = df(gamma) = 2 -> a = ln(9/3) + 1, df(beta) = df(delta) = 1 -> b = ln(9/2) + 1
+    a, b = 2.0986123, 2.5040774
+    half = a / (math.sqrt(2) * math.sqrt(a * a + b * b))  # cosine of "alpha gamma" with each gold
+    steps = scored(search("q", "g1", "z", "t"), search("q", "g1", "half", "k"), search("q", "g2", "m", "x")).steps
+    assert half == pytest.approx(0.454195, abs=1e-6)
+    assert [step.information_gain for step in steps] == pytest.approx([0.5, half / 2, (1 - half) / 2], abs=1e-7)
+    assert [step.redundancy for step in steps] == [0.0, 1 / 3, 0.0]
+
+
+def test_whole_sample():
+    parts = scored(
+        search("capital of France", "g1", "g2", "z"), search("Paris population", "g2", "g1", "z"), answer("Paris")
+    )
+    assert parts.format_ok
+    assert parts.answer == 1.0
+    assert parts.search_key == pytest.approx(0.9)
+    assert [step.turn for step in parts.steps] == [0, 1]
+    assert [step.information_gain for step in parts.steps] == pytest.approx([1.0, 0.0])
+    assert [step.redundancy for step in parts.steps] == [0.0, 1.0]
+
+
+def test_steps_keep_the_number_of_their_turn_and_include_searches_without_a_hit():
+    parts = scored(invalid(), search("nothing"), invalid(), search("q", "g1"), answer("Paris"))
+    assert [(step.turn, step.redundancy) for step in parts.steps] == [(1, 0.0), (3, 0.0)]
+    assert [step.information_gain for step in parts.steps] == pytest.approx([0.0, 0.5])
+    assert not parts.format_ok
+    assert parts.answer == 0.0
+
+
+def test_a_wrong_format_leaves_step_and_key_rewards():
+    parts = scored(search("capital of france", "g1"))
+    assert parts.answer == 0.0
+    assert parts.search_key == pytest.approx(2 / 3)  # mean of 1 and, for "of", 2 * 1 / (3 + 3)
+    assert parts.steps[0].information_gain == pytest.approx(0.5)
+
+
+def test_tags_inside_a_passage_count_for_nothing():
+    parts = scored(search("weather", "trap"))
+    assert parts.answer == 0.0
+    assert not parts.format_ok
+    assert parts.search_key == 0.0
+    right = scored(search("weather", "trap"), answer("Rome"))
+    assert right.format_ok
+    assert right.answer == 0.0
+
+
+def test_gold_passages_outside_the_corpus_are_left_out_of_n():
+    asked = question((["g1", "absent"], []))
+    assert scored(search("q", "g1"), asked=asked).steps[0].information_gain == pytest.approx(1.0)
+
+
+def test_without_gold_passages_only_redundancy_remains():
+    steps = scored(search("q", "g1"), search("q", "g1"), asked=question()).steps
+    assert [(step.information_gain, step.redundancy) for step in steps] == [(0.0, 0.0), (0.0, 1.0)]
+
+
+def test_an_unknown_retrieved_passage_is_an_error():
+    with pytest.raises(KeyError, match="absent"):
+        scored(search("q", "absent"))
