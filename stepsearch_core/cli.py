@@ -9,6 +9,8 @@ from pathlib import Path
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError
 from stepsearch_core.profiles import activate, profile_names
+from stepsearch_core.report.inputs import read_metrics
+from stepsearch_core.report.results import results_table
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,10 +43,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from stepsearch_core.report import results_table
-
-    print(results_table(options.data))
-    print(f"\nreport: {options.data / 'report' / 'index.html'}")
+    print(results_table(read_metrics(options.data / "evaluate" / "metrics.json")))
+    print(f"report: {options.data / 'report' / 'index.html'}")
 
 
 def _profile(options: argparse.Namespace) -> None:

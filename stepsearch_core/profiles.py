@@ -1,4 +1,4 @@
-"""Profiles: complete parameter files in `conf/`. The active one lies at `params.yaml`, where DVC and the stages read it.
+"""Profiles: complete parameter files in `conf/`. The active one is at `params.yaml`, where DVC and the stages read it.
 
 A profile without overrides is copied with its comments; with overrides the values are written without them, under a
 header that says what was overridden.

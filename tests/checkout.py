@@ -1,0 +1,61 @@
+"""Copies of this checkout to run DVC in, and the commands that a user types there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.import_graph import ROOT
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy what git tracks (and what it would track) to `target`, a git repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    return target
+
+
+def run(folder: Path, *command: str, check: bool = True) -> str:
+    """Run `python -m COMMAND` in `folder` with this interpreter first on the path; returns stdout and stderr.
+
+    Raises:
+        AssertionError: it failed; the message holds the output.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "TQDM_DISABLE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert not check or done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    """Run `dvc ARGUMENTS` in `folder`."""
+    return run(folder, "dvc", *arguments)
+
+
+def profile(folder: Path, *arguments: str) -> str:
+    """Run `stepsearch profile ARGUMENTS` in `folder`."""
+    return run(folder, "stepsearch_core.cli", "profile", *arguments)
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that a `dvc repro` ran, in order."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")]
