@@ -1,0 +1,1 @@
+"""Search keys for every step of the training questions, and trajectories for the warm start."""

@@ -1,0 +1,145 @@
+"""Keeping the search keys that work: those with which the retriever finds a support, few and unlike each other.
+
+The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results, which it does
+not define. Here M = 1, the retriever that the policy will search with, and valid means that a support of the step is
+among the first `key_depth` results.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tqdm import tqdm
+
+from stepsearch_core.params import SynthesizeParams
+from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
+from stepsearch_core.synthesis.sub_questions import parse_steps, words
+from stepsearch_core.types import Passage, Question, Step
+
+MAX_SIMILARITY = 0.8
+"""Keys whose sets of words have a larger Jaccard index are near-duplicates."""
+_BATCH = 512
+
+
+@dataclass
+class KeyCounts:
+    """What became of the candidates, and how many keys the steps have."""
+
+    steps_by_keys: Counter[int] = field(default_factory=Counter)
+    candidates: Counter[KeyKind] = field(default_factory=Counter)
+    kept: Counter[KeyKind] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything in plain types, with the share of steps that have no key."""
+        steps = self.steps_by_keys.total()
+        return {
+            "steps": steps,
+            "steps_by_keys": {str(keys): self.steps_by_keys[keys] for keys in sorted(self.steps_by_keys)},
+            "steps_without_key": self.steps_by_keys[0] / steps,
+            "candidates": {kind.value: self.candidates[kind] for kind in KeyKind},
+            "kept": {kind.value: self.kept[kind] for kind in KeyKind},
+            "dropped": dict(sorted(self.dropped.items())),
+        }
+
+
+def add_search_keys(
+    questions: Sequence[Question],
+    mined: Mapping[str, Sequence[str]],
+    params: SynthesizeParams,
+    retriever: Retriever,
+    passage: Callable[[str], Passage],
+) -> tuple[list[Question], KeyCounts]:
+    """Give every step its search keys; a step without any is kept.
+
+    Args:
+        questions: With decompositions.
+        mined: Mined words by relation, from `PhrasingMiner`.
+        params: `keys_per_step` and `key_depth`.
+        retriever: Judges the keys.
+        passage: Gives a passage by its id.
+
+    Raises:
+        RetrievalError: the retriever failed.
+    """
+    candidates = [_candidates(question, mined, passage) for question in questions]
+    queries = (key.text for steps in candidates for keys in steps for key in keys)
+    found = search_all(retriever, queries, params.key_depth, "search keys")
+    counts = KeyCounts()
+    keyed = []
+    for question, keys_by_step in zip(questions, candidates, strict=True):
+        choices = zip(question.steps, keys_by_step, strict=True)
+        steps = tuple(_with_keys(step, keys, found, params.keys_per_step, counts) for step, keys in choices)
+        keyed.append(replace(question, steps=steps))
+    return keyed, counts
+
+
+def search_all(retriever: Retriever, queries: Iterable[str], k: int, what: str) -> dict[str, tuple[str, ...]]:
+    """The ids of the first `k` passages for every distinct query, searched in batches under a progress bar.
+
+    Raises:
+        RetrievalError: the retriever failed.
+    """
+    distinct = list(dict.fromkeys(queries))
+    found: dict[str, tuple[str, ...]] = {}
+    with tqdm(total=len(distinct), desc=what, unit=" queries") as progress:
+        for start in range(0, len(distinct), _BATCH):
+            batch = distinct[start : start + _BATCH]
+            for query, hits in zip(batch, retriever.search(batch, k), strict=True):
+                found[query] = tuple(hit.passage.id for hit in hits)
+            progress.update(len(batch))
+    return found
+
+
+def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey], list[SearchKey]]:
+    """At most `limit` keys: the first one, then always the one least like those chosen.
+
+    Returns:
+        The chosen keys, and those left that are near-duplicates of a chosen one.
+    """
+    chosen: list[SearchKey] = []
+    rest = list(keys)
+
+    def likeness(key: SearchKey) -> float:
+        return max((_jaccard(key, other) for other in chosen), default=0.0)
+
+    while len(chosen) < limit:
+        fresh = [key for key in rest if likeness(key) <= MAX_SIMILARITY]
+        if not fresh:
+            break
+        chosen.append(min(fresh, key=likeness))
+        rest.remove(chosen[-1])
+    return chosen, [key for key in rest if likeness(key) > MAX_SIMILARITY]
+
+
+def _candidates(
+    question: Question, mined: Mapping[str, Sequence[str]], passage: Callable[[str], Passage]
+) -> list[list[SearchKey]]:
+    candidates = []
+    for step, sub_question in zip(question.steps, parse_steps(question), strict=True):
+        support_words = {word for sid in step.support_ids for word in words(passage(sid).contents)}
+        candidates.append(candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words))
+    return candidates
+
+
+def _with_keys(
+    step: Step, keys: Sequence[SearchKey], found: Mapping[str, tuple[str, ...]], limit: int, counts: KeyCounts
+) -> Step:
+    working = [key for key in keys if set(found[key.text]).intersection(step.support_ids)]
+    chosen, duplicates = choose_keys(working, limit)
+    counts.steps_by_keys[len(chosen)] += 1
+    counts.candidates.update(key.kind for key in keys)
+    counts.kept.update(key.kind for key in chosen)
+    counts.dropped["support not found"] += len(keys) - len(working)
+    counts.dropped["near-duplicate"] += len(duplicates)
+    counts.dropped["enough others"] += len(working) - len(chosen) - len(duplicates)
+    return replace(step, search_keys=tuple(key.text for key in chosen))
+
+
+def _jaccard(one: SearchKey, other: SearchKey) -> float:
+    ours, theirs = set(words(one.text)), set(words(other.text))
+    return len(ours & theirs) / len(ours | theirs)

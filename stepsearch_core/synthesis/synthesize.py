@@ -1,0 +1,128 @@
+"""The stage: questions with search keys, split into training and validation, and warm-start trajectories.
+
+Everything dropped is counted by its reason in the report. A step without a working key keeps its place, since its
+support still earns information gain.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.data.questions import write_questions
+from stepsearch_core.io import DataError, atomic_folder, write_json, write_jsonl
+from stepsearch_core.params import Params
+from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.synthesis.filtering import add_search_keys
+from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
+from stepsearch_core.synthesis.sub_questions import parse_steps
+from stepsearch_core.synthesis.warmstart import WarmstartTrajectory, make_trajectories
+from stepsearch_core.types import Question
+
+BACKGROUND_PASSAGES = 50_000
+"""Word frequencies of the corpus are taken from at most this many passages, evenly spaced."""
+
+
+def synthesize(
+    questions: Sequence[Question], corpus: Corpus, retriever: Retriever, params: Params, folder: Path | str
+) -> dict[str, Any]:
+    """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl` and `report.json`; returns the report.
+
+    Args:
+        questions: Training questions with decompositions.
+        corpus: Gives support passages and the words of the corpus.
+        retriever: Judges the keys and answers the warm start's searches.
+        params: Sections `synthesize` and `environment`, and the seed.
+        folder: Replaced as a whole.
+
+    Raises:
+        DataError: no question would be left for training.
+        RetrievalError: the retriever failed.
+    """
+    usable, dropped = _usable(questions, corpus)
+    train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
+    mined = mine_phrasings(train, corpus)
+    keyed, keys = add_search_keys([*train, *validation], mined, params.synthesize, retriever, corpus.get)
+    trajectories = make_trajectories(
+        train, mined, params.synthesize, params.environment, retriever, corpus.get, params.seed
+    )
+    report = {
+        "questions": {"read": len(questions), "train": len(train), "validation": len(validation), "dropped": dropped},
+        "search_keys": keys.to_json(),
+        "relations": _describe_relations(mined),
+        "trajectories": _describe_trajectories(trajectories, train),
+    }
+    with atomic_folder(folder) as temporary:
+        write_questions(temporary / "train.jsonl", keyed[: len(train)])
+        write_questions(temporary / "validation.jsonl", keyed[len(train) :])
+        write_jsonl(temporary / "trajectories.jsonl", (trajectory.to_json() for trajectory in trajectories))
+        write_json(temporary / "report.json", report)
+    return report
+
+
+def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, tuple[str, ...]]:
+    """The words by which the supports of these questions' steps phrase each relation."""
+    miner = PhrasingMiner()
+    for question in questions:
+        for step, sub_question in zip(question.steps, parse_steps(question), strict=True):
+            for passage in map(corpus.get, step.support_ids):
+                names = (passage.title, sub_question.entity, step.sub_answer)
+                miner.add(sub_question.relation, passage.id, passage.contents, names)
+    stride = -(-len(corpus) // BACKGROUND_PASSAGES)
+    sample = tqdm(range(0, len(corpus), stride), desc="corpus words", unit=" passages")
+    return miner.mine(Background.of(corpus[position].contents for position in sample))
+
+
+def _usable(questions: Sequence[Question], corpus: Corpus) -> tuple[list[Question], dict[str, int]]:
+    """The questions that can be trained on, and why the others cannot."""
+    dropped = Counter({"no decomposition": 0, "support not in the corpus": 0})
+    usable = []
+    for question in questions:
+        if not question.has_decomposition:
+            dropped["no decomposition"] += 1
+        elif not all(support_id in corpus for support_id in question.support_ids):
+            dropped["support not in the corpus"] += 1
+        else:
+            usable.append(question)
+    return usable, dict(dropped)
+
+
+def _split(questions: Sequence[Question], validation: int, seed: int) -> tuple[list[Question], list[Question]]:
+    """Training and validation questions: after a shuffle the last `validation` ones are kept apart."""
+    if len(questions) <= validation:
+        problem = f"{validation} leave none of {len(questions)} usable questions for training"
+        raise DataError(problem, "params", field="synthesize.validation_questions")
+    shuffled = random.Random(f"{seed}:split").sample(questions, len(questions))
+    return shuffled[: len(questions) - validation], shuffled[len(questions) - validation :]
+
+
+def _describe_relations(mined: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """How many relations have mined words, and a few of them."""
+    return {"with_mined_words": len(mined), "examples": {name: list(mined[name]) for name in islice(mined, 20)}}
+
+
+def _describe_trajectories(
+    trajectories: Sequence[WarmstartTrajectory], questions: Sequence[Question]
+) -> dict[str, Any]:
+    """How long and how good they are, altogether and by hops."""
+    hops = {question.id: len(question.steps) for question in questions}
+    by_hops: dict[int, list[WarmstartTrajectory]] = {}
+    for trajectory in trajectories:
+        by_hops.setdefault(hops[trajectory.question_id], []).append(trajectory)
+    groups = {"all": trajectories} | {f"{count}_hops": by_hops[count] for count in sorted(by_hops)}
+    return {
+        name: {
+            "count": len(group),
+            "solved": sum(trajectory.solved for trajectory in group) / len(group),
+            "searches": sum(len(trajectory.searches) for trajectory in group) / len(group),
+        }
+        for name, group in groups.items()
+        if group
+    }
