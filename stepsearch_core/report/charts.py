@@ -1,0 +1,151 @@
+"""Geometry of the page's charts: where ticks, lines and marks lie; the template draws them as inline SVG.
+
+Drawn here and not by plotly: its script alone weighs 4.8 MB, while these charts take a few kilobytes, follow the page's
+light and dark colours, print, and are there without JavaScript (which only adds the reading of single points).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 340, 200
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30
+GROUP_WIDTH, GROUP_LEFT, SPAN_HEIGHT, GROUP_GAP = 700, 84, 15, 14
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A position in pixels and its label."""
+
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A linear scale from values to pixels with round ticks."""
+
+    ticks: tuple[Tick, ...]
+    place: Callable[[float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Raw and smoothed lines (SVG `points`), marked points, and `data` for reading values by pointer or keys."""
+
+    key: str
+    title: str
+    note: str
+    summary: str
+    x: Axis
+    y: Axis
+    raw: str
+    smooth: str
+    marks: tuple[Point, ...]
+    data: dict[str, list[list[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One value with its interval; positions in pixels."""
+
+    policy: str
+    center: float
+    low: float
+    high: float
+    top: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalChart:
+    """Values with intervals, a group of spans under each other for every (position, label) of `groups`."""
+
+    height: float
+    x: Axis
+    groups: tuple[Tick, ...]
+    spans: tuple[Span, ...]
+
+
+def round_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers (steps of 1, 2, 2.5 or 5 times a power of ten) that cover [low, high] with about `count` gaps."""
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, last + 1)]
+
+
+def axis(low: float, high: float, start: float, end: float, count: int = 4) -> Axis:
+    """A scale whose first tick lies at pixel `start` and whose last lies at `end`."""
+    values = round_ticks(low, high, count)
+    span = values[-1] - values[0]
+
+    def place(value: float) -> float:
+        return round(start + (value - values[0]) / span * (end - start), 1)
+
+    return Axis(tuple(Tick(place(value), tick_label(value)) for value in values), place)
+
+
+def tick_label(value: float) -> str:
+    """A short label: 1500 as 1.5k, no trailing zeros, a true minus sign."""
+    text = f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def line_chart(
+    key: str,
+    title: str,
+    note: str,
+    raw: Sequence[Point],
+    smooth: Sequence[Point],
+    marks: Sequence[Point] = (),
+    from_zero: bool = False,
+) -> LineChart:
+    """Lay out one curve over steps; `raw`, `smooth` and `marks` are (step, value) and `raw` is not empty."""
+    values = [value for _, value in (*raw, *marks)] + ([0.0] if from_zero else [])
+    x = axis(min(step for step, _ in raw), max(step for step, _ in raw), LEFT, WIDTH - RIGHT, 5)
+    y = axis(min(values), max(values), HEIGHT - BOTTOM, TOP)
+    first, last = smooth[0][1], smooth[-1][1]
+    return LineChart(
+        key=key,
+        title=title,
+        note=note,
+        summary=f"{first:.3g} → {last:.3g}".replace("-", "−"),
+        x=x,
+        y=y,
+        raw=_polyline(raw, x, y),
+        smooth=_polyline(smooth, x, y),
+        marks=tuple((x.place(step), y.place(value)) for step, value in marks),
+        data={
+            "points": [
+                [step, value, mean, x.place(step), y.place(mean)]
+                for (step, value), (_, mean) in zip(raw, smooth, strict=True)
+            ],
+            "marks": [[step, value] for step, value in marks],
+        },
+    )
+
+
+def interval_chart(groups: Sequence[tuple[str, Sequence[tuple[str, float, float, float, str]]]]) -> IntervalChart:
+    """Lay out groups of (policy, value, low, high, label); the axis starts at 0."""
+    highest = max(high for _, members in groups for _, _, _, high, _ in members)
+    x = axis(0.0, highest, GROUP_LEFT, GROUP_WIDTH - RIGHT, 5)
+    ticks, spans, top = [], [], float(TOP)
+    for name, members in groups:
+        ticks.append(Tick(top + SPAN_HEIGHT * len(members) / 2, name))
+        for policy, value, low, high, label in members:
+            spans.append(Span(policy, x.place(value), x.place(low), x.place(high), top + SPAN_HEIGHT / 2, label))
+            top += SPAN_HEIGHT
+        top += GROUP_GAP
+    return IntervalChart(top + BOTTOM - GROUP_GAP, x, tuple(ticks), tuple(spans))
+
+
+def _polyline(points: Sequence[Point], x: Axis, y: Axis) -> str:
+    return " ".join(f"{x.place(step):g},{y.place(value):g}" for step, value in points)

@@ -1,0 +1,122 @@
+"""Everything that the report shows, read from the stages' outputs and checked once.
+
+What a stage always writes is required and its absence is one clear error; only timings are optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.io import DataError, read_json, read_jsonl
+
+BASELINE = "warmstart"
+TRAINED = "trained"
+GAIN = "gain"
+MEAN = "mean"
+
+RECORD_FIELDS = ("id", "question", "answers", "prediction", "em", "f1", "searches", "stop_reason", "steps", "turns")
+
+Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
+"""policy (or `gain`) -> benchmark (or `mean`) -> metric -> {value, low, high, n}"""
+
+Records = dict[str, dict[str, dict[str, dict[str, Any]]]]
+"""policy -> benchmark -> question id -> record"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The outputs of all earlier stages; `timings` is stage -> name -> seconds."""
+
+    metrics: Metrics
+    records: Records
+    train_log: list[dict[str, Any]]
+    warmstart_log: list[dict[str, Any]]
+    index_report: dict[str, Any]
+    synthesis_report: dict[str, Any]
+    fetch_manifest: dict[str, Any]
+    timings: dict[str, dict[str, float]]
+
+
+def read_inputs(data: Path) -> Inputs:
+    """Read the folder of all stages' outputs.
+
+    Raises:
+        DataError: a required file is missing or damaged, or a record lacks a field.
+    """
+    metrics = read_metrics(data / "evaluate" / "metrics.json")
+    return Inputs(
+        metrics=metrics,
+        records=_read_records(data / "evaluate" / "records", metrics),
+        train_log=_read_log(data / "train" / "metrics.jsonl"),
+        warmstart_log=_read_log(data / "warmstart" / "metrics.jsonl"),
+        index_report=read_json(data / "index" / "report.json"),
+        synthesis_report=read_json(data / "synthesize" / "report.json"),
+        fetch_manifest=read_json(data / "fetch" / "manifest.json"),
+        timings=_read_timings(sorted(data.glob("*/timings.json"))),
+    )
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read `data/evaluate/metrics.json`, which must hold the two policies compared and their gain.
+
+    Raises:
+        DataError: it is missing, a policy is missing, or a metric is not `{value, low, high, n}`.
+    """
+    metrics = read_json(path)
+    for name in (BASELINE, TRAINED, GAIN):
+        if MEAN not in metrics.get(name, {}):
+            raise DataError(f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}")
+    for policy, benchmarks in metrics.items():
+        for benchmark, values in benchmarks.items():
+            for metric, cell in values.items():
+                if not isinstance(cell, dict) or not {"value", "low", "high", "n"} <= cell.keys():
+                    place = f"{policy}.{benchmark}.{metric}"
+                    raise DataError("expected an object with value, low, high and n", path, field=place)
+    return metrics
+
+
+def policies_of(metrics: Metrics) -> list[str]:
+    """The policies measured, in the order of the file."""
+    return [name for name in metrics if name != GAIN]
+
+
+def benchmarks_of(metrics: Metrics) -> list[str]:
+    """The benchmarks measured, in the order of the file, without the mean."""
+    return [name for name in metrics[TRAINED] if name != MEAN]
+
+
+def _read_records(folder: Path, metrics: Metrics) -> Records:
+    return {
+        policy: {
+            benchmark: _read_record_file(folder / policy / f"{benchmark}.jsonl")
+            for benchmark in metrics[policy]
+            if benchmark != MEAN and metrics[policy][benchmark]["f1"]["n"]
+        }
+        for policy in policies_of(metrics)
+    }
+
+
+def _read_record_file(path: Path) -> dict[str, dict[str, Any]]:
+    records = {}
+    for line, record in read_jsonl(path):
+        for field in RECORD_FIELDS:
+            if field not in record:
+                raise DataError("missing", path, line, field)
+        records[record["id"]] = record
+    return records
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    for line, row in read_jsonl(path):
+        if "step" not in row:
+            raise DataError("missing", path, line, "step")
+        rows.append(row)
+    return rows
+
+
+def _read_timings(paths: Iterable[Path]) -> dict[str, dict[str, float]]:
+    return {path.parent.name: read_json(path) for path in paths}

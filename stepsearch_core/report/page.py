@@ -1,0 +1,101 @@
+"""The page: what the inputs say, laid into the templates. All text from outside is escaped by the template engine."""
+
+from __future__ import annotations
+
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+from omegaconf import OmegaConf
+
+from stepsearch_core.params import Params
+from stepsearch_core.report import cases, curves, published, results, tables
+from stepsearch_core.report.charts import IntervalChart, interval_chart
+from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
+
+PACKAGES = ("stepsearch", "torch", "transformers", "deepspeed", "tokenizers", "bm25s", "faiss-cpu", "faiss-gpu", "dvc")
+
+TAG = re.compile(r"(</?(?:think|search|answer|information)>)")
+
+
+def render_page(inputs: Inputs, params: Params) -> str:
+    """The whole page as one HTML document that loads nothing from anywhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stepsearch_core.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=results.number, name=results.name_of, tags=mark_tags)
+    environment.globals.update(zip=zip)
+    return environment.get_template("page.html").render(_context(inputs, params))
+
+
+def mark_tags(text: str) -> Markup:
+    """The policy's text, escaped, with the protocol's tags set apart."""
+    parts = TAG.split(text.strip())
+    return Markup("").join(
+        Markup('<span class="tag">{}</span>').format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that make the numbers, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
+    training = curves.charts(inputs.train_log, curves.PAPER_CURVES)
+    diagnostics = curves.charts(inputs.train_log, curves.DIAGNOSTICS)
+    warmstart = curves.charts(inputs.warmstart_log, curves.WARMSTART_CURVES)
+    return {
+        "params": params,
+        "params_yaml": OmegaConf.to_yaml(OmegaConf.structured(params)),
+        "headline": results.headline(inputs.metrics, params.evaluate.confidence),
+        "metrics": inputs.metrics,
+        "columns": results.columns(inputs.metrics),
+        "main_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.MAIN_METRICS],
+        "behaviour_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS],
+        "result_chart": _result_chart(inputs.metrics),
+        "policies": policies_of(inputs.metrics),
+        "benchmarks": benchmarks_of(inputs.metrics),
+        "training": training,
+        "diagnostics": diagnostics,
+        "warmstart": warmstart,
+        "curve_data": {chart.key: chart.data for chart in (*training, *diagnostics, *warmstart)},
+        "retrieval": tables.report_tables(inputs.index_report),
+        "synthesis": tables.report_tables(inputs.synthesis_report),
+        "data": tables.report_tables(inputs.fetch_manifest),
+        "cases": cases.choose_cases(inputs.records, params.report.case_studies, params.seed),
+        "outcomes": cases.OUTCOMES,
+        "outcome_counts": cases.outcome_counts(inputs.records),
+        "baseline": BASELINE,
+        "published": published,
+        "timings": inputs.timings,
+        "time_in_training": tables.total_seconds(inputs.train_log),
+        "versions": installed_versions(),
+    }
+
+
+def _result_chart(metrics: Metrics) -> IntervalChart:
+    groups = []
+    for column in results.columns(metrics):
+        members = []
+        for policy in policies_of(metrics):
+            cell = metrics[policy].get(column, {}).get("f1")
+            if cell and cell["low"] is not None:
+                label = f"{results.name_of(policy)}: {results.number(cell['value'], 3)} ({results.interval(cell, 3)})"
+                members.append((policy, cell["value"], cell["low"], cell["high"], label))
+        groups.append((results.name_of(column), members))
+    return interval_chart(groups)

@@ -1,0 +1,69 @@
+import json
+import shutil
+
+import pytest
+
+from stepsearch_core.io import DataError, write_json
+from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_inputs, read_metrics
+
+
+def test_everything_is_read(data):
+    inputs = read_inputs(data)
+    assert policies_of(inputs.metrics) == ["warmstart", "trained", "oracle"]
+    assert benchmarks_of(inputs.metrics) == ["musique", "bamboogle"]
+    assert list(inputs.records["trained"]["musique"]) == ["musique-0", "musique-1", "musique-2", "musique-3"]
+    assert len(inputs.train_log) == 4
+    assert inputs.timings == {}
+
+
+def test_timings_are_optional_and_named_by_stage(data):
+    write_json(data / "evaluate" / "timings.json", {"oracle": 1.25})
+    assert read_inputs(data).timings == {"evaluate": {"oracle": 1.25}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evaluate/metrics.json",
+        "evaluate/records/oracle/bamboogle.jsonl",
+        "train/metrics.jsonl",
+        "warmstart/metrics.jsonl",
+        "index/report.json",
+        "synthesize/report.json",
+        "fetch/manifest.json",
+    ],
+)
+def test_a_missing_file_is_named(data, name):
+    (data / name).unlink()
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        read_inputs(data)
+
+
+def test_a_policy_that_did_not_answer_a_benchmark_needs_no_records(data, metrics):
+    metrics["oracle"]["bamboogle"]["f1"] = {"value": None, "low": None, "high": None, "n": 0}
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    shutil.move(data / "evaluate/records/oracle/bamboogle.jsonl", data / "gone.jsonl")
+    assert list(read_inputs(data).records["oracle"]) == ["musique"]
+
+
+def test_metrics_without_the_gain_are_refused(data, metrics):
+    del metrics["gain"]
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    with pytest.raises(DataError, match=r"gain\.mean"):
+        read_metrics(data / "evaluate" / "metrics.json")
+
+
+def test_a_damaged_metric_is_named(data, metrics):
+    del metrics["trained"]["musique"]["em"]["low"]
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    with pytest.raises(DataError, match=r"trained\.musique\.em"):
+        read_metrics(data / "evaluate" / "metrics.json")
+
+
+def test_a_record_without_turns_is_named_by_line(data):
+    path = data / "evaluate/records/trained/musique.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    del rows[1]["turns"]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DataError, match=r"musique\.jsonl, line 2: field 'turns'"):
+        read_inputs(data)

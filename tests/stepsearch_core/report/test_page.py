@@ -1,0 +1,140 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from stepsearch_core.report.inputs import read_inputs
+from stepsearch_core.report.page import installed_versions, mark_tags, render_page
+
+VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
+
+
+class Page(HTMLParser):
+    """Collects elements with their attributes and text, and checks that tags nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        element = {"tag": tag, "attributes": dict(attributes), "text": ""}
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append({"tag": tag, "attributes": dict(attributes), "text": ""})
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        for element in self.open:
+            element["text"] += data
+
+    def all(self, tag, **wanted):
+        return [
+            element
+            for element in self.elements
+            if element["tag"] == tag and wanted.items() <= element["attributes"].items()
+        ]
+
+
+@pytest.fixture
+def text(data, params):
+    return render_page(read_inputs(data), params)
+
+
+@pytest.fixture
+def page(text):
+    return Page(text)
+
+
+def test_the_headline_and_tables_hold_the_numbers(page, text):
+    assert "Training raised mean F1 from 0.250 to 0.625: +0.375 (95% interval +0.325 to +0.425)." in text
+    cells = [cell["text"] for cell in page.all("td")]
+    assert cells.count("0.6250.575 to 0.675") == 3  # value and, in small print, its interval
+    assert cells.count("+0.375+0.325 to +0.425") == 3
+
+
+def test_what_is_missing_is_a_dash(page):
+    behaviour = page.all("table", **{"class": "results"})[1]["text"]
+    assert behaviour.count("–") == 12  # support recall: three policies and the change, three columns
+
+
+def test_passages_cannot_inject(page, text):
+    scripts = page.all("script")
+    assert len(scripts) == 2
+    assert not any("alert" in script["text"] for script in scripts)
+    assert "&lt;/script&gt;&lt;script&gt;alert(&#39;passage&#39;)" in text
+    assert "Oda &amp; Kess" in text
+    assert "author of The Orchard &lt;0&gt; born" in text
+
+
+def test_the_policys_text_is_escaped_and_its_tags_set_apart():
+    assert mark_tags(" <search> a<b </search> ") == (
+        '<span class="tag">&lt;search&gt;</span> a&lt;b <span class="tag">&lt;/search&gt;</span>'
+    )
+
+
+def test_the_page_loads_nothing(page, text):
+    loading = [
+        element["attributes"][name]
+        for element in page.elements
+        for name in ("src", "href", "action", "data", "srcset", "poster")
+        if name in element["attributes"]
+    ]
+    assert loading
+    assert all(target.startswith("#") or target == "data:," for target in loading)
+    assert not re.search(r"https?://|@import|url\(|fetch\(|XMLHttpRequest", text)
+
+
+def test_links_within_the_page_have_targets(page):
+    names = {element["attributes"].get("id") for element in page.elements}
+    assert {link["attributes"]["href"][1:] for link in page.all("a")} <= names
+
+
+def test_curve_data_is_json_for_every_chart(page):
+    (script,) = page.all("script", type="application/json")
+    curves = json.loads(script["text"])
+    assert set(curves) == {figure["attributes"]["data-key"] for figure in page.all("figure", **{"class": "chart"})}
+    assert curves["f1"]["points"][0][:2] == [1, 0.25]
+
+
+def test_cases_show_each_policy_turn_by_turn(page):
+    cases = page.all("details", **{"data-benchmark": "musique"}) + page.all(
+        "details", **{"data-benchmark": "bamboogle"}
+    )
+    assert len(cases) == 6
+    assert len(page.all("article", **{"data-policy": "trained"})) == 6
+    shown = " ".join(cases[0]["text"].split())
+    for words in ("Port Anwick", "Who wrote The Orchard?", "gain +0.50", "redundancy 0.25", "seen before", "gold"):
+        assert words in shown
+
+
+def test_tables_have_headers_and_captions(page):
+    for table in page.all("table"):
+        assert table["text"]
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(header["attributes"].get("scope") for header in page.all("th"))
+    assert all("aria-label" in drawing["attributes"] for drawing in page.all("svg"))
+
+
+def test_time_is_shown_only_where_it_is_known(text, data, params):
+    assert "train: rollout, all steps" in text
+    log = data / "train" / "metrics.jsonl"
+    log.write_text('{"step": 1, "f1": 0.5}\n')
+    assert "Where the time went" not in render_page(read_inputs(data), params)
+
+
+def test_published_figures_are_marked_as_such(page):
+    (section,) = page.all("section", id="published")
+    assert "Not comparable" in section["text"]
+    assert ".329 / .434" in section["text"]
+
+
+def test_versions_name_what_is_installed():
+    assert {"python", "torch", "transformers"} <= installed_versions().keys()

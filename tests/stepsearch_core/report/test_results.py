@@ -1,0 +1,90 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepsearch_core.report.results import (
+    BEHAVIOUR_METRICS,
+    MAIN_METRICS,
+    headline,
+    number,
+    results_markdown,
+    results_table,
+    rows,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "signed", "text"),
+    [
+        (None, 3, False, "–"),
+        (0.6254, 3, False, "0.625"),
+        (0.375, 3, True, "+0.375"),
+        (-0.5, 2, True, "−0.50"),
+        (-0.0001, 3, True, "0.000"),
+        (0.0, 2, True, "0.00"),
+    ],
+)
+def test_number(value, digits, signed, text):
+    assert number(value, digits, signed) == text
+
+
+@given(st.floats(-10, 10))
+def test_number_reads_back_to_half_a_digit(value):
+    assert abs(float(number(value, 3, True).replace("−", "-")) - value) <= 0.0005 + 1e-12
+
+
+def test_rows_hold_policies_gain_and_mean_last(metrics):
+    printed = rows(metrics, MAIN_METRICS[0])
+    assert [row.label for row in printed] == ["Warm start", "Trained", "Oracle", "Gain"]
+    assert [cell.value for cell in printed[1].cells] == ["0.625", "0.625", "0.625"]
+    assert printed[3].cells[2].value == "+0.375"
+    assert printed[3].cells[2].interval == "+0.325 to +0.425"
+
+
+def test_behaviour_is_a_change_and_not_a_gain(metrics):
+    printed = rows(metrics, BEHAVIOUR_METRICS[0])
+    assert (printed[-1].label, printed[-1].cells[0].value) == ("Change", "−0.50")
+
+
+def test_what_was_not_measured_is_a_dash(metrics):
+    support_recall = BEHAVIOUR_METRICS[2]
+    assert {cell.value for row in rows(metrics, support_recall) for cell in row.cells} == {"–"}
+    del metrics["trained"]["musique"]["support_recall"]
+    assert rows(metrics, support_recall)[1].cells[0].value == "–"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "words"),
+    [
+        (0.1, 0.3, "gain", "Training raised mean F1 from 0.250 to 0.625: +0.200 (95% interval +0.100 to +0.300)."),
+        (-0.1, 0.3, "none", "No gain shown"),
+        (0.0, 0.3, "none", "No gain shown"),
+        (-0.3, -0.1, "loss", "Training lowered mean F1"),
+        (None, None, "none", "without an interval"),
+    ],
+)
+def test_headline_speaks_of_a_gain_only_above_zero(metrics, low, high, verdict, words):
+    metrics["gain"]["mean"]["f1"] = {"value": 0.2, "low": low, "high": high, "n": 8}
+    found = headline(metrics, 0.95)
+    assert found.verdict == verdict
+    assert words in found.sentence
+
+
+def test_table_for_the_terminal(metrics):
+    lines = results_table(metrics).splitlines()
+    assert lines[:6] == [
+        "F1                   MuSiQue    Bamboogle         Mean",
+        "  Warm start           0.250        0.250        0.250",
+        "  Trained              0.625        0.625        0.625",
+        "  Oracle               0.900        0.900        0.900",
+        "  Gain                +0.375       +0.375       +0.375",
+        "                +.33 to +.42 +.33 to +.42 +.33 to +.42",
+    ]
+    assert max(map(len, lines)) < 80
+
+
+def test_markdown_has_one_table_a_metric_with_intervals(metrics):
+    text = results_markdown(metrics, 0.95)
+    assert "| Trained | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) |" in text
+    assert text.count("| --- |") == len(MAIN_METRICS) + len(BEHAVIOUR_METRICS)
+    assert "| | MuSiQue (n = 4) |" in text
