@@ -20,6 +20,11 @@ class PromptStyle:
     invalid_notice: str
     last_turn_notice: str
 
+    def vocabulary(self) -> list[str]:
+        """Texts with every word the environment itself may say, for training a tokenizer."""
+        documents = [self.document.format(rank=rank, title="", text="") for rank in range(1, 11)]
+        return [self.prompt.format(question=""), *documents, self.invalid_notice, self.last_turn_notice]
+
 
 MINIMAL = PromptStyle(
     prompt="Question : {question}",

@@ -1,0 +1,1 @@
+"""Supervised warm start and step-wise PPO, run by DeepSpeed."""

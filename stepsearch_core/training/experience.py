@@ -1,0 +1,101 @@
+"""From sampled trajectories to what an update needs: rewards on tokens, advantages, returns, reference log-probabilities.
+
+Trajectories whose retrieval failed are left out here, so they reach neither the loss nor any statistic of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stepsearch_core.metrics.answers import exact_match, word_f1
+from stepsearch_core.metrics.search import redundancy, search_count, support_recall
+from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.rewards.breakdown import score
+from stepsearch_core.rewards.composition import token_rewards
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.training.gae import generalized_advantages, whiten
+from stepsearch_core.types import Passage, Question, RewardBreakdown, StopReason, Trajectory
+
+
+@dataclass(slots=True)
+class Experience:
+    """Trajectories with, for each, arrays over its policy tokens in order."""
+
+    trajectories: list[Trajectory]
+    breakdowns: list[RewardBreakdown]
+    old_log_probs: list[np.ndarray]
+    rewards: list[np.ndarray]
+    old_values: list[np.ndarray]
+    reference_log_probs: list[np.ndarray]
+    advantages: list[np.ndarray]
+    returns: list[np.ndarray]
+
+
+class Scorer:
+    """Scores trajectories with everything a reward needs to know of the corpus."""
+
+    def __init__(
+        self, similarity: TfidfSimilarity, passages: Callable[[str], Passage], questions: Mapping[str, Question]
+    ) -> None:
+        self.similarity, self.passages, self.questions = similarity, passages, questions
+
+    def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
+        """The reward terms of one trajectory."""
+        return score(trajectory, self.questions[trajectory.question_id], self.similarity, self.passages)
+
+
+def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """The trajectories that may be learnt from."""
+    return [trajectory for trajectory in trajectories if trajectory.stop_reason is not StopReason.RETRIEVAL_FAILED]
+
+
+def policy_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams) -> np.ndarray:
+    """Weighted rewards [policy tokens] of a trajectory."""
+    return token_rewards(trajectory, breakdown, params)[np.array(trajectory.policy_mask)]
+
+
+def add_advantages(experience: Experience, params: TrainParams) -> None:
+    """Fill in advantages (whitened over the batch) and returns, from rewards and old values."""
+    lengths = [len(rewards) for rewards in experience.rewards]
+    mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    rewards, values = np.zeros(mask.shape), np.zeros(mask.shape)
+    rewards[mask] = np.concatenate(experience.rewards)
+    values[mask] = np.concatenate(experience.old_values)
+    advantages, returns = generalized_advantages(rewards, values, mask, params.gamma, params.gae_lambda)
+    advantages = whiten(advantages, mask)
+    experience.advantages = [row[: len(r)] for row, r in zip(advantages, experience.rewards, strict=True)]
+    experience.returns = [row[: len(r)] for row, r in zip(returns, experience.rewards, strict=True)]
+
+
+def describe(
+    trajectories: Sequence[Trajectory], breakdowns: Sequence[RewardBreakdown], questions: Mapping[str, Question]
+) -> dict[str, float]:
+    """Means over trajectories under the field's names: answers, rewards, searches, lengths."""
+    rows = []
+    for trajectory, breakdown in zip(trajectories, breakdowns, strict=True):
+        question = questions[trajectory.question_id]
+        rows.append(
+            {
+                "em": exact_match(trajectory.answer, question.answers),
+                "f1": word_f1(trajectory.answer, question.answers),
+                "reward/answer": breakdown.answer,
+                "reward/search_key": breakdown.search_key,
+                "reward/information_gain": sum(step.information_gain for step in breakdown.steps),
+                "reward/redundancy": sum(step.redundancy for step in breakdown.steps),
+                "search/count": search_count(trajectory),
+                "search/redundancy": redundancy(trajectory),
+                "search/support_recall": support_recall(trajectory, question),
+                "search/query_words": _mean([len(turn.action.text.split()) for turn in trajectory.searches]),
+                "response_length": trajectory.response_length,
+                "format_valid": breakdown.format_ok,
+                "answered": trajectory.answer is not None,
+            }
+        )
+    return {name: _mean([row[name] for row in rows if row[name] is not None]) for name in rows[0]}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

@@ -1,0 +1,117 @@
+"""Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are context only.
+
+Trajectories are replayed through the environment's own renderer, so their token sequences are those of rollouts. A
+small random model needs this to know the format at all; instruct models may skip it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
+
+from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.params import WarmstartParams
+from stepsearch_core.rollout.batching import length_groups, token_batch
+from stepsearch_core.training.actor_critic import token_log_probs
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.types import Passage, Question, Trajectory
+
+_WINDOW = 16  # batches whose trajectories are sorted by length together
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+def replay(
+    turns: Sequence[Mapping[str, Any]], question: Question, passage: Callable[[str], Passage], renderer: Renderer
+) -> Trajectory:
+    """The trajectory that a policy writing these turns would have made.
+
+    Args:
+        turns: `{"think", "query", "passage_ids"}` for searches and `{"think", "answer"}` at the end.
+        question: the question they belong to.
+        passage: the passage of an id.
+        renderer: encodes the policy's text as it encodes the environment's.
+    """
+    episode = Episode(question, 0, renderer)
+    for turn in turns:
+        text = search_turn(turn["think"], turn["query"]) if "query" in turn else answer_turn(turn["think"], turn["answer"])
+        episode.act(renderer.encode(text), None, text)
+        if episode.done:
+            break
+        episode.observe([passage(passage_id) for passage_id in turn["passage_ids"]])
+        if episode.done:
+            break
+    return episode.trajectory
+
+
+def fine_tune(
+    policy: PreTrainedModel,
+    trajectories: Sequence[Trajectory],
+    params: WarmstartParams,
+    pad_token_id: int,
+    seed: int,
+    log: Log,
+) -> None:
+    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step."""
+    order = list(_batches(trajectories, params, seed))
+    optimizer = torch.optim.AdamW(
+        policy.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
+    )
+    warmup = max(1, round(params.warmup_ratio * len(order)))
+    scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
+    engine = DeepSpeedTrainer(_Likelihood(policy), optimizer, params.max_grad_norm, scheduler=scheduler)
+    policy.train()
+    with tqdm(order, desc="warm start", unit="batch", mininterval=2.0) as bar:
+        for step, indices in enumerate(bar, start=1):
+            learning_rate = scheduler.get_last_lr()[0]
+            loss = -engine(token_batch([trajectories[index] for index in indices], pad_token_id)).mean()
+            engine.accumulate(loss, last=True)
+            log(step, {"loss": loss.item(), "learning_rate": learning_rate, "grad_norm": engine.grad_norm})
+            bar.set_postfix(loss=f"{loss.item():.3f}")
+
+
+class _Likelihood(nn.Module):
+    """Log-probabilities of a batch's policy tokens, as a module that DeepSpeed can wrap."""
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        return token_log_probs(self.policy, batch)
+
+
+def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:
+    """Indices of each batch: shuffled, and alike in length within windows of batches."""
+    generator = np.random.default_rng([seed, 1])
+    total = round(params.epochs * len(trajectories))
+    order: list[int] = []
+    while len(order) < total:
+        order += generator.permutation(len(trajectories)).tolist()
+    window = _WINDOW * params.batch_size
+    for start in range(0, total, window):
+        chunk = order[start : min(start + window, total)]
+        groups = length_groups([trajectories[index] for index in chunk], params.batch_size)
+        for group in generator.permutation(len(groups)):
+            yield [chunk[index] for index in groups[group]]
+
+
+def training_texts(
+    questions: Iterable[Question], trajectories: Iterable[Sequence[Mapping[str, Any]]], passages: Iterable[Passage]
+) -> Iterator[str]:
+    """What a tokenizer is trained on: passages, training questions, and the turns of the warm start."""
+    for passage in passages:
+        yield passage.contents
+    for question in questions:
+        yield question.question
+    for turns in trajectories:
+        for turn in turns:
+            yield " ".join(str(turn[name]) for name in ("think", "query", "answer") if name in turn)
