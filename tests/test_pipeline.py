@@ -1,4 +1,4 @@
-"""The whole pipeline as a user runs it, in copies of this checkout: `dvc repro`, caching, metrics, remotes, the flow."""
+"""The whole pipeline as a user runs it, in copies of this checkout: stages, caching, metrics, remotes and the flow."""
 
 import json
 import math
