@@ -4,7 +4,8 @@ A sub-question says "author", the passage says "penned" or "wrote": a query need
 by counting alone. For each relation, over the distinct supports of all training steps that ask for it, a word counts
 once a passage unless it belongs to the passage's names (title, entity, answer); it is mined if enough passages have it
 and its share there is `MIN_LIFT` times its share in the corpus. Words are ranked by their part of the log-likelihood
-ratio, count times log lift, so that frequent phrasings come before rare ones.
+ratio, count times log lift, so that frequent phrasings come before rare ones; those far below the best are left out,
+as they tell more about the kind of thing that has the relation than about the relation.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from stepsearch_core.synthesis.sub_questions import STOP_WORDS, words
 MIN_COUNT = 3
 MIN_SHARE = 0.05
 MIN_LIFT = 3.0
+MIN_RELATIVE_SCORE = 0.4
 MAX_WORDS = 12
 
 
@@ -72,4 +74,5 @@ def _mine(supports: Iterable[frozenset[str]], background: Background) -> tuple[s
         if count >= least and not word.isdigit()
     }
     scores = {word: counts[word] * math.log(lift) for word, lift in lifts.items() if lift >= MIN_LIFT}
-    return tuple(sorted(scores, key=lambda word: (-scores[word], word))[:MAX_WORDS])
+    ranked = sorted(scores, key=lambda word: (-scores[word], word))[:MAX_WORDS]
+    return tuple(word for word in ranked if scores[word] >= MIN_RELATIVE_SCORE * scores[ranked[0]])
