@@ -1,4 +1,4 @@
-"""Stage `report`: all outputs -> `data/report/index.html` and `data/report/results.md`; prints the result table."""
+"""Stage `report`: the outputs of all stages -> `data/report/index.html` and `results.md` beside it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from stepsearch_core.io import atomic_write
 from stepsearch_core.params import Params
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import render_page
-from stepsearch_core.report.results import headline, results_markdown, results_table
+from stepsearch_core.report.results import headline, results_markdown
 from tasks.stage import DATA, run
 
 
 def main(params: Params) -> None:
-    """Write the page and the Markdown table; print the table and where the page lies."""
+    """Write the page and the Markdown tables; print the result in one sentence and where the page lies."""
     inputs = read_inputs(DATA)
-    confidence = params.evaluate.confidence
     page = DATA / "report" / "index.html"
     with atomic_write(page) as file:
         file.write(render_page(inputs, params))
     with atomic_write(page.with_name("results.md")) as file:
-        file.write(results_markdown(inputs.metrics, confidence))
-    print(results_table(inputs.metrics))
-    print(headline(inputs.metrics, confidence).sentence)
-    print(f"Report: {page}")
+        file.write(results_markdown(inputs.metrics, params.evaluate.confidence))
+    print(headline(inputs.metrics, params.evaluate.confidence).sentence)
+    print(f"report: {page}")
 
 
 if __name__ == "__main__":

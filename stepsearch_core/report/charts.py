@@ -14,7 +14,7 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 340, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30
-GROUP_WIDTH, GROUP_LEFT, SPAN_HEIGHT, GROUP_GAP = 700, 84, 15, 14
+GROUP_WIDTH, GROUP_LEFT, SPAN_HEIGHT, GROUP_GAP = 700, 110, 15, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def line_chart(
 ) -> LineChart:
     """Lay out one curve over steps; `raw`, `smooth` and `marks` are (step, value) and `raw` is not empty."""
     values = [value for _, value in (*raw, *marks)] + ([0.0] if from_zero else [])
-    x = axis(min(step for step, _ in raw), max(step for step, _ in raw), LEFT, WIDTH - RIGHT, 5)
+    steps = [step for step, _ in (*raw, *marks)]
+    x = axis(min(steps), max(steps), LEFT, WIDTH - RIGHT, 5)
     y = axis(min(values), max(values), HEIGHT - BOTTOM, TOP)
     first, last = smooth[0][1], smooth[-1][1]
     return LineChart(

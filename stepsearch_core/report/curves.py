@@ -5,6 +5,7 @@ The first four are those of the paper's figures: answer F1, response length, sea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ PAPER_CURVES = (
 DIAGNOSTICS = (
     Curve("reward/information_gain", "Information gain", "summed over a trajectory's searches", from_zero=True),
     Curve("search/redundancy", "Redundancy", "share of passages returned before", from_zero=True),
+    Curve("search/support_recall", "Support recall", "share of gold passages found", "validation/support_recall", True),
+    Curve("search/query_words", "Query length", "words per query"),
     Curve("format_valid", "Format valid", "share of trajectories"),
     Curve("entropy", "Entropy", "of the policy, nats per token"),
     Curve("kl_reference", "KL to warm start", "per token", from_zero=True),
@@ -69,4 +72,5 @@ def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
 
 
 def _points(log: list[dict[str, Any]], key: str) -> list[Point]:
-    return [(row["step"], row[key]) for row in log if row.get(key) is not None]
+    """(step, value) of every line that holds a finite value: a mean over nothing is logged as NaN or null."""
+    return [(row["step"], row[key]) for row in log if row.get(key) is not None and math.isfinite(row[key])]

@@ -6,11 +6,15 @@ deeper nesting becomes several tables, each titled by its path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.report.results import DASH, number
+
+HASH = re.compile(r"^([0-9a-f]{12})[0-9a-f]{52}$")
+"""A SHA-256, shown by its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def cell_text(value: Any) -> str:
         return number(value, 3)
     if isinstance(value, list):
         return ", ".join(cell_text(item) for item in value) or DASH
-    return str(value)
+    return HASH.sub(r"\1…", str(value))
 
 
 def words(key: str) -> str:

@@ -56,5 +56,5 @@ def test_a_single_step_makes_a_chart():
 def test_interval_chart_starts_at_zero():
     chart = interval_chart([("Mean", [("trained", 0.5, 0.25, 1.0, "Trained: 0.5")])])
     (span,) = chart.spans
-    assert chart.x.ticks[0].position == 84
+    assert chart.x.ticks[0].position == 110
     assert span.low < span.center < span.high == 690

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from stepsearch_core.report.curves import DIAGNOSTICS, PAPER_CURVES, charts, smoothed
@@ -18,6 +20,11 @@ def test_the_four_curves_of_the_paper(data):
     found = charts(read_inputs(data).train_log, PAPER_CURVES)
     assert [chart.key for chart in found] == ["f1", "response_length", "reward/search_key", "search/count"]
     assert found[0].data["marks"] == [[4, 0.75]]
+
+
+def test_values_that_are_no_numbers_are_left_out():
+    log = [{"step": 1, "f1": math.nan}, {"step": 2, "f1": None}, {"step": 3, "f1": 0.5}, {"step": 4}]
+    assert charts(log, PAPER_CURVES)[0].data["points"][0][:2] == [3, 0.5]
 
 
 def test_a_column_without_values_has_no_chart(data):

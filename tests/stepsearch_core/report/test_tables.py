@@ -2,13 +2,14 @@ from stepsearch_core.report.tables import Table, cell_text, report_tables, total
 
 
 def test_cells():
-    assert [cell_text(value) for value in (None, True, 21015324, 0.7491, ["a", 2], "x")] == [
+    assert [cell_text(value) for value in (None, True, 21015324, 0.7491, ["a", 2], "x", "0f" * 32)] == [
         "–",
         "yes",
         "21,015,324",
         "0.749",
         "a, 2",
         "x",
+        "0f0f0f0f0f0f…",
     ]
 
 
