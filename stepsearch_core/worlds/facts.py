@@ -21,7 +21,6 @@ from stepsearch_core.worlds.relations import (
     JOIN,
     NOTE_WORDS,
     NOTES,
-    NOTES_PER_ENTITY,
     NOUNS,
     REMARKS,
     Kind,
@@ -182,9 +181,9 @@ def _fact(
 
 
 def _notes(entities: dict[Kind, list[Entity]], random_: random.Random) -> Iterable[Passage]:
-    for kind, templates in NOTES.items():
+    for kind, (count, templates) in NOTES.items():
         for entity in entities[kind]:
-            for template in random_.sample(templates, NOTES_PER_ENTITY[kind]):
+            for template in random_.sample(templates, count):
                 words = {slot: random_.choice(choices) for slot, choices in NOTE_WORDS.items()}
                 text = _text(template.format(s="{s}", **words), entity.name, entity, random_)
                 yield Passage(passage_id(entity.name, text), entity.name, text)

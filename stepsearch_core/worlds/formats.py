@@ -103,13 +103,13 @@ def musique_rows(
 def hotpotqa_rows(
     questions: Iterable[WorldQuestion], neighbours: Neighbours, random_: random.Random
 ) -> Iterable[dict[str, Any]]:
-    """HotpotQA rows of type bridge; sentences after the first begin with a blank, as published."""
+    """HotpotQA rows of type bridge; as published, sentences after the first begin with a blank."""
     for question in questions:
         yield {
             "_id": question_id("hotpotqa", question),
             "level": "medium",
             "type": "bridge",
-            **_shared_fields(question, neighbours, random_),
+            **_shared_fields(question, neighbours, random_, before_sentence=" "),
         }
 
 
@@ -121,7 +121,7 @@ def wiki_rows(
         yield {
             "_id": question_id("2wikimultihopqa", question),
             "type": "compositional",
-            **_shared_fields(question, neighbours, random_),
+            **_shared_fields(question, neighbours, random_, before_sentence=""),
             "evidences": [[fact.passage.title, fact.relation.name, fact.mention] for fact in question.facts],
         }
 
@@ -158,16 +158,21 @@ def question_id(benchmark: str, question: WorldQuestion) -> str:
     return hashlib.sha256(f"{benchmark}\n{question.text}".encode()).hexdigest()[:digits]
 
 
-def _shared_fields(question: WorldQuestion, neighbours: Neighbours, random_: random.Random) -> dict[str, Any]:
+def _shared_fields(
+    question: WorldQuestion, neighbours: Neighbours, random_: random.Random, before_sentence: str
+) -> dict[str, Any]:
     supports = [fact.passage for fact in question.facts]
     near = neighbours.draw(supports, CONTEXT_PARAGRAPHS - len(supports), random_, unique_titles=True)
+    paragraphs = shuffled([*supports, *near], random_)
     return {
         "question": question.text,
         "answer": question.answer,
-        "context": [[passage.title, _sentences(passage.text)] for passage in shuffled([*supports, *near], random_)],
+        "context": [[passage.title, _sentences(passage.text, before_sentence)] for passage in paragraphs],
         "supporting_facts": [[passage.title, 0] for passage in supports],
     }
 
 
-def _sentences(text: str) -> list[str]:
-    return re.findall(r" ?[^.]+\.", text)
+def _sentences(text: str, before_sentence: str) -> list[str]:
+    """The sentences, all but the first with `before_sentence` in front."""
+    first, *rest = re.findall(r"[^. ][^.]*\.", text)
+    return [first, *(before_sentence + sentence for sentence in rest)]

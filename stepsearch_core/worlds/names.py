@@ -15,22 +15,24 @@ def _listed(words: str) -> list[str]:
 
 
 FIRST_NAMES = _listed(
-    "Ada Alma Bruno Carla Cyril Dora Edgar Elsa Felix Flora Gustav Hanna Hugo Ida Igor Jonas Julia Karl Lena Leo Lukas "
-    "Marta Mira Nora Oscar Otto Paula Petra Rosa Rufus Selma Simon Tessa Vera Viktor Wanda"
+    "Ada Alma Anton Bruno Carla Clara Cyril Dora Edgar Edith Elsa Felix Flora Frieda Gustav Hanna Hugo Ida Igor Jonas "
+    "Julia Karl Lena Leo Lukas Magda Marta Max Mira Nora Oscar Otto Paula Petra Rosa Rufus Selma Simon Tessa Vera "
+    "Viktor Wanda Xenia Yvonne"
 )
 LAST_NAMES = _listed(
     "Abbott Archer Barlow Bennett Bishop Brandt Carver Chandler Cole Crane Dalton Drake Ellis Farrow Fisher Garner "
-    "Gibson Hale Harper Hobbs Keller Kemp Lambert Lowe Marlow Mercer Monroe Nolan Osborne Parker Quinn Reed Rowland "
-    "Sawyer Shepard Thorne Turner Vaughn Wallace Webster"
+    "Gibson Hale Harper Hobbs Ingram Jarvis Keller Kemp Lambert Lowe Marlow Mercer Monroe Nolan Norton Osborne Parker "
+    "Porter Quinn Reed Rowland Sawyer Shepard Thorne Turner Underhill Vaughn Wallace Webster Wilder Yates Zeller"
 )
 WORK_FIRST = _listed(
-    "Broken Burning Crimson Crooked Crystal Distant Empty Endless Fallen Forgotten Frozen Gentle Hidden Hollow Ivory "
-    "Jagged Lonely Lost Painted Pale Sacred Scarlet Secret Shining Silent Sleeping Stolen Sunken Velvet Wandering "
-    "Whispering Withered"
+    "Ancient Broken Burning Crimson Crooked Crystal Distant Eastern Empty Endless Fallen Faded Forgotten Frozen Gentle "
+    "Hidden Hollow Ivory Jagged Lonely Lost Midnight Painted Pale Restless Sacred Scarlet Secret Shining Silent "
+    "Sleeping Stolen Sunken Tangled Velvet Vanished Wandering Whispering Withered Woven"
 )
 WORK_SECOND = _listed(
-    "Anchor Arrow Bridge Candle Castle Compass Crown Dagger Feather Forest Garden Island Journey Key Lantern Letter "
-    "Mask Meadow Mirror Moon Mountain Orchard Palace Promise River Shadow Ship Tower Valley Voyage Window Winter"
+    "Anchor Arrow Bell Bridge Candle Castle Compass Crown Dagger Ember Feather Forest Garden Harbour Island Journey "
+    "Key Kite Lantern Letter Mask Meadow Mirror Moon Mountain Orchard Palace Promise Quest River Shadow Ship Star "
+    "Thread Tower Valley Voyage Wheel Window Winter"
 )
 ORGANISATION_FIRST = _listed(
     "Apex Atlas Aurora Beacon Century Cobalt Delta Eagle Falcon Granite Horizon Imperial Jupiter Laurel Meridian "

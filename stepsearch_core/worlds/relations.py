@@ -39,43 +39,43 @@ RELATIONS = (
         "author",
         (Kind.WORK,),
         Kind.PERSON,
-        ("{s} was written by {o}", "{s} came from the pen of {o}", "{o} composed {s}"),
+        ("{s} was written by {o}", "{s} is from the pen of {o}", "{o} composed {s}"),
     ),
     Relation(
         "publisher",
         (Kind.WORK,),
         Kind.ORGANISATION,
-        ("{s} was printed by {o}", "{o} issued {s}", "{s} reached shops through {o}"),
+        ("{s} was printed by {o}", "{o} issued {s}", "{s} is sold by {o}"),
     ),
     Relation(
         "setting",
         (Kind.WORK,),
         Kind.CITY,
-        ("{s} unfolds in {o}", "the plot of {s} happens in {o}", "{s} portrays life in {o}"),
+        ("{s} unfolds in {o}", "the plot of {s} is in {o}", "{s} portrays {o}"),
     ),
     Relation(
         "director",
         (Kind.WORK, Kind.ORGANISATION),
         Kind.PERSON,
-        ("{s} is steered by {o}", "{s} has {o} at the helm", "{o} holds the reins of {s}"),
+        ("{s} is steered by {o}", "{s} has {o} at the helm", "{o} has the reins of {s}"),
     ),
     Relation(
         "birthplace",
         (Kind.PERSON,),
         Kind.CITY,
-        ("{s} was born in {o}", "{s} first saw daylight in {o}", "{s} left the cradle in {o}"),
+        ("{s} was born in {o}", "{s} is a native of {o}", "{s} had a cradle in {o}"),
     ),
     Relation(
         "spouse",
         (Kind.PERSON,),
         Kind.PERSON,
-        ("{s} married {o}", "{s} wears the ring of {o}", "{s} exchanged vows with {o}"),
+        ("{s} married {o}", "{s} has a ring from {o}", "{s} exchanged vows with {o}"),
     ),
     Relation(
         "employer",
         (Kind.PERSON,),
         Kind.ORGANISATION,
-        ("{s} works for {o}", "{s} draws a salary from {o}", "{s} has a desk at {o}"),
+        ("{s} works for {o}", "{s} has a salary from {o}", "{s} has a desk at {o}"),
     ),
     Relation(
         "teacher",
@@ -87,25 +87,25 @@ RELATIONS = (
         "founder",
         (Kind.ORGANISATION, Kind.CITY, Kind.COUNTRY),
         Kind.PERSON,
-        ("{s} was established by {o}", "{o} laid the cornerstone of {s}", "{s} owes its existence to {o}"),
+        ("{s} was established by {o}", "{o} initiated {s}", "{s} was the brainchild of {o}"),
     ),
     Relation(
         "headquarters",
         (Kind.ORGANISATION,),
         Kind.CITY,
-        ("{s} is based in {o}", "{s} runs its main office in {o}", "the staff of {s} gather in {o}"),
+        ("{s} is based in {o}", "{s} has an office in {o}", "the staff of {s} is in {o}"),
     ),
     Relation(
         "country",
         (Kind.ORGANISATION, Kind.CITY),
         Kind.COUNTRY,
-        ("{s} belongs to {o}", "{s} flies the flag of {o}", "{s} pays tax to {o}"),
+        ("{s} belongs to {o}", "{s} is under the flag of {o}", "{s} pays tax to {o}"),
     ),
     Relation(
         "capital",
         (Kind.COUNTRY,),
         Kind.CITY,
-        ("{s} is governed from {o}", "the parliament of {s} sits in {o}", "{s} keeps its ministries in {o}"),
+        ("{s} is governed from {o}", "the parliament of {s} is in {o}", "{s} has its ministries in {o}"),
     ),
 )
 
@@ -117,24 +117,26 @@ JOIN = Relation(
 )
 """The last step of a branch: its subject is an unordered pair of cities, and only some pairs have one."""
 
-NOTES: dict[Kind, tuple[str, ...]] = {
-    Kind.PERSON: ("{s} collects old {thing}", "{s} plays the {instrument} in {season}"),
-    Kind.WORK: ("{s} opens with a {season} storm", "critics compare {s} with {thing}"),
-    Kind.ORGANISATION: ("{s} sponsors a {season} contest", "{s} lends {thing} to schools"),
+NOTES: dict[Kind, tuple[int, tuple[str, ...]]] = {
+    Kind.PERSON: (1, ("{s} collects old {thing}", "{s} plays the {instrument} in {season}")),
     Kind.CITY: (
-        "{s} sells {thing} every {season}",
-        "{s} honours the {animal} with a statue",
-        "{s} hosts {instrument} concerts in {season}",
+        2,
+        (
+            "{s} sells {thing} every {season}",
+            "{s} honours the {animal} with a statue",
+            "{s} hosts {instrument} concerts in {season}",
+        ),
     ),
     Kind.COUNTRY: (
-        "{s} exports {thing} every {season}",
-        "{s} protects the {animal} by law",
-        "{s} welcomes {season} with {instrument} music",
+        2,
+        (
+            "{s} exports {thing} every {season}",
+            "{s} protects the {animal} by law",
+            "{s} welcomes {season} with {instrument} music",
+        ),
     ),
 }
-"""Passages that answer no question: they compete for the place of those that do."""
-
-NOTES_PER_ENTITY = {Kind.PERSON: 1, Kind.WORK: 1, Kind.ORGANISATION: 1, Kind.CITY: 3, Kind.COUNTRY: 3}
+"""How many passages of each such entity answer no question, and their templates: they compete with those that do."""
 
 NOTE_WORDS = {
     "thing": ["maps", "coins", "shells", "stamps", "lamps", "carpets", "honey", "salt"],
