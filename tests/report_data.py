@@ -1,0 +1,100 @@
+"""A small set of all stages' outputs as the report reads them: two benchmarks, a question of each outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.io import write_json, write_jsonl
+
+BENCHMARKS = ("musique", "bamboogle")
+F1 = {"warmstart": 0.25, "trained": 0.625, "oracle": 0.9}
+HOSTILE = "</script><script>alert('passage')</script>"
+
+
+def cell(value: float | None, half: float = 0.05, n: int = 4) -> dict[str, Any]:
+    if value is None:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    return {"value": value, "low": round(value - half, 6), "high": round(value + half, 6), "n": n}
+
+
+def metric_values(f1: float) -> dict[str, Any]:
+    return {
+        "f1": cell(f1),
+        "em": cell(f1 - 0.1),
+        "searches": cell(2.5),
+        "redundancy": cell(0.125),
+        "support_recall": cell(None),
+        "format_valid": cell(1.0, 0.0),
+    }
+
+
+def make_metrics() -> dict[str, Any]:
+    metrics = {policy: {key: metric_values(f1) for key in (*BENCHMARKS, "mean")} for policy, f1 in F1.items()}
+    metrics["gain"] = {key: metric_values(0.375) | {"searches": cell(-0.5)} for key in (*BENCHMARKS, "mean")}
+    return metrics
+
+
+def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
+    search = {
+        "text": "<think> who wrote it </think> <search> author of The Orchard </search>",
+        "action": "search",
+        "query": "author of The Orchard",
+        "passages": [
+            {"id": "a", "title": "The Orchard", "text": HOSTILE, "gold": True, "repeated": False},
+            {"id": "b", "title": "Oda & Kess", "text": "A painter.", "gold": False, "repeated": True},
+        ],
+        "information_gain": 0.5,
+        "redundancy": 0.25,
+    }
+    answer = {
+        "text": "<answer> Anwick </answer>",
+        "action": "answer",
+        "query": None,
+        "passages": [],
+        "information_gain": None,
+        "redundancy": None,
+    }
+    return {
+        "id": f"{benchmark}-{number}",
+        "dataset": benchmark,
+        "question": f"Where was the author of The Orchard <{number}> born?",
+        "answers": ["Port Anwick"],
+        "prediction": "Anwick",
+        "em": em,
+        "f1": em,
+        "searches": 1,
+        "redundancy": 0.25,
+        "support_recall": None,
+        "format_valid": True,
+        "stop_reason": "answered",
+        "response_length": 40,
+        "support_ids": ["a"],
+        "steps": [{"sub_question": "Who wrote The Orchard?", "sub_answer": "Oda Kess"}],
+        "turns": [search, answer],
+        "rewards": {"answer": em, "search_key": 0.5},
+    }
+
+
+# warm start, trained: one question of each outcome (fixed, worse, failed, solved)
+EXACT = {"warmstart": (0.0, 1.0, 0.0, 1.0), "trained": (1.0, 0.0, 0.0, 1.0), "oracle": (1.0, 1.0, 1.0, 1.0)}
+
+
+def write_outputs(folder: Path) -> None:
+    """Write the outputs of every stage before `report`."""
+    write_json(folder / "evaluate" / "metrics.json", make_metrics())
+    for policy, exact in EXACT.items():
+        for benchmark in BENCHMARKS:
+            records = [make_record(benchmark, number, em) for number, em in enumerate(exact)]
+            write_jsonl(folder / "evaluate" / "records" / policy / f"{benchmark}.jsonl", records)
+    log = [
+        {"step": step, "f1": step / 4, "response_length": 90 - step, "reward/search_key": 0.5, "search/count": 2.0}
+        | {"entropy": None, "timing/rollout": 1.5}
+        for step in range(1, 5)
+    ]
+    log[3]["validation/f1"] = 0.75
+    write_jsonl(folder / "train" / "metrics.jsonl", log)
+    write_jsonl(folder / "warmstart" / "metrics.jsonl", [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0}])
+    write_json(folder / "index" / "report.json", {"passages": 1234, "recall": {"bm25": {"2": 0.75, "10": 1.0}}})
+    write_json(folder / "synthesize" / "report.json", {"questions": 40, "dropped": {"no_support": 2}})
+    write_json(folder / "fetch" / "manifest.json", {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]})

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from stepsearch_core.io import DataError
+from stepsearch_core.params import Params
+from tasks.report import main
+from tests.report_data import write_outputs
+
+
+def test_the_stage_writes_page_and_tables_and_says_where(tmp_path, monkeypatch, capsys):
+    write_outputs(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    main(Params(profile="tiny"))
+    assert sorted(path.name for path in (tmp_path / "data" / "report").iterdir()) == ["index.html", "results.md"]
+    assert capsys.readouterr().out.splitlines() == [
+        "Training raised mean F1 from 0.250 to 0.625: +0.375 (95% interval +0.325 to +0.425).",
+        f"report: {Path('data/report/index.html')}",
+    ]
+
+
+def test_the_same_outputs_make_the_same_page(tmp_path, monkeypatch):
+    write_outputs(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "data" / "report" / "index.html"
+    main(Params(profile="tiny"))
+    first = page.read_bytes()
+    main(Params(profile="tiny"))
+    assert page.read_bytes() == first
+
+
+def test_nothing_is_written_when_an_output_is_missing(tmp_path, monkeypatch):
+    write_outputs(tmp_path / "data")
+    (tmp_path / "data" / "train" / "metrics.jsonl").unlink()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"data/train/metrics\.jsonl: no such file"):
+        main(Params(profile="tiny"))
+    assert not (tmp_path / "data" / "report").exists()
