@@ -76,9 +76,10 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_values_do_not_depend_on_the_order_of_string_sets():
     program = (
         "from stepsearch_core.rewards.similarity import TfidfSimilarity as T\n"
-        "words = [f'word{i}' for i in range(60)]\n"
-        "model = T.fit([' '.join(words[i:i + 7]) for i in range(50)])\n"
-        "print(model.cosine([' '.join(words[:40])], [' '.join(words[5:])])[0, 0].hex())"
+        "words = [f'word{i} ' * (1 + i % 7) for i in range(60)]\n"
+        "model = T.fit([''.join(words[i:i * i]) for i in range(50)])\n"
+        "texts = [''.join(words[i:]) for i in range(20)]\n"
+        "print(model.cosine(texts, texts).tobytes().hex())"
     )
     outputs = {
         subprocess.run(
