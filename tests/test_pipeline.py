@@ -136,10 +136,10 @@ def stages_run_in_log(output: str) -> list[str]:
 
 def test_the_flow_fails_with_the_stage_and_its_reason(tmp_path):
     checkout = copy_checkout(tmp_path)
-    overrides = ["fetch.folder=conf", "fetch.files.musique=absent.jsonl"]
+    overrides = ["fetch.folder=conf"]  # a folder without the files
     output = run(checkout, "flows.train_stepsearch", "--profile", "musique_local", *overrides, check=False)
     assert "stage fetch failed" in output
-    assert "absent.jsonl: no such file" in output
+    assert "conf/musique_ans_train100.jsonl: fetch.files: musique_train: no such file" in output
     assert "Running stage 'corpus'" not in output
 
 
