@@ -17,7 +17,10 @@ TRAINED = "trained"
 GAIN = "gain"
 MEAN = "mean"
 
-RECORD_FIELDS = ("id", "question", "answers", "prediction", "em", "f1", "searches", "stop_reason", "steps", "turns")
+RECORD_FIELDS = (
+    *("id", "question", "answers", "prediction", "em", "f1"),
+    *("searches", "stop_reason", "steps", "turns", "rewards"),
+)
 
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
 """policy (or `gain`) -> benchmark (or `mean`) -> metric -> {value, low, high, n}"""

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from omegaconf import OmegaConf
 
 from stepsearch_core.params import Params
-from stepsearch_core.report import cases, curves, published, results, tables
+from stepsearch_core.report import breakdown, cases, curves, published, results, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
 
@@ -68,6 +68,7 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "main_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.MAIN_METRICS],
         "behaviour_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS],
         "result_chart": _result_chart(inputs.metrics),
+        "by_hops": breakdown.f1_by_hops(inputs.records),
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
         "training": training,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stepsearch_core.report.results import DASH, number
+from stepsearch_core.report.results import DASH, name_of, number
 
 HASH = re.compile(r"^([0-9a-f]{12})[0-9a-f]{52}$")
 """A SHA-256, shown by its beginning."""
@@ -48,7 +48,7 @@ def cell_text(value: Any) -> str:
 
 def words(key: str) -> str:
     """A field name as a reader reads it."""
-    text = key.replace("_", " ")
+    text = name_of(key).replace("_", " ").replace("bm25", "BM25")
     return text[:1].upper() + text[1:]
 
 
@@ -63,7 +63,7 @@ def _tables(report: dict[str, Any], title: str) -> Iterator[Table]:
     if scalars:
         yield Table(title, ("", "value"), tuple((words(key), cell_text(value)) for key, value in scalars.items()))
     for key, value in report.items():
-        path = f"{title}: {words(key).lower()}" if title else words(key)
+        path = f"{title}: {words(key)}" if title else words(key)
         if isinstance(value, dict) and value:
             yield from [_grid(value, path)] if _is_grid(value) else _tables(value, path)
         elif isinstance(value, list) and not _is_scalar(value):

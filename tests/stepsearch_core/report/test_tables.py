@@ -21,14 +21,14 @@ def test_numbers_grids_and_rows():
     }
     assert report_tables(report) == [
         Table("", ("", "value"), (("Passages", "12"),)),
-        Table("Recall", ("", "2", "10"), (("Bm25", "0.500", "0.750"), ("Dense", "0.250", "–"))),
+        Table("Recall", ("", "2", "10"), (("BM25", "0.500", "0.750"), ("Dense", "0.250", "–"))),
         Table("Files", ("Name", "Rows"), (("a", "3"),)),
     ]
 
 
 def test_deeper_objects_are_titled_by_their_path():
     tables = report_tables({"recall": {"musique": {"bm25": {"3": 0.749}}, "bamboogle": {"bm25": {"3": 0.5}}}})
-    assert [table.title for table in tables] == ["Recall: musique", "Recall: bamboogle"]
+    assert [table.title for table in tables] == ["Recall: MuSiQue", "Recall: Bamboogle"]
 
 
 def test_total_seconds_of_a_log():

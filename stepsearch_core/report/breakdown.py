@@ -1,0 +1,35 @@
+"""F1 by the number of hops, over all benchmarks whose questions come with a decomposition."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+from stepsearch_core.report.inputs import Records
+from stepsearch_core.report.results import name_of, number
+from stepsearch_core.report.tables import Table
+
+
+def f1_by_hops(records: Records) -> Table | None:
+    """A row per number of hops, a column per policy; None when no question has a decomposition."""
+    groups: dict[int, dict[str, list[float]]] = {}
+    for policy, benchmarks in records.items():
+        for record in (record for found in benchmarks.values() for record in found.values()):
+            if hops := _hops(record):
+                groups.setdefault(hops, {}).setdefault(policy, []).append(record["f1"])
+    if not groups:
+        return None
+    rows = tuple(
+        (f"{hops} hops", f"{max(map(len, scores.values())):,}", *(_mean(scores.get(policy)) for policy in records))
+        for hops, scores in sorted(groups.items())
+    )
+    return Table("F1 by number of hops", ("", "Questions", *map(name_of, records)), rows)
+
+
+def _hops(record: dict[str, Any]) -> int:
+    steps = record["steps"]
+    return len(steps) if all(step["sub_question"] for step in steps) else 0
+
+
+def _mean(scores: list[float] | None) -> str:
+    return number(mean(scores) if scores else None, 3)
