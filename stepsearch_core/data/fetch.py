@@ -17,8 +17,9 @@ from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.records import Record
 from stepsearch_core.io import DataError, atomic_folder, sha256_file, write_json
-from stepsearch_core.params import BENCHMARKS, FetchParams
+from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
 from stepsearch_core.types import Question
+from stepsearch_core.worlds import write_world
 
 STANDARD_NAMES = {
     "musique_train": "musique_train.jsonl",
@@ -37,15 +38,10 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
 
     Raises:
         DataError: an unknown key in `fetch.files`, a missing file, or damage in one, with line and field.
+        ParamsError: a world that cannot be generated.
     """
     with atomic_folder(folder) as temporary:
-        if params.source == "world":
-            from stepsearch_core.worlds import write_world
-
-            write_world(params.world, temporary)
-            paths = {key: temporary / name for key, name in STANDARD_NAMES.items() if (temporary / name).exists()}
-        else:
-            paths = _given_files(params)
+        paths = _generated_files(params, temporary) if params.source == "world" else _given_files(params)
         files = {key: _describe(key, path) for key, path in tqdm(paths.items(), desc="reading", unit="file")}
         for key, path in paths.items():
             if path.parent != temporary:
@@ -85,6 +81,14 @@ def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
         DataError: the file was not fetched, or damage.
     """
     return [record.question for record in read_records(folder, name, split)]
+
+
+def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    try:
+        write_world(params.world, folder)
+    except ValueError as error:  # too small for its questions, or larger than its names allow
+        raise ParamsError(str(error)) from None
+    return {key: folder / name for key, name in STANDARD_NAMES.items()}
 
 
 def _given_files(params: FetchParams) -> dict[str, Path]:

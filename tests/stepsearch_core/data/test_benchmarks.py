@@ -1,0 +1,183 @@
+import copy
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
+from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.data.rows import read_rows
+from stepsearch_core.io import DataError
+from stepsearch_core.params import BENCHMARKS
+from stepsearch_core.text import passage_id
+from stepsearch_core.types import Step
+from tests.stepsearch_core.data.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, ROWS, write_jsonl
+
+DECOMPOSITION = {
+    "dataset": "hotpotqa",
+    "id": HOTPOTQA["_id"],
+    "steps": [
+        {"question": "Dark River >> author", "answer": "Ann Lee", "title": "Dark River", "text": "By Ann Lee."},
+        {"question": "#1 >> spouse", "answer": "Bob Ray", "title": "Ann Lee", "text": "She married Bob Ray."},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_records_come_in_the_order_of_the_file(tmp_path, name):
+    key = {"musique": "id"}.get(name, "_id")
+    path = write_jsonl(tmp_path / "rows.jsonl", *({**ROWS[name], key: f"q{number}"} for number in range(3)))
+    questions = [record.question for record in read_benchmark(name, path, "dev")]
+    expected = [f"bamboogle_{number}" if name == "bamboogle" else f"q{number}" for number in range(3)]
+    assert [question.id for question in questions] == expected
+    assert {(question.dataset, question.split) for question in questions} == {(name, "dev")}
+
+
+def test_arrays_lines_and_tables_are_read_alike(tmp_path):
+    (tmp_path / "h.json").write_text(json.dumps([HOTPOTQA]))
+    lines = write_jsonl(tmp_path / "h.jsonl", HOTPOTQA)
+    assert list(read_benchmark("hotpotqa", tmp_path / "h.json", "dev")) == list(
+        read_benchmark("hotpotqa", lines, "dev")
+    )
+    (tmp_path / "b.csv").write_text("Question,Answer\nWho?,Ann\nWhere?,Rome\n")
+    questions = [record.question for record in read_benchmark("bamboogle", tmp_path / "b.csv", "test")]
+    assert [(question.id, question.answers) for question in questions] == [
+        ("bamboogle_0", ("Ann",)),
+        ("bamboogle_1", ("Rome",)),
+    ]
+
+
+def test_a_second_record_with_the_same_id_is_an_error(tmp_path):
+    path = write_jsonl(tmp_path / "m.jsonl", MUSIQUE, MUSIQUE)
+    with pytest.raises(DataError, match=r"m\.jsonl, line 2: field 'id': '3hop2__1_2_3' is also the id at .*line 1"):
+        list(read_benchmark("musique", path, "train"))
+
+
+def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
+    rows = write_jsonl(tmp_path / "h.jsonl", HOTPOTQA, {**HOTPOTQA, "_id": "other"})
+    sidecar = write_jsonl(tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION)
+    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", sidecar))
+    assert first.steps == (
+        Step("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
+        Step("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
+    )
+    assert first.has_decomposition
+    assert not second.has_decomposition
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"dataset": "nq"}, "line 2: field 'dataset': 'nq' is not one of"),
+        ({"id": "q"}, "line 2: field 'steps': expected a list"),
+        ({"steps": []}, "line 2: field 'steps': empty"),
+        ({"steps": DECOMPOSITION["steps"][1:]}, r"line 2: field 'steps\[0\]\.question': #1 refers to no earlier step"),
+        ({}, "line 2: field 'id': a second decomposition of"),
+    ],
+)
+def test_damaged_decompositions(tmp_path, change, problem):
+    second = {**DECOMPOSITION, **({"steps": {}} if "id" in change else {}), **change}
+    path = write_jsonl(tmp_path / "d.jsonl", DECOMPOSITION, second)
+    with pytest.raises(DataError, match=problem):
+        read_decompositions(path, "hotpotqa")
+
+
+# ---- random damage: records or a DataError that names the file, nothing else -----------------------------------------
+
+READERS = {
+    **{name: lambda path, name=name: list(read_benchmark(name, path, "dev")) for name in BENCHMARKS},
+    "decompositions": lambda path: read_decompositions(path, "hotpotqa"),
+}
+VALID = {**ROWS, "decompositions": DECOMPOSITION}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+damage = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def read_or_refuse(name, path):
+    message = str(path)
+    try:
+        READERS[name](path)
+    except DataError as error:
+        message = str(error)
+    assert message.startswith(str(path))
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+@pytest.mark.parametrize("name", READERS)
+@damage
+@given(data=st.data())
+def test_damaged_bytes(tmp_path, name, suffix, data):
+    row = json.dumps(VALID[name], ensure_ascii=False)
+    content = {"json": f"[{row}, {row}]", "jsonl": f"{row}\n{row}\n", "csv": "Question,Answer\nWho?,Ann\n"}[suffix]
+    damaged = bytearray(content.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(damaged)))
+        damaged[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=6))
+    path = tmp_path / f"rows.{suffix}"
+    path.write_bytes(damaged)
+    read_or_refuse(name, path)
+
+
+@pytest.mark.parametrize("name", READERS)
+@damage
+@given(data=st.data())
+def test_damaged_values(tmp_path, name, data):
+    row = copy.deepcopy(VALID[name])
+    target = row
+    while True:
+        keys = list(target) if isinstance(target, dict) else list(range(len(target)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(target[key], dict | list) or not target[key] or data.draw(st.booleans()):
+            break
+        target = target[key]
+    if data.draw(st.booleans()):
+        del target[key]
+    else:
+        target[key] = data.draw(json_values)
+    read_or_refuse(name, write_jsonl(tmp_path / "rows.jsonl", row))
+
+
+# ---- published files ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "rows", "steps"),
+    [
+        ("musique", "musique_ans_train100.jsonl", 100, 237),
+        ("musique", "musique_ans_dev551.jsonl", 551, 1393),
+        ("hotpotqa", "hotpotqa_train100.json", 100, 200),
+        ("2wikimultihopqa", "2wikimultihopqa_dev473.json", 473, 1194),
+    ],
+)
+def test_published_files_point_into_the_published_corpus(real_data, name, file, rows, steps):
+    corpus = {passage.id for passage in read_corpus_file(real_data / "corpus.jsonl")}
+    records = list(read_benchmark(name, real_data / file, "dev"))
+    found = [step for record in records for step in record.question.steps]
+    assert (len(records), len(found)) == (rows, steps)
+    assert all(len(step.support_ids) == 1 and step.support_ids[0] in corpus for step in found)
+    assert all(step.sub_question and "#" not in step.sub_question for step in found) == (name != "hotpotqa")
+    outside = {passage.id for record in records for passage in record.context} - corpus
+    assert len(outside) <= 1  # one HotpotQA paragraph, whose sentences bring no blanks
+
+
+def test_published_rows_with_nested_columns_as_text(real_data, tmp_path):
+    for name, file, columns in (
+        ("musique", "musique_ans_train100.jsonl", ("paragraphs", "question_decomposition")),
+        ("hotpotqa", "hotpotqa_train100.json", ("context", "supporting_facts")),
+        ("2wikimultihopqa", "2wikimultihopqa_dev473.json", ("context", "supporting_facts", "evidences")),
+    ):
+        values = [row.value for row in read_rows(real_data / file)][:50]
+        for encode in (json.dumps, repr):
+            encoded = [{**value, **{column: encode(value[column]) for column in columns}} for value in values]
+            path = write_jsonl(tmp_path / "rows.jsonl", *encoded)
+            assert list(read_benchmark(name, path, "dev")) == list(read_benchmark(name, real_data / file, "dev"))[:50]
+
+
+def test_bamboogle_takes_published_answers(tmp_path):
+    path = write_jsonl(tmp_path / "b.jsonl", BAMBOOGLE)
+    assert next(read_benchmark("bamboogle", path, "test")).question.answers == ("Bob Ray", "Robert Ray")

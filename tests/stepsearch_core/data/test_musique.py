@@ -1,0 +1,66 @@
+import pytest
+
+from stepsearch_core.data.musique import read_record
+from stepsearch_core.data.rows import Row
+from stepsearch_core.io import DataError
+from stepsearch_core.text import passage_id
+from stepsearch_core.types import Question, Step
+from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged
+
+
+def test_a_row_becomes_a_question_with_resolved_steps():
+    record = read_record(Row("x", MUSIQUE), 0, "train")
+    supports = {
+        idx: passage_id(MUSIQUE["paragraphs"][idx]["title"], MUSIQUE["paragraphs"][idx]["paragraph_text"])
+        for idx in (0, 2, 3)
+    }
+    assert record.question == Question(
+        id="3hop2__1_2_3",
+        dataset="musique",
+        split="train",
+        question="Where did the author of Dark River meet her spouse?",
+        answers=("Rome", "Roma"),
+        steps=(
+            Step("Dark River >> author", "Ann Lee", (supports[0],)),
+            Step("Who is the spouse of Ann Lee ?", "Bob Ray", (supports[2],)),
+            Step("where did Ann Lee meet Bob Ray", "Rome", (supports[3],)),
+        ),
+    )
+    assert [passage.title for passage in record.context] == ["Dark River", "Old Mill", "Ann Lee", "Ann and Bob"]
+
+
+def test_supports_go_by_idx_and_not_by_position():
+    row = {**MUSIQUE, "paragraphs": MUSIQUE["paragraphs"][::-1]}
+    assert (
+        read_record(Row("x", row), 0, "train").question.steps
+        == read_record(Row("x", MUSIQUE), 0, "train").question.steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("id",), KeyError, "field 'id': missing"),
+        (("question",), 3, "field 'question': expected text"),
+        (("answer",), "", "field 'answer': empty"),
+        (("answer_aliases",), "Roma", "field 'answer_aliases': expected a list"),
+        (("answer_aliases",), [1], r"field 'answer_aliases\[0\]': expected text"),
+        (("answerable",), False, "field 'answerable': expected true"),
+        (("paragraphs",), {}, "field 'paragraphs': expected a list, found dict"),
+        (("paragraphs", 1), "text", r"field 'paragraphs\[1\]': expected an object"),
+        (("paragraphs", 1, "idx"), 0, r"field 'paragraphs\[1\]\.idx': 0 occurs twice"),
+        (("paragraphs", 1, "title"), KeyError, r"field 'paragraphs\[1\]\.title': missing"),
+        (("question_decomposition",), [], "field 'question_decomposition': empty"),
+        (("question_decomposition", 1, "answer"), None, r"field 'question_decomposition\[1\]\.answer': expected text"),
+        (("question_decomposition", 0, "question"), "#1 >> author", r"\[0\]\.question': #1 refers to no earlier step"),
+        (("question_decomposition", 2, "question"), "#3 >> x", r"\[2\]\.question': #3 refers to no earlier step"),
+        (("question_decomposition", 2, "question"), "#0 >> x", r"\[2\]\.question': #0 refers to no earlier step"),
+        (("question_decomposition", 0, "paragraph_support_idx"), 4, r"support_idx': 4 is no paragraph's idx"),
+        (("question_decomposition", 0, "paragraph_support_idx"), -1, r"support_idx': -1 is no paragraph's idx"),
+        (("question_decomposition", 0, "paragraph_support_idx"), None, r"support_idx': expected an integer"),
+        (("question_decomposition", 0, "paragraph_support_idx"), "0", r"support_idx': expected an integer"),
+    ],
+)
+def test_damage_is_named(path, value, problem):
+    with pytest.raises(DataError, match=problem):
+        read_record(Row("x", damaged("musique", *path, to=value)), 0, "train")

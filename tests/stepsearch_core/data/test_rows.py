@@ -1,0 +1,118 @@
+import json
+
+import pytest
+
+from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.io import DataError
+
+
+def row(**value):
+    return Row("file.jsonl, line 3", value)
+
+
+def test_a_field_error_names_place_and_field():
+    with pytest.raises(DataError, match=r"^file\.jsonl, line 3: field 'question': missing$"):
+        row().text("question")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(3, "expected text, found int"), (None, "found NoneType"), (" \n", "empty"), ("\ud800", "not Unicode text")],
+)
+def test_text_is_a_string_that_says_something(value, problem):
+    with pytest.raises(DataError, match=problem):
+        row(question=value).text("question")
+
+
+def test_text_is_stripped_and_strings_are_not():
+    assert row(a=" Rome ").text("a") == "Rome"
+    assert row(a=[" She sang.", ""]).strings("a") == (" She sang.", "")
+
+
+def test_true_is_no_integer():
+    assert row(idx=7).integer("idx") == 7
+    with pytest.raises(DataError, match="expected an integer, found bool"):
+        row(idx=True).integer("idx")
+
+
+@pytest.mark.parametrize("encode", [json.dumps, repr, lambda value: value], ids=["json", "python", "list"])
+def test_lists_may_come_as_the_text_of_a_list(encode):
+    value = [['Ann\'s "song"', ["One.", " Two."]], ["Rome", []]]
+    assert row(context=encode(value)).items("context") == value
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "{'a': 1}", "import os", "", "[" * 100_000, "9" * 5000])
+def test_text_that_is_no_list_is_an_error(text):
+    with pytest.raises(DataError, match="field 'context': expected a list, found str"):
+        row(context=text).items("context")
+
+
+def test_nested_rows_name_the_path_to_a_field():
+    nested = row(steps=[{"answer": "Rome"}, {"answer": 1}]).objects("steps")
+    with pytest.raises(DataError, match=r"field 'steps\[1\]\.answer': expected text"):
+        nested[1].text("answer")
+    pairs = row(facts=[["Rome", 0]]).tuples("facts", ("title", "sentence"))
+    with pytest.raises(DataError, match=r"field 'facts\[0\]\.sentence': expected text"):
+        pairs[0].text("sentence")
+
+
+@pytest.mark.parametrize("item", ["Rome", ["Rome"], ["Rome", 0, 1], None])
+def test_tuples_have_one_element_for_each_name(item):
+    with pytest.raises(DataError, match=r"field 'facts\[0\]': expected a list of 2 \(title, sentence\)"):
+        row(facts=[item]).tuples("facts", ("title", "sentence"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("a.jsonl", '{"a": 1}\n\n{"a": 2}\n', "a.jsonl, line 3"),
+        ("a.json", '[{"a": 1}, {"a": 2}]', "a.json, record 1"),
+        ("a.csv", 'a,b\n"1\n1",2\n3,4\n', "a.csv, line 4"),
+    ],
+)
+def test_places_are_lines_or_records(tmp_path, name, content, place):
+    (tmp_path / name).write_text(content)
+    assert [row.place for row in read_rows(tmp_path / name)][1] == str(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.jsonl", b"", "no records"),
+        ("a.jsonl", b"\n\n", "no records"),
+        ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2: not JSON"),
+        ("a.jsonl", b'{"a": 1}\n{"a": "\xe9"}\n', "line 2: not UTF-8"),
+        ("a.jsonl", b'{"a": 1}\n[1]\n', "line 2: expected an object, found list"),
+        ("a.jsonl", b'{"a": %s}\n' % (b"9" * 5000), "line 1: not JSON"),
+        ("a.jsonl", b'{"a": %s}\n' % (b"[" * 100_000), "line 1: not JSON"),
+        ("a.json", b"", "line 1: not JSON"),
+        ("a.json", b"[]", "no records"),
+        ("a.json", b'{"a": 1}', "expected a list of records, found dict"),
+        ("a.json", b'[{"a": 1}, 2]', "record 1: expected an object, found int"),
+        ("a.json", '[{"a": "é"}]'.encode("latin-1"), "not UTF-8"),
+        ("a.json", b"[" * 100_000, "not JSON"),
+        ("a.csv", b"", "no records"),
+        ("a.csv", b"Question,Answer\n", "no records"),
+        ("a.csv", b"Question,Answer\na,b\nc\n", "line 3: expected 2 columns"),
+        ("a.csv", b"Question,Answer\na,b,c\n", "line 2: expected 2 columns"),
+        ("a.csv", b'Question,Answer\n"a"b,c\n', "line 1: not CSV"),
+        ("a.csv", "Question,Answer\né,b\n".encode("latin-1"), "not UTF-8"),
+        ("a.txt", b"a", "unknown kind of file"),
+    ],
+)
+def test_damaged_files(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=problem) as caught:
+        list(read_rows(tmp_path / name))
+    assert str(caught.value).startswith(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv"])
+def test_missing_files(tmp_path, name):
+    with pytest.raises(DataError, match="no such file"):
+        list(read_rows(tmp_path / name))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_csv_header(tmp_path):
+    (tmp_path / "a.csv").write_text("Question,Answer\na,b\n", encoding="utf-8-sig")
+    assert [row.value for row in read_rows(tmp_path / "a.csv")] == [{"Question": "a", "Answer": "b"}]
