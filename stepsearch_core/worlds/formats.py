@@ -35,26 +35,33 @@ class Neighbours:
     """Passages by the words of their titles, to draw lexically near distractors from."""
 
     def __init__(self, world: World) -> None:
+        self._passages = world.passages
         self._by_word: dict[str, list[Passage]] = defaultdict(list)
-        for passage in world.passages:
+        for passage in self._passages:
             for word in dict.fromkeys(words(passage.title)):
                 self._by_word[word].append(passage)
 
     def draw(
         self, supports: Sequence[Passage], count: int, random_: random.Random, unique_titles: bool = False
     ) -> list[Passage]:
-        """At most `count` passages whose titles share words with the supports' titles."""
+        """`count` passages (fewer in a smaller world), those whose titles share words with the supports' first."""
         taken = {passage.id for passage in supports}
         titles = {passage.title for passage in supports} if unique_titles else set()
-        title_words = sorted({word for passage in supports for word in words(passage.title)} - {"and"})
         drawn: list[Passage] = []
-        for word in shuffled(title_words * count, random_):
-            passage = random_.choice(self._by_word[word])
-            if len(drawn) < count and passage.id not in taken and passage.title not in titles:
+        for passage in self._candidates(supports, count, random_):
+            if len(drawn) >= count:
+                break
+            if passage.id not in taken and passage.title not in titles:
                 drawn.append(passage)
                 taken.add(passage.id)
                 titles |= {passage.title} if unique_titles else set()
         return drawn
+
+    def _candidates(self, supports: Sequence[Passage], count: int, random_: random.Random) -> Iterable[Passage]:
+        title_words = sorted({word for passage in supports for word in words(passage.title)} - {"and"})
+        for word in shuffled(title_words * count, random_):
+            yield random_.choice(self._by_word[word])
+        yield from shuffled(self._passages, random_)
 
 
 def vocabulary_passages(world: World) -> list[Passage]:
