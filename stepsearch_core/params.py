@@ -22,14 +22,13 @@ class ParamsError(ValueError):
 
 @dataclass
 class ModelParams:
-    """A Hugging Face causal model by name or path, or (`source: null`) a random one of the given shape."""
+    """A Hugging Face causal model by name or path, or (`source: null`) a random Qwen3 of the given shape."""
 
     source: str | None = None
-    architecture: str = "qwen2"  # qwen2 | qwen3
     hidden_size: int = 128
     layers: int = 3
     heads: int = 4
-    key_value_heads: int = 4
+    key_value_heads: int = 2
     intermediate_size: int = 384
     max_positions: int = 1024
     dtype: str = "float32"  # float32 | bfloat16
@@ -225,7 +224,6 @@ class Params:
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "model.architecture": ("qwen2", "qwen3"),
     "model.dtype": ("float32", "bfloat16"),
     "tokenizer.kind": ("word", "bpe", "pretrained"),
     "environment.prompt": ("minimal", "paper"),

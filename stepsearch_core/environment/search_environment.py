@@ -27,6 +27,10 @@ class Episode:
         self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
         """Tokens the policy has not seen yet."""
 
+    def write(self, text: str) -> None:
+        """A turn whose text is given instead of sampled, for policies that are no model."""
+        self.act(self._renderer.encode(text), None, text)
+
     @property
     def turn_tokens(self) -> int:
         """How many tokens the policy may write in this turn."""

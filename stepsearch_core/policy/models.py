@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen2Config, Qwen3Config
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen3Config
 
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams
 
-_CONFIGS = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}
-
-
 def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
-    """A model with random weights of the shape in `params`, with tied embeddings, for `tokenizer`'s vocabulary."""
-    config = _CONFIGS[params.architecture](
+    """A Qwen3 with random weights of the shape in `params`, with tied embeddings, for `tokenizer`'s vocabulary.
+
+    Not Qwen2: for that type `AutoTokenizer` insists on the published tokenizer's class and ignores a trained one.
+    """
+    config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=params.hidden_size,
         num_hidden_layers=params.layers,

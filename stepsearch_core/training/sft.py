@@ -43,7 +43,7 @@ def replay(
     episode = Episode(question, 0, renderer)
     for turn in turns:
         text = search_turn(turn["think"], turn["query"]) if "query" in turn else answer_turn(turn["think"], turn["answer"])
-        episode.act(renderer.encode(text), None, text)
+        episode.write(text)
         if episode.done:
             break
         episode.observe([passage(passage_id) for passage_id in turn["passage_ids"]])
