@@ -1,0 +1,106 @@
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepsearch_core.params import SynthesizeParams
+from stepsearch_core.synthesis.filtering import MAX_SIMILARITY, add_search_keys, choose_keys, search_all
+from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
+from stepsearch_core.synthesis.synthesize import mine_phrasings
+from stepsearch_core.types import Passage, Question, Step
+
+
+def keys(*texts):
+    return [SearchKey(text, KeyKind.ENTITY) for text in texts]
+
+
+class Table:
+    """A retriever that knows its answers by heart and remembers what it was asked."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.asked = []
+
+    def search(self, queries, k):
+        self.asked.append((list(queries), k))
+        return [
+            [SimpleNamespace(passage=Passage(identifier, "", "")) for identifier in self.answers.get(query, ())[:k]]
+            for query in queries
+        ]
+
+
+def test_the_first_key_then_always_the_least_like_those_chosen():
+    # Jaccard with "a b c": "a b d" 2/4, "a e f" 1/5, "x y" 0
+    candidates = keys("a b c", "a b d", "a e f", "x y")
+    chosen, duplicates = choose_keys(candidates, 3)
+    assert [key.text for key in chosen] == ["a b c", "x y", "a e f"]
+    assert duplicates == []
+
+
+def test_near_duplicates_are_never_chosen():
+    # 5 of 6 words shared: .83 is above the limit; 4 of 5: .8 is not
+    chosen, duplicates = choose_keys(keys("a b c d e", "a b c d e f", "a b c d"), 4)
+    assert [key.text for key in chosen] == ["a b c d e", "a b c d"]
+    assert [key.text for key in duplicates] == ["a b c d e f"]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sets(st.sampled_from("abcdef"), min_size=1).map(sorted).map(" ".join), max_size=6), st.integers(1, 4)
+)
+def test_chosen_keys_are_few_unlike_and_from_the_candidates(texts, limit):
+    candidates = keys(*texts)
+    chosen, duplicates = choose_keys(candidates, limit)
+    assert len(chosen) <= limit
+    assert chosen[:1] == candidates[:1]
+    sets = [set(key.text.split()) for key in chosen]
+    pairs = [(one, other) for i, one in enumerate(sets) for other in sets[:i]]
+    assert all(len(one & other) / len(one | other) <= MAX_SIMILARITY for one, other in pairs)
+    assert len(chosen) + len(duplicates) <= len(candidates)
+
+
+def test_every_query_is_searched_once_in_batches():
+    retriever = Table({"q3": ("p1", "p2", "p3")})
+    found = search_all(retriever, (f"q{i % 600}" for i in range(1200)), 2, "test")
+    assert [len(batch) for batch, _ in retriever.asked] == [512, 88]
+    assert {k for _, k in retriever.asked} == {2}
+    assert found["q3"] == ("p1", "p2")
+    assert found["q4"] == ()
+    assert len(found) == 600
+
+
+def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
+    support, other = Passage("s", "Dark River", "sprang from the pen of Ann"), Passage("o", "", "")
+    steps = (Step("Dark River >> author", "Ann", ("s",)), Step("Ann >> spouse", "Bob", ("o",)))
+    question = Question("1", "musique", "train", "?", ("Bob",), steps)
+    retriever = Table({"Dark River": ("o", "x", "s"), "Dark River author": ("s",), "Dark River pen": ("o", "s")})
+    params = SynthesizeParams(keys_per_step=4, key_depth=2)
+    (keyed,), counts = add_search_keys(
+        [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get
+    )
+    assert [step.search_keys for step in keyed.steps] == [("Dark River pen", "Dark River author"), ()]
+    assert counts.to_json() == {
+        "steps": 2,
+        "steps_by_keys": {"0": 1, "2": 1},
+        "steps_without_key": 0.5,
+        "candidates": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 2, "keywords": 0, "entity": 2},
+        "kept": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 1, "keywords": 0, "entity": 0},
+        "dropped": {"enough others": 0, "near-duplicate": 0, "support not found": 3},
+    }
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(world, limit):
+    params = SynthesizeParams(keys_per_step=limit, key_depth=2)
+    questions = world.questions[:100]
+    mined = mine_phrasings(world.questions, world.corpus)
+    keyed, counts = add_search_keys(questions, mined, params, world.retriever, world.corpus.get)
+    steps = [step for question in keyed for step in question.steps]
+    pairs = [(key, step) for step in steps for key in step.search_keys]
+    for (_, step), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):
+        assert {hit.passage.id for hit in hits} & set(step.support_ids)
+    assert max(len(step.search_keys) for step in steps) == limit
+    assert counts.candidates.total() == counts.kept.total() + counts.dropped.total()
+    assert counts.kept.total() == len(pairs)
+    assert counts.steps_by_keys[0] / len(steps) < 0.05

@@ -1,0 +1,29 @@
+from stepsearch_core.synthesis.search_keys import KeyKind, candidate_keys
+from stepsearch_core.synthesis.sub_questions import parse_sub_question, words
+
+MINED = ("pen", "written", "composed", "sprang")
+
+
+def test_every_phrasing_of_a_step():
+    keys = candidate_keys(
+        parse_sub_question("Dark River >> author"), MINED, words("Dark River sprang from the pen of Ann")
+    )
+    assert {key.kind: key.text for key in keys} == {
+        KeyKind.OWN_PHRASING: "Dark River pen sprang",
+        KeyKind.SUB_QUESTION: "Dark River author",
+        KeyKind.TOP_PHRASING: "Dark River pen written composed",
+        KeyKind.ENTITY: "Dark River",
+    }
+
+
+def test_keys_of_the_same_words_are_given_once():
+    keys = candidate_keys(parse_sub_question("Dark River >> author"), ("pen",), words("from the pen of Ann"))
+    assert [key.text for key in keys] == ["Dark River pen", "Dark River author", "Dark River"]
+
+
+def test_without_mined_words_or_entity():
+    keys = candidate_keys(parse_sub_question("who broke the salt law in 1930?"), (), ())
+    assert [(key.kind, key.text) for key in keys] == [
+        (KeyKind.SUB_QUESTION, "who broke the salt law in 1930"),
+        (KeyKind.KEYWORDS, "broke salt law 1930"),
+    ]

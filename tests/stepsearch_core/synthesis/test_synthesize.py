@@ -1,0 +1,80 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.questions import load_questions
+from stepsearch_core.io import DataError
+from stepsearch_core.params import Params, SynthesizeParams
+from stepsearch_core.retrieval.bm25 import BM25Index
+from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.synthesis.synthesize import synthesize
+from stepsearch_core.types import Step
+
+
+def params(**changes):
+    return Params(profile="test", synthesize=SynthesizeParams(validation_questions=40, trajectories=100, **changes))
+
+
+def test_the_folder_holds_what_the_report_says(world, tmp_path):
+    report = synthesize(world.questions, world.corpus, world.retriever, params(), tmp_path / "out")
+    train, validation = (load_questions(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation"))
+    assert report["questions"] == {
+        "read": 500,
+        "train": 460,
+        "validation": 40,
+        "dropped": {"no decomposition": 0, "support not in the corpus": 0},
+    }
+    assert (len(train), len(validation)) == (460, 40)
+    assert {question.id for question in train + validation} == {question.id for question in world.questions}
+    lines = [json.loads(line) for line in (tmp_path / "out" / "trajectories.jsonl").read_text().splitlines()]
+    assert len(lines) == 100 == report["trajectories"]["all"]["count"]
+    assert {line["question_id"] for line in lines} <= {question.id for question in train}
+    steps = [step for question in train + validation for step in question.steps]
+    assert report["search_keys"]["steps"] == len(steps)
+    assert report["search_keys"]["steps_without_key"] == sum(not step.search_keys for step in steps) / len(steps)
+    assert report == json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
+    for name in ("one", "two"):
+        synthesize(world.questions[:200], world.corpus, world.retriever, params(), tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
+    questions = world.questions[:60]
+    bare = replace(questions[0], steps=tuple(replace(step, sub_question="") for step in questions[0].steps))
+    elsewhere = replace(questions[1], steps=(*questions[1].steps, Step("a >> b", "c", ("0" * 16,))))
+    given = [bare, elsewhere, *questions[2:]]
+    report = synthesize(given, world.corpus, world.retriever, params(), tmp_path / "out")
+    assert report["questions"] == {
+        "read": 60,
+        "train": 18,
+        "validation": 40,
+        "dropped": {"no decomposition": 1, "support not in the corpus": 1},
+    }
+
+
+def test_validation_must_leave_training_questions(world, tmp_path):
+    with pytest.raises(DataError, match=r"validation_questions.*40 leave none of 40 usable questions"):
+        synthesize(world.questions[:40], world.corpus, world.retriever, params(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_published_steps_get_keys(real_data, tmp_path):
+    build_corpus(read_corpus_file(real_data / "corpus.jsonl"), tmp_path / "corpus")
+    corpus = Corpus.open(tmp_path / "corpus")
+    settings = params(key_depth=3)
+    settings.retrieval.stopwords = "en"
+    retriever = CorpusRetriever(BM25Index.build(corpus, settings.retrieval, tmp_path / "bm25"), corpus)
+    records = read_benchmark("musique", real_data / "musique_ans_train100.jsonl", "train")
+    report = synthesize([record.question for record in records], corpus, retriever, settings, tmp_path / "out")
+    assert report["search_keys"]["steps"] == 237
+    # The resolved sub-question alone finds 73.4% of the supports among the first three.
+    assert report["search_keys"]["kept"]["sub_question"] / 237 == pytest.approx(0.734, abs=0.02)
+    assert report["search_keys"]["steps_without_key"] < 0.2

@@ -1,0 +1,20 @@
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.fetch import fetch
+from stepsearch_core.data.questions import load_questions
+from stepsearch_core.params import FetchParams, Params, SynthesizeParams, WorldParams
+from stepsearch_core.retrieval.index import build_index
+from tasks.synthesize import main
+
+
+def test_the_stage_reads_the_stages_before_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    world = WorldParams(
+        people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
+    )
+    params = Params(profile="test", fetch=FetchParams(source="world", world=world))
+    params.synthesize = SynthesizeParams(validation_questions=10, trajectories=20)
+    fetch(params.fetch, "data/fetch")
+    build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
+    build_index(Corpus.open("data/corpus"), params.retrieval, "data/index")
+    main(params)
+    assert len(load_questions("data/synthesize/train.jsonl")) == 50
