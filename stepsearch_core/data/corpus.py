@@ -9,8 +9,6 @@ into memory (21 million passages of Wikipedia would not fit); only building keep
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.io import DataError, read_json, read_jsonl, write_json
+from stepsearch_core.io import DataError, atomic_folder, read_json, read_jsonl, write_json
 from stepsearch_core.text import passage_id, squeeze
 from stepsearch_core.types import Passage
 
@@ -124,17 +122,10 @@ def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, An
     Raises:
         DataError: `sources` holds no passage.
     """
-    folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
+    with atomic_folder(folder) as temporary:
         manifest = _write(sources, temporary)
         if not manifest["rows"]:
             raise DataError("no passage to put into the corpus", folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return manifest
 
 
