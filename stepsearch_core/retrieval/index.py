@@ -7,51 +7,83 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.io import DataError, read_json, write_json
+from stepsearch_core.io import DataError, atomic_folder, read_json, write_json
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
+from stepsearch_core.retrieval.encoders import encoder_settings
+from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
+
+METHODS = {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}
+"""Which indexes each `retrieval.method` searches."""
 
 
 def build_index(corpus: Corpus, params: RetrievalParams, folder: Path | str) -> dict[str, Any]:
-    """Build the BM25 index of `corpus` in `folder`; returns the manifest."""
-    folder = Path(folder)
-    BM25Index.build(corpus, params, folder / "bm25")
-    manifest = {
-        "corpus": corpus.hash,
-        "passages": len(corpus),
-        "bm25": _bm25_settings(params),
-        "versions": {name: version(name) for name in ("bm25s",)},
-    }
-    write_json(folder / "manifest.json", manifest)
+    """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest."""
+    from stepsearch_core.retrieval.dense import DenseIndex
+
+    with atomic_folder(folder) as temporary:
+        for name in ("bm25", "dense"):
+            (temporary / name).mkdir()
+        BM25Index.build(corpus, params, temporary / "bm25")
+        DenseIndex.build(corpus, params, temporary / "dense")
+        manifest = {
+            "corpus": corpus.hash,
+            "passages": len(corpus),
+            "settings": _settings(params),
+            "versions": {name: version(name) for name in ("bm25s", "scikit-learn", "transformers")} | _faiss_version(),
+        }
+        write_json(temporary / "manifest.json", manifest)
     return manifest
 
 
 def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Retriever:
-    """Open the retriever that `params.method` (or `method`) names, over an index that `build_index` wrote.
+    """Open the retriever that `method` (default: `params.method`) names, over what `build_index` wrote.
 
     Raises:
         DataError: there is no index, or it was built from another corpus or with other settings.
     """
-    return CorpusRetriever(open_ranker(params, Path(folder), corpus, method or params.method), corpus)
+    return CorpusRetriever(open_ranker(params, folder, corpus, method), corpus)
 
 
-def open_ranker(params: RetrievalParams, folder: Path, corpus: Corpus, method: str) -> Ranker:
-    """As `open_retriever`, but ranking positions only."""
+def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Ranker:
+    """As `open_retriever`, but ranking positions of the corpus, without reading passages."""
+    folder = Path(folder)
     manifest = read_json(folder / "manifest.json")
     _check("corpus", manifest["corpus"], corpus.hash, folder)
-    _check("bm25", manifest["bm25"], _bm25_settings(params), folder)
-    return BM25Index.open(folder / "bm25", params)
+    names = METHODS[method or params.method]
+    for name in names:
+        _check(name, manifest["settings"][name], _settings(params)[name], folder)
+    rankers = [_open(name, params, folder / name) for name in names]
+    return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 
 
-def _bm25_settings(params: RetrievalParams) -> dict[str, Any]:
-    return {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords}
+def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
+    if name == "bm25":
+        return BM25Index.open(folder, params)
+    from stepsearch_core.retrieval.dense import DenseIndex
+
+    return DenseIndex.open(folder, params)
+
+
+def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
+    """What each index depends on; `method` and `fusion_constant` are choices of the search."""
+    return {
+        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords},
+        "dense": encoder_settings(params) | {"index_factory": params.index_factory},
+    }
+
+
+def _faiss_version() -> dict[str, str]:
+    import faiss
+
+    return {"faiss": faiss.__version__}  # faiss-cpu and faiss-gpu are different distributions of one module
 
 
 def _check(what: str, built: Any, wanted: Any, folder: Path) -> None:
     if built != wanted:
         raise DataError(
-            f"the index was built with {built}, not {wanted}: run the index stage again (`dvc repro index`)",
+            f"the index was built with {built}, but {wanted} is asked for: build it again (`dvc repro index`)",
             folder / "manifest.json",
             field=what,
         )
