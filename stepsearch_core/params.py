@@ -122,7 +122,7 @@ class CorpusParams:
 
 @dataclass
 class IndexParams:
-    """Which retrieval methods the report measures, on how many gold sub-questions at most."""
+    """Which retrieval methods the report measures, on how many questions of each benchmark at most (null: all)."""
 
     measured_methods: list[str] = field(default_factory=lambda: ["bm25", "dense", "hybrid"])
     measured_depths: list[int] = field(default_factory=lambda: [2, 3, 10])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -144,13 +144,6 @@ def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
     return HashingEncoder.load(folder, params.dimensions)
-
-
-def encoder_settings(params: RetrievalParams) -> dict[str, Any]:
-    """What an index depends on: vectors of other settings cannot be compared."""
-    if params.encoder != "hashing":
-        return {"encoder": params.encoder}
-    return {"encoder": params.encoder, "dimensions": params.dimensions}
 
 
 def _random_projection(dimensions: int) -> csr_matrix:

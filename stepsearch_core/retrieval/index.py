@@ -10,7 +10,6 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.io import DataError, atomic_folder, read_json, write_json
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
-from stepsearch_core.retrieval.encoders import encoder_settings
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
 
@@ -68,10 +67,10 @@ def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
 
 def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     """What each index depends on; `method` and `fusion_constant` are choices of the search."""
-    return {
-        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords},
-        "dense": encoder_settings(params) | {"index_factory": params.index_factory},
-    }
+    dense: dict[str, Any] = {"encoder": params.encoder, "index_factory": params.index_factory}
+    if params.encoder == "hashing":
+        dense["dimensions"] = params.dimensions
+    return {"bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords}, "dense": dense}
 
 
 def _faiss_version() -> dict[str, str]:

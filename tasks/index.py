@@ -1,0 +1,50 @@
+"""Stage `index`: BM25 and dense indexes, the reward's term statistics, and a measured report, into `data/index`."""
+
+import logging
+import time
+from itertools import chain
+
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.data.fetch import read_questions
+from stepsearch_core.data.sources import fetched_benchmarks
+from stepsearch_core.io import write_json
+from stepsearch_core.params import Params
+from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
+from stepsearch_core.retrieval.dense import DenseIndex
+from stepsearch_core.retrieval.index import build_index, open_ranker
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from tasks.stage import DATA, run
+
+
+def main(params: Params) -> None:
+    """Fill `data/index`."""
+    folder, depths = DATA / "index", params.index.measured_depths
+    corpus = Corpus.open(DATA / "corpus")
+    clock = [time.perf_counter()]
+    build_index(corpus, params.retrieval, folder)
+    clock.append(time.perf_counter())
+    TfidfSimilarity.fit(corpus.contents()).save(folder / "tfidf")
+    clock.append(time.perf_counter())
+    questions = {
+        name if split == "test" else f"{name}_{split}": read_questions(DATA / "fetch", name, split)[
+            : params.index.measured_questions
+        ]
+        for name, split in fetched_benchmarks(DATA / "fetch")
+    }
+    rankers = {
+        method: open_ranker(params.retrieval, folder, corpus, method) for method in params.index.measured_methods
+    }
+    report = measure(rankers, corpus, questions, depths)
+    if params.retrieval.index_factory != "Flat" and isinstance(rankers.get("dense"), DenseIndex):
+        report["dense_against_exact"] = measure_approximation(
+            rankers["dense"], corpus, chain.from_iterable(questions.values()), depths
+        )
+    clock.append(time.perf_counter())
+    write_json(folder / "report.json", report)
+    seconds = [round(end - start, 3) for start, end in zip(clock, clock[1:])]
+    write_json(folder / "timings.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
+    logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
+
+
+if __name__ == "__main__":
+    run("index", main)
