@@ -2,11 +2,10 @@
 
 import logging
 import time
-from itertools import chain
+from itertools import chain, pairwise
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.fetch import read_questions
-from stepsearch_core.data.sources import fetched_benchmarks
+from stepsearch_core.data.sources import fetched_questions
 from stepsearch_core.io import write_json
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
@@ -25,23 +24,18 @@ def main(params: Params) -> None:
     clock.append(time.perf_counter())
     TfidfSimilarity.fit(corpus.contents()).save(folder / "tfidf")
     clock.append(time.perf_counter())
-    questions = {
-        name if split == "test" else f"{name}_{split}": read_questions(DATA / "fetch", name, split)[
-            : params.index.measured_questions
-        ]
-        for name, split in fetched_benchmarks(DATA / "fetch")
-    }
+    questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
     rankers = {
         method: open_ranker(params.retrieval, folder, corpus, method) for method in params.index.measured_methods
     }
     report = measure(rankers, corpus, questions, depths)
-    if params.retrieval.index_factory != "Flat" and isinstance(rankers.get("dense"), DenseIndex):
-        report["dense_against_exact"] = measure_approximation(
-            rankers["dense"], corpus, chain.from_iterable(questions.values()), depths
-        )
+    if params.retrieval.index_factory != "Flat":
+        dense = DenseIndex.open(folder / "dense", params.retrieval)
+        asked = chain.from_iterable(questions.values())
+        report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths)
     clock.append(time.perf_counter())
     write_json(folder / "report.json", report)
-    seconds = [round(end - start, 3) for start, end in zip(clock, clock[1:])]
+    seconds = [round(end - start, 3) for start, end in pairwise(clock)]
     write_json(folder / "timings.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
 

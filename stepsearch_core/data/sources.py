@@ -1,4 +1,4 @@
-"""Which passages of the fetched files go into the corpus."""
+"""What the fetched files hold: the passages that go into the corpus, and the questions that are measured on it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stepsearch_core.data.corpus import read_corpus_file
-from stepsearch_core.data.fetch import fetched_file, read_records
+from stepsearch_core.data.fetch import fetched_file, read_questions, read_records
 from stepsearch_core.params import BENCHMARKS, CorpusParams
-from stepsearch_core.types import Passage
+from stepsearch_core.types import Passage, Question
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
@@ -30,3 +30,11 @@ def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
     """(benchmark, split) of every question file that was fetched, the training file first."""
     benchmarks = [("musique", "train")] if fetched_file(folder, "musique_train") else []
     return benchmarks + [(name, "test") for name in BENCHMARKS if fetched_file(folder, name)]
+
+
+def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
+    """The first `limit` questions of every file that was fetched, under `musique_train` and the benchmarks' names."""
+    return {
+        name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
+        for name, split in fetched_benchmarks(folder)
+    }
