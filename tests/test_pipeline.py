@@ -152,3 +152,9 @@ def test_published_text_goes_through_all_stages(tmp_path, real_data):
     assert stages_run(dvc(folder, "repro")) == STAGES
     benchmarks = ["musique", "hotpotqa", "2wikimultihopqa"]
     assert_well_formed(read(folder / "data" / "evaluate" / "metrics.json"), benchmarks, questions=24)
+    dev551 = read(folder / "data" / "index" / "report.json")["methods"]["bm25"]["musique"]
+    found = {depth: cell["value"] for depth, cell in dev551["sub_question_recall"].items()}
+    assert found == pytest.approx({"3": 0.749, "10": 0.849}, abs=0.01)
+    assert dev551["question_all_supports"]["3"]["value"] == pytest.approx(0.091, abs=0.01)
+    page = (folder / "data" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "0.749" in page or "74.9" in page
