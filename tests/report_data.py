@@ -80,6 +80,26 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
 EXACT = {"warmstart": (0.0, 1.0, 0.0, 1.0), "trained": (1.0, 0.0, 0.0, 1.0), "oracle": (1.0, 1.0, 1.0, 1.0)}
 
 
+def make_index_report() -> dict[str, Any]:
+    half = {"value": 0.5, "low": 0.25, "high": 0.75}
+    sets = {
+        "musique": {
+            "sub_questions": 8,
+            "sub_question_recall": {"2": {"value": 0.749, "low": 0.7, "high": 0.8}, "10": half},
+            "questions": 4,
+            "question_all_supports": {"2": half, "10": half},
+        },
+        "bamboogle": {
+            "sub_questions": 0,
+            "sub_question_recall": {},
+            "questions": 4,
+            "question_all_supports": {"2": half, "10": half},
+        },
+    }
+    gold = {"musique": {"in_corpus": 7, "total": 8}, "bamboogle": {"in_corpus": 4, "total": 4}}
+    return {"passages": 1234, "gold": gold, "methods": {"bm25": sets, "dense": {"musique": sets["musique"]}}}
+
+
 def write_outputs(folder: Path) -> None:
     """Write the outputs of every stage before `report`."""
     write_json(folder / "evaluate" / "metrics.json", make_metrics())
@@ -95,6 +115,6 @@ def write_outputs(folder: Path) -> None:
     log[3]["validation/f1"] = 0.75
     write_jsonl(folder / "train" / "metrics.jsonl", log)
     write_jsonl(folder / "warmstart" / "metrics.jsonl", [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0}])
-    write_json(folder / "index" / "report.json", {"passages": 1234, "recall": {"bm25": {"2": 0.75, "10": 1.0}}})
+    write_json(folder / "index" / "report.json", make_index_report())
     write_json(folder / "synthesize" / "report.json", {"questions": 40, "dropped": {"no_support": 2}})
     write_json(folder / "fetch" / "manifest.json", {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]})

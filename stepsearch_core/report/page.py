@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from omegaconf import OmegaConf
 
 from stepsearch_core.params import Params
-from stepsearch_core.report import breakdown, cases, curves, published, results, tables
+from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
 
@@ -75,7 +75,7 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "diagnostics": diagnostics,
         "warmstart": warmstart,
         "curve_data": {chart.key: chart.data for chart in (*training, *diagnostics, *warmstart)},
-        "retrieval": tables.report_tables(inputs.index_report),
+        "retrieval": retrieval.retrieval_tables(inputs.index_report, params.retrieval.method),
         "synthesis": tables.report_tables(inputs.synthesis_report),
         "data": tables.report_tables(inputs.fetch_manifest),
         "cases": cases.choose_cases(inputs.records, params.report.case_studies, params.seed),

@@ -17,6 +17,7 @@ DASH = "–"
 
 NAMES = {
     "musique": "MuSiQue",
+    "musique_train": "MuSiQue, training",
     "hotpotqa": "HotpotQA",
     "2wikimultihopqa": "2Wiki",
     "bamboogle": "Bamboogle",
@@ -25,6 +26,9 @@ NAMES = {
     TRAINED: "Trained",
     "oracle": "Oracle",
     GAIN: "Gain",
+    "bm25": "BM25",
+    "dense": "Dense",
+    "hybrid": "Hybrid",
 }
 
 
@@ -76,7 +80,7 @@ class Headline:
 
 
 def name_of(key: str) -> str:
-    """The printed name of a policy or benchmark."""
+    """The printed name of a policy, benchmark or retrieval method."""
     return NAMES.get(key, key)
 
 

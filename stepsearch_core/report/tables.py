@@ -48,7 +48,7 @@ def cell_text(value: Any) -> str:
 
 def words(key: str) -> str:
     """A field name as a reader reads it."""
-    text = name_of(key).replace("_", " ").replace("bm25", "BM25")
+    text = name_of(key).replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
