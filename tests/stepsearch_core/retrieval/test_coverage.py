@@ -1,0 +1,99 @@
+import pytest
+
+from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.bm25 import BM25Index
+from stepsearch_core.retrieval.coverage import count_gold, mean_recall, measure, measure_approximation, verdict
+from stepsearch_core.retrieval.dense import DenseIndex
+from stepsearch_core.text import passage_id
+from stepsearch_core.types import Question, Step
+
+TEXTS = ["apple pie", "apple tart apple", "pear cake", "plum jam"]
+PIE, TART, CAKE, _ = (passage_id("", text) for text in TEXTS)
+
+
+def question(text, *steps):
+    return Question(text, "musique", "test", text, ("answer",), tuple(steps))
+
+
+QUESTIONS = [
+    question("apple pear", Step("apple", "", (PIE,)), Step("cake", "", (CAKE,))),
+    question("tart", Step("tart", "", (TART,))),
+    question("pear", Step("", "", (CAKE,)), Step("", "", ("0" * 16,))),  # no sub-questions; a gold that is not there
+    question("jam"),
+]
+
+
+@pytest.fixture
+def report(make_corpus, tmp_path):
+    corpus = make_corpus(TEXTS)
+    index = BM25Index.build(corpus, RetrievalParams(), tmp_path)
+    return measure({"bm25": index}, corpus, {"musique": QUESTIONS, "bamboogle": QUESTIONS[3:]}, [1, 2])
+
+
+def test_shares_worked_by_hand(report):
+    # sub-questions: "apple" finds the tart first and the pie second; "cake" and "tart" find theirs first
+    # questions: "apple pear" finds the cake (pear is rarer), then the tart; "tart" finds its one; "pear" lacks one
+    row = report["methods"]["bm25"]["musique"]
+    assert (row["sub_questions"], row["questions"]) == (3, 3)
+    assert {depth: share["value"] for depth, share in row["sub_question_recall"].items()} == {"1": 2 / 3, "2": 1.0}
+    assert {depth: share["value"] for depth, share in row["question_all_supports"].items()} == {"1": 1 / 3, "2": 1 / 3}
+
+
+def test_intervals_are_wilsons(report):
+    # 1 of 3: (1/3 + z^2/6 -+ z sqrt(2/27 + z^2/36)) / (1 + z^2/3), z = 1.95996
+    share = report["methods"]["bm25"]["musique"]["question_all_supports"]["1"]
+    assert (share["low"], share["high"]) == pytest.approx((0.061490, 0.792340), abs=1e-5)
+
+
+def test_gold_passages_are_counted_and_sets_without_any_are_left_out(report):
+    assert report["passages"] == 4
+    assert report["gold"] == {"musique": {"in_corpus": 3, "total": 4}}
+    assert list(report["methods"]["bm25"]) == ["musique"]
+
+
+def test_the_verdict_names_the_best_method(report):
+    report["methods"]["dense"] = {"musique": report["methods"]["bm25"]["musique"] | {"sub_question_recall": {}}}
+    report["methods"]["dense"]["musique"]["sub_question_recall"] = {"1": {"value": 1.0, "low": 0.4, "high": 1.0}}
+    assert mean_recall(report, 1) == {"bm25": 2 / 3, "dense": 1.0}
+    assert verdict(report, 1, "bm25").endswith("bm25 66.7%, dense 100.0%; best is dense, but retrieval.method is bm25")
+    assert verdict(report, 1, "dense").endswith("best is dense, which the profile uses")
+
+
+def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_path):
+    corpus = make_corpus([f"word{number} word{number + 1} word{number % 7}" for number in range(200)])
+    asked = [question(f"word{number} word{number + 3}") for number in range(0, 100, 5)]
+    index = DenseIndex.build(corpus, RetrievalParams(dimensions=32, index_factory="IVF16,Flat"), tmp_path)
+    assert 0.1 < measure_approximation(index, corpus, asked, [1, 5])["5"] < 0.95  # one cluster of 16 is searched
+    index.index.nprobe = 16
+    assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
+
+
+@pytest.mark.slow
+def test_figures_on_published_text(real_data, tmp_path):
+    build_corpus(read_corpus_file(real_data / "corpus.jsonl"), tmp_path / "corpus")
+    corpus = Corpus.open(tmp_path / "corpus")
+    files = {
+        "musique": "musique_ans_dev551.jsonl",
+        "musique_train": "musique_ans_train100.jsonl",
+        "hotpotqa": "hotpotqa_train100.json",
+        "2wikimultihopqa": "2wikimultihopqa_dev473.json",
+    }
+    questions = {
+        name: [record.question for record in read_benchmark(name.removesuffix("_train"), real_data / file, "test")]
+        for name, file in files.items()
+    }
+    index = BM25Index.build(corpus, RetrievalParams(stopwords="en"), tmp_path)
+    report = measure({"bm25": index}, corpus, questions, [3, 10])
+    assert all(count["in_corpus"] == count["total"] > 0 for count in report["gold"].values())
+
+    def figures(name):
+        row = report["methods"]["bm25"][name]
+        recall, everything = row["sub_question_recall"], row["question_all_supports"]
+        return recall["3"]["value"], recall["10"]["value"], everything["3"]["value"]
+
+    assert figures("musique") == pytest.approx((0.749, 0.849, 0.091), abs=0.005)
+    assert figures("musique_train") == pytest.approx((0.734, 0.865, 0.090), abs=0.005)
+    assert figures("2wikimultihopqa") == pytest.approx((0.938, 0.986, 0.243), abs=0.005)
+    assert count_gold(corpus, questions["hotpotqa"]) == {"in_corpus": 200, "total": 200}

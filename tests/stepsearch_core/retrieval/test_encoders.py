@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from stepsearch_core.retrieval.encoders import HashingEncoder, TransformersEncoder
+
+WORDS = [f"word{number}" for number in range(300)]
+
+
+@pytest.fixture
+def texts():
+    generator = np.random.default_rng(5)
+    return [" ".join(generator.choice(WORDS, size=generator.integers(3, 30))) for _ in range(200)]
+
+
+def test_projected_cosines_are_those_of_tfidf_with_noise(make_corpus, texts):
+    vectors = HashingEncoder.fit(make_corpus(texts), dimensions=4096).encode_passages(texts)
+    tfidf = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
+    errors = vectors @ vectors.T - (tfidf @ tfidf.T).toarray()
+    assert vectors.dtype == np.float32
+    assert np.abs(errors).max() < 0.12
+    assert np.sqrt(np.mean(errors**2)) < 0.02  # 1 / sqrt(4096) = .016
+
+
+def test_vectors_have_length_one_and_nothing_to_encode_gives_zeros(make_corpus, texts):
+    encoder = HashingEncoder.fit(make_corpus(texts), dimensions=64)
+    norms = np.linalg.norm(encoder.encode_queries(["word1 word2", "a word never seen", "", "?!"]), axis=1)
+    assert norms == pytest.approx([1, 1, 0, 0], abs=1e-6)
+
+
+def test_a_saved_encoder_gives_the_same_bits(make_corpus, texts, tmp_path):
+    encoder = HashingEncoder.fit(make_corpus(texts), dimensions=64)
+    encoder.save(tmp_path)
+    again = HashingEncoder.load(tmp_path, dimensions=64)
+    assert np.array_equal(again.encode_passages(texts), encoder.encode_passages(texts))
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    """A function that saves one random BERT under a name of its own."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", ":", "query", "passage", *WORDS])}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=16
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=16,
+    )
+    model = BertModel(config).eval()
+
+    def save(name):
+        folder = tmp_path_factory.mktemp("models") / name
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return str(folder)
+
+    return save
+
+
+def test_neural_vectors_are_unit_means_over_real_tokens_only(bert):
+    import torch
+    from transformers import AutoModel
+
+    encoder = TransformersEncoder(bert("plain"))
+    texts = ["word1", "word2 word3 word4 word5", "word6 word7"]
+    model = AutoModel.from_pretrained(bert("same")).eval()
+    with torch.inference_mode():
+        means = [model(torch.tensor([[WORDS.index(w) + 5 for w in t.split()]])).last_hidden_state[0] for t in texts]
+    wanted = np.stack([(mean.mean(0) / mean.mean(0).norm()).numpy() for mean in means])
+    assert encoder.dimensions == 16
+    assert np.allclose(encoder.encode_passages(texts), wanted, atol=1e-5)
+    assert np.allclose(encoder.encode_queries(texts), wanted, atol=1e-5)
+
+
+def test_long_texts_are_cut_to_what_the_model_takes(bert):
+    encoder = TransformersEncoder(bert("plain"))
+    long, cut = encoder.encode_passages([" ".join(WORDS[:40]), " ".join(WORDS[:16])])
+    assert np.allclose(long, cut, atol=1e-5)
+
+
+def test_e5_models_are_given_their_prefixes(bert):
+    plain, e5 = TransformersEncoder(bert("plain")), TransformersEncoder(bert("e5-tiny"))
+    assert np.allclose(e5.encode_queries(["word1"]), plain.encode_queries(["query: word1"]), atol=1e-6)
+    assert np.allclose(e5.encode_passages(["word1"]), plain.encode_passages(["passage: word1"]), atol=1e-6)
+    assert not np.allclose(e5.encode_queries(["word1"]), plain.encode_queries(["word1"]), atol=1e-3)

@@ -1,0 +1,74 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.io import DataError
+from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.index import build_index, open_retriever
+
+TEXTS = [("Ada Lovelace", "She wrote notes."), ("Charles Babbage", "He built an engine."), ("Rome", "A city.")]
+PARAMS = RetrievalParams(dimensions=64)
+
+
+@pytest.fixture
+def built(make_corpus, tmp_path):
+    corpus = make_corpus(TEXTS)
+    return corpus, tmp_path / "index", build_index(corpus, PARAMS, tmp_path / "index")
+
+
+@pytest.mark.parametrize("method", ["bm25", "dense", "hybrid"])
+def test_every_method_finds_passages_of_the_corpus(built, method):
+    corpus, folder, _ = built
+    retriever = open_retriever(replace(PARAMS, method=method), folder, corpus)
+    engine, city, nothing = retriever.search(["who built the engine", "Rome city", "?"], 1)
+    assert [hit.passage for hit in engine] == [corpus[1]]
+    assert [hit.passage for hit in city] == [corpus[2]]
+    assert nothing == []
+
+
+def test_a_method_can_be_named_besides_the_parameters(built):
+    corpus, folder, _ = built
+    dense = open_retriever(PARAMS, folder, corpus, method="dense").search(["notes"], 3)[0]
+    assert len(dense) == 3  # BM25 finds only the one that shares a word
+    assert len(open_retriever(PARAMS, folder, corpus).search(["notes"], 3)[0]) == 1
+
+
+def test_the_manifest_says_what_the_index_was_made_from(built):
+    corpus, folder, manifest = built
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+    assert (manifest["corpus"], manifest["passages"]) == (corpus.hash, 3)
+    assert set(manifest["versions"]) == {"bm25s", "scikit-learn", "transformers", "faiss"}
+
+
+def test_an_index_of_another_corpus_is_refused(built, make_corpus):
+    _, folder, _ = built
+    with pytest.raises(DataError, match=r"manifest\.json: field 'corpus': .* build it again \(`dvc repro index`\)"):
+        open_retriever(PARAMS, folder, make_corpus(TEXTS[:2]))
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "named"),
+    [
+        ("bm25", {"bm25_k1": 0.9}, "bm25"),
+        ("hybrid", {"stopwords": "en"}, "bm25"),
+        ("dense", {"encoder": "intfloat/e5-base-v2"}, "dense"),
+        ("hybrid", {"dimensions": 128}, "dense"),
+        ("dense", {"index_factory": "HNSW32"}, "dense"),
+    ],
+)
+def test_an_index_of_other_settings_is_refused(built, method, change, named):
+    corpus, folder, _ = built
+    with pytest.raises(DataError, match=rf"field '{named}': the index was built with .* build it again"):
+        open_retriever(replace(PARAMS, method=method, **change), folder, corpus)
+
+
+def test_settings_of_an_index_that_is_not_searched_do_not_matter(built):
+    corpus, folder, _ = built
+    changed = replace(PARAMS, dimensions=128, fusion_constant=1)
+    assert open_retriever(changed, folder, corpus).search(["Ada"], 1)[0][0].passage == corpus[0]
+
+
+def test_no_index_is_an_error(make_corpus, tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        open_retriever(PARAMS, tmp_path / "index", make_corpus(TEXTS))

@@ -1,0 +1,13 @@
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.params import CorpusParams, Params
+from tasks.corpus import main
+from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, write_jsonl
+
+
+def test_the_stage_fills_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "fetch").mkdir(parents=True)
+    write_jsonl(tmp_path / "data" / "fetch" / "musique.jsonl", MUSIQUE, {**MUSIQUE, "id": "another"})
+    write_jsonl(tmp_path / "data" / "fetch" / "corpus.jsonl", {"id": "1", "title": "Rome", "text": "A city."})
+    main(Params(profile="test", corpus=CorpusParams(include_benchmarks=True)))
+    assert len(Corpus.open(tmp_path / "data" / "corpus")) == 5

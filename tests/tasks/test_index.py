@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.fetch import fetch
+from stepsearch_core.params import FetchParams, IndexParams, Params, RetrievalParams, WorldParams
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from tasks.index import main
+
+WORLD = WorldParams(
+    people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
+)
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fetched = FetchParams(source="world", world=WORLD)
+    fetch(fetched, "data/fetch")
+    build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
+    return Params(profile="test", fetch=fetched, index=IndexParams(measured_depths=[2, 10], measured_questions=20))
+
+
+def test_the_stage_fills_its_folder(params, tmp_path):
+    main(params)
+    corpus = Corpus.open("data/corpus")
+    report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
+    assert report["passages"] == len(corpus)
+    assert all(count["in_corpus"] == count["total"] > 0 for count in report["gold"].values())
+    assert list(report["methods"]) == ["bm25", "dense", "hybrid"]
+    assert report["methods"]["bm25"]["musique_train"]["questions"] == 20
+    assert "dense_against_exact" not in report
+    timings = json.loads((tmp_path / "data" / "index" / "timings.json").read_text())
+    assert set(timings) == {"build", "term_statistics", "measure"}
+    assert TfidfSimilarity.load("data/index/tfidf").documents == len(corpus)
+    assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]
+
+
+def test_an_approximate_index_is_measured_against_exact_search(params, tmp_path):
+    params.retrieval = RetrievalParams(dimensions=64, index_factory="HNSW8")
+    main(params)
+    report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
+    assert 0.5 < report["dense_against_exact"]["2"] <= 1.0
