@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from stepsearch_core.cli import main
+
+CELL = {"value": 0.25, "low": 0.125, "high": 0.5, "n": 20}
+METRICS = ("f1", "em", "searches", "redundancy", "support_recall", "format_valid")
+
+
+@pytest.fixture
+def data(tmp_path):
+    values = {benchmark: dict.fromkeys(METRICS, CELL) for benchmark in ("musique", "mean")}
+    (tmp_path / "evaluate").mkdir()
+    metrics = dict.fromkeys(("warmstart", "trained", "gain"), values)
+    (tmp_path / "evaluate" / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path
+
+
+def test_show_prints_the_table_and_where_the_report_lies(data, capsys):
+    main(["show", "--data", str(data)])
+    printed = capsys.readouterr().out
+    assert "Trained" in printed
+    assert "0.250" in printed
+    assert printed.splitlines()[-1] == f"report: {data / 'report' / 'index.html'}"
+
+
+def test_show_without_results_is_one_line(tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        main(["show", "--data", str(tmp_path)])
+    assert stopped.value.code == f"stepsearch: {tmp_path / 'evaluate' / 'metrics.json'}: no such file"
+
+
+def test_profile_says_what_is_active(tmp_path, monkeypatch, capsys):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "small.yaml").write_text("profile: small\n")
+    monkeypatch.chdir(tmp_path)
+    main(["profile", "small", "train.steps=5"])
+    assert capsys.readouterr().out.startswith("params.yaml is now the profile small with train.steps=5")
+    assert "steps: 5" in (tmp_path / "params.yaml").read_text()
+
+
+def test_a_bad_override_is_one_line_that_names_the_key(tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "small.yaml").write_text("profile: small\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^stepsearch: .*full_key: train\.stepz$"):
+        main(["profile", "small", "train.stepz=5"])
+
+
+@pytest.mark.parametrize("command", [[], ["show"], ["profile"]])
+def test_help_names_every_command_and_option(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    assert "usage: stepsearch" in capsys.readouterr().out
