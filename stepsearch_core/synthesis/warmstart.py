@@ -5,9 +5,11 @@ training has to teach it the format and a first idea of how to ask. Only a first
 or entities with a drawn phrasing that need not be the passage's, hops are skipped, searches repeated, failures
 retried only sometimes. All of these are shares in `SynthesizeParams`; what remains is left to reinforcement learning.
 
-Results are the retriever's own. A hop whose support was not shown ends the search: the trajectory answers with a name
-from the last results, so that nothing is taught which the policy could not have read. (Going on with the gold
-sub-answer would teach to recall training facts.) Only a skipped hop's answer is taken as known.
+Results are the retriever's own. After a hop whose support was not shown the searcher goes on all the same, with the
+sub-answer it should have found, as it does after a skipped hop: the plan of a question (which relation of what comes
+next) is taught from all trajectories, at the price of some recall that the passages do not bear out. Where the *last*
+hop fails, the answer is a name from its results, so that a wrong answer is at least one that was read. (Ending at the
+first failed hop instead taught to stop early: greedy F1 .04 where going on gives more.)
 """
 
 from __future__ import annotations
@@ -140,13 +142,15 @@ def _play(
     passage: Callable[[str], Passage],
 ) -> WarmstartTrajectory:
     searches: list[SearchTurn] = []
+    solved = True
     for hop in hops:
         attempts = _search_hop(hop, found)[: max_searches - len(searches)]
         searches += attempts
-        if not any(hop.support_ids.intersection(search.passage_ids) for search in attempts):
-            seen = [passage(identifier) for identifier in searches[-1].passage_ids]
-            return WarmstartTrajectory(question.id, tuple(searches), _guess(hop.sub_question, seen), solved=False)
-    return WarmstartTrajectory(question.id, tuple(searches), question.answers[0], solved=True)
+        solved = any(hop.support_ids.intersection(search.passage_ids) for search in attempts)
+    if solved:
+        return WarmstartTrajectory(question.id, tuple(searches), question.answers[0], solved)
+    seen = [passage(identifier) for identifier in searches[-1].passage_ids]
+    return WarmstartTrajectory(question.id, tuple(searches), _guess(hops[-1].sub_question, seen), solved)
 
 
 def _search_hop(hop: _Hop, found: Mapping[str, tuple[str, ...]]) -> list[SearchTurn]:

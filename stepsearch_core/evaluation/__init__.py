@@ -1,0 +1,1 @@
+"""Policies on benchmarks: per-question records, and metrics with intervals."""
