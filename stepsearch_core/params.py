@@ -179,6 +179,7 @@ class TrainParams:
     zero_stage: int = 0
     checkpoint_every: int = 20
     validate_every: int = 25
+    logged_trajectories: int = 8  # kept at every validation, for inspection
 
 
 @dataclass

@@ -52,7 +52,9 @@ class Renderer:
             )
         return ids
 
-    def observation(self, passages: Sequence[Passage], room: int, last_turn: bool = False) -> tuple[list[int], int] | None:
+    def observation(
+        self, passages: Sequence[Passage], room: int, last_turn: bool = False
+    ) -> tuple[list[int], int] | None:
         """`<information>` with as many whole passages, best first, as fit into `room` and the limit.
 
         Returns:

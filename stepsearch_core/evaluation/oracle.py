@@ -18,13 +18,11 @@ from stepsearch_core.types import Question, Trajectory
 UNKNOWN = "unknown"
 
 
-def ask_gold_sub_questions(
-    questions: Sequence[Question], retriever: Retriever, renderer: Renderer
-) -> list[Trajectory]:
+def ask_gold_sub_questions(questions: Sequence[Question], retriever: Retriever, renderer: Renderer) -> list[Trajectory]:
     """One trajectory for each question; each must have a decomposition."""
     episodes = [Episode(question, 0, renderer) for question in questions]
     k = renderer.params.passages_per_search
-    for hop in range(max(len(question.steps) for question in questions)):
+    for hop in range(max((len(question.steps) for question in questions), default=0)):
         asking = [e for e in episodes if not e.done and hop < len(e.question.steps)]
         queries = [episode.question.steps[hop].sub_question.replace(">>", " ") for episode in asking]
         for episode, query, hits in zip(asking, queries, retriever.search(queries, k), strict=True):
@@ -36,4 +34,3 @@ def ask_gold_sub_questions(
             found = support_recall(episode.trajectory, episode.question) == 1
             episode.write(answer_turn("", episode.question.answers[0] if found else UNKNOWN))
     return [episode.trajectory for episode in episodes]
-

@@ -53,7 +53,13 @@ def _turn(
         "action": turn.action.kind.value,
         "query": turn.action.text if turn.action.kind is ActionKind.SEARCH else None,
         "passages": [
-            {"id": p.id, "title": p.title, "text": p.text, "gold": p.id in question.support_ids, "repeated": p.id in seen}
+            {
+                "id": p.id,
+                "title": p.title,
+                "text": p.text,
+                "gold": p.id in question.support_ids,
+                "repeated": p.id in seen,
+            }
             for p in shown
         ],
         "information_gain": reward.information_gain if reward else None,

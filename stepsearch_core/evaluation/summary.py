@@ -1,5 +1,6 @@
 """`metrics.json`: policy -> benchmark (and `mean`) -> metric -> {value, low, high, n}, and under `gain` the paired
-difference of the trained policy to the warm start. `mean` weighs benchmarks equally."""
+difference of the trained policy to the warm start. `mean` weighs benchmarks equally.
+"""
 
 from __future__ import annotations
 

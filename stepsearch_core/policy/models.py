@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Q
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams
 
+
 def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
     """A Qwen3 with random weights of the shape in `params`, with tied embeddings, for `tokenizer`'s vocabulary.
 

@@ -30,9 +30,7 @@ class TransformersEngine:
         self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
         self.stops = _StopRule(tokenizer)
 
-    def session(
-        self, streams: list[np.random.Generator] | None, size: int, capacity: int
-    ) -> TransformersSession:
+    def session(self, streams: list[np.random.Generator] | None, size: int, capacity: int) -> TransformersSession:
         """Open `size` slots of at most `capacity` tokens; greedy if `streams` is None."""
         return TransformersSession(self, streams, size, capacity)
 
@@ -56,7 +54,9 @@ class TransformersSession:
         model.eval()
         self._compact(list(requests))
         rows = {self._row_of[slot]: slot for slot in requests}
-        turns = {row: _TurnInProgress(requests[slot], self._uniforms(slot, requests[slot])) for row, slot in rows.items()}
+        turns = {
+            row: _TurnInProgress(requests[slot], self._uniforms(slot, requests[slot])) for row, slot in rows.items()
+        }
         logits = self._prefill({row: turn.request.new_tokens for row, turn in turns.items()})
         active = sorted(turns)
         while active:

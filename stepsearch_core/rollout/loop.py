@@ -7,7 +7,6 @@ running to the limit, and the cache is kept across turns instead of prefilling t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np

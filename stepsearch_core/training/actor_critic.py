@@ -32,10 +32,10 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.policy = policy
         hidden = policy.config.hidden_size
-        self.value_head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-        nn.init.zeros_(self.value_head[-1].weight)
-        nn.init.zeros_(self.value_head[-1].bias)
-        self.value_head.to(policy.dtype)
+        last = nn.Linear(hidden, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.value_head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), last).to(policy.dtype)
 
     def forward(self, batch: TokenBatch, temperature: float = 1.0) -> TokenOutputs:
         """Score the policy tokens of `batch`; logits are made for these only."""

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
+
+from stepsearch_core.io import DataError
+
+_TAG = "deepspeed"
 
 
 class DeepSpeedTrainer:
@@ -51,6 +56,20 @@ class DeepSpeedTrainer:
         if last:
             self._unclipped_norm = self._norm_of_plain_gradients()
         self.engine.step()
+
+    def save(self, folder: Path) -> None:
+        """Write weights, optimizer and scheduler to a new folder."""
+        self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the folder holds no checkpoint of this module.
+        """
+        path, _ = self.engine.load_checkpoint(str(folder), tag=_TAG)
+        if path is None:
+            raise DataError("no DeepSpeed checkpoint here", folder)
 
     @property
     def grad_norm(self) -> float:

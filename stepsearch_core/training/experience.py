@@ -1,4 +1,4 @@
-"""From sampled trajectories to what an update needs: rewards on tokens, advantages, returns, reference log-probabilities.
+"""From sampled trajectories to what an update needs: rewards on tokens, advantages, returns, other log-probabilities.
 
 Trajectories whose retrieval failed are left out here, so they reach neither the loss nor any statistic of it.
 """
@@ -94,8 +94,10 @@ def describe(
                 "answered": trajectory.answer is not None,
             }
         )
-    return {name: _mean([row[name] for row in rows if row[name] is not None]) for name in rows[0]}
+    return {name: _mean([row[name] for row in rows]) for name in rows[0]}
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0
+def _mean(values: Sequence[float | None]) -> float:
+    """Mean of the values that are defined; 0 without any."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else 0.0

@@ -42,7 +42,9 @@ def replay(
     """
     episode = Episode(question, 0, renderer)
     for turn in turns:
-        text = search_turn(turn["think"], turn["query"]) if "query" in turn else answer_turn(turn["think"], turn["answer"])
+        text = (
+            search_turn(turn["think"], turn["query"]) if "query" in turn else answer_turn(turn["think"], turn["answer"])
+        )
         episode.write(text)
         if episode.done:
             break

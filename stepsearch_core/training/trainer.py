@@ -1,8 +1,8 @@
 """Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update, repeat.
 
-Departures from the paper, each a parameter: the critic is a value head on the policy's detached hidden states; the KL to
-the start is a k3 term of the loss (the released code subtracts k1 from the reward); advantages, whitening and losses
-see policy tokens only. `train.algorithm: ppo` is the same loop with the answer as the only reward.
+Departures from the paper: the critic is a value head on the policy's detached hidden states; the KL to the start is a k3
+term of the loss (the released code subtracts k1 from the reward); advantages, whitening and losses see policy tokens
+only. `train.algorithm: ppo` is the same loop with the answer as the only reward.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Trainer:
             {"params": list(policy.parameters()), "lr": params.learning_rate},
             {"params": list(module.value_head.parameters()), "lr": params.value_learning_rate},
         ]
+        self.value_head = module.value_head
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)
         self.engine = DeepSpeedTrainer(module, optimizer, params.max_grad_norm, params.zero_stage)
 

@@ -1,0 +1,53 @@
+"""The training loop around `Trainer.step`: resume, validate, log, show progress, save."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.tracker import Tracker
+from stepsearch_core.training.trainer import Trainer
+from stepsearch_core.types import Question, Trajectory
+
+Sampled = Callable[[int, Sequence[Trajectory]], None]
+
+
+def train(
+    trainer: Trainer, folder: RunFolder, validation: Sequence[Question], tracker: Tracker, sampled: Sampled
+) -> list[dict[str, Any]]:
+    """Train to the last step, from the folder's last checkpoint; returns one row of metrics for each step.
+
+    Args:
+        trainer: fresh; a checkpoint is loaded into it.
+        folder: locked by the caller.
+        validation: questions answered greedily before the first step and every `validate_every` steps.
+        tracker: gets every row, those before a resume first.
+        sampled: gets each step's trajectories.
+    """
+    params = trainer.params
+    start = folder.last_step()
+    history: list[dict[str, Any]]
+    history = folder.history(start) if start else [{"step": 0, **trainer.validate(validation)}]
+    if start:
+        trainer.engine.load(folder.checkpoint(start))
+        logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
+    for row in history:
+        tracker.log(row["step"], row)
+    with tqdm(range(start + 1, params.steps + 1), desc="train", unit="step", mininterval=2.0) as bar:
+        for step in bar:
+            metrics, trajectories = trainer.step(step)
+            if step % params.validate_every == 0 or step == params.steps:
+                metrics |= trainer.validate(validation)
+            row = {"step": step, **{name: value for name, value in metrics.items() if math.isfinite(value)}}
+            history.append(row)
+            tracker.log(step, row)
+            sampled(step, trajectories)
+            bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}")
+            if step % params.checkpoint_every == 0 or step == params.steps:
+                folder.save(step, trainer.engine.save, history)
+    return history

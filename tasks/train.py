@@ -1,0 +1,86 @@
+"""Stage `train`: step-wise PPO from the warm start, or the baseline that `train.algorithm` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.data.questions import load_questions
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.records import record
+from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.params import Params
+from stepsearch_core.policy.models import load_policy, save_policy
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.training.experience import Scorer
+from stepsearch_core.training.loop import train
+from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.trainer import Trainer
+from stepsearch_core.types import Trajectory
+from tasks.stage import DATA, run
+from tasks.tracking import DvcLiveTracker
+
+CHECKPOINTS = Path("checkpoints")
+READ = ("seed", "train", "reward", "rollout", "environment", "retrieval")
+
+
+def main(params: Params) -> None:
+    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl,dvclive,timings.json}`."""
+    torch.manual_seed(params.seed)
+    out = DATA / "train"
+    corpus = Corpus.open(DATA / "corpus")
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")
+    validation = load_questions(DATA / "synthesize" / "validation.jsonl")
+    policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
+    retriever = open_retriever(params.retrieval, DATA / "index", corpus)
+    engine = TransformersEngine(policy, tokenizer, params.rollout.temperature)
+    rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout.batch_size)
+    by_id = {question.id: question for question in questions}
+    scorer = Scorer(TfidfSimilarity.load(DATA / "index" / "tfidf"), corpus.get, by_id)
+    trainer = Trainer(
+        policy,
+        rollout,
+        questions,
+        scorer,
+        params.train,
+        params.reward,
+        params.rollout.temperature,
+        tokenizer.pad_token_id,
+        params.seed,
+    )
+    samples: list[dict[str, object]] = []
+
+    def keep(step: int, trajectories: Sequence[Trajectory]) -> None:
+        if step == 1 or step % params.train.validate_every == 0:
+            for trajectory in trajectories[: params.train.logged_trajectories]:
+                question = by_id[trajectory.question_id]
+                samples.append({"step": step, **record(trajectory, question, scorer(trajectory), corpus.get)})
+
+    parameters = {
+        name: asdict(value) if hasattr(value := getattr(params, name), "__dict__") else value for name in READ
+    }
+    inputs = [DATA / "warmstart" / "policy", DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
+    tracker = DvcLiveTracker(out / "dvclive")
+    with RunFolder(CHECKPOINTS, parameters, inputs) as folder:
+        history = train(trainer, folder, validation, tracker, keep)
+    tracker.close()
+    write_jsonl(out / "metrics.jsonl", history)
+    write_jsonl(out / "trajectories.jsonl", samples)
+    phases = ("rollout", "experience", "update")
+    seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
+    write_json(out / "timings.json", seconds)
+    (out / "critic").mkdir(exist_ok=True)
+    save_file(trainer.value_head.state_dict(), out / "critic" / "value_head.safetensors")
+    save_policy(policy, tokenizer, out / "policy")
+
+
+if __name__ == "__main__":
+    run("train", main)
