@@ -109,7 +109,7 @@ def write_outputs(folder: Path) -> None:
             write_jsonl(folder / "evaluate" / "records" / policy / f"{benchmark}.jsonl", records)
     log = [
         {"step": step, "f1": step / 4, "response_length": 90 - step, "reward/search_key": 0.5, "search/count": 2.0}
-        | {"entropy": None, "timing/rollout": 1.5}
+        | {"entropy": None}
         for step in range(1, 5)
     ]
     log[3]["validation/f1"] = 0.75

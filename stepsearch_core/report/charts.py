@@ -71,20 +71,24 @@ class IntervalChart:
     spans: tuple[Span, ...]
 
 
-def round_ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Round numbers (steps of 1, 2, 2.5 or 5 times a power of ten) that cover [low, high] with about `count` gaps."""
-    if high <= low:
+def round_ticks(low: float, high: float, count: int = 4, whole: bool = False) -> list[float]:
+    """Round numbers that cover [low, high]: steps of 1, 2, 2.5 or 5 times a power of ten, about `count` of them.
+
+    A range too small to tell its ends apart is widened upwards; with `whole` the steps are whole numbers.
+    """
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         high = low + (abs(low) or 1.0)
-    rough = (high - low) / count
+    rough = max((high - low) / count, 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+    steps = [factor * power for factor in (1, 2, 2.5, 5, 10) if not whole or (factor * power).is_integer()]
+    step = next(step for step in steps if step >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
+    return [float(f"{index * step:.12g}") for index in range(first, max(last, first + 1) + 1)]
 
 
-def axis(low: float, high: float, start: float, end: float, count: int = 4) -> Axis:
+def axis(low: float, high: float, start: float, end: float, count: int = 4, whole: bool = False) -> Axis:
     """A scale whose first tick lies at pixel `start` and whose last lies at `end`."""
-    values = round_ticks(low, high, count)
+    values = round_ticks(low, high, count, whole)
     span = values[-1] - values[0]
 
     def place(value: float) -> float:
@@ -95,7 +99,7 @@ def axis(low: float, high: float, start: float, end: float, count: int = 4) -> A
 
 def tick_label(value: float) -> str:
     """A short label: 1500 as 1.5k, no trailing zeros, a true minus sign."""
-    text = f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:.4g}"
+    text = f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:.10g}"
     return text.replace("-", "−")
 
 
@@ -111,7 +115,7 @@ def line_chart(
     """Lay out one curve over steps; `raw`, `smooth` and `marks` are (step, value) and `raw` is not empty."""
     values = [value for _, value in (*raw, *marks)] + ([0.0] if from_zero else [])
     steps = [step for step, _ in (*raw, *marks)]
-    x = axis(min(steps), max(steps), LEFT, WIDTH - RIGHT, 5)
+    x = axis(min(steps), max(steps), LEFT, WIDTH - RIGHT, 5, whole=True)
     y = axis(min(values), max(values), HEIGHT - BOTTOM, TOP)
     first, last = smooth[0][1], smooth[-1][1]
     return LineChart(

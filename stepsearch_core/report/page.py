@@ -84,7 +84,6 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "baseline": BASELINE,
         "published": published,
         "timings": inputs.timings,
-        "time_in_training": tables.total_seconds(inputs.train_log),
         "versions": installed_versions(),
     }
 

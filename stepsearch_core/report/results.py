@@ -122,7 +122,8 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
         return Headline("gain", f"Training raised mean F1 from {before} to {after}: {measured}.")
     if gain["high"] < 0:
         return Headline("loss", f"Training lowered mean F1 from {before} to {after}: {measured}.")
-    return Headline("none", f"No gain shown: mean F1 went from {before} to {after}, {measured}, and that includes 0.")
+    went = f"mean F1 went from {before} to {after}"
+    return Headline("none", f"No gain shown: {went}; the difference, {measured}, may be 0.")
 
 
 def results_table(metrics: Metrics) -> str:

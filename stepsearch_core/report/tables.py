@@ -52,12 +52,6 @@ def words(key: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def total_seconds(log: list[dict[str, Any]]) -> dict[str, float]:
-    """The sums of all `timing/...` columns of a training log."""
-    names = dict.fromkeys(key for row in log for key in row if key.startswith("timing/"))
-    return {words(key.removeprefix("timing/")): sum(row.get(key) or 0.0 for row in log) for key in names}
-
-
 def _tables(report: dict[str, Any], title: str) -> Iterator[Table]:
     scalars = {key: value for key, value in report.items() if _is_scalar(value)}
     if scalars:

@@ -19,13 +19,23 @@ def test_round_ticks(low, high, ticks):
     assert round_ticks(low, high) == pytest.approx(ticks)
 
 
-@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+@given(st.floats(-1e6, 1e6), st.floats(1e-15, 1e6))
 def test_ticks_cover_the_range_with_few_gaps(low, span):
     ticks = round_ticks(low, low + span)
-    slack = 1e-6 * max(span, abs(low), 1)
+    slack = 1e-5 * (ticks[1] - ticks[0])
+    assert len(set(ticks)) == len(ticks)
     assert ticks[0] <= low + slack
     assert ticks[-1] >= low + span - slack
     assert 2 <= len(ticks) <= 7
+
+
+def test_steps_are_whole_numbers():
+    assert round_ticks(0, 3, 5, whole=True) == [0, 1, 2, 3]
+    assert round_ticks(1, 13, 5, whole=True) == [0, 5, 10, 15]
+
+
+def test_close_ticks_have_different_labels():
+    assert [tick.label for tick in axis(6.05475, 6.05485, 0, 1).ticks][:2] == ["6.05475", "6.054775"]
 
 
 def test_axis_is_linear_between_its_ends():

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from stepsearch_core.io import write_json
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import installed_versions, mark_tags, render_page
 
@@ -124,10 +125,9 @@ def test_tables_have_headers_and_captions(page):
 
 
 def test_time_is_shown_only_where_it_is_known(text, data, params):
-    assert "train: rollout, all steps" in text
-    log = data / "train" / "metrics.jsonl"
-    log.write_text('{"step": 1, "f1": 0.5}\n')
-    assert "Where the time went" not in render_page(read_inputs(data), params)
+    assert "Where the time went" not in text
+    write_json(data / "train" / "timings.json", {"rollout": 12.34})
+    assert '<th scope="row">train: rollout</th><td>12.3</td>' in render_page(read_inputs(data), params)
 
 
 def test_published_figures_are_marked_as_such(page):

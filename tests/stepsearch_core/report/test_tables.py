@@ -1,4 +1,4 @@
-from stepsearch_core.report.tables import Table, cell_text, report_tables, total_seconds
+from stepsearch_core.report.tables import Table, cell_text, report_tables
 
 
 def test_cells():
@@ -29,8 +29,3 @@ def test_numbers_grids_and_rows():
 def test_deeper_objects_are_titled_by_their_path():
     tables = report_tables({"recall": {"musique": {"bm25": {"3": 0.749}}, "bamboogle": {"bm25": {"3": 0.5}}}})
     assert [table.title for table in tables] == ["Recall: MuSiQue", "Recall: Bamboogle"]
-
-
-def test_total_seconds_of_a_log():
-    log = [{"step": 1, "timing/rollout": 1.5}, {"step": 2, "timing/rollout": 2.0, "timing/update": 3.0}]
-    assert total_seconds(log) == {"Rollout": 3.5, "Update": 3.0}
