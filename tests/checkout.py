@@ -22,10 +22,16 @@ def copy_checkout(target: Path) -> Path:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "--quiet"], ["add", "--all"], [*author, "commit", "--quiet", "--message", "copy"]):
-        subprocess.run(["git", *command], cwd=target, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    commit(target)
     return target
+
+
+def commit(folder: Path) -> None:
+    """Commit everything that git does not ignore."""
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["add", "--all"], [*author, "commit", "--quiet", "--message", "state"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
 
 
 def run(folder: Path, *command: str, check: bool = True) -> str:
