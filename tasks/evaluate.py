@@ -17,9 +17,9 @@ from stepsearch_core.policy.models import load_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.experience import Scorer
 from stepsearch_core.types import Question, Trajectory
 from tasks.stage import DATA, run
 

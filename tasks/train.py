@@ -18,9 +18,9 @@ from stepsearch_core.params import Params
 from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.experience import Scorer
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.trainer import Trainer

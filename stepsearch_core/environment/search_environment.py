@@ -1,7 +1,7 @@
 """One episode of answering a question with searches: the state machine between policy and retriever.
 
-A turn goes `act` (what did the policy do?) and, unless the episode is done, `observe` (what follows in its context?). At
-most `max_searches` turns may be followed by another; the turn after the last of them can only answer. A search in
+A turn goes `act` (what did the policy do?) and, unless the episode is done, `observe` (what follows in its context?).
+At most `max_searches` turns may be followed by another; the turn after the last of them can only answer. A search in
 that final turn yields nothing and the episode ends without an answer (as in the released loop, 1.2).
 """
 

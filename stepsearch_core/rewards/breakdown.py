@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stepsearch_core.metrics.search import format_valid
 from stepsearch_core.rewards.answer import answer_reward
@@ -40,6 +40,19 @@ def score(
         steps=tuple(map(StepReward, turns, gains, redundancies(rounds))),
         format_ok=format_valid(trajectory),
     )
+
+
+class Scorer:
+    """Scores trajectories with everything a reward needs to know of the corpus."""
+
+    def __init__(
+        self, similarity: TfidfSimilarity, passages: Callable[[str], Passage], questions: Mapping[str, Question]
+    ) -> None:
+        self.similarity, self.passages, self.questions = similarity, passages, questions
+
+    def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
+        """The reward terms of one trajectory."""
+        return score(trajectory, self.questions[trajectory.question_id], self.similarity, self.passages)
 
 
 def _known(passage_ids: Sequence[str], passages: Callable[[str], Passage]) -> Iterator[Passage]:

@@ -5,7 +5,7 @@ Trajectories whose retrieval failed are left out here, so they reach neither the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,9 @@ import numpy as np
 from stepsearch_core.metrics.answers import exact_match, word_f1
 from stepsearch_core.metrics.search import redundancy, search_count, support_recall
 from stepsearch_core.params import RewardParams, TrainParams
-from stepsearch_core.rewards.breakdown import score
 from stepsearch_core.rewards.composition import token_rewards
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.training.gae import generalized_advantages, whiten
-from stepsearch_core.types import Passage, Question, RewardBreakdown, StopReason, Trajectory
+from stepsearch_core.types import Question, RewardBreakdown, StopReason, Trajectory
 
 
 @dataclass(slots=True)
@@ -32,19 +30,6 @@ class Experience:
     reference_log_probs: list[np.ndarray]
     advantages: list[np.ndarray]
     returns: list[np.ndarray]
-
-
-class Scorer:
-    """Scores trajectories with everything a reward needs to know of the corpus."""
-
-    def __init__(
-        self, similarity: TfidfSimilarity, passages: Callable[[str], Passage], questions: Mapping[str, Question]
-    ) -> None:
-        self.similarity, self.passages, self.questions = similarity, passages, questions
-
-    def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
-        """The reward terms of one trajectory."""
-        return score(trajectory, self.questions[trajectory.question_id], self.similarity, self.passages)
 
 
 def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:

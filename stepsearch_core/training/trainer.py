@@ -1,8 +1,8 @@
 """Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update, repeat.
 
-Departures from the paper: the critic is a value head on the policy's detached hidden states; the KL to the start is a k3
-term of the loss (the released code subtracts k1 from the reward); advantages, whitening and losses see policy tokens
-only. `train.algorithm: ppo` is the same loop with the answer as the only reward.
+Departures from the paper: the critic is a value head on the policy's detached hidden states; the KL to the start is a
+k3 term of the loss (the released code subtracts k1 from the reward); advantages, whitening and losses see policy
+tokens only. `train.algorithm: ppo` is the same loop with the answer as the only reward.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from transformers import PreTrainedModel
 from stepsearch_core.metrics.answers import exact_match, word_f1
 from stepsearch_core.metrics.search import search_count, support_recall
 from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.actor_critic import ActorCritic, token_log_probs
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
-from stepsearch_core.training.experience import Experience, Scorer, add_advantages, describe, policy_rewards, usable
+from stepsearch_core.training.experience import Experience, add_advantages, describe, policy_rewards, usable
 from stepsearch_core.training.losses import explained_variance
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.types import Question, Trajectory
