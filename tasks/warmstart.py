@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import torch
 
@@ -10,7 +11,7 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import read_jsonl, write_jsonl
+from stepsearch_core.io import read_jsonl, write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
@@ -34,6 +35,7 @@ def main(params: Params) -> None:
     renderer = Renderer(tokenizer, params.environment)
     trajectories = [replay(row["turns"], questions[row["question_id"]], corpus.get, renderer) for row in rows]
     history: list[dict[str, float]] = []
+    started = time.perf_counter()
     fine_tune(
         policy,
         trajectories,
@@ -42,6 +44,7 @@ def main(params: Params) -> None:
         params.seed,
         log=lambda step, metrics: history.append({"step": step, **metrics}),
     )
+    write_json(DATA / "warmstart" / "timings.json", {"fine_tune": time.perf_counter() - started})
     write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
     save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
 
