@@ -43,21 +43,25 @@ def synthesize(
         folder: Replaced as a whole.
 
     Raises:
-        DataError: no question would be left for training.
+        DataError: no question would be left for training, or no warm-start trajectory succeeded.
         RetrievalError: the retriever failed.
     """
     usable, dropped = _usable(questions, corpus)
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
     keyed, keys = add_search_keys([*train, *validation], mined, params.synthesize, retriever, corpus.get)
-    trajectories = make_trajectories(
-        train, mined, params.synthesize, params.environment, retriever, corpus.get, params.seed
-    )
+    trajectories = make_trajectories(train, mined, params.synthesize, params.environment, retriever, params.seed)
+    if params.synthesize.trajectories and not trajectories:
+        raise DataError("no attempt at any question found its supports", "params", field="synthesize.trajectories")
     report = {
         "questions": {"read": len(questions), "train": len(train), "validation": len(validation), "dropped": dropped},
         "search_keys": keys.to_json(),
         "relations": _describe_relations(mined),
-        "trajectories": _describe_trajectories(trajectories, train),
+        "trajectories": {
+            "asked_for": params.synthesize.trajectories,
+            "dropped, no attempt found every support": params.synthesize.trajectories - len(trajectories),
+            **_describe_trajectories(trajectories, train),
+        },
     }
     with atomic_folder(folder) as temporary:
         write_questions(temporary / "train.jsonl", keyed[: len(train)])
@@ -111,7 +115,7 @@ def _describe_relations(mined: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def _describe_trajectories(
     trajectories: Sequence[WarmstartTrajectory], questions: Sequence[Question]
 ) -> dict[str, Any]:
-    """How long and how good they are, altogether and by hops."""
+    """How many there are, how long they are and how many needed one attempt, altogether and by hops."""
     hops = {question.id: len(question.steps) for question in questions}
     by_hops: dict[int, list[WarmstartTrajectory]] = {}
     for trajectory in trajectories:
@@ -120,7 +124,7 @@ def _describe_trajectories(
     return {
         name: {
             "count": len(group),
-            "solved": sum(trajectory.solved for trajectory in group) / len(group),
+            "first_attempts": sum(trajectory.attempt == 1 for trajectory in group) / len(group),
             "searches": sum(len(trajectory.searches) for trajectory in group) / len(group),
         }
         for name, group in groups.items()

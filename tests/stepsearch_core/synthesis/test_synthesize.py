@@ -30,7 +30,9 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
     assert (len(train), len(validation)) == (460, 40)
     assert {question.id for question in train + validation} == {question.id for question in world.questions}
     lines = [json.loads(line) for line in (tmp_path / "out" / "trajectories.jsonl").read_text().splitlines()]
-    assert len(lines) == 100 == report["trajectories"]["all"]["count"]
+    dropped = report["trajectories"]["dropped, no attempt found every support"]
+    assert len(lines) == 100 - dropped == report["trajectories"]["all"]["count"]
+    assert dropped < 10
     assert {line["question_id"] for line in lines} <= {question.id for question in train}
     steps = [step for question in train + validation for step in question.steps]
     assert report["search_keys"]["steps"] == len(steps)
@@ -63,6 +65,14 @@ def test_validation_must_leave_training_questions(world, tmp_path):
     with pytest.raises(DataError, match=r"validation_questions.*40 leave none of 40 usable questions"):
         synthesize(world.questions[:40], world.corpus, world.retriever, params(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
+    settings = params()
+    settings.environment.max_searches = 1  # every question has two hops or more
+    settings.synthesize.skipped_hop_share = 0.0
+    with pytest.raises(DataError, match=r"synthesize\.trajectories.*no attempt at any question found its supports"):
+        synthesize(world.questions, world.corpus, world.retriever, settings, tmp_path / "out")
 
 
 @pytest.mark.slow

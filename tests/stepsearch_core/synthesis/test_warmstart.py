@@ -16,8 +16,7 @@ def mined(world):
 def trajectories(world, mined, seed=0, searches=5, **shares):
     params = SynthesizeParams(**{"trajectories": 300, **shares})
     environment = EnvironmentParams(max_searches=searches, passages_per_search=2)
-    questions, corpus = world.questions[:120], world.corpus
-    return make_trajectories(questions, mined, params, environment, world.retriever, corpus.get, seed)
+    return make_trajectories(world.questions[:120], mined, params, environment, world.retriever, seed)
 
 
 PERFECT = {"bare_query_share": 0.0, "retry_share": 1.0, "skipped_hop_share": 0.0, "repeated_search_share": 0.0}
@@ -29,9 +28,11 @@ def test_a_seed_fixes_everything(world, mined):
 
 
 def test_questions_are_used_in_turn(world, mined):
-    uses = Counter(trajectory.question_id for trajectory in trajectories(world, mined))
-    assert len(uses) == 120
-    assert set(uses.values()) == {2, 3}
+    made = trajectories(world, mined, **PERFECT)
+    uses = Counter(trajectory.question_id for trajectory in made)
+    assert max(uses.values()) <= 3
+    assert 0.9 * 300 < len(made) <= 300
+    assert max(Counter(trajectory.question_id for trajectory in made[:100]).values()) == 1
 
 
 def test_results_are_the_retriever_s_own(world, mined):
@@ -40,42 +41,33 @@ def test_results_are_the_retriever_s_own(world, mined):
     assert [turn.passage_ids for turn in turns] == [tuple(hit.passage.id for hit in found) for found in hits]
 
 
-@pytest.mark.parametrize("searches", [1, 3, 5])
+@pytest.mark.parametrize("searches", [2, 3, 5])
 def test_no_more_searches_than_allowed(world, mined, searches):
-    counts = Counter(len(t.searches) for t in trajectories(world, mined, searches=searches, **PERFECT))
+    counts = Counter(len(t.searches) for t in trajectories(world, mined, searches=searches))
     assert min(counts) >= 1
     assert max(counts) == searches
 
 
-def test_hops_are_searched_in_order_to_the_last_or_until_no_search_is_left(world, mined):
+def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mined):
     questions = {question.id: question for question in world.questions}
-    for trajectory in trajectories(world, mined, **PERFECT):
-        thoughts = [sub_question.thought for sub_question in parse_steps(questions[trajectory.question_id])]
-        searched = list(dict.fromkeys(turn.think for turn in trajectory.searches))
-        assert searched == thoughts[: len(searched)]
-        assert searched == thoughts or len(trajectory.searches) == 5
-
-
-def test_solved_means_that_the_last_hop_s_support_was_shown_and_the_answer_is_right(world, mined):
-    questions = {question.id: question for question in world.questions}
-    solved = 0
-    for trajectory in trajectories(world, mined):
+    for trajectory in trajectories(world, mined, skipped_hop_share=0.0):
         question = questions[trajectory.question_id]
-        last_thought = parse_steps(question)[-1].thought
-        shown = {sid for turn in trajectory.searches if turn.think == last_thought for sid in turn.passage_ids}
-        assert trajectory.solved == bool(shown.intersection(question.steps[-1].support_ids))
-        if trajectory.solved:
-            assert trajectory.answer == question.answers[0]
-        solved += trajectory.solved
-    assert 0.3 < solved / 300 < 0.95
+        thoughts = [sub_question.thought for sub_question in parse_steps(question)]
+        assert list(dict.fromkeys(turn.think for turn in trajectory.searches)) == thoughts
+        for thought, step in zip(thoughts, question.steps, strict=True):
+            turns = [turn for turn in trajectory.searches if turn.think == thought]
+            assert set(step.support_ids) & set(turns[-1].passage_ids)
+        assert trajectory.answer == question.answers[0]
 
 
-def test_a_guess_was_read_in_the_last_results(world, mined):
-    guesses = [t for t in trajectories(world, mined, bare_query_share=1.0, retry_share=0.0) if not t.solved]
-    assert guesses
-    for trajectory in guesses:
-        last = [world.corpus.get(identifier) for identifier in trajectory.searches[-1].passage_ids]
-        assert any(trajectory.answer in passage.contents for passage in last)
+def test_long_chains_are_tried_again_and_not_thinned_out(world, mined):
+    hops = {question.id: len(question.steps) for question in world.questions}
+    made = trajectories(world, mined, searches=6)
+    asked = Counter(hops[question.id] for question in world.questions[:120])
+    kept = Counter(hops[trajectory.question_id] for trajectory in made)
+    assert kept[4] / len(made) > 0.75 * asked[4] / 120
+    assert max(trajectory.attempt for trajectory in made) > 1
+    assert sum(trajectory.attempt == 1 for trajectory in made) < 0.7 * len(made)
 
 
 def test_bare_queries_are_entities_and_others_add_one_or_two_mined_words(world, mined):
@@ -94,21 +86,30 @@ def test_bare_queries_are_entities_and_others_add_one_or_two_mined_words(world, 
 
 
 def test_shares_are_the_shares_asked_for(world, mined):
-    perfect = trajectories(world, mined, **PERFECT, **{"trajectories": 600})
-    assert not any(_repeats(trajectory) for trajectory in perfect)
+    assert not any(_repeats(trajectory) for trajectory in trajectories(world, mined, **PERFECT))
     repeating = trajectories(world, mined, **{**PERFECT, "repeated_search_share": 1.0, "retry_share": 0.0})
-    assert all(turns[0::2] == turns[1::2] for turns in (t.searches for t in repeating) if len(turns) % 2 == 0)
+    assert all(turns[0::2] == turns[1::2] for turns in (trajectory.searches for trajectory in repeating))
     skipping = trajectories(world, mined, **{**PERFECT, "skipped_hop_share": 1.0})
     assert all(len({turn.think for turn in trajectory.searches}) == 1 for trajectory in skipping)
-    bare = [t.searches[0].query for t in trajectories(world, mined, trajectories=2000, bare_query_share=0.7)]
+    without_retries = trajectories(world, mined, retry_share=0.0, repeated_search_share=0.0, skipped_hop_share=0.0)
+    assert all(len({t.think for t in made.searches}) == len(made.searches) for made in without_retries)
+
+
+def test_bare_queries_are_as_frequent_as_asked_for_among_first_attempts(world, mined):
+    # With retries certain to be tried and every hop's result accepted, what is kept is biased only by success.
     entities = {step.sub_question.split(" >> ")[0] for question in world.questions for step in question.steps}
-    assert sum(query in entities for query in bare) / 2000 == pytest.approx(0.7, abs=0.04)
+    shares = []
+    for share in (0.2, 0.8):
+        made = trajectories(world, mined, trajectories=600, bare_query_share=share, retry_share=1.0)
+        shares.append(sum(trajectory.searches[0].query in entities for trajectory in made) / len(made))
+    assert shares[0] == pytest.approx(0.2, abs=0.08)
+    assert shares[1] == pytest.approx(0.8, abs=0.08)
 
 
 def test_json_has_the_answer_as_its_last_turn(world, mined):
     trajectory = trajectories(world, mined)[0]
     value = trajectory.to_json()
-    assert set(value) == {"question_id", "turns", "solved"}
+    assert set(value) == {"question_id", "turns"}
     assert value["turns"][-1] == {"think": "", "answer": trajectory.answer}
     assert [turn["query"] for turn in value["turns"][:-1]] == [turn.query for turn in trajectory.searches]
 
