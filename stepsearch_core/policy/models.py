@@ -28,7 +28,7 @@ def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
         intermediate_size=params.intermediate_size,
         max_position_embeddings=params.max_positions,
         tie_word_embeddings=True,
-        initializer_range=params.hidden_size**-0.5,
+        initializer_range=0.02,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
