@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.fetch import read_questions
 from stepsearch_core.data.questions import load_questions
+from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import read_json, read_jsonl
 from stepsearch_core.metrics.answers import word_f1

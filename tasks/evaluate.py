@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.fetch import read_questions
+from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.records import record

@@ -1,7 +1,7 @@
 """Stage `synthesize`: search keys for MuSiQue's training questions and warm-start trajectories."""
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.fetch import read_questions
+from stepsearch_core.data.sources import read_questions
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.synthesis.synthesize import synthesize

@@ -7,7 +7,6 @@ sha256, size and number of rows, and nothing downstream edits the files.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,10 @@ from tqdm import tqdm
 
 from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
-from stepsearch_core.data.records import Record
+from stepsearch_core.data.sources import STANDARD_NAMES
 from stepsearch_core.io import DataError, atomic_folder, sha256_file, write_json
 from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
-from stepsearch_core.types import Question
 from stepsearch_core.worlds import write_world
-
-STANDARD_NAMES = {
-    "musique_train": "musique_train.jsonl",
-    "musique": "musique.jsonl",
-    "hotpotqa": "hotpotqa.json",
-    "2wikimultihopqa": "2wikimultihopqa.json",
-    "bamboogle": "bamboogle.csv",
-    "corpus": "corpus.jsonl",
-    "decompositions": "decompositions.jsonl",
-}
-"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own suffix)."""
 
 
 def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
@@ -49,38 +36,6 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
         manifest = {"source": params.source, "files": files}
         write_json(temporary / "manifest.json", manifest)
     return manifest
-
-
-def fetched_file(folder: Path | str, key: str) -> Path | None:
-    """The fetched file of a key of `STANDARD_NAMES`, whatever its suffix, or None."""
-    return next(iter(sorted(Path(folder).glob(f"{Path(STANDARD_NAMES[key]).stem}.*"))), None)
-
-
-def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
-    """The records of a fetched benchmark, with the steps of the fetched decompositions.
-
-    Args:
-        folder: What `fetch` filled.
-        name: One of `params.BENCHMARKS`.
-        split: `train` reads the training file, anything else the test file; it is written into the questions.
-
-    Raises:
-        DataError: the file was not fetched, or damage.
-    """
-    key = f"{name}_train" if split == "train" else name
-    path = fetched_file(folder, key) if key in STANDARD_NAMES else None
-    if path is None:
-        raise DataError(f"no file of {key} was fetched", folder)
-    return read_benchmark(name, path, split, fetched_file(folder, "decompositions"))
-
-
-def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
-    """The questions of a fetched benchmark, as `read_records` reads them.
-
-    Raises:
-        DataError: the file was not fetched, or damage.
-    """
-    return [record.question for record in read_records(folder, name, split)]
 
 
 def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:

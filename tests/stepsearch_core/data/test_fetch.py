@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.data.corpus import read_corpus_file
-from stepsearch_core.data.fetch import STANDARD_NAMES, fetch, fetched_file, read_questions, read_records
+from stepsearch_core.data.fetch import fetch
+from stepsearch_core.data.sources import STANDARD_NAMES, fetched_file, read_questions, read_records
 from stepsearch_core.io import DataError, sha256_file
 from stepsearch_core.params import FetchParams, ParamsError, WorldParams
 from stepsearch_core.worlds import FILES

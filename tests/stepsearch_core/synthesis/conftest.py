@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.fetch import fetch, read_questions
+from stepsearch_core.data.fetch import fetch
+from stepsearch_core.data.sources import read_questions
 from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
