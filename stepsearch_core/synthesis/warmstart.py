@@ -8,8 +8,8 @@ retried only sometimes. All of these are shares in `SynthesizeParams`; what rema
 Results are the retriever's own, and only attempts that were shown the support of every hop they searched for are kept
 (a question is tried up to `ATTEMPTS` times, so that long chains are not thinned out): whatever such a trajectory says
 next stands in its context, and copying from passages is what a small model has most trouble learning. Measured on the
-tiny world, all else equal: failures kept, going on with the gold sub-answer, mean greedy F1 .047 and support recall
-.12; only successes (of one attempt each) .106 and .24. Ending at the first failed hop with a guess taught to stop early.
+tiny world with one attempt each (4,000 trajectories, three epochs, batches of 32; mean greedy F1 of four test sets):
+failures kept, with a guess from the last results as their answer, .027; successes only, .071.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stepsearch_core.types import Question
 
 ATTEMPTS = 20
 
-QUERY_WORDS = (1, 2)
+QUERY_WORDS = (1, 2, 3)
 """A query that is not bare holds this many mined words of its relation."""
 
 
