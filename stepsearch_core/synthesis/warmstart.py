@@ -143,7 +143,7 @@ def _plan_hop(
 
 
 def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.Random) -> str:
-    """The entity with one or two mined words, or the keywords where either is missing."""
+    """The entity with a few mined words, or the keywords where either is missing."""
     if not sub_question.entity or not mined:
         return sub_question.keywords or sub_question.text
     count = min(draw.choice(QUERY_WORDS), len(mined))
