@@ -1,4 +1,9 @@
-"""Scores a trajectory: every term of its reward, unweighted, from the fields of trajectory and question."""
+"""Scores a trajectory: every term of its reward, unweighted, from the fields of trajectory and question.
+
+Similarity is taken between the passages' texts without their titles, as the released code does: with titles, which
+often repeat the subject, any passage about the right entity comes close to a gold one (in the default world a cosine of
+.64 instead of .33), and information gain would hardly tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +36,8 @@ def score(
     """
     turns = [index for index, turn in enumerate(trajectory.turns) if turn.action.kind is ActionKind.SEARCH]
     rounds = [trajectory.turns[index].passage_ids for index in turns]
-    golds = [passage.contents for passage in _known(question.support_ids, passages)]
-    gains = information_gains([similarity.cosine(golds, [passages(pid).contents for pid in ids]) for ids in rounds])
+    golds = [passage.text for passage in _known(question.support_ids, passages)]
+    gains = information_gains([similarity.cosine(golds, [passages(pid).text for pid in ids]) for ids in rounds])
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
         answer=answer_reward(trajectory, question),
