@@ -6,7 +6,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure: no time limit for an example, no check of how fast data are drawn.
+hypothesis.settings.register_profile(
+    "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
+)
+hypothesis.settings.load_profile("project")
 
 PREFECT_HOME = tempfile.mkdtemp(prefix="stepsearch-prefect-")
 atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)

@@ -147,7 +147,8 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
     if not sub_question.entity or not mined:
         return sub_question.keywords or sub_question.text
     count = min(draw.choice(QUERY_WORDS), len(mined))
-    return " ".join([sub_question.entity, *draw.sample(mined, count)])
+    chosen = sorted(draw.sample(range(len(mined)), count))
+    return " ".join([sub_question.entity, *(mined[index] for index in chosen)])
 
 
 def _play(hops: Sequence[_Hop], found: Mapping[str, tuple[str, ...]], max_searches: int) -> list[SearchTurn] | None:
