@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen3Config
 
 from stepsearch_core.io import DataError
@@ -40,12 +41,12 @@ def load_policy(source: str | Path, dtype: str = "float32") -> tuple[PreTrainedM
     """Model and tokenizer of a Hugging Face name or folder.
 
     Raises:
-        DataError: neither a folder with a model nor a name that can be found.
+        DataError: neither a folder with a whole model nor a name that can be found.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise DataError(f"no model can be loaded: {str(error).splitlines()[0]}", source) from None
     return model, tokenizer
 

@@ -65,11 +65,11 @@ class DeepSpeedTrainer:
         """Read what `save` wrote.
 
         Raises:
-            DataError: the folder holds no checkpoint of this module.
+            DataError: the folder holds no checkpoint.
         """
-        path, _ = self.engine.load_checkpoint(str(folder), tag=_TAG)
-        if path is None:
+        if not (folder / _TAG).is_dir():
             raise DataError("no DeepSpeed checkpoint here", folder)
+        self.engine.load_checkpoint(str(folder), tag=_TAG)
 
     @property
     def grad_norm(self) -> float:

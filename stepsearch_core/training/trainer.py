@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from stepsearch_core.metrics.answers import exact_match, word_f1
 from stepsearch_core.metrics.search import search_count, support_recall
 from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.batching import length_groups, token_batch
@@ -59,10 +60,16 @@ class Trainer:
         self.engine = DeepSpeedTrainer(module, optimizer, params.max_grad_norm, params.zero_stage)
 
     def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
-        """One training step (from 1): its metrics and the trajectories sampled for it."""
+        """One training step (from 1): its metrics and the trajectories sampled for it.
+
+        Raises:
+            RetrievalError: no search of this step could be carried out.
+        """
         started = time.perf_counter()
         sampled = self.rollout.sample(self._draw(step), self.params.samples_per_question, (self.seed, step))
         trajectories = usable(sampled)
+        if not trajectories:
+            raise RetrievalError(f"step {step}: every trajectory's retrieval failed, so there is nothing to learn from")
         rolled_out = time.perf_counter()
         experience = self._experience(trajectories)
         scored = time.perf_counter()
