@@ -73,13 +73,19 @@ def describe(
                 "search/count": search_count(trajectory),
                 "search/redundancy": redundancy(trajectory),
                 "search/support_recall": support_recall(trajectory, question),
-                "search/query_words": _mean([len(turn.action.text.split()) for turn in trajectory.searches]),
+                "search/query_words": _query_words(trajectory),
                 "response_length": trajectory.response_length,
                 "format_valid": breakdown.format_ok,
                 "answered": trajectory.answer is not None,
             }
         )
     return {name: _mean([row[name] for row in rows]) for name in rows[0]}
+
+
+def _query_words(trajectory: Trajectory) -> float | None:
+    """Words a query, None without searches."""
+    lengths = [len(turn.action.text.split()) for turn in trajectory.searches]
+    return sum(lengths) / len(lengths) if lengths else None
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -43,7 +43,7 @@ def update(
     norms = []
     for _ in range(params.epochs):
         shuffled = generator.permutation(len(experience.trajectories))
-        for minibatch in np.array_split(shuffled, params.minibatches):
+        for minibatch in np.array_split(shuffled, min(params.minibatches, len(shuffled))):
             tokens = sum(len(experience.rewards[index]) for index in minibatch)
             groups = length_groups([experience.trajectories[index] for index in minibatch], params.micro_batch_size)
             for number, group in enumerate(groups, start=1):
