@@ -32,7 +32,7 @@ def train(
     params = trainer.params
     start = folder.last_step()
     history: list[dict[str, Any]]
-    history = folder.history(start) if start else [{"step": 0, **trainer.validate(validation)}]
+    history = folder.history(start) if start else [_row(0, trainer.validate(validation))]
     if start:
         trainer.engine.load(folder.checkpoint(start))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
@@ -43,7 +43,7 @@ def train(
             metrics, trajectories = trainer.step(step)
             if step % params.validate_every == 0 or step == params.steps:
                 metrics |= trainer.validate(validation)
-            row = {"step": step, **{name: value for name, value in metrics.items() if math.isfinite(value)}}
+            row = _row(step, metrics)
             history.append(row)
             tracker.log(step, row)
             sampled(step, trajectories)
@@ -51,3 +51,8 @@ def train(
             if step % params.checkpoint_every == 0 or step == params.steps:
                 folder.save(step, trainer.engine.save, history)
     return history
+
+
+def _row(step: int, metrics: dict[str, float]) -> dict[str, Any]:
+    """A row of the history; what is not defined in a step (explained variance of equal returns, say) is left out."""
+    return {"step": step, **{name: value for name, value in metrics.items() if math.isfinite(value)}}
