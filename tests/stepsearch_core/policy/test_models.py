@@ -1,0 +1,95 @@
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from stepsearch_core.io import DataError
+from stepsearch_core.params import ModelParams
+from stepsearch_core.policy.models import build_model, load_policy, parameter_count, save_policy
+from tests import tiny
+
+WORD = tiny.tokenizer()
+
+
+def same_weights(one, other):
+    states = one.state_dict(), other.state_dict()
+    return states[0].keys() == states[1].keys() and all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+
+
+def test_shape_is_that_of_the_parameters():
+    config = tiny.model(WORD).config
+    assert config.model_type == "qwen3"
+    assert (config.vocab_size, config.hidden_size, config.num_hidden_layers) == (len(WORD), 32, 2)
+    assert (config.num_attention_heads, config.num_key_value_heads, config.head_dim) == (4, 2, 8)
+    assert (config.eos_token_id, config.pad_token_id) == (WORD.eos_token_id, WORD.pad_token_id)
+
+
+def test_parameters_are_counted_once():
+    layer = 32 * (32 + 16 + 16) + 32 * 32 + 2 * 8 + 3 * 32 * 48 + 2 * 32  # q k v, o, their norms, mlp, norms
+    assert parameter_count(tiny.model(WORD)) == len(WORD) * 32 + 2 * layer + 32  # tied: no head of its own
+
+
+def test_a_seed_gives_the_same_weights():
+    assert same_weights(tiny.model(WORD, seed=1), tiny.model(WORD, seed=1))
+    assert not same_weights(tiny.model(WORD, seed=1), tiny.model(WORD, seed=2))
+
+
+def test_a_saved_policy_comes_back_bit_for_bit(tmp_path):
+    model = tiny.model(WORD)
+    save_policy(model, WORD, tmp_path / "policy")
+    assert (tmp_path / "policy" / "model.safetensors").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]  # nothing temporary is left
+    loaded, tokenizer = load_policy(tmp_path / "policy")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    ids = torch.tensor([tokenizer.encode("ada was born in oslo", add_special_tokens=False)])
+    with torch.no_grad():
+        expected = model(ids).logits
+        for other in (loaded, plain):
+            assert same_weights(model, other)
+            assert torch.equal(other.eval()(ids).logits, expected)
+
+
+def test_saving_again_replaces_the_whole_folder(tmp_path):
+    folder = tmp_path / "policy"
+    save_policy(tiny.model(WORD, seed=1), WORD, folder)
+    (folder / "stray").write_text("from before")
+    save_policy(tiny.model(WORD, seed=2), WORD, folder)
+    assert not (folder / "stray").exists()
+    assert same_weights(load_policy(folder)[0], tiny.model(WORD, seed=2))
+
+
+def test_half_precision(tmp_path):
+    model = build_model(ModelParams(**{**vars(tiny.MODEL), "dtype": "bfloat16"}), WORD)
+    assert model.dtype is torch.bfloat16
+    save_policy(model, WORD, tmp_path / "policy")
+    assert same_weights(load_policy(tmp_path / "policy", "bfloat16")[0], model)
+    assert load_policy(tmp_path / "policy")[0].dtype is torch.float32
+
+
+def test_a_missing_model_is_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for source in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(DataError, match=f"{source.name}.*no model can be loaded"):
+            load_policy(source)
+
+
+def test_a_folder_with_a_tokenizer_alone_is_named(tmp_path):
+    WORD.save_pretrained(tmp_path / "policy")
+    with pytest.raises(DataError, match=r"policy.*no model can be loaded"):
+        load_policy(tmp_path / "policy")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_damaged_file_is_named(tmp_path, name):
+    save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
+    content = (tmp_path / "policy" / name).read_bytes()
+    (tmp_path / "policy" / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"policy.*no model can be loaded"):
+        load_policy(tmp_path / "policy")
+
+
+def test_the_end_of_text_is_in_the_generation_config(tmp_path):
+    save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
+    saved = json.loads((tmp_path / "policy" / "generation_config.json").read_text())
+    assert saved["eos_token_id"] == WORD.eos_token_id  # vLLM stops there

@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from stepsearch_core.environment.actions import TAGS, answer_turn, search_turn
+from stepsearch_core.params import TokenizerParams
+from stepsearch_core.policy.models import save_policy
+from stepsearch_core.policy.tokenizers import END, PAD, UNKNOWN, train_tokenizer
+from tests import tiny
+
+WORD, BPE = tiny.tokenizer("word"), tiny.tokenizer("bpe")
+BOTH = pytest.mark.parametrize("tokenizer", [WORD, BPE], ids=["word", "bpe"])
+
+
+def encode(tokenizer, text):
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+@BOTH
+def test_a_saved_policy_folder_brings_the_same_tokenizer(tokenizer, tmp_path):
+    save_policy(tiny.model(tokenizer), tokenizer, tmp_path / "policy")
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "policy")
+    assert len(loaded) == len(tokenizer)
+    assert (loaded.pad_token, loaded.eos_token) == (PAD, END)
+    texts = [*tiny.TEXTS, search_turn("oslo", "where, lies?"), answer_turn("", "Norway"), "  two\n lines ", "é 東", END]
+    for text in texts:
+        ids = encode(tokenizer, text)
+        assert encode(loaded, text) == ids
+        assert loaded.decode(ids, skip_special_tokens=True) == tokenizer.decode(ids, skip_special_tokens=True)
+
+
+@BOTH
+def test_every_tag_is_one_token_of_its_own_and_is_not_left_out_of_text(tokenizer):
+    ids = [encode(tokenizer, tag) for tag in TAGS]
+    assert all(len(tag_ids) == 1 for tag_ids in ids)
+    assert len({tag_ids[0] for tag_ids in ids}) == len(TAGS)
+    for tag, tag_ids in zip(TAGS, ids, strict=True):
+        assert tokenizer.decode(tag_ids, skip_special_tokens=True) == tag
+        assert encode(tokenizer, f"oslo{tag}oslo").count(tag_ids[0]) == 1  # without blanks around it, too
+
+
+@BOTH
+def test_the_specials_are_three_tokens(tokenizer):
+    assert len({tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id}) == 3
+    ids = encode(tokenizer, f"oslo {END} {PAD} {UNKNOWN}")
+    assert tokenizer.decode(ids, skip_special_tokens=True).strip() == "oslo"
+
+
+def test_word_knows_whole_words_and_nothing_else():
+    assert WORD.convert_ids_to_tokens(encode(WORD, "oslo lies in atlantis.")) == ["oslo", "lies", "in", UNKNOWN, "."]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_bpe_gives_every_text_back(text):
+    assert BPE.decode(encode(BPE, text)) == text
+
+
+def test_vocabulary_keeps_to_its_size_with_the_tags_on_top():
+    texts = [f"word{number}" for number in range(100)]
+    assert len(train_tokenizer(texts, TokenizerParams("word", 40))) == 40 + len(TAGS)
+
+
+def test_training_is_repeatable():
+    for kind in ("word", "bpe"):
+        assert tiny.tokenizer(kind).get_vocab() == tiny.tokenizer(kind).get_vocab()
+
+
+def test_a_pretrained_tokenizer_is_not_trained():
+    with pytest.raises(ValueError, match=r"model\.source"):
+        train_tokenizer(tiny.TEXTS, TokenizerParams("pretrained"))

@@ -1,0 +1,214 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from stepsearch_core.environment.actions import TAGS
+from stepsearch_core.policy.engine import TurnRequest
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from tests import tiny
+
+WORD = tiny.tokenizer()
+MODEL = tiny.model(WORD, sharpness=2.0)
+VOCABULARY = len(WORD)
+CLOSE = WORD.convert_tokens_to_ids("</search>")
+
+
+def untagged_bpe():
+    """A byte-level tokenizer without tokens for tags: "</search>" is several tokens, as with published models."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    specials = ["<|end|>", "<|pad|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        ["oslo>>"] * 3, trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=specials, show_progress=False)
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|end|>", pad_token="<|pad|>")
+
+
+def writer(tokenizer, text):
+    """A model that has learnt one text by heart, the first token of it, and the rest of it."""
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    model = tiny.model(tokenizer)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    context = torch.tensor([ids])
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(context[:, :-1]).logits[0], context[0, 1:]).backward()
+        optimizer.step()
+    return model, ids[:1], ids[1:]
+
+
+def streams(count, seed=0):
+    return [np.random.default_rng([seed, number]) for number in range(count)]
+
+
+def full_log_probs(model, context, temperature=1.0):
+    """[len(context), vocabulary] by one plain forward pass, without any cache."""
+    with torch.no_grad():
+        return torch.log_softmax(model(torch.tensor([context])).logits[0].float() / temperature, dim=-1)
+
+
+def random_ids(generator, length):
+    return generator.integers(3, VOCABULARY - len(TAGS), size=length).tolist()
+
+
+def play(session, prompts, schedule, seed=3):
+    """Several turns; `schedule[t]` is slot -> most new tokens in turn t. Returns slot -> (context, mask, log probs)."""
+    generator = np.random.default_rng(seed)
+    context = {slot: [] for slot in prompts}
+    mask = {slot: [] for slot in prompts}
+    recorded = {slot: [] for slot in prompts}
+    for turn, wanted in enumerate(schedule):
+        observations = {slot: random_ids(generator, 1 + (5 * slot + 3 * turn) % 11) for slot in prompts}
+        requests = {
+            slot: TurnRequest(observations[slot] if turn else prompts[slot], limit) for slot, limit in wanted.items()
+        }
+        for slot, made in session.generate(requests).items():
+            context[slot] += [*requests[slot].new_tokens, *made.token_ids]
+            mask[slot] += [False] * len(requests[slot].new_tokens) + [True] * len(made.token_ids)
+            recorded[slot] += made.log_probs
+            assert len(made.log_probs) == len(made.token_ids) <= wanted[slot]
+    return {slot: (context[slot], mask[slot], recorded[slot]) for slot in prompts}
+
+
+PROMPTS = {slot: random_ids(np.random.default_rng(slot), length) for slot, length in enumerate([3, 41, 9, 30, 1])}
+SCHEDULE = [
+    {0: 5, 1: 9, 2: 1, 3: 7, 4: 30},
+    {0: 5, 1: 2, 3: 7, 4: 12},  # slot 2 is done
+    {1: 8, 4: 8},  # two of five: the others are dropped
+    {4: 9},
+]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_recorded_log_probs_are_those_of_one_full_pass(temperature):
+    session = TransformersEngine(MODEL, WORD, temperature).session(streams(5), 5, 150)
+    for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
+        expected = full_log_probs(MODEL, context, temperature)
+        positions = [position for position, written in enumerate(mask) if written]
+        assert len(positions) == len(recorded)
+        again = [expected[position - 1, context[position]].item() for position in positions]
+        assert recorded == pytest.approx(again, abs=1e-5)
+
+
+def test_greedy_equals_running_the_whole_context_for_every_token():
+    session = TransformersEngine(MODEL, WORD, 1.0).session(None, 5, 150)
+    for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
+        expected = full_log_probs(MODEL, context)
+        for position, written in enumerate(mask):
+            if written:
+                assert context[position] == expected[position - 1].argmax().item()
+        assert len(recorded) == sum(mask)
+
+
+def test_a_slot_samples_the_same_alone_and_among_others():
+    engine = TransformersEngine(MODEL, WORD)
+    together = play(engine.session(streams(5), 5, 150), PROMPTS, SCHEDULE)
+    for slot, prompt in PROMPTS.items():
+        session = engine.session([streams(5)[slot]], 1, 150)
+        generator = np.random.default_rng(3)
+        context = []
+        for turn, wanted in enumerate(SCHEDULE):
+            observations = {s: random_ids(generator, 1 + (5 * s + 3 * turn) % 11) for s in PROMPTS}
+            if slot in wanted:
+                new = observations[slot] if turn else prompt
+                context += new + session.generate({0: TurnRequest(new, wanted[slot])})[0].token_ids
+        assert context == together[slot][0]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
+    engine = TransformersEngine(MODEL, WORD)
+    one, same = (play(engine.session(streams(5), 5, 150), PROMPTS, SCHEDULE) for _ in range(2))
+    assert one == same
+    assert one != play(engine.session(streams(5, seed=1), 5, 150), PROMPTS, SCHEDULE)
+
+
+def test_a_full_context_and_a_capacity_that_is_no_round_number():
+    session = TransformersEngine(MODEL, WORD).session(streams(2), 2, 50)
+    prompts = {0: PROMPTS[1], 1: PROMPTS[0]}  # 41 and 3
+    made = session.generate({0: TurnRequest(prompts[0], 9), 1: TurnRequest(prompts[1], 9)})
+    for slot, generation in made.items():
+        context = prompts[slot] + generation.token_ids
+        assert len(context) <= 50
+        expected = full_log_probs(MODEL, context)
+        start = len(prompts[slot])
+        again = [expected[start + i - 1, token].item() for i, token in enumerate(generation.token_ids)]
+        assert generation.log_probs == pytest.approx(again, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends_with"),
+    [
+        ("ada <search> where lies oslo </search> norway . bob", "</search>"),
+        ("ada <answer> norway </answer> oslo . bob", "</answer>"),
+        ("ada <think> oslo </think> <search> norway . </search> <search> bob", "</search>"),
+        ("ada </search> norway . bob", "</search>"),
+        ("ada was born in <|end|> rome . bob", "<|end|>"),
+    ],
+)
+def test_a_turn_ends_at_once_where_an_action_closes_or_the_text_ends(text, ends_with):
+    model, prompt, rest = writer(WORD, text)
+    stop = rest.index(WORD.convert_tokens_to_ids(ends_with)) + 1
+    session = TransformersEngine(model, WORD).session(None, 1, 60)
+    made = session.generate({0: TurnRequest(prompt, 30)})[0]
+    assert made.token_ids == rest[:stop]
+    assert made.text == WORD.decode(rest[:stop], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("o<search> os < / lo > </search> oslo and on", "<search> os < / lo > </search>"),
+        ("o<answer>oslo</answer>oslo and on", "<answer>oslo</answer>"),
+        ("o<search>lo</search>>oslo and on", "<search>lo</search>>"),  # ">>" is one token here
+    ],
+)
+def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
+    tokenizer = untagged_bpe()
+    assert len(tokenizer.encode("</search>")) > 5
+    model, prompt, rest = writer(tokenizer, text)
+    made = TransformersEngine(model, tokenizer).session(None, 1, 100).generate({0: TurnRequest(prompt, 60)})[0]
+    assert made.text == written
+    assert made.token_ids == rest[: len(made.token_ids)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_limit_ends_a_turn(limit):
+    model, prompt, rest = writer(WORD, "ada <search> where lies oslo </search> norway")
+    made = TransformersEngine(model, WORD).session(None, 1, 60).generate({0: TurnRequest(prompt, limit)})[0]
+    assert made.token_ids == rest[:limit]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_tokens_follow_the_distribution(temperature):
+    rows, model = 400, tiny.model(WORD, sharpness=6.0)
+    engine = TransformersEngine(model, WORD, temperature)
+    counts = np.zeros(VOCABULARY)
+    for seed in range(5):
+        session = engine.session(streams(rows, seed), rows, 8)
+        for made in session.generate({row: TurnRequest([5, 9, 7], 1) for row in range(rows)}).values():
+            counts[made.token_ids[0]] += 1
+    probabilities = full_log_probs(model, [5, 9, 7], temperature)[-1].double().exp().numpy()
+    assert chi_square(counts, probabilities) > 0.001
+    other = full_log_probs(model, [5, 9, 7], 0.8)[-1].double().exp().numpy()
+    assert chi_square(counts, other) < 1e-6  # the test can tell temperatures apart
+
+
+def chi_square(counts, probabilities):
+    """p-value, tokens that are expected fewer than 5 times taken together."""
+    expected = probabilities / probabilities.sum() * counts.sum()
+    rare = expected < 5
+    if rare.any():
+        counts, expected = (np.append(values[~rare], values[rare].sum()) for values in (counts, expected))
+    return stats.chisquare(counts, expected).pvalue
+
+
+def test_the_model_stays_in_the_mode_it_was_in():
+    model = tiny.model(WORD).train()
+    TransformersEngine(model, WORD).session(None, 1, 20).generate({0: TurnRequest([5], 2)})
+    assert model.training

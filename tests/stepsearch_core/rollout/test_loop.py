@@ -1,0 +1,111 @@
+import pytest
+
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.types import ActionKind, Author, StopReason
+from tests import tiny
+
+WORD = tiny.tokenizer()
+QUESTIONS = [tiny.ADA, tiny.BOB] * 3
+
+
+@pytest.fixture(scope="module")
+def searcher(tmp_path_factory):
+    """A model that has roughly learnt the format, so that sampled turns are searches, answers and nonsense."""
+    return tiny.searcher(WORD)
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    return tiny.retriever(tmp_path_factory.mktemp("index"))
+
+
+class Failing:
+    """A service that is down from the given call on."""
+
+    def __init__(self, retriever, first):
+        self.retriever, self.first, self.calls, self.asked = retriever, first, 0, []
+
+    def search(self, queries, k):
+        self.calls += 1
+        if self.calls >= self.first:
+            self.asked += queries
+            raise RetrievalError("down")
+        return self.retriever.search(queries, k)
+
+
+def rollout(searcher, retriever, batch_size=4, **changes):
+    renderer = Renderer(WORD, tiny.environment(**changes))
+    return Rollout(TransformersEngine(searcher, WORD), retriever, renderer, batch_size)
+
+
+def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):
+    one, same, other = (rollout(searcher, retriever).sample(QUESTIONS, 2, seed) for seed in ((0, 1), (0, 1), (0, 2)))
+    assert one == same
+    assert one != other
+    kinds = {turn.action.kind for trajectory in one for turn in trajectory.turns}
+    assert ActionKind.SEARCH in kinds  # the comparison saw searches
+
+
+def test_samples_come_question_by_question(searcher, retriever):
+    made = rollout(searcher, retriever).sample([tiny.ADA, tiny.BOB], 3, (0,))
+    assert [(trajectory.question_id, trajectory.sample) for trajectory in made] == [
+        ("ada", 0),
+        ("ada", 1),
+        ("ada", 2),
+        ("bob", 0),
+        ("bob", 1),
+        ("bob", 2),
+    ]
+    assert len({tuple(trajectory.token_ids) for trajectory in made}) > 2  # each has a random stream of its own
+
+
+def test_tokens_do_not_depend_on_the_batch_size(searcher, retriever):
+    runs = [rollout(searcher, retriever, size).sample(QUESTIONS, 1, (0, 1)) for size in (1, 4, 6)]
+    tokens = [[trajectory.token_ids for trajectory in run] for run in runs]
+    assert tokens[0] == tokens[1] == tokens[2]
+
+
+def test_trajectories_hold_together(searcher, retriever):
+    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 4, (5,)):
+        policy = [segment for segment in trajectory.segments if segment.author is Author.POLICY]
+        assert [segment.turn for segment in policy] == list(range(len(trajectory.turns)))
+        for segment, turn in zip(policy, trajectory.turns, strict=True):
+            assert len(segment.token_ids) == len(segment.log_probs) <= tiny.ENVIRONMENT.max_turn_tokens
+            assert WORD.decode(segment.token_ids, skip_special_tokens=True) == turn.text
+        assert len(trajectory.token_ids) <= tiny.ENVIRONMENT.max_trajectory_tokens
+
+
+def test_what_is_recorded_is_what_the_retriever_finds(searcher, retriever):
+    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 2, (0,)):
+        for turn in trajectory.searches:
+            hits = retriever.search([turn.action.text], tiny.ENVIRONMENT.passages_per_search)[0]
+            assert turn.passage_ids == tuple(hit.passage.id for hit in hits)
+
+
+def test_greedy_is_one_trajectory_a_question_whatever_the_batch(searcher, retriever):
+    runs = [rollout(searcher, retriever, size).greedy(QUESTIONS, "answers" if size > 1 else None) for size in (1, 4)]
+    assert [trajectory.token_ids for trajectory in runs[0]] == [trajectory.token_ids for trajectory in runs[1]]
+    assert runs[0][0].token_ids == runs[0][2].token_ids  # the same question again
+
+
+def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retriever):
+    good = rollout(searcher, retriever, 32).sample(QUESTIONS, 5, (0,))
+    failing = Failing(retriever, first=2)  # the second turn of the only batch
+    made = rollout(searcher, failing, 32).sample(QUESTIONS, 5, (0,))
+    failed = [trajectory for trajectory in made if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
+    assert sorted(trajectory.turns[-1].action.text for trajectory in failed) == sorted(failing.asked)
+    assert 0 < len(failed) < len(made)
+    for before, after in zip(good, made, strict=True):
+        if after.stop_reason is StopReason.RETRIEVAL_FAILED:
+            assert after.turns[-1].action.kind is ActionKind.SEARCH
+            assert after.turns[-1].passage_ids == ()
+            assert after.token_ids == before.token_ids[: len(after.token_ids)]
+        else:
+            assert after == before
+
+
+def test_no_questions_are_no_trajectories(searcher, retriever):
+    assert rollout(searcher, retriever).sample([], 2, (0,)) == rollout(searcher, retriever).greedy([]) == []

@@ -1,0 +1,128 @@
+import pytest
+import torch
+from torch import nn
+from transformers import get_cosine_schedule_with_warmup
+
+from stepsearch_core.io import DataError
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+
+STAGES = pytest.mark.parametrize("stage", [0, 1, 2])
+SIZES = [[7, 1, 12], [3], [20, 5]]
+"""Tokens in the micro-batches of each optimizer step."""
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def adamw(module):
+    groups = [
+        {"params": list(module[0].parameters()), "lr": 1e-2},
+        {"params": list(module[2].parameters()), "lr": 5e-2},
+    ]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.01)
+
+
+def trainer(stage, seed=0, max_grad_norm=0.5):
+    module = network(seed)
+    return module, DeepSpeedTrainer(module, adamw(module), max_grad_norm, stage)
+
+
+def data(step):
+    generator = torch.Generator().manual_seed(step)
+    count = sum(SIZES[step % len(SIZES)])
+    return torch.randn(count, 4, generator=generator), torch.randn(count, 1, generator=generator)
+
+
+def train_step(engine, step):
+    """One optimizer step over uneven micro-batches; the summed losses, divided by the global count."""
+    inputs, targets = data(step)
+    sizes = SIZES[step % len(SIZES)]
+    total = 0.0
+    parts = zip(inputs.split(sizes), targets.split(sizes), strict=True)
+    for number, (x, y) in enumerate(parts, start=1):
+        loss = (engine(x) - y).square().sum() / len(inputs)
+        engine.accumulate(loss, last=number == len(sizes))
+        total += loss.item()
+    return total
+
+
+def plain_step(module, optimizer, step, max_grad_norm=0.5):
+    """The same in one batch by plain torch; loss and gradient norm before clipping."""
+    inputs, targets = data(step)
+    optimizer.zero_grad()
+    loss = (module(inputs) - targets).square().mean()
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(module.parameters(), max_grad_norm)
+    optimizer.step()
+    return loss.item(), norm.item()
+
+
+def weights(module):
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+@STAGES
+def test_micro_batches_equal_one_big_batch_of_plain_torch(stage):
+    module, engine = trainer(stage)
+    plain = network()
+    optimizer = adamw(plain)
+    norms = []
+    for step in range(6):
+        loss = train_step(engine, step)
+        expected, norm = plain_step(plain, optimizer, step)
+        assert loss == pytest.approx(expected, abs=1e-6)
+        assert engine.grad_norm == pytest.approx(norm, rel=1e-5)
+        assert weights(module).tolist() == pytest.approx(weights(plain).tolist(), abs=1e-6)
+        norms.append(norm)
+    assert max(norms) > 0.5 > min(norms) or min(norms) > 0.5  # clipping was in force
+    assert not torch.allclose(weights(module), weights(network()), atol=1e-2)
+
+
+@STAGES
+def test_a_checkpoint_continues_exactly(stage, tmp_path):
+    module, engine = trainer(stage)
+    for step in range(3):
+        train_step(engine, step)
+    engine.save(tmp_path / "checkpoint")
+    for step in range(3, 6):
+        train_step(engine, step)
+    other, again = trainer(stage, seed=1)
+    train_step(again, 0)  # an optimizer that has moved already
+    again.load(tmp_path / "checkpoint")
+    for step in range(3, 6):
+        train_step(again, step)
+    assert torch.equal(weights(other), weights(module))
+    assert again.grad_norm == engine.grad_norm
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path):
+    _, engine = trainer(0)
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(DataError, match=f"{folder.name}.*no DeepSpeed checkpoint"):
+            engine.load(folder)
+
+
+def test_the_scheduler_moves_with_optimizer_steps_only(tmp_path):
+    module = network()
+    optimizer = adamw(module)
+    scheduler = get_cosine_schedule_with_warmup(optimizer, 2, 4)
+    engine = DeepSpeedTrainer(module, optimizer, 1.0, scheduler=scheduler)
+    seen = []
+    for step in range(4):
+        seen.append(scheduler.get_last_lr()[0])
+        train_step(engine, step)  # one to three micro-batches
+    assert seen == pytest.approx([0.0, 0.5e-2, 1e-2, 0.5e-2])
+
+
+def test_half_precision_trains():
+    module = network().to(torch.bfloat16)
+    before = weights(module).clone()
+    engine = DeepSpeedTrainer(module, adamw(module), 0.5)
+    for step in range(2):
+        inputs, targets = data(step)
+        engine.accumulate((engine(inputs.bfloat16()) - targets.bfloat16()).square().mean(), last=True)
+    assert engine.grad_norm > 0
+    assert not torch.equal(weights(module), before)
+    assert weights(module).isfinite().all()
