@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -56,13 +57,14 @@ def main(params: Params) -> None:
         tokenizer.pad_token_id,
         params.seed,
     )
-    samples: list[dict[str, object]] = []
 
-    def keep(step: int, trajectories: Sequence[Trajectory]) -> None:
-        if step == 1 or step % params.train.validate_every == 0:
-            for trajectory in trajectories[: params.train.logged_trajectories]:
-                question = by_id[trajectory.question_id]
-                samples.append({"step": step, **record(trajectory, question, scorer(trajectory), corpus.get)})
+    def keep(step: int, trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
+        if step != 1 and step % params.train.validate_every:
+            return []
+        return [
+            {"step": step, **record(t, by_id[t.question_id], scorer(t), corpus.get)}
+            for t in trajectories[: params.train.logged_trajectories]
+        ]
 
     parameters = {
         name: asdict(value) if hasattr(value := getattr(params, name), "__dict__") else value for name in READ
@@ -70,16 +72,17 @@ def main(params: Params) -> None:
     inputs = [DATA / "warmstart" / "policy", DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
     tracker = DvcLiveTracker(out / "dvclive")
     with RunFolder(CHECKPOINTS, parameters, inputs) as folder:
-        history = train(trainer, folder, validation, tracker, keep)
-    tracker.close()
-    write_jsonl(out / "metrics.jsonl", history)
-    write_jsonl(out / "trajectories.jsonl", samples)
-    phases = ("rollout", "experience", "update")
-    seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
-    write_json(out / "timings.json", seconds)
-    (out / "critic").mkdir(exist_ok=True)
-    save_file(trainer.value_head.state_dict(), out / "critic" / "value_head.safetensors")
-    save_policy(policy, tokenizer, out / "policy")
+        history, samples = train(trainer, folder, validation, tracker, keep)
+        tracker.close()
+        write_jsonl(out / "metrics.jsonl", history)
+        write_jsonl(out / "trajectories.jsonl", samples)
+        phases = ("rollout", "experience", "update")
+        seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
+        write_json(out / "timings.json", seconds)
+        (out / "critic").mkdir(exist_ok=True)
+        save_file(trainer.value_head.state_dict(), out / "critic" / "value_head.safetensors")
+        save_policy(policy, tokenizer, out / "policy")
+        folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 
 
 if __name__ == "__main__":

@@ -14,25 +14,29 @@ from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import Question, Trajectory
 
-Sampled = Callable[[int, Sequence[Trajectory]], None]
+Sampled = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
 
 
 def train(
     trainer: Trainer, folder: RunFolder, validation: Sequence[Question], tracker: Tracker, sampled: Sampled
-) -> list[dict[str, Any]]:
-    """Train to the last step, from the folder's last checkpoint; returns one row of metrics for each step.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Train to the last step, from the folder's last checkpoint.
 
     Args:
         trainer: fresh; a checkpoint is loaded into it.
         folder: locked by the caller.
         validation: questions answered greedily before the first step and every `validate_every` steps.
         tracker: gets every row, those before a resume first.
-        sampled: gets each step's trajectories.
+        sampled: gets each step's trajectories and returns the records to keep of them.
+
+    Returns:
+        One row of metrics for each step, and the records kept, those before a resume first.
     """
     params = trainer.params
     start = folder.last_step()
     history: list[dict[str, Any]]
-    history = folder.history(start) if start else [_row(0, trainer.validate(validation))]
+    history = folder.rows(start, "history") if start else [_row(0, trainer.validate(validation))]
+    kept = folder.rows(start, "sampled") if start else []
     if start:
         trainer.engine.load(folder.checkpoint(start))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
@@ -46,11 +50,11 @@ def train(
             row = _row(step, metrics)
             history.append(row)
             tracker.log(step, row)
-            sampled(step, trajectories)
+            kept += sampled(step, trajectories)
             bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}")
             if step % params.checkpoint_every == 0 or step == params.steps:
-                folder.save(step, trainer.engine.save, history)
-    return history
+                folder.save(step, trainer.engine.save, {"history": history, "sampled": kept})
+    return history, kept
 
 
 def _row(step: int, metrics: dict[str, float]) -> dict[str, Any]:

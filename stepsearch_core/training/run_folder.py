@@ -56,17 +56,23 @@ class RunFolder:
         """Where the checkpoint of a step lies."""
         return self.path / f"{_PREFIX}{step:06d}"
 
-    def save(self, step: int, write: Callable[[Path], None], history: Sequence[Mapping[str, Any]]) -> None:
+    def save(self, step: int, write: Callable[[Path], None], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Write a checkpoint, whole or not at all; older ones go after it is in place."""
         temporary = self.path / f".{_PREFIX}{step}"
         shutil.rmtree(temporary, ignore_errors=True)
         write(temporary)
-        write_jsonl(temporary / "history.jsonl", history)
+        for name, values in rows.items():
+            write_jsonl(temporary / f"{name}.jsonl", values)
         temporary.replace(self.checkpoint(step))
         for path in self.path.glob(f"{_PREFIX}*"):
             if path != self.checkpoint(step):
                 shutil.rmtree(path)
 
-    def history(self, step: int) -> list[dict[str, Any]]:
-        """The metrics of all steps up to a checkpoint."""
-        return [row for _, row in read_jsonl(self.checkpoint(step) / "history.jsonl")]
+    def rows(self, step: int, name: str) -> list[dict[str, Any]]:
+        """What was saved under a name with the checkpoint of a step."""
+        return [row for _, row in read_jsonl(self.checkpoint(step) / f"{name}.jsonl")]
+
+    def clear(self) -> None:
+        """Remove the checkpoints of a run whose outputs are written, so that changed code never finds them."""
+        for path in self.path.glob(f"{_PREFIX}*"):
+            shutil.rmtree(path)
