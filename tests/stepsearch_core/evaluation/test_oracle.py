@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
+from stepsearch_core.metrics.search import format_valid, support_recall
+from stepsearch_core.types import Step, StopReason
+from tests import tiny
+
+WORD = tiny.tokenizer()
+# The second hop asks for what no passage says.
+LOST = replace(tiny.ADA, id="lost", steps=(tiny.ADA.steps[0], replace(tiny.ADA.steps[1], sub_question="capital")))
+ONE_HOP = replace(tiny.BOB, id="one", answers=("rome",), steps=tiny.BOB.steps[:1])
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    return tiny.retriever(tmp_path_factory.mktemp("index"))
+
+
+def ask(retriever, *questions, **changes):
+    return ask_gold_sub_questions(questions, retriever, Renderer(WORD, tiny.environment(**changes)))
+
+
+def test_right_exactly_if_every_support_was_shown(retriever):
+    questions = [tiny.ADA, LOST, ONE_HOP, tiny.BOB]
+    made = ask(retriever, *questions)
+    assert [trajectory.question_id for trajectory in made] == ["ada", "lost", "one", "bob"]
+    assert [trajectory.answer for trajectory in made] == ["norway", UNKNOWN, "rome", "italy"]
+    for trajectory, question in zip(made, questions, strict=True):
+        assert (trajectory.answer == question.answers[0]) == (support_recall(trajectory, question) == 1)
+        assert [turn.action.text for turn in trajectory.searches] == [step.sub_question for step in question.steps]
+        assert trajectory.stop_reason is StopReason.ANSWERED
+        assert format_valid(trajectory)
+
+
+def test_a_support_that_is_found_but_not_shown_does_not_count(retriever):
+    assert ask(retriever, tiny.ADA, max_observation_tokens=6)[0].answer == UNKNOWN
+
+
+def test_fewer_searches_than_hops_leave_no_answer(retriever):
+    short, whole = ask(retriever, tiny.ADA, ONE_HOP, max_searches=1)
+    assert (short.stop_reason, short.answer) == (StopReason.TURN_LIMIT, None)
+    assert whole.answer == "rome"
+
+
+def test_no_room_for_the_next_hop(retriever):
+    made = ask(retriever, tiny.ADA, max_trajectory_tokens=26)[0]
+    assert made.stop_reason is StopReason.LENGTH_LIMIT
+    assert made.answer is None
+
+
+def test_relations_written_with_arrows_are_asked_in_plain_words(retriever):
+    steps = (Step("ada >> born", "oslo", tiny.ADA.steps[0].support_ids),)
+    made = ask(retriever, replace(tiny.ADA, steps=steps))[0]
+    assert made.searches[0].action.text == "ada born"
+
+
+def test_nothing_asked_is_nothing_answered(retriever):
+    assert ask(retriever) == []

@@ -1,0 +1,85 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.evaluation.records import METRICS, record
+from stepsearch_core.types import Passage, RewardBreakdown, StepReward, StopReason
+from tests.oracles.episodes import answer, invalid, question, search, trajectory
+
+PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
+ASKED = question((["g1"], ["key"]), (["g2"], []), answers=("Paris", "City of Paris"))
+
+
+def made(*turns, steps=(), reason=StopReason.ANSWERED, asked=ASKED):
+    played = trajectory(*turns)
+    played.stop_reason = reason
+    return record(played, asked, RewardBreakdown(0.8, 0.4, tuple(steps), True), PASSAGES.__getitem__)
+
+
+def test_a_whole_record_by_hand():
+    steps = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
+    row = made(
+        search("first", "g1", "x"), invalid(), search("second", "x", "g2"), answer("the Paris city"), steps=steps
+    )
+    turns = row.pop("turns")
+    assert row == {
+        "id": "q",
+        "dataset": "musique",
+        "question": "which city?",
+        "answers": ["Paris", "City of Paris"],
+        "prediction": "the Paris city",
+        "em": 0.0,
+        "f1": pytest.approx(0.8),  # paris, city against city, of, paris: 2 * 2 / 5
+        "searches": 2,
+        "redundancy": pytest.approx(0.25),
+        "support_recall": 1.0,
+        "format_valid": 0.0,
+        "stop_reason": "answered",
+        "response_length": 4 * 3 + 3 * 2,
+        "hops": 2,
+        "support_ids": ["g1", "g2"],
+        "steps": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
+        "rewards": {"answer": 0.8, "search_key": 0.4},
+    }
+    assert [(turn["action"], turn["query"]) for turn in turns] == [
+        ("search", "first"),
+        ("invalid", None),
+        ("search", "second"),
+        ("answer", None),
+    ]
+    assert [(turn["information_gain"], turn["redundancy"]) for turn in turns] == [
+        (0.5, 0.0),
+        (None, None),
+        (0.25, 0.5),
+        (None, None),
+    ]
+    assert turns[0]["passages"] == [
+        {"id": "g1", "title": "G1", "text": "text of g1", "gold": True, "repeated": False},
+        {"id": "x", "title": "X", "text": "text of x", "gold": False, "repeated": False},
+    ]
+    assert [(p["id"], p["gold"], p["repeated"]) for p in turns[2]["passages"]] == [
+        ("x", False, True),
+        ("g2", True, False),
+    ]
+
+
+def test_every_metric_is_there_and_the_record_is_json():
+    row = made(search("first", "g1"), answer("Paris"))
+    assert set(METRICS) <= row.keys()
+    assert all(isinstance(row[name], (int, float)) for name in METRICS)
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert (row["em"], row["f1"], row["format_valid"], row["support_recall"]) == (1.0, 1.0, 1.0, 0.5)
+
+
+def test_no_answer_and_no_supports():
+    row = made(invalid(), reason=StopReason.TURN_LIMIT, asked=replace(ASKED, steps=()))
+    assert (row["prediction"], row["em"], row["f1"]) == (None, 0.0, 0.0)
+    assert row["support_recall"] is None
+    assert (row["hops"], row["support_ids"], row["steps"]) == (0, [], [])
+    assert row["stop_reason"] == "turn_limit"
+
+
+def test_a_passage_twice_in_one_round_is_not_repeated():
+    row = made(search("first", "x", "x"), answer("Paris"))
+    assert [passage["repeated"] for passage in row["turns"][0]["passages"]] == [False, False]

@@ -1,0 +1,147 @@
+import pytest
+import torch
+from transformers import get_cosine_schedule_with_warmup
+
+from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import WarmstartParams
+from stepsearch_core.policy.engine import Generation
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.training.sft import fine_tune, replay, training_texts
+from stepsearch_core.types import Author, StopReason
+from tests import tiny
+
+WORD = tiny.tokenizer()
+RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
+COPIES = [replay(tiny.turns(asked), asked, tiny.BY_ID.__getitem__, RENDERER) for asked in (tiny.ADA, tiny.BOB)]
+
+
+class Scripted:
+    """An engine that writes given texts, one a turn."""
+
+    def __init__(self, tokenizer, *scripts):
+        self.tokenizer, self.scripts, self.turn = tokenizer, scripts, 0
+
+    def session(self, streams, size, capacity):
+        return self
+
+    def generate(self, requests):
+        texts = {slot: self.scripts[slot][self.turn] for slot in requests}
+        self.turn += 1
+        ids = {slot: self.tokenizer.encode(text, add_special_tokens=False) for slot, text in texts.items()}
+        return {slot: Generation(ids[slot], [-1.0] * len(ids[slot]), text) for slot, text in texts.items()}
+
+
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
+    tokenizer = tiny.tokenizer(kind)
+    renderer = Renderer(tokenizer, tiny.environment(max_observation_tokens=60, max_trajectory_tokens=300))
+    scripts = [
+        [search_turn("", "ada born"), search_turn("oslo", "where oslo lies"), answer_turn("norway", "norway")],
+        [search_turn("", "nothing here"), search_turn("", "oslo"), search_turn("", "and on")],
+        [answer_turn("", "italy")],
+    ]
+    asked = [tiny.ADA, tiny.BOB, tiny.BOB]
+    rollout = Rollout(Scripted(tokenizer, *scripts), tiny.retriever(tmp_path), renderer, 8)
+    for script, question, played in zip(scripts, asked, rollout.greedy(asked), strict=True):
+        turns = []
+        for text, turn in zip(script, played.turns, strict=False):
+            think, content = text.split("<think> ")[1].split(" </think> ")
+            content = content.split("> ", 1)[1].rsplit(" <", 1)[0]
+            kind_of_turn = {"answer": content} if "<answer>" in text else {"query": content}
+            turns.append({"think": think, **kind_of_turn, "passage_ids": turn.passage_ids})
+        again = replay(turns, question, tiny.BY_ID.__getitem__, renderer)
+        assert [(s.author, s.turn, s.token_ids) for s in again.segments] == [
+            (s.author, s.turn, s.token_ids) for s in played.segments
+        ]
+        assert again.turns == played.turns
+        assert again.stop_reason == played.stop_reason
+
+
+def test_a_replay_by_hand():
+    made = COPIES[0]
+    texts = [WORD.decode(segment.token_ids) for segment in made.segments]
+    assert texts == [
+        "Question : where lies the birthplace of ada",
+        "<think> </think> <search> where was ada born </search>",
+        "<information> Doc 1 : ada was born in oslo . Doc 2 : cid plays chess . </information>",
+        "<think> </think> <search> where lies oslo </search>",
+        "<information> Doc 1 : oslo lies in norway . Doc 2 : dora plays chess in oslo . </information> Answer now .",
+        "<think> </think> <answer> norway </answer>",
+    ]
+    assert made.stop_reason is StopReason.ANSWERED
+    assert all(segment.log_probs is None for segment in made.segments)
+
+
+def test_a_replay_stops_where_the_environment_does():
+    searches = tiny.turns(tiny.ADA)[:1] * 5
+    made = replay(searches, tiny.ADA, tiny.BY_ID.__getitem__, RENDERER)
+    assert made.stop_reason is StopReason.TURN_LIMIT
+    assert len(made.turns) == 3
+    tight = Renderer(WORD, tiny.environment(max_trajectory_tokens=40))
+    made = replay(searches, tiny.ADA, tiny.BY_ID.__getitem__, tight)
+    assert made.stop_reason is StopReason.LENGTH_LIMIT
+    assert len(made.token_ids) <= 40
+
+
+def tune(params, seed=0, trajectories=COPIES):
+    policy = tiny.model(WORD)
+    history = []
+    fine_tune(policy, trajectories, params, WORD.pad_token_id, seed, lambda step, row: history.append((step, row)))
+    return policy, history
+
+
+def test_the_first_loss_is_the_mean_over_what_the_policy_wrote():
+    _, history = tune(WarmstartParams(epochs=1, batch_size=2))
+    with torch.no_grad():
+        expected = -torch.cat([tiny.plain_log_probs(tiny.model(WORD), made) for made in COPIES]).mean()
+    assert len(history) == 1
+    assert history[0][1]["loss"] == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_it_learns_what_the_policy_wrote_and_not_what_the_environment_did():
+    policy, history = tune(WarmstartParams(epochs=60, batch_size=2, learning_rate=1e-2))
+    losses = [row["loss"] for _, row in history]
+    assert losses[0] > 2.0
+    assert losses[-1] < 0.2
+    chess = WORD.convert_tokens_to_ids("chess")
+    assert all(chess not in s.token_ids for made in COPIES for s in made.segments if s.author is Author.POLICY)
+    ids = COPIES[0].token_ids
+    with torch.no_grad():
+        written = torch.cat([tiny.plain_log_probs(policy.eval(), made) for made in COPIES])
+        after = torch.softmax(policy(torch.tensor([ids])).logits[0, ids.index(chess) - 1], dim=-1)
+    assert written.exp().mean() > 0.8
+    assert after[chess] < 0.05  # one in 50 is chance
+
+
+def test_steps_epochs_and_learning_rate():
+    params = WarmstartParams(epochs=2.5, batch_size=2, learning_rate=1e-2, warmup_ratio=0.4)
+    trajectories = COPIES * 2
+    policy, history = tune(params, trajectories=trajectories)
+    assert [step for step, _ in history] == [1, 2, 3, 4, 5]  # 10 trajectories
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=1e-2)
+    scheduler = get_cosine_schedule_with_warmup(optimizer, 2, 5)
+    for _, row in history:
+        assert row["learning_rate"] == pytest.approx(scheduler.get_last_lr()[0])
+        assert row["grad_norm"] > 0
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_seed_decides_everything():
+    params = WarmstartParams(epochs=2, batch_size=1)
+    one, same, other = (tune(params, seed, COPIES * 2)[1] for seed in (0, 0, 3))
+    assert one == same
+    assert one != other
+
+
+def test_texts_for_a_tokenizer():
+    texts = list(training_texts([tiny.ADA], [tiny.turns(tiny.ADA)], tiny.PASSAGES[:1]))
+    said = [" ".join(text.split()) for text in texts]
+    assert said == [
+        "ada was born in oslo .",
+        "where lies the birthplace of ada",
+        "where was ada born",
+        "where lies oslo",
+        "norway",
+    ]

@@ -1,0 +1,194 @@
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.training.loop import train
+from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.trainer import Trainer
+from stepsearch_core.types import StopReason
+from tests import tiny
+
+WORD = tiny.tokenizer()
+QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
+PARAMS = TrainParams(
+    steps=5,
+    questions_per_step=4,
+    samples_per_question=2,
+    minibatches=2,
+    micro_batch_size=3,
+    critic_warmup_steps=1,
+    checkpoint_every=2,
+    validate_every=2,
+)
+
+
+@pytest.fixture(scope="module")
+def warm():
+    return tiny.searcher(WORD)
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    return tiny.retriever(tmp_path_factory.mktemp("index"))
+
+
+class Unreliable:
+    """A service that fails the calls of the given numbers; None: every call."""
+
+    def __init__(self, retriever, failing):
+        self.retriever, self.failing, self.calls = retriever, failing, 0
+
+    def search(self, queries, k):
+        self.calls += 1
+        if self.failing is None or self.calls in self.failing:
+            raise RetrievalError("down")
+        return self.retriever.search(queries, k)
+
+
+class Rows:
+    """A tracker that keeps its rows, and ends the process's run at a step if told to."""
+
+    def __init__(self, dies_at=None):
+        self.rows, self.dies_at = [], dies_at
+
+    def log(self, step, metrics):
+        self.rows.append((step, dict(metrics)))
+        if step == self.dies_at:
+            raise KeyboardInterrupt
+
+
+def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
+    torch.manual_seed(seed)
+    policy = copy.deepcopy(warm)
+    rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
+    similarity = TfidfSimilarity.fit(passage.contents for passage in tiny.PASSAGES)
+    scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
+    reward = reward or RewardParams()
+    return Trainer(policy, rollout, QUESTIONS, scorer, params, reward, 1.0, WORD.pad_token_id, seed)
+
+
+def weights(made):
+    return torch.cat([parameter.detach().flatten() for parameter in made.engine.engine.module.parameters()])
+
+
+def untimed(rows):
+    return [{k: v for k, v in row.items() if not k.startswith(("timing/", "tokens_per"))} for row in rows]
+
+
+def kept(step, trajectories):
+    return [{"step": step, "text": trajectories[0].turns[0].text}]
+
+
+def run(made, root, tracker=None, sampled=kept):
+    with RunFolder(root, {}, []) as folder:
+        return train(made, folder, QUESTIONS[:2], tracker or Rows(), sampled)
+
+
+def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
+    whole = trainer(warm, retriever)
+    expected, records = run(whole, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(trainer(warm, retriever), tmp_path / "cut", Rows(dies_at=3))  # the checkpoint is that of step 2
+    resumed, tracker = trainer(warm, retriever), Rows()
+    with torch.no_grad():
+        resumed.value_head[-1].bias.fill_(3.0)  # whatever it starts with is replaced
+    history, again = run(resumed, tmp_path / "cut", tracker)
+    assert untimed(history) == untimed(expected)
+    assert again == records
+    assert [record["step"] for record in again] == [1, 2, 3, 4, 5]  # those before the kill, too
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
+    assert tracker.rows[1][1] == history[1]
+    ended = trainer(warm, retriever)
+    assert untimed(run(ended, tmp_path / "cut")[0]) == untimed(expected)  # nothing is left to do
+    assert torch.equal(weights(ended), weights(whole))
+
+
+def test_rows_of_a_run(warm, retriever, tmp_path):
+    tracker = Rows()
+    history, _ = run(trainer(warm, retriever), tmp_path, tracker)
+    assert [row["step"] for row in history] == [0, 1, 2, 3, 4, 5]
+    assert [step for step, row in enumerate(history) if "validation/f1" in row] == [0, 2, 4, 5]
+    assert set(history[0]) == {"step"} | {f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")}
+    assert all(np.isfinite(value) for row in history for value in row.values())
+    assert [row for _, row in tracker.rows] == history
+    assert all(row["sampler_mismatch"] < 1e-4 for row in history[1:])
+    assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
+
+
+def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
+    made = trainer(warm, retriever)
+    before = [parameter.detach().clone() for parameter in made.rollout.engine.model.parameters()]
+
+    def moved():
+        now = made.rollout.engine.model.parameters()
+        return [not torch.equal(a, b) for a, b in zip(before, now, strict=True)]
+
+    made.step(1)
+    assert not any(moved())
+    assert made.value_head[-1].weight.abs().sum() > 0
+    made.step(2)
+    assert all(moved())
+    reference = made.reference.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, reference, strict=True))
+
+
+def test_kl_to_the_start_is_zero_until_the_policy_moves(warm, retriever):
+    made = trainer(warm, retriever, replace(PARAMS, learning_rate=1e-2))
+    distances = [made.step(step)[0]["kl_reference"] for step in (1, 2, 3)]
+    assert distances[0] == pytest.approx(0.0, abs=1e-9)
+    assert distances[2] > 1e-4
+
+
+def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
+    params = replace(PARAMS, learning_rate=1e-3)
+    stepwise = trainer(warm, retriever, params)
+    outcome = trainer(warm, retriever, replace(params, algorithm="ppo"))
+    explicit = trainer(
+        warm, retriever, params, RewardParams(search_key_weight=0, information_gain_weight=0, redundancy_weight=0)
+    )
+    rows = [[made.step(step)[0] for step in (1, 2)] for made in (stepwise, outcome, explicit)]
+    assert rows[0][0]["reward/information_gain"] > 0  # there was something to ignore
+    assert rows[1][0]["reward/total"] == pytest.approx(rows[1][0]["reward/answer"], abs=1e-12)
+    assert rows[0][0]["reward/total"] != pytest.approx(rows[0][0]["reward/answer"], abs=1e-3)
+    assert untimed(rows[1]) == untimed(rows[2])
+    assert torch.equal(weights(outcome), weights(explicit))
+    assert not torch.equal(weights(outcome), weights(stepwise))
+
+
+def test_questions_come_in_epochs_of_permutations(warm, retriever):
+    made = trainer(warm, retriever)
+    drawn = [[trajectory.question_id for trajectory in made.step(step)[1][::2]] for step in (1, 2, 3, 4)]
+    everything = sorted(question.id for question in QUESTIONS)
+    assert sorted(drawn[0] + drawn[1]) == sorted(drawn[2] + drawn[3]) == everything
+    assert drawn[0] + drawn[1] != drawn[2] + drawn[3]
+
+
+def test_failed_retrievals_reach_no_statistic(warm, retriever):
+    made = trainer(warm, Unreliable(retriever, failing={1}))
+    metrics, sampled = made.step(1)
+    failed = [trajectory for trajectory in sampled if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
+    assert 0 < metrics["retrieval_failed"] == len(failed) < len(sampled) == 8
+    kept = [trajectory for trajectory in sampled if trajectory not in failed]
+    assert metrics["response_length"] == pytest.approx(np.mean([trajectory.response_length for trajectory in kept]))
+
+
+def test_a_retriever_that_is_down_is_said(warm, retriever):
+    made = trainer(warm, Unreliable(retriever, failing=None), replace(PARAMS, questions_per_step=1))
+
+    def until_every_trajectory_searches():
+        for step in range(1, 30):
+            made.step(step)
+
+    with pytest.raises(RetrievalError, match="every trajectory's retrieval failed"):
+        until_every_trajectory_searches()
