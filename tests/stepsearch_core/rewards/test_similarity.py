@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,11 +90,8 @@ def test_values_do_not_depend_on_the_order_of_string_sets():
 
 
 @pytest.fixture(scope="module")
-def real_texts():
-    folder = os.environ.get("STEPSEARCH_REAL_DATA")
-    if not folder:
-        pytest.skip("STEPSEARCH_REAL_DATA is not set")
-    rows = read_jsonl(Path(folder) / "corpus.jsonl")
+def real_texts(real_data):
+    rows = read_jsonl(real_data / "corpus.jsonl")
     return [f"{row['title']}\n{row['text']}" for (_, row), _ in zip(rows, range(3000), strict=False)]
 
 
