@@ -1,0 +1,72 @@
+"""What a parameter's value may be, declared where the parameter is: `steps: int = number(100, at_least=1)`.
+
+A limit lies in the field's metadata. `first_problem` walks any dataclass of such fields. None, where the type allows
+it, is within every limit; of a list every element is held to the limit, and it may not be empty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Which values are allowed, in words and as a test."""
+
+    words: str
+    allows: Callable[[Any], bool]
+
+
+def number(
+    default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None
+) -> Any:
+    """A field with a finite number, or a list of them, within bounds."""
+    bounds = {"at least": at_least, "above": above, "at most": at_most}
+    words = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
+
+    def allows(value: float) -> bool:
+        return (
+            math.isfinite(value)
+            and (at_least is None or value >= at_least)
+            and (above is None or value > above)
+            and (at_most is None or value <= at_most)
+        )
+
+    return _limited(default, Limit(words, allows))
+
+
+def share(default: float) -> Any:
+    """A field with a number from 0 to 1."""
+    return number(default, at_least=0, at_most=1)
+
+
+def one_of(default: Any, *choices: str) -> Any:
+    """A field with one of these values, or a list of them."""
+    return _limited(default, Limit(f"one of {', '.join(choices)}", choices.__contains__))
+
+
+def first_problem(section: Any, prefix: str = "") -> str | None:
+    """The first value out of its limit, as `train.steps: 0 is not at least 1`; None if there is none."""
+    return next(_problems(section, prefix), None)
+
+
+def _problems(section: Any, prefix: str) -> Iterator[str]:
+    for declared in fields(section):
+        key, value = f"{prefix}{declared.name}", getattr(section, declared.name)
+        if is_dataclass(value):
+            yield from _problems(value, f"{key}.")
+        elif limit := declared.metadata.get("limit"):
+            if value == []:
+                yield f"{key}: empty"
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None and not limit.allows(one):
+                    yield f"{key}: {one!r} is not {limit.words}"
+
+
+def _limited(default: Any, limit: Limit) -> Any:
+    if isinstance(default, list | tuple):
+        return field(default_factory=lambda: list(default), metadata={"limit": limit})
+    return field(default=default, metadata={"limit": limit})

@@ -1,0 +1,128 @@
+import re
+from dataclasses import fields, is_dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stepsearch_core.params import Params, ParamsError, load_params
+from tests.import_graph import ROOT
+
+SMALL = """# a profile, shortened
+profile: small
+train: {algorithm: ppo, steps: 4, learning_rate: 1.0e-4}
+retrieval:
+  stopwords: null
+index:
+  measured_depths: [2, 3]
+fetch: {files: {musique: "m.jsonl"}}
+"""
+damage = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def refusal(path, overrides=None) -> str:
+    with pytest.raises(ParamsError) as caught:
+        load_params(path, overrides)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("train.stepz=1", "train.stepz: Key 'stepz' not in 'TrainParams'"),
+        ("train.steps=many", "train.steps: Value 'many' of type 'str' could not be converted to Integer"),
+        ("train.steps=1.5", "train.steps: Value '1.5' of type 'float' could not be converted to Integer"),
+        ("train.steps=null", "train.steps: Incompatible value 'None' for field of type 'int'"),
+        ("train.steps=0", "train.steps: 0 is not at least 1"),
+        ("warmstart.batch_size=-8", "warmstart.batch_size: -8 is not at least 1"),
+        ("warmstart.epochs=-1", "warmstart.epochs: -1.0 is not at least 0"),
+        ("synthesize.retry_share=1.5", "synthesize.retry_share: 1.5 is not at least 0 and at most 1"),
+        ("train.learning_rate=.nan", "train.learning_rate: nan is not above 0"),
+        ("train.zero_stage=4", "train.zero_stage: 4 is not at least 0 and at most 3"),
+        ("train.zero_stage=3", "train.zero_stage: 3 is not at most 2: stage 3 shards the weights"),
+        ("train.processes=0", "train.processes: 0 is not at least 1"),
+        ("train.algorithm=dqn", "train.algorithm: 'dqn' is not one of steppo, ppo"),
+        ("index.measured_depths=[]", "index.measured_depths: empty"),
+        ("evaluate.benchmarks=[nq]", "evaluate.benchmarks: 'nq' is not one of musique, hotpotqa"),
+        ("train.minibatches=129", "train.minibatches: 129 is not at most the trajectories of a step"),
+        ("environment.max_turn_tokens=513", "environment.max_turn_tokens: 513 is not with max_observation_tokens less"),
+        ("model.max_positions=511", "environment.max_trajectory_tokens: 512 is not at most model.max_positions"),
+        ("model.heads=3", "model.hidden_size: 128 is not a multiple of twice model.heads"),
+        ("model.key_value_heads=3", "model.heads: 4 is not a multiple of model.key_value_heads"),
+        ("tokenizer.kind=pretrained", "tokenizer.kind: 'pretrained' is not possible without model.source"),
+    ],
+)
+def test_a_bad_value_is_named_by_its_key(override, problem):
+    assert refusal(ROOT / "conf" / "tiny.yaml", [override]).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["train.samples_per_question=2 train.minibatches=256", "train.minibatches=128", "reward.answer_weight=0"],
+)
+def test_values_at_their_limits_are_fine(override):
+    load_params(ROOT / "conf" / "tiny.yaml", override.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "profile: Structured config of type `Params` has missing mandatory value"),
+        (b"3\n", "Invalid loaded object type: int"),
+        (b"- a\n", "Cannot merge DictConfig with ListConfig"),
+        (b"corpus: 3\nprofile: x\n", "Merge error: int is not a subclass of CorpusParams"),
+        (b"profile: x\nprofile: y\n", "not YAML: .* found duplicate key profile .*line 2"),
+        (b"profile: [1\n", "not YAML: .* line 2"),
+        (b"profile: &a [*a]\n", "nested too deeply"),
+        (b"profile: " + b"[" * 3000, "nested too deeply"),
+        ("profile: é\n".encode("latin-1"), "not UTF-8 text .* at byte 9"),
+        ("profile: x\n".encode("utf-16"), "not UTF-8 text .* at byte 0"),
+    ],
+)
+def test_damaged_files(tmp_path, content, problem):
+    (tmp_path / "params.yaml").write_bytes(content)
+    assert re.match(problem, refusal(tmp_path / "params.yaml"))
+
+
+def test_a_missing_file_or_a_folder_is_named(tmp_path):
+    assert refusal(tmp_path / "params.yaml") == "no such file"
+    assert "Is a directory" in refusal(tmp_path)
+
+
+@damage
+@given(data=st.data())
+def test_random_damage_is_accepted_or_refused_in_one_line(tmp_path, data):
+    damaged = bytearray(SMALL.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(damaged)))
+        damaged[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=6))
+    path = tmp_path / "params.yaml"
+    path.write_bytes(damaged[: data.draw(st.sampled_from([len(damaged)] * 3 + [len(damaged) // 2]))])
+    message = f"{path}: "
+    try:
+        load_params(path)
+    except ParamsError as error:
+        message = str(error)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+
+
+def numbers(section, prefix="") -> list[tuple[str, dict]]:
+    """Dotted keys of all numeric parameters with their metadata."""
+    found = []
+    for declared in fields(section):
+        value = getattr(section, declared.name)
+        if is_dataclass(value):
+            found += numbers(value, f"{prefix}{declared.name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((f"{prefix}{declared.name}", declared.metadata))
+    return found
+
+
+@pytest.mark.parametrize(("key", "metadata"), numbers(Params(profile="x")))
+def test_every_number_has_limits(key, metadata):
+    assert "limit" in metadata, key
+    assert refusal(ROOT / "conf" / "tiny.yaml", [f"{key}=-1"]).startswith(f"{key}: -1")
