@@ -1,4 +1,4 @@
-"""Files: atomic writing, JSON lines with errors that name the line, and content hashes.
+"""Files: atomic writing, JSON and JSON lines with errors that name the line, and content hashes.
 
 A file appears whole or not at all: it is written beside its place and renamed. Every reader of outside data goes
 through `read_jsonl` or `read_json`, so that damage is reported with file and line by one piece of code.
@@ -6,14 +6,25 @@ through `read_jsonl` or `read_json`, so that damage is reported with file and li
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+import psutil
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_WORDS = re.compile(
+    r"No space left on device|File too large|Disk quota exceeded|requested and \d+ written"
+    r"|PytorchStreamWriter failed writing|inline_container.* unexpected pos"
+)
 
 
 class DataError(ValueError):
@@ -24,36 +35,92 @@ class DataError(ValueError):
         super().__init__(f"{place}: {f'field {field!r}: ' if field else ''}{message}")
 
 
+class DiskFullError(DataError):
+    """No space is left for a file, a quota is used up, or the file is larger than the system allows."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"could not be written, the disk is full or a limit is reached: {reason}", path)
+        self.path, self.reason = path, reason
+
+
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an error."""
+    """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an error.
+
+    Raises:
+        DiskFullError: no space is left.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
-        with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with naming_full_disk(path):
+            with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(folder: Path | str) -> Iterator[Path]:
-    """A new folder to fill beside `folder`; it takes the place of `folder` only if the block ends without an error."""
+    """A new folder to fill beside `folder`; it takes the place of `folder` only if the block ends without an error.
+
+    Raises:
+        DiskFullError: no space is left.
+    """
     folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary = _temporary(folder)
     try:
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
+        with naming_full_disk(folder, temporary):
+            temporary.mkdir(parents=True)
+            yield temporary
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def naming_full_disk(path: Path | str, temporary: Path | None = None) -> Iterator[None]:
+    """Around the writing of `path` (at first as `temporary`): no space left is one clear error, whoever wrote.
+
+    NumPy, FAISS, safetensors and torch write in native code and say only in words what went wrong.
+
+    Raises:
+        DiskFullError: of `path`, or of a file in it if that is known.
+    """
+    try:
+        yield
+    except DiskFullError as error:
+        if temporary is None or not error.path.is_relative_to(temporary):
+            raise
+        raise DiskFullError(Path(path) / error.path.relative_to(temporary), error.reason) from None
+    except DataError:
+        raise
+    except Exception as error:
+        reason = error.strerror if isinstance(error, OSError) and error.errno in _FULL else str(error)
+        if not _FULL_WORDS.search(reason or ""):
+            raise
+        raise DiskFullError(Path(path), str(reason)) from None
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` for this process, free of what it or processes that were killed left there."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        owner = left.name.split(".")[-2]
+        if owner == str(os.getpid()) or (owner.isdecimal() and not psutil.pid_exists(int(owner))):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def write_array(path: Path | str, array: np.ndarray) -> None:
+    """Write an array as `.npy`, atomically."""
+    with atomic_write(path, "wb") as file:
+        np.save(file, array)
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -84,12 +151,29 @@ def read_json(path: Path | str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError("no such file", path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path) from None
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path) from None
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, error.lineno) from None
     except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
         raise DataError(f"not JSON: {error}", path) from None
+
+
+def read_object(path: Path | str, fields: Iterable[str] = ()) -> dict[str, Any]:
+    """Read a JSON file that holds an object with at least these fields.
+
+    Raises:
+        DataError: as `read_json`, or it is no object, or lacks a field.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DataError(f"expected an object, found {type(value).__name__}", path)
+    for field in fields:
+        if field not in value:
+            raise DataError("missing", path, field=field)
+    return value
 
 
 def read_jsonl(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -122,6 +206,18 @@ def sha256_file(path: Path | str) -> str:
     """Hex SHA-256 of a file's bytes, read in chunks."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_folder(folder: Path) -> str:
+    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies apart.
+
+    Raises:
+        DataError: the folder holds no files.
+    """
+    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
+    if not files:
+        raise DataError("no files here", folder)
+    return sha256_json(files)
 
 
 def sha256_json(value: Any) -> str:

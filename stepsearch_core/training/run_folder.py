@@ -1,52 +1,37 @@
-"""Checkpoints in progress: a folder named by what made it, outside of the stages' outputs.
+"""Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work folder.
 
-DVC deletes a stage's outputs before it runs it, so a restart could find nothing there. The folder's name is a hash of
-parameters and inputs: a restart finds its own checkpoint, and a changed parameter never resumes another's run. A file
-lock, which the system releases when the process dies however it dies, keeps two trainers apart.
+Of several ranks the first holds the lock and does everything here but the checkpoint itself, which all write together.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
-from stepsearch_core.io import DataError, read_jsonl, sha256_file, sha256_json, write_jsonl
+from stepsearch_core.io import naming_full_disk, read_jsonl, write_jsonl
+from stepsearch_core.training.distributed import barrier, is_main
+from stepsearch_core.work_folder import WorkFolder
 
 _PREFIX = "step_"
 
 
-class RunFolder:
+class RunFolder(WorkFolder):
     """One training run's lock, metrics so far and last checkpoint."""
 
-    def __init__(self, root: Path, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
-        files = [file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-        made_by = {"parameters": parameters, "inputs": [sha256_file(file) for file in files if file.is_file()]}
-        self.path = root / sha256_json(made_by)[:16]
-        self._lock = FileLock(self.path / "lock")
+    activity = "training"
 
-    def __enter__(self) -> RunFolder:
+    def __enter__(self) -> Self:
         """Take the folder.
 
         Raises:
-            DataError: another process trains in it.
+            DataError: another run trains in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        owner = self.path / "pid"
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            pid = owner.read_text() if owner.is_file() else "unknown"
-            raise DataError(f"process {pid} is training here; wait for it or end it", self.path) from None
-        owner.write_text(str(os.getpid()))
+        if is_main():
+            super().__enter__()
+        barrier()
         return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()
 
     def last_step(self) -> int:
         """The step of the last whole checkpoint, 0 without one."""
@@ -57,10 +42,19 @@ class RunFolder:
         return self.path / f"{_PREFIX}{step:06d}"
 
     def save(self, step: int, write: Callable[[Path], None], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Write a checkpoint, whole or not at all; older ones go after it is in place."""
+        """Write a checkpoint, whole or not at all; older ones go after it is in place. Called by every rank."""
         temporary = self.path / f".{_PREFIX}{step}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        write(temporary)
+        if is_main():
+            shutil.rmtree(temporary, ignore_errors=True)
+        barrier()
+        with naming_full_disk(self.checkpoint(step)):
+            write(temporary)
+        barrier()
+        if is_main():
+            self._put_in_place(temporary, step, rows)
+        barrier()
+
+    def _put_in_place(self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         for name, values in rows.items():
             write_jsonl(temporary / f"{name}.jsonl", values)
         temporary.replace(self.checkpoint(step))
@@ -71,8 +65,3 @@ class RunFolder:
     def rows(self, step: int, name: str) -> list[dict[str, Any]]:
         """What was saved under a name with the checkpoint of a step."""
         return [row for _, row in read_jsonl(self.checkpoint(step) / f"{name}.jsonl")]
-
-    def clear(self) -> None:
-        """Remove the checkpoints of a run whose outputs are written, so that changed code never finds them."""
-        for path in self.path.glob(f"{_PREFIX}*"):
-            shutil.rmtree(path)
