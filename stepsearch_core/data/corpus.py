@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.io import DataError, atomic_folder, read_json, read_jsonl, write_json
+from stepsearch_core.data.rows import Row
+from stepsearch_core.io import DataError, atomic_folder, read_jsonl, read_object, write_array, write_json
 from stepsearch_core.text import passage_id, squeeze
 from stepsearch_core.types import Passage
 
@@ -43,18 +44,20 @@ class Corpus:
         """Map a corpus that `build_corpus` wrote.
 
         Raises:
-            DataError: `folder` holds no corpus.
+            DataError: `folder` holds no corpus, or a damaged one.
         """
         from datasets import Dataset
 
         folder = Path(folder)
-        manifest = read_json(folder / "manifest.json")
-        return cls(
-            Dataset.from_file(str(folder / "passages.arrow")),
-            np.load(folder / "keys.npy", mmap_mode="r"),
-            np.load(folder / "positions.npy", mmap_mode="r"),
-            manifest["hash"],
-        )
+        manifest = read_object(folder / "manifest.json", ("hash", "rows"))
+        try:
+            dataset = Dataset.from_file(str(folder / "passages.arrow"))
+            keys, positions = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("keys", "positions"))
+        except (OSError, ValueError, EOFError) as error:  # Arrow's errors are ValueErrors or OSErrors
+            raise DataError(f"no whole corpus: {error}", folder) from None
+        if not len(dataset) == len(keys) == len(positions) == manifest["rows"]:
+            raise DataError(f"no whole corpus: {len(dataset)} passages, expected {manifest['rows']}", folder)
+        return cls(dataset, keys, positions, manifest["hash"])
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -73,8 +76,8 @@ class Corpus:
         for batch in self._dataset.iter(batch_size=1000):
             yield from (Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True))
 
-    def __contains__(self, identifier: str) -> bool:
-        return self._find(identifier) is not None
+    def __contains__(self, identifier: object) -> bool:
+        return isinstance(identifier, str) and self._find(identifier) is not None
 
     def position(self, identifier: str) -> int:
         """Where the passage with this id lies.
@@ -157,8 +160,8 @@ def _write_keys(keys: Iterable[int], folder: Path) -> None:
     """Keys in ascending order beside the position of each: what `Corpus.position` searches."""
     unsorted = np.fromiter(keys, dtype=np.uint64)
     order = np.argsort(unsorted)
-    np.save(folder / "keys.npy", unsorted[order])
-    np.save(folder / "positions.npy", order.astype(np.int64))
+    write_array(folder / "keys.npy", unsorted[order])
+    write_array(folder / "positions.npy", order.astype(np.int64))
 
 
 def read_corpus_file(path: Path | str) -> Iterator[Passage]:
@@ -171,34 +174,27 @@ def read_corpus_file(path: Path | str) -> Iterator[Passage]:
     """
     path = Path(path)
     lines: dict[str, int] = {}
-    for number, row in tqdm(read_jsonl(path), total=_count_lines(path), desc=path.name, unit=" lines"):
-        identifier = str(_field(row, "id", path, number, (str, int)))
+    for number, value in tqdm(read_jsonl(path), total=_count_lines(path), desc=path.name, unit=" lines"):
+        row = Row(f"{path}, line {number}", value)
+        identifier = str(row.integer("id")) if isinstance(value.get("id"), int) else row.string("id")
         first = lines.setdefault(identifier, number)
         if first != number:
-            raise DataError(f"{identifier!r} is already the id of line {first}", path, number, "id")
-        title, text = _title_and_text(row, path, number)
+            raise row.error("id", f"{identifier!r} is already the id of line {first}")
+        title, text = _title_and_text(row)
         yield Passage(passage_id(title, text), title, text)
     if not lines:
         raise DataError("the corpus is empty", path)
 
 
-def _title_and_text(row: dict[str, Any], path: Path, line: int) -> tuple[str, str]:
-    if "contents" in row:
-        title, _, text = _field(row, "contents", path, line).partition("\n")
+def _title_and_text(row: Row) -> tuple[str, str]:
+    if "contents" in row.value:
+        title, _, text = row.string("contents").partition("\n")
         title = title.strip().removeprefix('"').removesuffix('"')
     else:
-        title, text = _field(row, "title", path, line), _field(row, "text", path, line)
+        title, text = row.string("title"), row.string("text")
     if not text.strip():
-        raise DataError("holds no text", path, line, "contents" if "contents" in row else "text")
+        raise row.error("contents" if "contents" in row.value else "text", "holds no text")
     return title, text
-
-
-def _field(row: dict[str, Any], name: str, path: Path, line: int, types: tuple[type, ...] = (str,)) -> Any:
-    if name not in row:
-        raise DataError("missing", path, line, name)
-    if not isinstance(row[name], types):
-        raise DataError(f"expected text, found {type(row[name]).__name__}", path, line, name)
-    return row[name]
 
 
 def _count_lines(path: Path) -> int | None:

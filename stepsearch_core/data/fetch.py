@@ -1,12 +1,14 @@
 """The first stage: the profile's benchmark files under standard names, each read whole before anything uses it.
 
-`source: world` generates them; `source: files` copies given ones. Either way the folder gets a manifest with source,
-sha256, size and number of rows, and nothing downstream edits the files.
+`source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the `datasets`
+library loads. In each case the folder gets a manifest with source, sha256, size and number of rows (and dataset and
+revision where there are any), and nothing downstream edits the files.
 """
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.data.hub import write_dataset
 from stepsearch_core.data.sources import STANDARD_NAMES
 from stepsearch_core.io import DataError, atomic_folder, sha256_file, write_json
 from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
@@ -24,18 +27,45 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
     """Fill `folder` with the profile's files and `manifest.json`, whole or not at all; returns the manifest.
 
     Raises:
-        DataError: an unknown key in `fetch.files`, a missing file, or damage in one, with line and field.
+        DataError: an unknown key in `fetch.files` or `fetch.datasets`, a missing file or dataset, or damage in one,
+            with line and field.
         ParamsError: a world that cannot be generated.
     """
     with atomic_folder(folder) as temporary:
-        paths = _generated_files(params, temporary) if params.source == "world" else _given_files(params)
+        paths = _files(params, temporary)
         files = {key: _describe(key, path) for key, path in tqdm(paths.items(), desc="reading", unit="file")}
         for key, path in paths.items():
             if path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))
+        if params.source == "datasets":
+            files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
         manifest = {"source": params.source, "files": files}
         write_json(temporary / "manifest.json", manifest)
     return manifest
+
+
+def _files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    """The profile's files by their key: made in `folder`, or where they lie."""
+    if params.source == "world":
+        return _generated_files(params, folder)
+    _check_keys(params)
+    return _given_files(params) if params.source == "files" else _loaded_files(params, folder)
+
+
+def _check_keys(params: FetchParams) -> None:
+    entries = params.files if params.source == "files" else params.datasets
+    if not entries:
+        raise DataError(f"fetch.{params.source}: empty, and fetch.source is {params.source}", "params")
+    for key in entries:
+        if key not in STANDARD_NAMES:
+            raise DataError(f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", "params")
+
+
+def _loaded_files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    paths = {key: (folder / STANDARD_NAMES[key]).with_suffix(".jsonl") for key in params.datasets}
+    for key, path in paths.items():
+        write_dataset(key, params.datasets[key], params.folder, path)
+    return paths
 
 
 def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
@@ -48,12 +78,8 @@ def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
 
 def _given_files(params: FetchParams) -> dict[str, Path]:
     """Where each file of `fetch.files` lies; an absolute name stands for itself."""
-    if not params.files:
-        raise DataError("fetch.files: empty, and fetch.source is files", "params")
     paths = {key: Path(params.folder) / name for key, name in params.files.items()}
     for key, path in paths.items():
-        if key not in STANDARD_NAMES:
-            raise DataError(f"fetch.files: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", path)
         if not path.is_file():
             raise DataError(f"fetch.files: {key}: no such file", path)
         if key in ("corpus", "decompositions") and path.suffix != ".jsonl":

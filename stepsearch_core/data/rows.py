@@ -12,6 +12,7 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -164,20 +165,21 @@ def _json_rows(path: Path) -> Iterator[Row]:
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
-    line = 1
+    content = path.read_bytes()
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            for value in reader:
-                line = reader.line_num
-                # Surplus cells come under the key None, missing ones as the value None.
-                if None in value or None in value.values():
-                    raise DataError(f"expected {len(reader.fieldnames or ())} columns", path, line)
-                yield Row(f"{path}, line {line}", value)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path) from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, line) from None
+    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
+    try:
+        for value in reader:
+            # Surplus cells come under the key None, missing ones as the value None.
+            if None in value or None in value.values():
+                raise DataError(f"expected {len(reader.fieldnames or ())} columns", path, reader.line_num)
+            yield Row(f"{path}, line {reader.line_num}", value)
     except csv.Error as error:
-        raise DataError(f"not CSV: {error}", path, line) from None
+        raise DataError(f"not CSV: {error}", path, reader.line_num) from None
 
 
 def _decode_literal(text: str) -> Any:

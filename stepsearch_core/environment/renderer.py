@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams
 from stepsearch_core.types import Passage
 
@@ -37,7 +38,7 @@ class Renderer:
         """The prompt's ids, through the tokenizer's chat template if `environment.chat_template` says so.
 
         Raises:
-            ValueError: the prompt leaves no room for a turn; a question is never cut.
+            DataError: the prompt leaves no room for a turn; a question is never cut.
         """
         text = self.style.prompt.format(question=question)
         if self.params.chat_template:
@@ -46,10 +47,11 @@ class Renderer:
         ids = self.encode(text)
         room = self.params.max_trajectory_tokens - self.params.max_turn_tokens
         if len(ids) > room:
-            raise ValueError(
-                f"a prompt of {len(ids)} tokens does not fit: environment.max_trajectory_tokens leaves {room} "
-                f"beside one turn (question: {question[:80]!r})"
+            problem = (
+                f"a prompt of {len(ids)} tokens does not fit: {room} are left beside one turn "
+                f"(question: {question[:80]!r})"
             )
+            raise DataError(problem, "params", field="environment.max_trajectory_tokens")
         return ids
 
     def observation(

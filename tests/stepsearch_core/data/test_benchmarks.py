@@ -1,9 +1,6 @@
-import copy
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
@@ -81,65 +78,6 @@ def test_damaged_decompositions(tmp_path, change, problem):
     path = write_jsonl(tmp_path / "d.jsonl", DECOMPOSITION, second)
     with pytest.raises(DataError, match=problem):
         read_decompositions(path, "hotpotqa")
-
-
-# ---- random damage: records or a DataError that names the file, nothing else -----------------------------------------
-
-READERS = {
-    **{name: lambda path, name=name: list(read_benchmark(name, path, "dev")) for name in BENCHMARKS},
-    "decompositions": lambda path: read_decompositions(path, "hotpotqa"),
-}
-VALID = {**ROWS, "decompositions": DECOMPOSITION}
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-damage = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def read_or_refuse(name, path):
-    message = str(path)
-    try:
-        READERS[name](path)
-    except DataError as error:
-        message = str(error)
-    assert message.startswith(str(path))
-
-
-@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
-@pytest.mark.parametrize("name", READERS)
-@damage
-@given(data=st.data())
-def test_damaged_bytes(tmp_path, name, suffix, data):
-    row = json.dumps(VALID[name], ensure_ascii=False)
-    content = {"json": f"[{row}, {row}]", "jsonl": f"{row}\n{row}\n", "csv": "Question,Answer\nWho?,Ann\n"}[suffix]
-    damaged = bytearray(content.encode())
-    for _ in range(data.draw(st.integers(1, 4))):
-        start = data.draw(st.integers(0, len(damaged)))
-        damaged[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=6))
-    path = tmp_path / f"rows.{suffix}"
-    path.write_bytes(damaged)
-    read_or_refuse(name, path)
-
-
-@pytest.mark.parametrize("name", READERS)
-@damage
-@given(data=st.data())
-def test_damaged_values(tmp_path, name, data):
-    row = copy.deepcopy(VALID[name])
-    target = row
-    while True:
-        keys = list(target) if isinstance(target, dict) else list(range(len(target)))
-        key = data.draw(st.sampled_from(keys))
-        if not isinstance(target[key], dict | list) or not target[key] or data.draw(st.booleans()):
-            break
-        target = target[key]
-    if data.draw(st.booleans()):
-        del target[key]
-    else:
-        target[key] = data.draw(json_values)
-    read_or_refuse(name, write_jsonl(tmp_path / "rows.jsonl", row))
 
 
 # ---- published files ------------------------------------------------------------------------------------------------

@@ -135,6 +135,11 @@ def test_both_formats_of_corpus_files_are_read(tmp_path):
         ({"title": "T", "text": "T"}, "line 2: field 'id': missing"),
         ({"id": "2", "title": None, "text": "T"}, "line 2: field 'title': expected text, found NoneType"),
         ({"id": ["2"], "title": "T", "text": "T"}, "line 2: field 'id': expected text, found list"),
+        ({"id": True, "title": "T", "text": "T"}, "line 2: field 'id': expected an integer, found bool"),
+        (
+            {"id": "2", "title": "\ud800", "text": "T"},
+            "line 2: field 'title': not Unicode text (surrogates not allowed)",
+        ),
         ({"id": "2", "contents": 3}, "line 2: field 'contents': expected text, found int"),
         ({"id": "2", "contents": "only a title"}, "line 2: field 'contents': holds no text"),
         ({"id": "2", "title": "T", "text": " \n"}, "line 2: field 'text': holds no text"),
@@ -154,3 +159,23 @@ def test_an_empty_or_missing_corpus_file_is_an_error(tmp_path):
         list(read_corpus_file(lines(tmp_path / "corpus.jsonl")))
     with pytest.raises(DataError, match="no such file"):
         list(read_corpus_file(tmp_path / "missing.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "manifest.json").write_text('{"rows": 3}'), "manifest.json: field 'hash': missing"),
+        (lambda folder: (folder / "keys.npy").unlink(), ": no whole corpus: "),
+        (lambda folder: (folder / "keys.npy").write_bytes(b""), ": no whole corpus: "),
+        (lambda folder: (folder / "passages.arrow").unlink(), ": no whole corpus: "),
+        (lambda folder: (folder / "passages.arrow").write_bytes(b"ARROW1"), ": no whole corpus: "),
+        (lambda folder: np.save(folder / "keys.npy", np.zeros(2, np.uint64)), ": no whole corpus: 3 passages"),
+    ],
+)
+def test_a_damaged_corpus_is_named(tmp_path, damage, message):
+    build_corpus(PASSAGES, tmp_path / "corpus")
+    damage(tmp_path / "corpus")
+    with pytest.raises(DataError) as error:
+        Corpus.open(tmp_path / "corpus")
+    assert str(error.value).startswith(str(tmp_path / "corpus"))
+    assert message in str(error.value)

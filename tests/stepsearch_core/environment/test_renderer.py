@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.io import DataError
 from stepsearch_core.types import Passage
 from tests import tiny
 
@@ -22,7 +23,9 @@ def test_prompt_holds_the_whole_question_and_its_room_is_exact():
     assert WORD.decode(ids) == "Question : where lies oslo"
     assert len(ids) == 5
     assert renderer(max_turn_tokens=12, max_trajectory_tokens=17).prompt("where lies oslo") == ids
-    with pytest.raises(ValueError, match=r"5 tokens.*leaves 4 .*where lies oslo"):
+    with pytest.raises(
+        DataError, match=r"max_trajectory_tokens.: a prompt of 5 tokens .* 4 are left .*where lies oslo"
+    ):
         renderer(max_turn_tokens=12, max_trajectory_tokens=16).prompt("where lies oslo")
 
 
