@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.retriever import Ranking, top_k
 
@@ -27,7 +28,15 @@ class BM25Index:
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
-        """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory meanwhile."""
+        """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory meanwhile.
+
+        Raises:
+            DataError: no such list of stop words.
+        """
+        try:
+            bm25s.tokenize([""], stopwords=params.stopwords or [], show_progress=False)
+        except ValueError as error:
+            raise DataError(str(error), "params", field="retrieval.stopwords") from None
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")
         terms = bm25s.tokenize(contents, stopwords=params.stopwords or [], show_progress=False)
         model = bm25s.BM25(k1=params.bm25_k1, b=params.bm25_b, method="lucene")

@@ -1,24 +1,31 @@
 """Dense retrieval: passages as vectors in a FAISS index, searched by inner product (Johnson et al. 2019).
 
-The index is any FAISS factory string: `Flat` is exact; `IVF4096,SQ8` or `HNSW32` trade recall, which the index stage
-measures, for memory and time.
+Encoding is what takes long (days on a CPU for a neural encoder and millions of passages), so vectors are kept as shards
+on disk until the index is written: a build that was killed encodes only the shards that are missing. Filling the index
+from them takes minutes and starts over. The index is any FAISS factory string: `Flat` is exact; `IVF4096,SQ8` or
+`HNSW32` trade recall, which the index stage measures, for memory and time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import faiss
 import numpy as np
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.io import DataError, atomic_write, write_array
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
 from stepsearch_core.retrieval.retriever import Ranking, top_k
 
-ENCODED_AT_ONCE = 4096
+SHARD_PASSAGES = 4096
+"""Passages encoded at once and kept in one file (12 MB at 768 dimensions)."""
 TRAINING_PASSAGES = 262_144
 """Passages, evenly spaced over the corpus, on which clusters and quantisers are trained."""
 
@@ -31,13 +38,30 @@ class DenseIndex:
         self.encoder = encoder
 
     @classmethod
-    def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> DenseIndex:
-        """Encode and index `corpus`, and save index and encoder in `folder`, which must exist."""
-        encoder = fit_encoder(params, corpus, folder)
-        index = _trained_index(params.index_factory, encoder, corpus)
-        for _, vectors in encode_corpus(encoder, corpus):
-            index.add(vectors)
-        faiss.write_index(index, str(folder / "index.faiss"))
+    def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path, work: Path | None = None) -> DenseIndex:
+        """Encode and index `corpus`, and save index and encoder in `folder`, which must exist.
+
+        Args:
+            corpus: At least one passage.
+            params: Encoder and kind of index.
+            folder: Gets `index.faiss` and what the encoder needs.
+            work: Where shards are looked for and kept; belongs to this corpus and encoder. None: they are not kept.
+
+        Raises:
+            DataError: no such encoder, or no such kind of index; DiskFullError: no space left.
+        """
+        with nullcontext(work) if work else TemporaryDirectory(dir=folder, prefix="shards") as kept:
+            shards = Path(kept)
+            encoder = fit_encoder(params, corpus, shards)
+            for _ in encode_corpus(encoder, corpus, shards):
+                pass
+            index = _trained_index(params.index_factory, encoder.dimensions, corpus, shards)
+            for _, vectors in encode_corpus(encoder, corpus, shards):
+                index.add(vectors)
+        encoder.save(folder)
+        with atomic_write(folder / "index.faiss", "wb") as file:
+            # FAISS's own writer does not notice a disk that is full when the file is closed
+            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
         return cls(index, encoder)
 
     @classmethod
@@ -58,13 +82,23 @@ class DenseIndex:
         ]
 
 
-def encode_corpus(encoder: Encoder, corpus: Corpus) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (position of the first passage, vectors [passages, dimensions]) batch by batch."""
+def encode_corpus(encoder: Encoder, corpus: Corpus, shards: Path | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (position of the first passage, vectors [passages, dimensions]) shard by shard.
+
+    Shards that lie in the folder `shards` are read, others are encoded and written there, each whole or not at all.
+    """
     contents = corpus.contents()
     with tqdm(total=len(corpus), desc="encoding", unit=" passages") as bar:
-        for start in range(0, len(corpus), ENCODED_AT_ONCE):
-            texts = [next(contents) for _ in range(min(ENCODED_AT_ONCE, len(corpus) - start))]
-            yield start, encoder.encode_passages(texts)
+        for start in range(0, len(corpus), SHARD_PASSAGES):
+            texts = list(islice(contents, SHARD_PASSAGES))
+            file = shards / _shard_name(start) if shards else None
+            if file and file.is_file():
+                vectors = np.load(file)
+            else:
+                vectors = encoder.encode_passages(texts)
+                if file:
+                    write_array(file, vectors)
+            yield start, vectors
             bar.update(len(texts))
 
 
@@ -79,13 +113,29 @@ def exact_ranking(encoder: Encoder, corpus: Corpus, queries: Sequence[str], k: i
     return [_ranking(scores, positions, k) for scores, positions in zip(heap.D, heap.I, strict=True)]
 
 
-def _trained_index(factory: str, encoder: Encoder, corpus: Corpus) -> faiss.Index:
-    index = faiss.index_factory(encoder.dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+def _shard_name(start: int) -> str:
+    return f"passages_{start:010d}.npy"
+
+
+def _trained_index(factory: str, dimensions: int, corpus: Corpus, shards: Path) -> faiss.Index:
+    try:
+        index = faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        problem = f"FAISS makes no index of {factory!r} with {dimensions} dimensions: {str(error).splitlines()[-1]}"
+        raise DataError(problem, "params", field="retrieval.index_factory") from None
     if not index.is_trained:
-        step = max(1, len(corpus) // TRAINING_PASSAGES)
-        sample = [corpus[position].contents for position in range(0, len(corpus), step)]
-        index.train(encoder.encode_passages(sample))
+        index.train(_sample(corpus, shards))
     return index
+
+
+def _sample(corpus: Corpus, shards: Path) -> np.ndarray:
+    """Vectors of at most `TRAINING_PASSAGES` passages, evenly spaced, from whole shards."""
+    step = -(-len(corpus) // TRAINING_PASSAGES)
+    parts = []
+    for start in range(0, len(corpus), SHARD_PASSAGES):
+        vectors = np.load(shards / _shard_name(start), mmap_mode="r")
+        parts.append(np.asarray(vectors[-start % step :: step]))
+    return np.concatenate(parts)
 
 
 def _ranking(scores: np.ndarray, positions: np.ndarray, k: int) -> Ranking:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import normalize
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.io import DataError, write_array
 from stepsearch_core.params import RetrievalParams
 
 TERM_BUCKETS = 1 << 20
@@ -40,6 +41,10 @@ class Encoder(Protocol):
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """As `encode_passages`, for queries."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what was fitted to the corpus, if anything was."""
         ...
 
 
@@ -71,12 +76,20 @@ class HashingEncoder:
 
     @classmethod
     def load(cls, folder: Path, dimensions: int) -> HashingEncoder:
-        """Read what `save` wrote."""
-        return cls(np.load(folder / "idf.npy"), dimensions)
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: it is not there or damaged.
+        """
+        try:
+            idf = np.load(folder / "idf.npy")
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"cannot be read: {error}", folder / "idf.npy") from None
+        return cls(idf, dimensions)
 
     def save(self, folder: Path) -> None:
         """Write the idf; the rest follows from the settings."""
-        np.save(folder / "idf.npy", self._idf)
+        write_array(folder / "idf.npy", self._idf)
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_passages`; a text without a known kind of word gives zeros."""
@@ -96,11 +109,16 @@ class TransformersEncoder:
 
     def __init__(self, source: str) -> None:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._tokenizer = AutoTokenizer.from_pretrained(source)
-        self._model = AutoModel.from_pretrained(source).eval().to(self._device)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(source)
+            self._model = AutoModel.from_pretrained(source).eval().to(self._device)
+        except (OSError, ValueError, SafetensorError) as error:
+            problem = f"no encoder {source!r} can be loaded: {str(error).splitlines()[0]}"
+            raise DataError(problem, "params", field="retrieval.encoder") from None
         self.dimensions = self._model.config.hidden_size
         is_e5 = "e5" in Path(source).name.lower()
         self._query_prefix, self._passage_prefix = ("query: ", "passage: ") if is_e5 else ("", "")
@@ -112,6 +130,9 @@ class TransformersEncoder:
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_queries`."""
         return self._encode([self._query_prefix + text for text in texts])
+
+    def save(self, folder: Path) -> None:
+        """See `Encoder.save`: nothing was fitted."""
 
     def _encode(self, texts: list[str]) -> np.ndarray:
         batches = [texts[start : start + ENCODER_BATCH] for start in range(0, len(texts), ENCODER_BATCH)]
@@ -130,17 +151,25 @@ class TransformersEncoder:
         return torch.nn.functional.normalize(mean, dim=-1).float().cpu().numpy()
 
 
-def fit_encoder(params: RetrievalParams, corpus: Corpus, folder: Path) -> Encoder:
-    """The encoder that `params` names, fitted to `corpus` where it needs that, and saved in `folder`."""
+def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
+    """The encoder that `params` names, fitted to `corpus` where it needs that; `work` keeps what fitting found.
+
+    Raises:
+        DataError: no such encoder.
+    """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
-    encoder = HashingEncoder.fit(corpus, params.dimensions)
-    encoder.save(folder)
-    return encoder
+    if not (work / "idf.npy").is_file():
+        HashingEncoder.fit(corpus, params.dimensions).save(work)
+    return HashingEncoder.load(work, params.dimensions)
 
 
 def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
-    """The encoder that `fit_encoder` saved in `folder`."""
+    """The encoder that `Encoder.save` wrote to `folder`.
+
+    Raises:
+        DataError: it is not there or damaged.
+    """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
     return HashingEncoder.load(folder, params.dimensions)

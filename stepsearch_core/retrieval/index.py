@@ -7,33 +7,50 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.io import DataError, atomic_folder, read_json, write_json
+from stepsearch_core.io import DataError, atomic_folder, read_object, write_json
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
+from stepsearch_core.work_folder import WorkFolder
 
 METHODS = {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}
 """Which indexes each `retrieval.method` searches."""
 
 
-def build_index(corpus: Corpus, params: RetrievalParams, folder: Path | str) -> dict[str, Any]:
-    """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest."""
+def build_index(
+    corpus: Corpus, params: RetrievalParams, folder: Path | str, work: Path | None = None
+) -> dict[str, Any]:
+    """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest.
+
+    With a folder `work`, of `open_work`, a build that was killed encodes only the passages that it had not yet
+    encoded. BM25 is one call of a library, seconds for 100,000 passages and minutes for millions: it starts over.
+
+    Raises:
+        DataError: a setting that an index cannot have; DiskFullError: no space left.
+    """
     from stepsearch_core.retrieval.dense import DenseIndex
 
     with atomic_folder(folder) as temporary:
         for name in ("bm25", "dense"):
             (temporary / name).mkdir()
         BM25Index.build(corpus, params, temporary / "bm25")
-        DenseIndex.build(corpus, params, temporary / "dense")
+        DenseIndex.build(corpus, params, temporary / "dense", work)
         manifest = {
             "corpus": corpus.hash,
             "passages": len(corpus),
             "settings": _settings(params),
-            "versions": {name: version(name) for name in ("bm25s", "scikit-learn", "transformers")} | _faiss_version(),
+            "versions": _versions(),
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
+
+
+def open_work(root: Path, corpus: Corpus, params: RetrievalParams) -> WorkFolder:
+    """The folder for the vectors of this corpus by this encoder; changed code or another version has one of its own."""
+    encoder = {"encoder": params.encoder, "dimensions": params.dimensions, "versions": _versions()}
+    code = [Path(__file__).with_name(name) for name in ("dense.py", "encoders.py")]
+    return WorkFolder(root, {"corpus": corpus.hash, **encoder}, [*code, Path(params.encoder)])
 
 
 def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Retriever:
@@ -48,11 +65,11 @@ def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, 
 def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Ranker:
     """As `open_retriever`, but ranking positions of the corpus, without reading passages."""
     folder = Path(folder)
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_object(folder / "manifest.json", ("corpus", "settings"))
     _check("corpus", manifest["corpus"], corpus.hash, folder)
     names = METHODS[method or params.method]
     for name in names:
-        _check(name, manifest["settings"][name], _settings(params)[name], folder)
+        _check(name, manifest["settings"].get(name), _settings(params)[name], folder)
     rankers = [_open(name, params, folder / name) for name in names]
     return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 
@@ -73,10 +90,11 @@ def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     return {"bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords}, "dense": dense}
 
 
-def _faiss_version() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     import faiss
 
-    return {"faiss": faiss.__version__}  # faiss-cpu and faiss-gpu are different distributions of one module
+    # faiss-cpu and faiss-gpu are different distributions of one module
+    return {name: version(name) for name in ("bm25s", "scikit-learn", "transformers")} | {"faiss": faiss.__version__}
 
 
 def _check(what: str, built: Any, wanted: Any, folder: Path) -> None:

@@ -39,7 +39,7 @@ class TfidfSimilarity:
         """Count document frequencies over the corpus, one text at a time."""
         frequencies: Counter[str] = Counter()
         documents = 0
-        for text in tqdm(texts, desc="document frequencies", unit="text", mininterval=2.0):
+        for text in tqdm(texts, desc="document frequencies", unit="text"):
             frequencies.update(set(_terms(text)))
             documents += 1
         return cls(documents, frequencies)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
 from tests.oracles.bm25 import scores as oracle_scores
@@ -67,3 +68,8 @@ def test_stop_words_are_left_out_of_passages_and_queries(make_corpus, tmp_path):
 def test_equal_passages_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
     corpus = make_corpus([f"cat number{number}" for number in range(50)])
     assert [position for position, _ in ranks(corpus, tmp_path, "cat", k=5)] == [0, 1, 2, 3, 4]
+
+
+def test_an_unknown_list_of_stop_words_is_named(make_corpus, tmp_path):
+    with pytest.raises(DataError, match=r"^params: field 'retrieval\.stopwords': xx not recognized"):
+        BM25Index.build(make_corpus(["cat"]), RetrievalParams(stopwords="xx"), tmp_path)

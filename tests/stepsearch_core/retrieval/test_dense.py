@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
-from stepsearch_core.retrieval.dense import DenseIndex, exact_ranking
+from stepsearch_core.retrieval.dense import DenseIndex, _sample, encode_corpus, exact_ranking
+from stepsearch_core.retrieval.encoders import fit_encoder
 
 WORDS = [f"word{number}" for number in range(100)]
 
@@ -40,7 +42,7 @@ def test_a_saved_index_ranks_alike(make_corpus, tmp_path, factory):
 
 
 def test_an_exact_ranking_needs_no_index(make_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.ENCODED_AT_ONCE", 32)  # several batches, the last one short
+    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)  # several batches, the last one short
     corpus = make_corpus(texts(100, seed=5))
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=64), tmp_path)
     queries = texts(10, seed=6)
@@ -60,3 +62,45 @@ def test_equal_vectors_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
     corpus = make_corpus(["cat dog", "dog cat", "cat, dog", "bird"])
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=64), tmp_path)
     assert [position for position, _ in index.rank(["cat dog"], 3)[0]] == [0, 1, 2]
+
+
+def test_only_missing_shards_are_encoded_and_the_index_is_the_same(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)
+    corpus = make_corpus(texts(100, seed=7))
+    params = RetrievalParams(dimensions=32, index_factory="IVF4,SQ8")
+    for name in ("whole", "resumed", "work"):
+        (tmp_path / name).mkdir()
+    DenseIndex.build(corpus, params, tmp_path / "whole", tmp_path / "work")
+    shards = sorted((tmp_path / "work").glob("passages_*.npy"))
+    assert [np.load(shard).shape for shard in shards] == [(32, 32)] * 3 + [(4, 32)]
+    times = {shard: shard.stat().st_mtime_ns for shard in shards}
+    shards[2].unlink()
+    DenseIndex.build(corpus, params, tmp_path / "resumed", tmp_path / "work")
+    assert [shard for shard in shards if shard.stat().st_mtime_ns != times[shard]] == [shards[2]]
+    for name in ("index.faiss", "idf.npy"):
+        assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])])
+def test_clusters_are_trained_on_evenly_spaced_passages(make_corpus, tmp_path, monkeypatch, passages, most, positions):
+    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 4)
+    monkeypatch.setattr("stepsearch_core.retrieval.dense.TRAINING_PASSAGES", most)
+    corpus = make_corpus(texts(passages, seed=8))
+    encoder = fit_encoder(RetrievalParams(dimensions=16), corpus, tmp_path)
+    vectors = np.concatenate([part for _, part in encode_corpus(encoder, corpus, tmp_path)])
+    assert np.array_equal(_sample(corpus, tmp_path), vectors[list(positions)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"index_factory": "Nope"}, "index_factory"),
+        ({"index_factory": "PQ7"}, "index_factory"),  # 64 dimensions do not divide by 7
+        ({"encoder": "no/such-encoder"}, "encoder"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(make_corpus, tmp_path, changes, field):
+    params = RetrievalParams(**{"dimensions": 64, **changes})
+    with pytest.raises(DataError, match=rf"^params: field 'retrieval\.{field}': ") as caught:
+        DenseIndex.build(make_corpus(texts(20, seed=9)), params, tmp_path)
+    assert "\n" not in str(caught.value)
