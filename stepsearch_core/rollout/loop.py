@@ -25,10 +25,16 @@ class Rollout:
     def __init__(self, engine: Engine, retriever: Retriever, renderer: Renderer, batch_size: int) -> None:
         self.engine, self.retriever, self.renderer, self.batch_size = engine, retriever, renderer, batch_size
 
-    def sample(self, questions: Sequence[Question], samples: int, seed: Sequence[int]) -> list[Trajectory]:
-        """`samples` trajectories a question, in order; trajectory i draws from the random stream (*seed, i)."""
+    def sample(
+        self, questions: Sequence[Question], samples: int, seed: Sequence[int], share: slice = slice(None)
+    ) -> list[Trajectory]:
+        """`samples` trajectories a question, in order, or those of them that `share` selects.
+
+        Trajectory i of all draws from the random stream (*seed, i), whoever samples it.
+        """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [np.random.default_rng([*seed, number]) for number in range(len(episodes))]
+        episodes, streams = episodes[share], streams[share]
         for start in range(0, len(episodes), self.batch_size):
             chunk = slice(start, start + self.batch_size)
             self._play(episodes[chunk], streams[chunk])

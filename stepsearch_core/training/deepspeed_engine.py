@@ -1,14 +1,14 @@
 """DeepSpeed engines, on a CPU or on GPUs, with or without a launcher.
 
-The trainer normalises its losses over global token counts, so gradients are accumulated unscaled and the caller says
-which micro-batch is the last one before an optimizer step.
+The trainer normalises its losses over global token counts, so gradients are summed over micro-batches and ranks, and
+the caller says which micro-batch is the last one before an optimizer step.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepsearch_core.io import DataError
+from stepsearch_core.training.deepspeed_config import deepspeed_config
+from stepsearch_core.training.distributed import world_size
 
 _TAG = "deepspeed"
 
@@ -32,15 +34,8 @@ class DeepSpeedTrainer:
         scheduler: LRScheduler | None = None,
     ) -> None:
         deepspeed = prepare_deepspeed()
-        config = {
-            "train_micro_batch_size_per_gpu": 1,
-            "gradient_accumulation_steps": 1,
-            "gradient_clipping": max_grad_norm,
-            "zero_optimization": {"stage": zero_stage},
-            "zero_allow_untested_optimizer": True,
-            "bf16": {"enabled": next(module.parameters()).dtype is torch.bfloat16},
-            "steps_per_print": 2**31,
-        }
+        bfloat16 = next(module.parameters()).dtype is torch.bfloat16
+        config = deepspeed_config(zero_stage, max_grad_norm, bfloat16)
         self.engine, *_ = deepspeed.initialize(
             model=module, optimizer=optimizer, lr_scheduler=scheduler, config=config, dist_init_required=None
         )
@@ -50,26 +45,34 @@ class DeepSpeedTrainer:
         return self.engine(*args, **kwargs)
 
     def accumulate(self, loss: Tensor, last: bool) -> None:
-        """Backward pass; after the `last` micro-batch also the optimizer's step."""
+        """Backward pass; after the `last` micro-batch also the optimizer's step.
+
+        Every rank calls this equally often. The loss trained on is the sum over ranks of what they pass.
+        """
         self.engine.set_gradient_accumulation_boundary(is_boundary=last)
-        self.engine.backward(loss, scale_wrt_gas=False)
+        self.engine.backward(loss * world_size(), scale_wrt_gas=False)  # DeepSpeed averages gradients over ranks
         if last:
             self._unclipped_norm = self._norm_of_plain_gradients()
         self.engine.step()
 
     def save(self, folder: Path) -> None:
-        """Write weights, optimizer and scheduler to a new folder."""
+        """Write weights, optimizer and scheduler to a new folder; called by every rank."""
         self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote.
+        """Read what `save` wrote with as many processes; called by every rank.
 
         Raises:
-            DataError: the folder holds no checkpoint.
+            DataError: the folder holds no whole checkpoint, or one of another architecture.
         """
         if not (folder / _TAG).is_dir():
             raise DataError("no DeepSpeed checkpoint here", folder)
-        self.engine.load_checkpoint(str(folder), tag=_TAG)
+        try:
+            self.engine.load_checkpoint(str(folder), tag=_TAG)
+        except (RuntimeError, OSError, EOFError, AssertionError, UnpicklingError) as error:
+            mismatches = [line.strip() for line in str(error).splitlines() if "size mismatch" in line]
+            problem = mismatches[0] if mismatches else f"damaged: {str(error) or 'files are missing'}"
+            raise DataError(f"the checkpoint cannot be loaded: {problem}", folder) from None
 
     @property
     def grad_norm(self) -> float:
@@ -84,22 +87,30 @@ class DeepSpeedTrainer:
 
 
 def prepare_deepspeed() -> Any:
-    """Import DeepSpeed with what one process without a launcher needs, and without compiling anything.
+    """Import DeepSpeed with a process group for it, and without compiling anything.
 
-    DeepSpeed asks for MPI unless rank and rendezvous are in the environment; on a CPU it would build a shared-memory
-    operator at start (half a minute and a compiler) that only several processes on one machine gain from.
+    Without a launcher DeepSpeed would look for MPI and a port; a process group over a store in memory needs neither.
+    On a CPU it would build a shared-memory operator at start (half a minute and a compiler).
     """
-    if not torch.cuda.is_available():
+    cuda = torch.cuda.is_available()
+    if not cuda:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
-    for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"), ("MASTER_ADDR", "127.0.0.1")):
-        os.environ.setdefault(name, value)
-    if "MASTER_PORT" not in os.environ:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            os.environ["MASTER_PORT"] = str(free.getsockname()[1])
+    if not torch.distributed.is_initialized():
+        _start_process_group("nccl" if cuda else "gloo")
     import deepspeed
     import deepspeed.ops
 
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
+
+
+def _start_process_group(backend: str) -> None:
+    if "RANK" in os.environ:  # torch's launcher has set this and all that is needed
+        if backend == "nccl":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group(backend)
+        return
+    os.environ["LOCAL_RANK"] = "0"
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)

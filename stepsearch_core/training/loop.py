@@ -7,8 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
+from stepsearch_core.training.distributed import progress
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
@@ -18,7 +17,7 @@ Sampled = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
 
 
 def train(
-    trainer: Trainer, folder: RunFolder, validation: Sequence[Question], tracker: Tracker, sampled: Sampled
+    trainer: Trainer, folder: RunFolder, validation: Sequence[Question], tracker: Tracker | None, sampled: Sampled
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Train to the last step, from the folder's last checkpoint.
 
@@ -26,7 +25,7 @@ def train(
         trainer: fresh; a checkpoint is loaded into it.
         folder: locked by the caller.
         validation: questions answered greedily before the first step and every `validate_every` steps.
-        tracker: gets every row, those before a resume first.
+        tracker: gets every row, those before a resume first; None for none, as on all ranks but one.
         sampled: gets each step's trajectories and returns the records to keep of them.
 
     Returns:
@@ -41,20 +40,25 @@ def train(
         trainer.engine.load(folder.checkpoint(start))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
-        tracker.log(row["step"], row)
-    with tqdm(range(start + 1, params.steps + 1), desc="train", unit="step", mininterval=2.0) as bar:
+        _log(tracker, row)
+    with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
         for step in bar:
             metrics, trajectories = trainer.step(step)
             if step % params.validate_every == 0 or step == params.steps:
                 metrics |= trainer.validate(validation)
             row = _row(step, metrics)
             history.append(row)
-            tracker.log(step, row)
+            _log(tracker, row)
             kept += sampled(step, trajectories)
-            bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}")
+            bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False)
             if step % params.checkpoint_every == 0 or step == params.steps:
                 folder.save(step, trainer.engine.save, {"history": history, "sampled": kept})
     return history, kept
+
+
+def _log(tracker: Tracker | None, row: dict[str, Any]) -> None:
+    if tracker is not None:
+        tracker.log(row["step"], row)
 
 
 def _row(step: int, metrics: dict[str, float]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The PPO update: minibatches of trajectories, micro-batches alike in length, losses over global token counts.
 
+All ranks hold the same experience and draw the same minibatches; each takes its share of every micro-batch, so that
+ranks that wait for each other have sequences of about one length.
 Actor and value head are trained by one engine and one backward pass. Old log-probabilities are those recorded while
 sampling; nothing is recomputed in their place.
 """
@@ -15,6 +17,7 @@ from torch import Tensor
 from stepsearch_core.params import TrainParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.distributed import all_reduce_sum, share_of_micro_batch, world_size
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.losses import kl_estimate, policy_loss, value_loss
 
@@ -32,11 +35,11 @@ def update(
 
     Args:
         engine: holds an `ActorCritic`.
-        experience: with advantages and returns.
+        experience: of the whole step, with advantages and returns, the same on every rank.
         params: minibatches, epochs and coefficients.
         temperature: of sampling, under which ratios are taken.
         pad_token_id: for padding.
-        generator: shuffles minibatches.
+        generator: shuffles minibatches, in the same state on every rank.
         train_policy: False trains the value head alone (critic warm-up).
     """
     totals: dict[str, float] = defaultdict(float)
@@ -45,17 +48,20 @@ def update(
         shuffled = generator.permutation(len(experience.trajectories))
         for minibatch in np.array_split(shuffled, min(params.minibatches, len(shuffled))):
             tokens = sum(len(experience.rewards[index]) for index in minibatch)
-            groups = length_groups([experience.trajectories[index] for index in minibatch], params.micro_batch_size)
+            members = [experience.trajectories[index] for index in minibatch]
+            groups = length_groups(members, params.micro_batch_size * world_size())
             for number, group in enumerate(groups, start=1):
-                indices = [int(minibatch[position]) for position in group]
+                mine, weight = share_of_micro_batch(group)
+                indices = [int(minibatch[position]) for position in mine]
                 parts = _token_losses(engine, experience, indices, params, temperature, pad_token_id)
                 policy = parts["policy_loss"] + params.kl_coefficient * parts["kl_reference"]
                 policy = policy - params.entropy_coefficient * parts["entropy"]
                 loss = parts["value_loss"] + policy * float(train_policy)
-                engine.accumulate(loss.sum() / tokens, last=number == len(groups))
+                engine.accumulate(weight * loss.sum() / tokens, last=number == len(groups))
                 for name, values in parts.items():
-                    totals[name] += float(values.detach().sum())
+                    totals[name] += weight * float(values.detach().sum())
             norms.append(engine.grad_norm)
+    totals = all_reduce_sum(totals)
     count = params.epochs * sum(map(len, experience.rewards))
     return {name: total / count for name, total in totals.items()} | {"grad_norm": float(np.mean(norms))}
 

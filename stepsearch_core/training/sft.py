@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
 from stepsearch_core.environment.actions import answer_turn, search_turn
@@ -22,6 +21,7 @@ from stepsearch_core.params import WarmstartParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.training.actor_critic import token_log_probs
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.distributed import all_reduce_sum, progress, share_of_micro_batch
 from stepsearch_core.types import Passage, Question, Trajectory
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
@@ -62,22 +62,32 @@ def fine_tune(
     seed: int,
     log: Log,
 ) -> None:
-    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step."""
+    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step.
+
+    Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch gave.
+    With 0 epochs nothing happens: an instruct model may start as it is.
+    """
     order = list(_batches(trajectories, params, seed))
+    if not order:
+        return
     optimizer = torch.optim.AdamW(
         policy.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
     engine = DeepSpeedTrainer(_Likelihood(policy), optimizer, params.max_grad_norm, scheduler=scheduler)
+    tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
     policy.train()
-    with tqdm(order, desc="warm start", unit="batch", mininterval=2.0) as bar:
+    with progress(order, "warm start", "batch") as bar:
         for step, indices in enumerate(bar, start=1):
             learning_rate = scheduler.get_last_lr()[0]
-            loss = -engine(token_batch([trajectories[index] for index in indices], pad_token_id)).mean()
+            mine, weight = share_of_micro_batch(indices)
+            log_probs = engine(token_batch([trajectories[index] for index in mine], pad_token_id))
+            loss = -weight * log_probs.sum() / sum(tokens[index] for index in indices)
             engine.accumulate(loss, last=True)
-            log(step, {"loss": loss.item(), "learning_rate": learning_rate, "grad_norm": engine.grad_norm})
-            bar.set_postfix(loss=f"{loss.item():.3f}")
+            row = all_reduce_sum({"loss": loss.item()})
+            log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
+            bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
 
 
 class _Likelihood(nn.Module):

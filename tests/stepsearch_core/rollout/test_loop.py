@@ -62,6 +62,15 @@ def test_samples_come_question_by_question(searcher, retriever):
     assert len({tuple(trajectory.token_ids) for trajectory in made}) > 2  # each has a random stream of its own
 
 
+def test_a_share_samples_what_the_whole_would_have(searcher, retriever):
+    whole, odd, none = (
+        rollout(searcher, retriever).sample(QUESTIONS, 2, (0, 1), share)
+        for share in (slice(None), slice(1, None, 2), slice(99, None, 2))
+    )
+    assert [trajectory.token_ids for trajectory in odd] == [trajectory.token_ids for trajectory in whole[1::2]]
+    assert none == []
+
+
 def test_tokens_do_not_depend_on_the_batch_size(searcher, retriever):
     runs = [rollout(searcher, retriever, size).sample(QUESTIONS, 1, (0, 1)) for size in (1, 4, 6)]
     tokens = [[trajectory.token_ids for trajectory in run] for run in runs]

@@ -126,3 +126,24 @@ def test_half_precision_trains():
     assert engine.grad_norm > 0
     assert not torch.equal(weights(module), before)
     assert weights(module).isfinite().all()
+
+
+def test_a_checkpoint_of_another_architecture_names_tensor_and_both_shapes(tmp_path):
+    trainer(0)[1].save(tmp_path / "step")
+    wider = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+    shapes = r"0\.weight: .*\[8, 4\].* from checkpoint, the shape in current model is .*\[16, 4\]"
+    with pytest.raises(DataError, match=f"^{tmp_path}/step: the checkpoint cannot be loaded: .*{shapes}") as caught:
+        DeepSpeedTrainer(wider, adamw(wider), 0.5).load(tmp_path / "step")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0.5, None], ids=["truncated", "missing"])
+def test_a_damaged_checkpoint_is_named(tmp_path, kept):
+    trainer(0)[1].save(tmp_path / "step")
+    (weights,) = (tmp_path / "step").rglob("*model_states.pt")
+    content = weights.read_bytes()
+    weights.unlink()
+    if kept:
+        weights.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(DataError, match=f"^{tmp_path}/step: the checkpoint cannot be loaded: damaged"):
+        trainer(0)[1].load(tmp_path / "step")

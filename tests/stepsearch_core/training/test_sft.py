@@ -145,3 +145,11 @@ def test_texts_for_a_tokenizer():
         "where lies oslo",
         "norway",
     ]
+
+
+def test_no_epochs_leave_the_policy_as_it_is():
+    policy, logged = tiny.model(WORD), []
+    fine_tune(policy, COPIES, WarmstartParams(epochs=0.0), WORD.pad_token_id, 0, lambda *row: logged.append(row))
+    assert logged == []
+    pairs = zip(policy.parameters(), tiny.model(WORD).parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)

@@ -126,6 +126,18 @@ def test_rows_of_a_run(warm, retriever, tmp_path):
     assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
 
 
+def test_gradient_checkpointing_changes_memory_only(warm, retriever):
+    plain = trainer(warm, retriever)
+    checkpointed = trainer(warm, retriever, replace(PARAMS, gradient_checkpointing=True))
+    for step in (1, 2):
+        plain.step(step)
+        checkpointed.step(step)
+    policy = checkpointed.rollout.engine.model
+    assert policy.is_gradient_checkpointing
+    assert policy.training
+    assert weights(checkpointed).tolist() == pytest.approx(weights(plain).tolist(), abs=1e-6)
+
+
 def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
     made = trainer(warm, retriever)
     before = [parameter.detach().clone() for parameter in made.rollout.engine.model.parameters()]

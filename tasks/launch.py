@@ -1,0 +1,91 @@
+"""A stage's work in several processes of this machine, under torch's launcher.
+
+The stage's own process watches over the ranks and does nothing else: a rank that fails ends the others and the stage,
+with the rank's error said once; the ranks die with the stage's process, however it dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stepsearch_core.io import DataError, DiskFullError
+from stepsearch_core.params import Params, ParamsError
+from tasks.stage import log_to_stderr
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+_EXPECTED = tuple(kind.__name__ for kind in (DataError, DiskFullError, ParamsError))
+
+
+def launch(name: str, work: Callable[[Params], None], params: Params, processes: int) -> None:
+    """Run `work(params)` in `processes` ranks, or right here if it is to be one.
+
+    Args:
+        name: the stage's, for logs and errors.
+        work: a function at the top of its module.
+        params: given to every rank.
+        processes: on this machine; with GPUs, rank i takes the i-th.
+
+    Raises:
+        SystemExit: a rank failed, or a signal ended the launcher; the ranks are gone then.
+    """
+    if processes == 1:
+        work(params)
+        return
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # ranks that spin on each other's cores are many times slower
+    for reported_below in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(reported_below).setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix=f"stepsearch-{name}-") as errors:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="localhost",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=errors),
+        )
+        try:
+            elastic_launch(config, _rank)(name, work, params)
+        except ChildFailedError as error:
+            sys.exit(f"{name}: {_reason(error.failures)}")
+        except SignalException as received:
+            sys.exit(128 + received.sigval)
+
+
+def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
+    """What each rank runs; torch's launcher takes the exception that it may end with to the stage's process."""
+    import torch.distributed
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # comes when the stage's process is gone; waiting is over at once
+    log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
+    work(params)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _reason(failures: Mapping[int, ProcessFailure]) -> str:
+    """One line for a rank's bad input, whichever ranks lost their connection because of it; else a traceback."""
+    raised: dict[int, Any]  # what torch's launcher types as a string
+    raised = {rank: failure.message for rank, failure in failures.items() if isinstance(failure.message, dict)}
+    for error in raised.values():
+        kind, _, text = error["message"].partition(": ")
+        if kind in _EXPECTED:
+            return text
+    rank, failure = min(failures.items(), key=lambda item: item[1].timestamp)
+    text = raised[rank]["extraInfo"]["py_callstack"] if rank in raised else failure.message
+    return f"rank {rank} failed: {text.rstrip()}"

@@ -1,0 +1,36 @@
+"""A stage that runs in two ranks and does one of a few things: `python -m tests.launched WHAT`."""
+
+import os
+import sys
+import time
+
+import torch.distributed
+
+from stepsearch_core.io import DataError
+from stepsearch_core.params import Params
+from tasks.launch import launch
+
+
+def one_fails(params):
+    """The second rank finds bad input while the first waits for it."""
+    torch.distributed.init_process_group("gloo")
+    if os.environ["RANK"] == "1":
+        raise DataError("bad line", "there.jsonl", 7)
+    torch.distributed.barrier()
+
+
+def breaks(params):
+    raise RuntimeError(f"a mistake with seed {params.seed}")
+
+
+def waits(params):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+
+def ends(params):
+    print(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {os.environ['OMP_NUM_THREADS']}", flush=True)
+
+
+if __name__ == "__main__":
+    launch("stage", globals()[sys.argv[1]], Params(profile="none", seed=3), 2)

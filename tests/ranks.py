@@ -1,0 +1,129 @@
+"""What each rank of a test runs: `python -m tests.ranks FOLDER`, alone or under torch's launcher.
+
+FOLDER holds `searcher.pt`, the weights of a policy that searches. Everything that a rank ended with goes to
+FOLDER/WORLD_RANK.pt.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import RewardParams, TrainParams, WarmstartParams
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.training.actor_critic import ActorCritic
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.distributed import (
+    all_reduce_sum,
+    gather,
+    is_main,
+    rank,
+    share,
+    share_of_micro_batch,
+    world_size,
+)
+from stepsearch_core.training.experience import Experience
+from stepsearch_core.training.ppo_update import update
+from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.sft import fine_tune
+from stepsearch_core.training.trainer import Trainer
+from tests import tiny
+
+WORD = tiny.tokenizer()
+TRAJECTORIES = tiny.random_trajectories(WORD, 7)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
+PARAMS = TrainParams(minibatches=2, micro_batch_size=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0)
+QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
+STAGES = (0, 1, 2)
+
+
+def weights(module):
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def actor_critic(stage, seed=0):
+    module = ActorCritic(tiny.model(WORD, seed))
+    groups = [{"params": module.policy.parameters()}, {"params": module.value_head.parameters(), "lr": 1e-2}]
+    optimizer = torch.optim.AdamW(groups, lr=PARAMS.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    return module, DeepSpeedTrainer(module, optimizer, 0.5, stage)
+
+
+def experience():
+    """Something to learn for every token, from a policy and a critic that were somewhat different."""
+    draw = np.random.default_rng(3)
+    with torch.no_grad():
+        own = [tiny.plain_log_probs(tiny.model(WORD), made).numpy().astype(np.float64) for made in TRAJECTORIES]
+
+    def noise(scale):
+        return [draw.normal(0, scale, len(row)) for row in own]
+
+    old = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
+    reference = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
+    return Experience(TRAJECTORIES, [], old, own, noise(0.1), reference, noise(1.0), noise(1.0))
+
+
+def updated(stage, folder):
+    """Two optimizer steps, a checkpoint, two more; and those two again from the checkpoint."""
+    data = experience()
+
+    def run(engine, seed):
+        return update(engine, data, PARAMS, 1.0, WORD.pad_token_id, np.random.default_rng(seed), True)
+
+    module, engine = actor_critic(stage)
+    result = {"statistics": run(engine, 0), "weights": weights(module)}
+    with RunFolder(folder / f"{world_size()}_{stage}", {}, []) as run_folder:
+        run_folder.save(2, engine.save, {"history": [{"rank": rank()}]})
+        run(engine, 1)
+        result["continued"] = weights(module)
+        other, again = actor_critic(stage, seed=1)
+        again.load(run_folder.checkpoint(run_folder.last_step()))
+        run(again, 1)
+        result["resumed"] = weights(other)
+        result["rows"] = run_folder.rows(2, "history")
+    return result
+
+
+def tuned():
+    policy = tiny.model(WORD)
+    params = WarmstartParams(epochs=1.0, batch_size=3)  # batches of 3, 3 and 1
+    rows = []
+    fine_tune(policy, TRAJECTORIES, params, WORD.pad_token_id, 0, lambda step, row: rows.append(row))
+    return {"rows": rows, "weights": weights(policy)}
+
+
+def trained(folder):
+    """Two steps of the trainer from a policy that searches, and a validation."""
+    policy = tiny.model(WORD)
+    policy.load_state_dict(torch.load(folder / "searcher.pt"))
+    retriever = tiny.retriever(folder / f"index{world_size()}_{rank()}")
+    rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
+    similarity = TfidfSimilarity.fit([passage.contents for passage in tiny.PASSAGES])
+    scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
+    params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_size=2, learning_rate=1e-4)
+    made = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
+    steps = [made.step(step) for step in (1, 2)]
+    return {
+        "metrics": [metrics for metrics, _ in steps],
+        "tokens": [[trajectory.token_ids for trajectory in sampled] for _, sampled in steps],
+        "validation": made.validate(QUESTIONS[:5]),
+        "weights": weights(policy),
+    }
+
+
+def main(folder):
+    result = {"tuned": tuned(), "trained": trained(folder)}
+    result |= {f"stage{stage}": updated(stage, folder) for stage in STAGES}
+    result["gathered"] = gather([f"item{number}" for number in range(7)][share()])
+    result["summed"] = all_reduce_sum({"ranks": 1.0, "numbers": float(rank())})
+    result["shares"] = [share_of_micro_batch(list(range(count))) for count in (1, 2, 5)]
+    result["main"] = is_main()
+    torch.save(result, folder / f"{world_size()}_{rank()}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

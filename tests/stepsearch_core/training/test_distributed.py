@@ -1,0 +1,97 @@
+"""One process and two (real ones, over gloo) make the same of the same work: what they do is in `tests/ranks.py`."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tests.import_graph import ROOT
+from tests.ranks import STAGES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What one process made, and what each of two ranks made."""
+    folder = tmp_path_factory.mktemp("ranks")
+    torch.save(tiny.searcher(tiny.tokenizer()).state_dict(), folder / "searcher.pt")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr=localhost", "--nproc-per-node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    for command in ([], launcher):
+        subprocess.run([sys.executable, *command, "-m", "tests.ranks", folder], cwd=ROOT, env=environment, check=True)
+    return [torch.load(folder / f"{name}.pt", weights_only=False) for name in ("1_0", "2_0", "2_1")]
+
+
+def near(one, other, tolerance=1e-5):
+    """Nested results agree."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(near(one[name], other[name], tolerance) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(near(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    return bool(np.allclose(one, other, rtol=0, atol=tolerance, equal_nan=True))
+
+
+def untimed(metrics):
+    return {name: value for name, value in metrics.items() if not name.startswith(("timing/", "tokens_per"))}
+
+
+def test_shares_come_together_in_order(results):
+    one, first, second = results
+    for result in results:
+        assert result["gathered"] == [f"item{number}" for number in range(7)]
+    assert one["summed"] == {"ranks": 1.0, "numbers": 0.0}
+    assert first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0}
+    assert (one["main"], first["main"], second["main"]) == (True, True, False)
+
+
+def test_a_rank_without_a_trajectory_takes_part_at_weight_0(results):
+    one, first, second = results
+    assert one["shares"] == [([0], 1.0), ([0, 1], 1.0), ([0, 1, 2, 3, 4], 1.0)]
+    assert first["shares"] == [([0], 1.0), ([0], 1.0), ([0, 2, 4], 1.0)]
+    assert second["shares"] == [([0], 0.0), ([1], 1.0), ([1, 3], 1.0)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_update_does_not_depend_on_the_number_of_processes(results, stage):
+    one, first, second = (result[f"stage{stage}"] for result in results)
+    assert first["statistics"] == second["statistics"]  # they are the whole batch's
+    assert near(first["statistics"], one["statistics"])
+    assert one["statistics"]["grad_norm"] > 0.5  # clipping was in force
+    for name in ("weights", "continued"):
+        assert torch.equal(first[name], second[name])
+        assert near(first[name], one[name])
+    assert not near(one["weights"], one["continued"], 1e-4)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_checkpoint_of_two_processes_continues_with_two(results, stage):
+    for result in (result[f"stage{stage}"] for result in results):
+        assert torch.equal(result["resumed"], result["continued"])
+        assert result["rows"] == [{"rank": 0}]
+
+
+def test_the_warm_start_does_not_depend_on_the_number_of_processes(results):
+    one, first, second = (result["tuned"] for result in results)
+    assert len(one["rows"]) == 3
+    assert first["rows"] == second["rows"]
+    assert near(first["rows"], one["rows"])
+    assert torch.equal(first["weights"], second["weights"])
+    assert near(first["weights"], one["weights"])
+
+
+def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
+    one, first, second = (result["trained"] for result in results)
+    assert first["tokens"] == second["tokens"] == one["tokens"]  # the same streams, whoever samples
+    for metrics, expected in zip(first["metrics"], one["metrics"], strict=True):
+        assert near(untimed(metrics), untimed(expected), 1e-4)
+    assert [untimed(metrics) for metrics in first["metrics"]] == [untimed(metrics) for metrics in second["metrics"]]
+    assert one["metrics"][0]["search/count"] > 0
+    assert first["validation"] == second["validation"]
+    assert near(first["validation"], one["validation"])
+    assert torch.equal(first["weights"], second["weights"])
+    assert near(first["weights"], one["weights"])

@@ -1,0 +1,86 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from omegaconf import OmegaConf
+
+from stepsearch_core.params import Params
+from tasks.launch import launch
+from tests.import_graph import ROOT
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | {
+    "PYTHONPATH": str(ROOT),
+    "TQDM_DISABLE": "1",
+}
+
+
+def start(*command, cwd=ROOT):
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def finish(process):
+    """Exit status, standard output and errors."""
+    out, errors = process.communicate(timeout=300)
+    return process.returncode, out, errors
+
+
+def test_one_process_works_right_here():
+    seen = []
+    launch("stage", seen.append, params := Params(profile="none"), 1)
+    assert seen == [params]
+
+
+@pytest.mark.slow
+def test_ranks_are_numbered_and_have_one_thread_each():
+    status, out, errors = finish(start("tests.launched", "ends"))
+    assert (status, errors) == (0, "")
+    assert sorted(out.splitlines()) == ["rank 0 of 2: 1", "rank 1 of 2: 1"]
+
+
+@pytest.mark.slow
+def test_bad_input_on_one_rank_is_one_line():
+    status, _, errors = finish(start("tests.launched", "one_fails"))
+    assert status == 1
+    assert "stage: there.jsonl, line 7: bad line\n" in errors
+    assert errors.count("bad line") == 1
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_a_mistake_comes_with_its_traceback_once():
+    status, _, errors = finish(start("tests.launched", "breaks"))
+    assert status == 1
+    assert errors.count("RuntimeError: a mistake with seed 3") == 1
+    assert "tests/launched.py" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [signal.SIGKILL, signal.SIGTERM])
+def test_the_ranks_die_with_the_stage(name):
+    process = start("tests.launched", "waits")
+    ranks = [psutil.Process(int(process.stdout.readline())) for _ in range(2)]
+    process.send_signal(name)
+    assert process.wait(timeout=60) != 0
+    deadline = time.monotonic() + 60
+    while any(rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE for rank in ranks):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_a_stage_without_its_inputs_says_so_once(tmp_path):
+    params = OmegaConf.load(ROOT / "conf" / "micro.yaml")
+    params.train.processes = 2
+    OmegaConf.save(params, tmp_path / "params.yaml")
+    status, _, errors = finish(start("tasks.train", cwd=tmp_path))
+    assert status == 1
+    assert errors.strip().splitlines() == [errors.strip()]
+    assert errors.startswith("train: data/corpus")
