@@ -22,16 +22,25 @@ def profile_names(folder: Path = PROFILES) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
+def read_profile(name: str, overrides: list[str] | None = None, folder: Path = PROFILES) -> Params:
+    """Profile `name` with `key.sub=value` overrides laid over it.
+
+    Raises:
+        ParamsError: no profile of this name, or an override that does not fit the schema.
+    """
+    if name not in profile_names(folder):
+        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
+    return load_params(folder / f"{name}.yaml", overrides)
+
+
 def activate(name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE) -> Params:
     """Write profile `name`, with `key.sub=value` overrides laid over it, to `target`; returns what is now active.
 
     Raises:
         ParamsError: no profile of this name, or an override that does not fit the schema. `target` is left as it was.
     """
-    if name not in profile_names(folder):
-        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
+    params = read_profile(name, overrides, folder)
     source = folder / f"{name}.yaml"
-    params = load_params(source, overrides)
     text = source.read_text(encoding="utf-8")
     if overrides:
         text = f"# {source} with {' '.join(overrides)}\n{OmegaConf.to_yaml(OmegaConf.structured(params))}"

@@ -10,11 +10,12 @@ PROFILES = sorted((ROOT / "conf").glob("*.yaml"))
 
 
 def keys(config, prefix="") -> set[str]:
-    """Dotted keys of all values; an empty or free-form mapping (`fetch.files`) counts as one value."""
+    """Dotted keys of all values; an empty or free-form mapping (`fetch.files`, say) counts as one value."""
     found = set()
     for key, value in config.items():
         name = f"{prefix}{key}"
-        found |= keys(value, f"{name}.") if isinstance(value, dict) and value and name != "fetch.files" else {name}
+        section = isinstance(value, dict) and value and name not in ("fetch.files", "fetch.datasets")
+        found |= keys(value, f"{name}.") if section else {name}
     return found
 
 

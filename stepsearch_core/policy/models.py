@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen3Config
 
-from stepsearch_core.io import DataError
+from stepsearch_core.io import DataError, atomic_folder
 from stepsearch_core.params import ModelParams
 
 
 def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
-    """A Qwen3 with random weights of the shape in `params`, with tied embeddings, for `tokenizer`'s vocabulary.
+    """A Qwen3 with random weights of the shape in `params`, for `tokenizer`'s vocabulary."""
+    config = random_config(params, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, params.dtype))
+
+
+def random_config(
+    params: ModelParams, vocab_size: int, eos_token_id: int | None = None, pad_token_id: int | None = None
+) -> Qwen3Config:
+    """A Qwen3 of the shape in `params`, with tied embeddings.
 
     Not Qwen2: for that type `AutoTokenizer` insists on the published tokenizer's class and ignores a trained one.
     """
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
+    return Qwen3Config(
+        vocab_size=vocab_size,
         hidden_size=params.hidden_size,
         num_hidden_layers=params.layers,
         num_attention_heads=params.heads,
@@ -31,34 +39,41 @@ def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
         tie_word_embeddings=True,
         initializer_range=0.02,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=eos_token_id,
+        pad_token_id=pad_token_id,
     )
-    return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, params.dtype))
 
 
-def load_policy(source: str | Path, dtype: str = "float32") -> tuple[PreTrainedModel, Any]:
-    """Model and tokenizer of a Hugging Face name or folder.
+def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, Any]:
+    """Model and tokenizer of a Hugging Face name or folder; `auto` is the dtype that it was saved with.
 
     Raises:
-        DataError: neither a folder with a whole model nor a name that can be found.
+        DataError: neither a folder with a whole model nor a name that can be found, or weights of another architecture.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"no model can be loaded: {str(error).splitlines()[0]}", source) from None
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
+        raise DataError(f"no model can be loaded: {' '.join(str(error).split())[:300]}", source) from None
+    model, found = loaded
+    for name, saved, wanted in sorted(found["mismatched_keys"]):
+        problem = f"no model can be loaded: tensor {name} has the shape {list(saved)}, the configuration {list(wanted)}"
+        raise DataError(problem, source)
+    if found["missing_keys"]:
+        raise DataError(f"no model can be loaded: no tensor {min(found['missing_keys'])}", source)
     return model, tokenizer
 
 
 def save_policy(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
     """Write model (safetensors) and tokenizer; the folder appears whole or not at all."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary, safe_serialization=True)
-    tokenizer.save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    with atomic_folder(folder) as temporary:
+        model.save_pretrained(temporary, safe_serialization=True)
+        tokenizer.save_pretrained(temporary)
 
 
 def parameter_count(model: torch.nn.Module) -> int:

@@ -63,8 +63,8 @@ def test_half_precision(tmp_path):
     model = build_model(ModelParams(**{**vars(tiny.MODEL), "dtype": "bfloat16"}), WORD)
     assert model.dtype is torch.bfloat16
     save_policy(model, WORD, tmp_path / "policy")
-    assert same_weights(load_policy(tmp_path / "policy", "bfloat16")[0], model)
-    assert load_policy(tmp_path / "policy")[0].dtype is torch.float32
+    assert same_weights(load_policy(tmp_path / "policy")[0], model)  # stages hand a policy on as it is
+    assert load_policy(tmp_path / "policy", "float32")[0].dtype is torch.float32
 
 
 def test_a_missing_model_is_named(tmp_path):
@@ -93,3 +93,21 @@ def test_the_end_of_text_is_in_the_generation_config(tmp_path):
     save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
     saved = json.loads((tmp_path / "policy" / "generation_config.json").read_text())
     assert saved["eos_token_id"] == WORD.eos_token_id  # vLLM stops there
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"intermediate_size": 64}, r"layers\.0\.mlp\.down_proj\.weight has the shape \[32, 48\], .* \[32, 64\]"),
+        ({"vocab_size": 300}, r"embed_tokens\.weight has the shape \[\d+, 32\], the configuration \[300, 32\]"),
+        ({"num_hidden_layers": 3, "layer_types": ["full_attention"] * 3}, r"no tensor model\.layers\.2\."),
+        ({"num_hidden_layers": 3}, r"`num_hidden_layers` \(3\) must be equal"),
+    ],
+)
+def test_weights_of_another_architecture_are_named_with_both_shapes(tmp_path, change, problem):
+    save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
+    config = json.loads((tmp_path / "policy" / "config.json").read_text())
+    (tmp_path / "policy" / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(DataError, match=f"policy: no model can be loaded: .*{problem}") as caught:
+        load_policy(tmp_path / "policy")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,1 @@
+"""What a profile needs of the hardware, worked out before anything is downloaded or allocated."""

@@ -1,0 +1,68 @@
+"""Disk: corpus and indexes (by the number of passages), checkpoints, and what is downloaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+
+from stepsearch_core.params import FetchParams, Params, RetrievalParams
+
+PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
+"""Passages of published corpora; of any other source they are known only after `fetch`."""
+ENCODER_DIMENSIONS = {"intfloat/e5-base-v2": 768}
+"""Of an encoder that is not listed, 1024 is assumed, the size of the `large` ones."""
+PASSAGE_BYTES = 700
+"""Of a passage of 100 words in the fetched file (14 GB for wiki-18); the corpus folder holds it once more."""
+BM25_BYTES = 610
+"""Of a passage of 100 words in a bm25s index (61 MB for 100,000)."""
+CHECKPOINT_BYTES = 14
+"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place."""
+
+
+def passage_count(fetch: FetchParams) -> int | None:
+    """Passages of the corpus, None where it is not known beforehand."""
+    corpus = fetch.datasets.get("corpus") if fetch.source == "datasets" else None
+    return PASSAGES.get(corpus.name) if corpus else None
+
+
+def vector_bytes(factory: str, dimensions: int) -> int:
+    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with it."""
+    index = faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+    if isinstance(index, faiss.IndexHNSW):
+        links: Any = index.hnsw
+        levels = 16  # level, offset, and links of the sparse upper levels
+        return faiss.downcast_index(index.storage).sa_code_size() + 4 * links.nb_neighbors(0) + levels
+    if isinstance(index, faiss.IndexIVF):
+        return index.code_size + 8
+    return index.sa_code_size()
+
+
+def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
+    """The dense index, which is searched in main memory."""
+    dimensions = retrieval.dimensions
+    if retrieval.encoder != "hashing":
+        dimensions = ENCODER_DIMENSIONS.get(retrieval.encoder, 1024)
+    return passages * vector_bytes(retrieval.index_factory, dimensions)
+
+
+def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
+    """What the stages write; the corpus and its indexes only where the number of passages is known."""
+    passages = passage_count(params.fetch) or 0
+    return {
+        "corpus": 2 * PASSAGE_BYTES * passages,
+        "indexes": BM25_BYTES * passages + index_bytes(params.retrieval, passages),
+        "checkpoints": 2 * CHECKPOINT_BYTES * parameters,
+        "policies": (3 if params.model.source else 2) * weight_bytes * parameters,  # downloaded, warm start, trained
+    }
+
+
+def downloads(params: Params) -> list[str]:
+    """Names of models and datasets (with revision) that are not local."""
+    names = [params.model.source] if params.model.source else []
+    if params.retrieval.encoder != "hashing":
+        names.append(params.retrieval.encoder)
+    if params.fetch.source == "datasets":
+        entries = params.fetch.datasets.values()
+        names += [f"{entry.name}@{entry.revision}" for entry in entries if entry.revision]
+    return list(dict.fromkeys(names))

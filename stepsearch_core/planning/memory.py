@@ -1,0 +1,57 @@
+"""Memory of one GPU (or of the machine, without GPUs) in bytes: formulas, each with its source.
+
+They describe what `training.trainer` lays out: policy and value head under DeepSpeed ZeRO, a whole frozen reference on
+each GPU, logits of policy tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and
+fragmentation are covered by `planning.plan.RESERVED_SHARE`.
+"""
+
+from __future__ import annotations
+
+from stepsearch_core.planning.architecture import Architecture
+
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
+LOGIT_BYTES = 24
+"""Six float32 copies: logits, log-probabilities and their exponentials, and three gradients (measured on a CPU)."""
+
+
+def state_bytes(parameters: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
+    """Weights, gradients and optimizer states that training keeps on each GPU.
+
+    ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes a
+    parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments). Stage 1
+    divides the last by the number of GPUs, stage 2 gradients as well, stage 3 weights as well. With float32 weights the
+    moments take 8 bytes; DeepSpeed's stages 1-3 keep float32 weights of their own even then.
+    """
+    size = DTYPE_BYTES[dtype]
+    optimizer = 8 if dtype == "float32" and zero_stage == 0 else 12
+    return {
+        "weights": parameters * size / (gpus if zero_stage >= 3 else 1),
+        "gradients": parameters * size / (gpus if zero_stage >= 2 else 1),
+        "optimizer states": parameters * optimizer / (gpus if zero_stage >= 1 else 1),
+    }
+
+
+def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing: bool) -> int:
+    """What the backward pass of `tokens` tokens needs, up to the last hidden states.
+
+    Counted as Korthikanti et al. (arXiv 2205.05198, section 4) count, for this family: without dropout, with an
+    attention kernel that stores no scores, RMS norms in float32, and a gated MLP. A layer of hidden size h, key-value
+    size k and intermediate size f keeps, at b bytes an element, 8h + b(6h + 2k + 4f) bytes a token; normalised queries
+    and keys add (4 + b)(h + k). With checkpointing a layer keeps only its input, bh, and one layer at a time the rest.
+    """
+    b, h, k, f = DTYPE_BYTES[dtype], shape.hidden_size, shape.key_value_size, shape.intermediate_size
+    layer = 8 * h + b * (6 * h + 2 * k + 4 * f)
+    if shape.normalises_heads:
+        layer += (4 + b) * (h + k)
+    layers = shape.layers * b * h + layer if checkpointing else shape.layers * layer
+    return tokens * (layers + (4 + b) * h)
+
+
+def logit_bytes(shape: Architecture, policy_tokens: int) -> int:
+    """Logits of a micro-batch's policy tokens, with their gradients (`training.actor_critic`)."""
+    return LOGIT_BYTES * shape.vocab_size * policy_tokens
+
+
+def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:
+    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer (`policy.slot_cache`)."""
+    return 2 * shape.layers * shape.key_value_size * DTYPE_BYTES[dtype] * trajectories * tokens

@@ -1,0 +1,140 @@
+"""The plan of a profile: memory, tokens, disk, downloads, and whether they fit the hardware that it names.
+
+GPUs are taken to share trajectories evenly. The warm start is not counted apart: it holds no reference. GB are 10^9
+bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stepsearch_core.params import Params, ParamsError
+from stepsearch_core.planning.architecture import Architecture, architecture
+from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count
+from stepsearch_core.planning.memory import DTYPE_BYTES, activation_bytes, cache_bytes, logit_bytes, state_bytes
+from stepsearch_core.policy.vllm_arguments import vllm_arguments
+from stepsearch_core.training.deepspeed_config import deepspeed_config
+
+RESERVED_SHARE = 0.05
+"""Of a GPU's memory, for the CUDA context, DeepSpeed's buckets and fragmentation."""
+SAMPLER_SHARE = 0.7
+"""Of a GPU's memory at most, for vLLM (Appendix B); less where the trainer's states leave less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a profile needs, in bytes; `deepspeed` and `vllm` are the arguments of the engines."""
+
+    shape: Architecture
+    states: dict[str, float]
+    """Held all the time, on each GPU."""
+    sampling: dict[str, float]
+    """Held besides while trajectories are sampled."""
+    update: dict[str, float]
+    """Held besides while the policy learns."""
+    index: int
+    """In main memory."""
+    disk: dict[str, int]
+    downloads: list[str]
+    tokens_per_step: int
+    deepspeed: dict[str, Any]
+    vllm: dict[str, Any] | None
+
+    @property
+    def peak(self) -> float:
+        """The most that one GPU holds at once."""
+        return sum(self.states.values()) + max(sum(self.sampling.values()), sum(self.update.values()))
+
+
+def make_plan(params: Params) -> Plan:
+    """Work out what `params` needs.
+
+    Raises:
+        DataError: the model's configuration cannot be read.
+    """
+    shape, dtype, train = architecture(params.model, params.tokenizer), params.model.dtype, params.train
+    environment, rollout, ranks = params.environment, params.rollout, train.processes
+    states = state_bytes(shape.trained, dtype, train.zero_stage, ranks)
+    gradients = states.pop("gradients")
+    weights = shape.parameters * DTYPE_BYTES[dtype]
+    states["reference"] = weights
+    length = environment.max_trajectory_tokens
+    written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
+    rows = train.micro_batch_size
+    update = {
+        "gradients": gradients,
+        "activations": activation_bytes(shape, rows * length, dtype, train.gradient_checkpointing),
+        "logits": logit_bytes(shape, rows * written),
+    }
+    sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
+    if rollout.engine != "transformers":  # which samples from the trained weights themselves
+        sampling["sampler's weights"] = weights
+    vllm = None
+    if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
+        left = 1 - RESERVED_SHARE - sum(states.values()) / (params.hardware.gpu_memory_gb * 1e9)
+        source = params.model.source or "data/warmstart/policy"
+        vllm = vllm_arguments(source, params.model, environment, rollout, max(0.0, min(SAMPLER_SHARE, left)))
+    return Plan(
+        shape,
+        states,
+        sampling,
+        update,
+        index_bytes(params.retrieval, passage_count(params.fetch) or 0),
+        disk_bytes(params, shape.trained, DTYPE_BYTES[dtype]),
+        downloads(params),
+        train.questions_per_step * train.samples_per_question * length,
+        deepspeed_config(train.zero_stage, train.max_grad_norm, dtype == "bfloat16"),
+        vllm,
+    )
+
+
+def check_fits(plan: Plan, params: Params) -> None:
+    """Compare a plan with `params.hardware`.
+
+    Raises:
+        ParamsError: something does not fit; gives what is needed and what there is.
+    """
+    hardware = params.hardware
+    main = plan.index
+    if hardware.gpus:
+        processes = max(params.train.processes, params.warmstart.processes)
+        if processes > hardware.gpus:
+            raise ParamsError(f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)")
+        _check("memory of each GPU", plan.peak, hardware.gpu_memory_gb * (1 - RESERVED_SHARE), "hardware.gpu_memory_gb")
+    else:
+        main += int(plan.peak) * params.train.processes
+    _check("main memory", main, hardware.memory_gb, "hardware.memory_gb")
+    _check("disk", sum(plan.disk.values()), hardware.disk_gb, "hardware.disk_gb")
+
+
+def plan_lines(plan: Plan, params: Params) -> list[str]:
+    """The plan as text."""
+    hardware, gpus = params.hardware, params.hardware.gpus
+    where = f"each of {gpus} GPUs of {hardware.gpu_memory_gb:g} GB" if gpus else "main memory"
+    passages = passage_count(params.fetch)
+    lines = [
+        f"profile            {params.profile}",
+        f"policy             {plan.shape.parameters:,} parameters ({plan.shape.trained:,} trained)",
+        f"tokens a step      {plan.tokens_per_step:,} at most",
+        "",
+        f"{where}: {_gb(plan.peak)} at most",
+    ]
+    for title, parts in (("always", plan.states), ("sampling", plan.sampling), ("update", plan.update)):
+        lines += [f"  {title:<9} {name:<18} {_gb(size):>10}" for name, size in parts.items()]
+    lines += ["", f"dense index in main memory: {_gb(plan.index) if passages else 'known once the corpus is fetched'}"]
+    lines += ["", f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes")]
+    lines += [f"  {name:<28} {_gb(size):>10}" for name, size in plan.disk.items() if size]
+    lines += ["", f"downloads: {', '.join(plan.downloads) or 'none'}", "", f"DeepSpeed: {plan.deepspeed}"]
+    if plan.vllm:
+        lines.append(f"vLLM: {plan.vllm}")
+    return lines
+
+
+def _check(what: str, needed: float, available_gb: float, key: str) -> None:
+    if needed > available_gb * 1e9:
+        raise ParamsError(f"does not fit: {what}: {_gb(needed)} needed, {available_gb:.2f} GB available ({key})")
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.2f} GB"

@@ -1,0 +1,52 @@
+import faiss
+import numpy as np
+import pytest
+
+from stepsearch_core.params import DatasetParams, FetchParams, Params, RetrievalParams
+from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count, vector_bytes
+
+HUB = FetchParams(
+    source="datasets",
+    datasets={
+        "corpus": DatasetParams("PeterJinGo/wiki-18-corpus", split="train", revision="r1"),
+        "musique": DatasetParams("local", split="train"),
+    },
+)
+
+
+@pytest.mark.parametrize("factory", ["Flat", "SQ8", "HNSW16", "HNSW16_SQ8", "IVF4,SQ8"])
+def test_a_vector_takes_what_the_index_grows_by(factory):
+    index = faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT)
+    vectors = np.random.default_rng(0).random((500, 32), dtype=np.float32)
+    index.train(vectors)
+    index.add(vectors)
+    before = len(faiss.serialize_index(index))
+    index.add(vectors)
+    grown = (len(faiss.serialize_index(index)) - before) / len(vectors)
+    assert vector_bytes(factory, 32) == pytest.approx(grown, rel=0.02)
+
+
+def test_the_papers_index_takes_65_gb():
+    e5 = RetrievalParams(encoder="intfloat/e5-base-v2", index_factory="Flat")
+    assert index_bytes(e5, 21_015_324) == 21_015_324 * 768 * 4
+
+
+def test_passages_are_known_of_published_corpora_only():
+    assert passage_count(HUB) == 21_015_324
+    assert passage_count(FetchParams()) is None
+
+
+def test_disk_of_a_model_without_a_corpus():
+    assert disk_bytes(Params(profile="x"), 100, 2) == {
+        "corpus": 0,
+        "indexes": 0,
+        "checkpoints": 2 * 14 * 100,
+        "policies": 2 * 2 * 100,
+    }
+
+
+def test_downloads_name_models_and_revisions_but_no_local_folder():
+    params = Params(profile="x", fetch=HUB, retrieval=RetrievalParams(encoder="intfloat/e5-base-v2"))
+    params.model.source = "Qwen/Qwen2.5-3B"
+    assert downloads(params) == ["Qwen/Qwen2.5-3B", "intfloat/e5-base-v2", "PeterJinGo/wiki-18-corpus@r1"]
+    assert downloads(Params(profile="x")) == []

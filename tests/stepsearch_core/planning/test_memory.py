@@ -1,0 +1,86 @@
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
+
+from stepsearch_core.planning.architecture import Architecture
+from stepsearch_core.planning.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
+from stepsearch_core.policy.slot_cache import SlotCache
+from tests import tiny
+
+SHAPE = Architecture(
+    parameters=0,
+    trained=0,
+    layers=3,
+    hidden_size=64,
+    intermediate_size=160,
+    key_value_size=32,
+    vocab_size=300,
+    normalises_heads=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stage", "expected"),
+    [
+        ("bfloat16", 0, (200, 200, 1200)),
+        ("bfloat16", 1, (200, 200, 300)),
+        ("bfloat16", 2, (200, 50, 300)),
+        ("bfloat16", 3, (50, 50, 300)),
+        ("float32", 0, (400, 400, 800)),
+        ("float32", 2, (400, 100, 300)),
+    ],
+)
+def test_states_of_100_parameters_on_4_gpus(dtype, stage, expected):
+    assert tuple(state_bytes(100, dtype, stage, 4).values()) == expected
+
+
+def test_zero_paper_figure_1():
+    """7.5 billion parameters on 64 GPUs: 120 GB without ZeRO, 31.4, 16.6 and 1.9 GB with its stages."""
+    totals = [sum(state_bytes(7_500_000_000, "bfloat16", stage, 64).values()) / 1e9 for stage in range(4)]
+    assert totals == pytest.approx([120, 31.4, 16.6, 1.9], abs=0.05)
+
+
+def kept_by_autograd(kind, dtype, checkpointing, tokens=(2, 64)):
+    """Bytes that the backward pass keeps, as autograd saves them, of a model of `SHAPE`; weights left out."""
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": SHAPE.layers}
+    config = kind(hidden_size=64, intermediate_size=160, vocab_size=300, head_dim=16, **heads)
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype).train()
+    if checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    saved = {}
+
+    def pack(tensor):
+        saved[tensor.untyped_storage().data_ptr()] = tensor  # kept, so that no address is used twice
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model.model(input_ids=torch.zeros(tokens, dtype=torch.long), use_cache=False)
+    return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in weights)
+
+
+@pytest.mark.parametrize("kind", [Qwen2Config, Qwen3Config])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_activations_are_those_that_autograd_keeps(kind, dtype):
+    shape = Architecture(*(getattr(SHAPE, name) for name in SHAPE.__slots__[:-1]), kind is Qwen3Config)
+    kept = kept_by_autograd(kind, getattr(torch, dtype), checkpointing=False)
+    assert activation_bytes(shape, 2 * 64, dtype, checkpointing=False) == pytest.approx(kept, rel=0.04)
+
+
+def test_checkpointing_keeps_the_layers_inputs_and_one_layer():
+    kept = kept_by_autograd(Qwen2Config, torch.bfloat16, checkpointing=True) / 128
+    layer = 8 * 64 + 2 * (6 * 64 + 2 * 32 + 4 * 160)
+    assert activation_bytes(SHAPE, 1, "bfloat16", True) - layer == pytest.approx(kept, rel=0.1)
+    assert activation_bytes(SHAPE, 1, "bfloat16", True) == 3 * 128 + layer + 6 * 64
+
+
+def test_the_cache_is_that_of_the_sampler():
+    model = tiny.model(tiny.tokenizer())
+    cache = SlotCache(model, slots=3, capacity=15)
+    size = cache._keys.nbytes + cache._values.nbytes
+    shape = Architecture(0, 0, 2, 32, 48, 16, 0, True)
+    assert cache_bytes(shape, 3, 15 + 1, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
+
+
+def test_logits():
+    assert logit_bytes(SHAPE, 10) == 24 * 300 * 10

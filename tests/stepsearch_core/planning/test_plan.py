@@ -1,0 +1,69 @@
+import pytest
+
+from stepsearch_core.params import ParamsError, load_params
+from stepsearch_core.planning.plan import check_fits, make_plan, plan_lines
+from tests.import_graph import ROOT
+
+PROFILES = sorted(path.stem for path in (ROOT / "conf").glob("*.yaml"))
+GPU_PROFILES = ("single_gpu", "paper_3b", "paper_7b")
+
+
+def planned(name, *overrides):
+    params = load_params(ROOT / "conf" / f"{name}.yaml", list(overrides))
+    return make_plan(params), params
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_fits_the_hardware_that_it_names(name):
+    plan, params = planned(name)
+    check_fits(plan, params)
+    assert f"{plan.shape.parameters:,} parameters" in plan_lines(plan, params)[1]
+    assert (plan.vllm is None) == (params.hardware.gpus == 0)
+
+
+@pytest.mark.parametrize("name", GPU_PROFILES)
+@pytest.mark.parametrize("kind", ["gpu_memory_gb", "memory_gb", "disk_gb"])
+def test_a_smaller_machine_is_refused_with_the_numbers(name, kind):
+    plan, params = planned(name, f"hardware.{kind}=20")
+    with pytest.raises(ParamsError, match=rf"does not fit: .* GB needed, [\d.]+ GB available \(hardware\.{kind}\)"):
+        check_fits(plan, params)
+
+
+@pytest.mark.parametrize("override", ["train.processes=1", "train.zero_stage=0", "train.gradient_checkpointing=false"])
+def test_the_papers_larger_model_needs_each_of_its_settings(override):
+    with pytest.raises(ParamsError, match="memory of each GPU"):
+        check_fits(*planned("paper_7b", override))
+
+
+def test_every_process_has_a_gpu_of_its_own():
+    with pytest.raises(ParamsError, match="8 processes need as many GPUs; there are 4"):
+        check_fits(*planned("paper_7b", "hardware.gpus=4"))
+
+
+def test_without_gpus_everything_lies_in_main_memory():
+    plan, params = planned("tiny", "hardware.memory_gb=0.1")
+    assert plan.states["weights"] == 4 * plan.shape.trained
+    with pytest.raises(ParamsError, match=r"main memory: [\d.]+ GB needed, 0\.10 GB available"):
+        check_fits(plan, params)
+
+
+def test_the_peak_is_the_larger_of_sampling_and_update():
+    plan, _ = planned("paper_7b")
+    held = sum(plan.states.values())
+    assert plan.peak == held + sum(plan.update.values()) > held + sum(plan.sampling.values())
+    assert plan.tokens_per_step == 256 * 4096
+
+
+def test_another_sampler_has_weights_of_its_own():
+    params = load_params(ROOT / "conf" / "paper_7b.yaml")
+    params.rollout.engine = "vllm"
+    plan = make_plan(params)
+    assert plan.sampling["sampler's weights"] == 2 * 7_615_616_512
+    assert plan.vllm["gpu_memory_utilization"] * 80e9 >= sum(plan.sampling.values())
+
+
+def test_the_deepspeed_configuration_is_that_of_training():
+    plan, _ = planned("paper_7b")
+    assert plan.deepspeed["zero_optimization"] == {"stage": 2}
+    assert plan.deepspeed["bf16"] == {"enabled": True}
+    assert planned("tiny")[0].deepspeed["bf16"] == {"enabled": False}
