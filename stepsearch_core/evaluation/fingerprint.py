@@ -1,0 +1,49 @@
+"""What an evaluation read besides the policy: the difference of two fingerprints says what changed between them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.io import read_json, sha256_json
+from stepsearch_core.params import Params
+
+SOFTWARE = ("stepsearch", "torch", "transformers", "tokenizers", "bm25s", "faiss-cpu", "faiss-gpu", "vllm")
+
+
+def fingerprint(data: Path, params: Params) -> dict[str, Any]:
+    """What an evaluation's result depends on besides the policy, in parts that can be told apart when they change."""
+    files = read_json(data / "fetch" / "manifest.json")["files"]
+    return {
+        "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},
+        "corpus": read_json(data / "corpus" / "manifest.json")["hash"],
+        "index": sha256_json(read_json(data / "index" / "manifest.json")),
+        "retriever": sha256_json(asdict(params.retrieval)),
+        "environment": sha256_json(asdict(params.environment)),
+        "software": _versions(),
+    }
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The parts of two fingerprints that differ, `benchmarks.musique` say, sorted."""
+    keys = before.keys() | after.keys()
+    changed = []
+    for key in keys:
+        one, other = before.get(key), after.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            changed += [f"{key}.{name}" for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+        elif one != other:
+            changed.append(key)
+    return sorted(changed)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in SOFTWARE:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

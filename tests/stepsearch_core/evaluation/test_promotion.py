@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from stepsearch_core.evaluation.fingerprint import changes, fingerprint
+from stepsearch_core.evaluation.promotion import append, promote, read_promotion
+from stepsearch_core.io import DataError, sha256_folder, write_json, write_jsonl
+from stepsearch_core.params import EvaluateParams, Params, RetrievalParams
+
+
+@pytest.fixture
+def data(tmp_path):
+    """What the stages leave, as far as a promotion reads it."""
+    folder = tmp_path / "data"
+    policy = folder / "train" / "policy"
+    policy.mkdir(parents=True)
+    (policy / "model.safetensors").write_bytes(b"weights")
+    write_json(folder / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "m"}}})
+    write_json(folder / "corpus" / "manifest.json", {"hash": "c"})
+    write_json(folder / "index" / "manifest.json", {"corpus": "c"})
+    cell = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 1}
+    write_json(folder / "evaluate" / "metrics.json", {"trained": {"mean": {"f1": cell}}})
+    evaluated = {"policies": {"trained": sha256_folder(policy)}, "fingerprint": fingerprint(folder, PARAMS)}
+    write_json(folder / "evaluate" / "evaluated.json", evaluated)
+    write_jsonl(folder / "evaluate" / "records" / "trained" / "musique.jsonl", [{"id": "1"}])
+    return folder
+
+
+PARAMS = Params(profile="test", evaluate=EvaluateParams(benchmarks=["musique"]))
+
+
+def test_policy_and_evaluation_are_kept_and_recorded(data, tmp_path):
+    target, history = tmp_path / "promoted", tmp_path / "history.jsonl"
+    record = promote(data, PARAMS, target, history)
+    (data / "train" / "policy" / "model.safetensors").write_bytes(b"trained anew")
+    assert (target / "policy" / "model.safetensors").read_bytes() == b"weights"
+    assert (target / "records" / "musique.jsonl").is_file()
+    assert read_promotion(target) == record == json.loads(history.read_text())
+    assert record["policy"] == sha256_folder(target / "policy")
+    assert record["f1"]["value"] == 0.5
+
+
+def test_the_record_says_what_the_evaluation_read_and_not_what_lies_there_now(data, tmp_path):
+    before = fingerprint(data, PARAMS)
+    write_json(data / "corpus" / "manifest.json", {"hash": "refreshed"})
+    assert promote(data, PARAMS, tmp_path / "promoted", tmp_path / "history.jsonl")["fingerprint"] == before
+
+
+def test_a_policy_that_was_not_evaluated_is_not_promoted(data, tmp_path):
+    (data / "train" / "policy" / "model.safetensors").write_bytes(b"trained anew")
+    with pytest.raises(DataError, match="dvc repro"):
+        promote(data, PARAMS, tmp_path / "promoted", tmp_path / "history.jsonl")
+    assert not (tmp_path / "promoted").exists()
+    assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_without_a_promotion_the_error_says_how_to_make_one(tmp_path):
+    with pytest.raises(DataError, match="stepsearch promote"):
+        read_promotion(tmp_path)
+
+
+def test_a_fingerprint_tells_what_changed(data):
+    before = fingerprint(data, PARAMS)
+    assert changes(before, fingerprint(data, PARAMS)) == []
+    write_json(data / "corpus" / "manifest.json", {"hash": "d"})
+    write_json(data / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "n"}}})
+    after = fingerprint(data, Params(profile="x", evaluate=PARAMS.evaluate, retrieval=RetrievalParams(method="dense")))
+    assert changes(before, after) == ["benchmarks.musique", "corpus", "retriever"]
+    older = {**after, "software": {**after["software"], "torch": "1.0"}}
+    assert changes(after, older) == ["software.torch"]
+
+
+def test_the_history_only_grows(tmp_path):
+    path = tmp_path / "a" / "history.jsonl"
+    append(path, {"n": 1})
+    first = path.read_bytes()
+    append(path, {"n": "zwei, über"})
+    assert path.read_bytes().startswith(first)
+    assert [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] == [
+        {"n": 1},
+        {"n": "zwei, über"},
+    ]

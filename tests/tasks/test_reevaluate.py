@@ -1,0 +1,113 @@
+"""Re-evaluation notices damage: to the policy, and to the corpus under it. The policy is a real one that reads."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stepsearch_core.data.corpus import Corpus, build_corpus
+from stepsearch_core.data.sources import read_questions
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.promotion import promote
+from stepsearch_core.io import read_json, read_jsonl
+from stepsearch_core.params import WarmstartParams, load_params
+from stepsearch_core.policy.models import build_model, load_policy, save_policy
+from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.training.sft import fine_tune
+from tasks import corpus, evaluate, fetch, index, reevaluate
+from tests.import_graph import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def known_wording(question, passage):
+    """The question with sub-questions that find their supports: the supports' own words."""
+    steps = tuple(replace(step, sub_question=passage(step.support_ids[0]).text) for step in question.steps)
+    return replace(question, steps=steps)
+
+
+@pytest.fixture(scope="module")
+def promoted(tmp_path_factory):
+    """A checkout's outputs with a policy that was trained on the benchmark itself, so that there is much to lose."""
+    folder = tmp_path_factory.mktemp("promoted")
+    params = load_params(ROOT / "conf" / "micro.yaml", ["evaluate.benchmarks=[hotpotqa]"])
+    params.evaluate.policies = ["trained"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (fetch, corpus, index):
+            stage.main(params)
+        passages = Corpus.open("data/corpus")
+        benchmark = read_questions(Path("data/fetch"), "hotpotqa", "test")
+        questions = [known_wording(question, passages.get) for question in benchmark]
+        texts = [passage.contents for passage in passages] + [question.question for question in benchmark]
+        tokenizer = train_tokenizer([*texts, "unknown"], params.tokenizer)
+        torch.manual_seed(0)
+        policy = build_model(params.model, tokenizer)
+        retriever = open_retriever(params.retrieval, Path("data/index"), passages)
+        shown = ask_gold_sub_questions(questions, retriever, Renderer(tokenizer, params.environment))
+        lessons = WarmstartParams(epochs=80, batch_size=4, learning_rate=2e-3)
+        fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0, lambda step, metrics: None)
+        save_policy(policy, tokenizer, Path("data/train/policy"))
+        evaluate.main(params)
+        promote(Path("data"), params)
+    return folder, params
+
+
+@pytest.fixture
+def service(promoted, tmp_path, monkeypatch):
+    folder, params = promoted
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return params
+
+
+def history() -> list[dict]:
+    return [row for _, row in read_jsonl("reevaluations/history.jsonl")]
+
+
+def test_the_promoted_policy_is_good_enough_to_have_something_to_lose(service):
+    assert history()[0]["f1"]["value"] > 0.6
+
+
+def test_an_unchanged_policy_is_not_flagged(service, capsys):
+    reevaluate.main(service)
+    reevaluate.main(service)
+    comparison = read_json("reevaluations/latest.json")
+    assert not comparison["degraded"]
+    assert comparison["changed"] == []
+    assert set(comparison["against"]) == {"promotion", "previous"}
+    for result in comparison["against"].values():
+        assert result["difference"]["f1"]["value"] == 0.0
+    assert [row["event"] for row in history()] == ["promotion", "reevaluation", "reevaluation"]
+    assert "not significantly worse" in capsys.readouterr().out
+
+
+def test_a_damaged_policy_is_flagged(service):
+    policy, tokenizer = load_policy("promoted/policy")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weights in policy.parameters():
+            weights += 0.5 * weights.std() * torch.randn_like(weights)
+    save_policy(policy, tokenizer, Path("promoted/policy"))
+    reevaluate.main(service)
+    comparison = read_json("reevaluations/latest.json")
+    assert comparison["degraded"]
+    assert comparison["changed"] == ["policy"]
+    assert comparison["against"]["promotion"]["worst"]
+
+
+def test_a_smaller_corpus_is_flagged(service):
+    """Without the supports: whoever reads them has nothing to read."""
+    supports = {i for q in read_questions(Path("data/fetch"), "hotpotqa", "test") for i in q.support_ids}
+    kept = [passage for passage in Corpus.open("data/corpus") if passage.id not in supports]
+    shutil.rmtree("data/corpus")
+    build_corpus(kept, "data/corpus")
+    index.main(service)
+    reevaluate.main(service)
+    comparison = read_json("reevaluations/latest.json")
+    assert comparison["degraded"]
+    assert {"corpus", "index"} <= set(comparison["changed"])
