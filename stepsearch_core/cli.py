@@ -1,4 +1,4 @@
-"""The `stepsearch` command: choose a profile, show results. What is computed, and when, is DVC's part (`dvc repro`)."""
+"""The `stepsearch` command: choose, plan and show profiles, promote a policy. `dvc repro` does the computing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.io import DataError
-from stepsearch_core.params import ParamsError
-from stepsearch_core.profiles import activate, profile_names
+from stepsearch_core.params import ParamsError, load_params
+from stepsearch_core.profiles import activate, profile_names, read_profile
 from stepsearch_core.report.inputs import read_metrics
 from stepsearch_core.report.results import results_table
 
@@ -39,6 +40,23 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
     profile.add_argument("overrides", metavar="key=value", nargs="*", help="a dotted key and its value: train.steps=5")
     profile.set_defaults(run=_profile)
+
+    plan = commands.add_parser(
+        "plan",
+        help="say what a profile needs of the hardware",
+        description="Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit.",
+        epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_size=1",
+    )
+    plan.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
+    plan.add_argument("overrides", metavar="key=value", nargs="*", help="a dotted key and its value: hardware.gpus=4")
+    plan.set_defaults(run=_plan)
+
+    promotion = commands.add_parser(
+        "promote",
+        help="put the trained policy in service: re-evaluations watch it from now on",
+        description="Copy the trained policy and its evaluation to promoted/ and record that in the history.",
+    )
+    promotion.set_defaults(run=_promote)
     return parser
 
 
@@ -51,6 +69,20 @@ def _profile(options: argparse.Namespace) -> None:
     params = activate(options.name, options.overrides)
     changed = f" with {' '.join(options.overrides)}" if options.overrides else ""
     print(f"params.yaml is now the profile {params.profile}{changed}; `dvc repro` runs what changed")
+
+
+def _promote(options: argparse.Namespace) -> None:
+    record = promote(Path("data"), load_params())
+    print(f"promoted {record['policy'][:12]} (mean F1 {record['f1']['value']:.3f}) to {PROMOTED}/")
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from stepsearch_core.planning.plan import check_fits, make_plan, plan_lines  # torch: seconds to import
+
+    params = read_profile(options.name, options.overrides)
+    plan = make_plan(params)
+    print("\n".join(plan_lines(plan, params)))
+    check_fits(plan, params)
 
 
 if __name__ == "__main__":

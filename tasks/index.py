@@ -3,6 +3,8 @@
 import logging
 import time
 from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.sources import fetched_questions
@@ -10,8 +12,9 @@ from stepsearch_core.io import write_json
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
 from stepsearch_core.retrieval.dense import DenseIndex
-from stepsearch_core.retrieval.index import build_index, open_ranker
+from stepsearch_core.retrieval.index import build_index, open_ranker, open_work
 from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.work_folder import ROOT
 from tasks.stage import DATA, run
 
 
@@ -19,11 +22,24 @@ def main(params: Params) -> None:
     """Fill `data/index`."""
     folder, depths = DATA / "index", params.index.measured_depths
     corpus = Corpus.open(DATA / "corpus")
-    clock = [time.perf_counter()]
-    build_index(corpus, params.retrieval, folder)
-    clock.append(time.perf_counter())
-    TfidfSimilarity.fit(corpus.contents()).save(folder / "tfidf")
-    clock.append(time.perf_counter())
+    with open_work(ROOT, corpus, params.retrieval) as work:
+        clock = [time.perf_counter()]
+        build_index(corpus, params.retrieval, folder, work.path)
+        clock.append(time.perf_counter())
+        TfidfSimilarity.fit(corpus.contents()).save(folder / "tfidf")
+        clock.append(time.perf_counter())
+        report = _measure(params, corpus, folder)
+        clock.append(time.perf_counter())
+        write_json(folder / "report.json", report)
+        seconds = [round(end - start, 3) for start, end in pairwise(clock)]
+        write_json(folder / "timings.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
+        work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
+    logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
+
+
+def _measure(params: Params, corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """The retrieval report, over the first questions of every fetched file."""
+    depths = params.index.measured_depths
     questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
     rankers = {
         method: open_ranker(params.retrieval, folder, corpus, method) for method in params.index.measured_methods
@@ -33,11 +49,7 @@ def main(params: Params) -> None:
         dense = DenseIndex.open(folder / "dense", params.retrieval)
         asked = chain.from_iterable(questions.values())
         report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths)
-    clock.append(time.perf_counter())
-    write_json(folder / "report.json", report)
-    seconds = [round(end - start, 3) for start, end in pairwise(clock)]
-    write_json(folder / "timings.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
-    logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
+    return report
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
-"""Stage `report`: the outputs of all stages -> `data/report/index.html` and `results.md` beside it."""
+"""Stage `report`: the outputs of all stages -> `data/report/index.html`, `results.md` and `curves.svg` beside it."""
 
 from __future__ import annotations
 
 from stepsearch_core.io import atomic_write
 from stepsearch_core.params import Params
 from stepsearch_core.report.inputs import read_inputs
-from stepsearch_core.report.page import render_page
+from stepsearch_core.report.page import render_curves, render_page
 from stepsearch_core.report.results import headline, results_markdown
 from tasks.stage import DATA, run
 
 
 def main(params: Params) -> None:
-    """Write the page and the Markdown tables; print the result in one sentence and where the page lies."""
+    """Write page, Markdown tables and curves; print the result in one sentence and where the page lies."""
     inputs = read_inputs(DATA)
     page = DATA / "report" / "index.html"
     with atomic_write(page) as file:
         file.write(render_page(inputs, params))
+    with atomic_write(page.with_name("curves.svg")) as file:
+        file.write(render_curves(inputs.train_log))
     with atomic_write(page.with_name("results.md")) as file:
         file.write(results_markdown(inputs.metrics, params.evaluate.confidence))
     print(headline(inputs.metrics, params.evaluate.confidence).sentence)

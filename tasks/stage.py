@@ -15,21 +15,35 @@ DATA = Path("data")
 
 
 def run(name: str, work: Callable[..., None]) -> None:
-    """Run `work(params)` as the stage `name`; exit with 1 and one line on bad parameters or bad data."""
+    """Run `work(params)` as the stage `name`.
+
+    Bad parameters and bad data exit with 1 and one line; an unreachable network with 75 (`EX_TEMPFAIL`), so that who
+    started the stage can tell what is worth another try.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import httpx
+
     from stepsearch_core.io import DataError
     from stepsearch_core.params import ParamsError, load_params
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
     parser.add_argument("--params", default="params.yaml", help="parameter file (default: params.yaml)")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "datasets", "bm25s", "DeepSpeed"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    log_to_stderr(name)
     started = time.monotonic()
     try:
         work(load_params(arguments.params))
     except (DataError, ParamsError) as error:
         sys.exit(f"{name}: {error}")
+    except (ConnectionError, TimeoutError, httpx.TransportError) as error:
+        print(f"{name}: network: {error}", file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)
     logging.getLogger(name).info("finished in %.1f s", time.monotonic() - started)
+
+
+def log_to_stderr(name: str, level: int = logging.INFO) -> None:
+    """Log lines of the stage `name`, without what libraries report of themselves."""
+    logging.basicConfig(level=level, format=f"{name}: %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "datasets", "bm25s", "DeepSpeed"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+import stepsearch_core
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.records import record
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.io import atomic_folder, write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
@@ -22,14 +23,19 @@ from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import Trajectory
+from stepsearch_core.work_folder import ROOT
+from tasks.launch import launch
 from tasks.stage import DATA, run
 from tasks.tracking import DvcLiveTracker
 
-CHECKPOINTS = Path("checkpoints")
+CODE = ("environment", "rewards", "rollout", "policy", "training")
+"""Parts of the core whose changed code must not go on from a checkpoint of the code before."""
+
 READ = ("seed", "train", "reward", "rollout", "environment", "retrieval")
 
 
@@ -70,20 +76,23 @@ def main(params: Params) -> None:
         name: asdict(value) if hasattr(value := getattr(params, name), "__dict__") else value for name in READ
     }
     inputs = [DATA / "warmstart" / "policy", DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
-    tracker = DvcLiveTracker(out / "dvclive")
-    with RunFolder(CHECKPOINTS, parameters, inputs) as folder:
+    inputs += [Path(stepsearch_core.__path__[0]) / part for part in CODE]
+    with RunFolder(ROOT, parameters, inputs) as folder:
+        tracker = DvcLiveTracker(out / "dvclive") if is_main() else None
         history, samples = train(trainer, folder, validation, tracker, keep)
+        if tracker is None:
+            return  # the first rank writes what follows
         tracker.close()
         write_jsonl(out / "metrics.jsonl", history)
         write_jsonl(out / "trajectories.jsonl", samples)
         phases = ("rollout", "experience", "update")
         seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
         write_json(out / "timings.json", seconds)
-        (out / "critic").mkdir(exist_ok=True)
-        save_file(trainer.value_head.state_dict(), out / "critic" / "value_head.safetensors")
+        with atomic_folder(out / "critic") as critic:
+            save_file(trainer.value_head.state_dict(), critic / "value_head.safetensors")
         save_policy(policy, tokenizer, out / "policy")
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 
 
 if __name__ == "__main__":
-    run("train", main)
+    run("train", lambda params: launch("train", main, params, params.train.processes))

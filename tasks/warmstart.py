@@ -9,13 +9,16 @@ import torch
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
+from stepsearch_core.data.trajectories import load_trajectories
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import read_jsonl, write_json, write_jsonl
+from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
+from tasks.launch import launch
 from tasks.stage import DATA, run
 
 
@@ -24,16 +27,16 @@ def main(params: Params) -> None:
     torch.manual_seed(params.seed)
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
-    rows = [row for _, row in read_jsonl(DATA / "synthesize" / "trajectories.jsonl")]
+    shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
     if params.model.source:
         policy, tokenizer = load_policy(params.model.source, params.model.dtype)
     else:
-        texts = training_texts(questions.values(), (row["turns"] for row in rows), corpus)
+        texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
         said = STYLES[params.environment.prompt].vocabulary()
         tokenizer = train_tokenizer(itertools.chain(said, texts), params.tokenizer)
         policy = build_model(params.model, tokenizer)
     renderer = Renderer(tokenizer, params.environment)
-    trajectories = [replay(row["turns"], questions[row["question_id"]], corpus.get, renderer) for row in rows]
+    trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
     history: list[dict[str, float]] = []
     started = time.perf_counter()
     fine_tune(
@@ -44,10 +47,12 @@ def main(params: Params) -> None:
         params.seed,
         log=lambda step, metrics: history.append({"step": step, **metrics}),
     )
+    if not is_main():
+        return
     write_json(DATA / "warmstart" / "timings.json", {"fine_tune": time.perf_counter() - started})
     write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
     save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
 
 
 if __name__ == "__main__":
-    run("warmstart", main)
+    run("warmstart", lambda params: launch("warmstart", main, params, params.warmstart.processes))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_json, read_jsonl
+from stepsearch_core.io import DataError, read_json, read_jsonl, read_object
 
 BASELINE = "warmstart"
 TRAINED = "trained"
@@ -68,7 +68,10 @@ def read_metrics(path: Path) -> Metrics:
     Raises:
         DataError: it is missing, a policy is missing, or a metric is not `{value, low, high, n}`.
     """
-    metrics = read_json(path)
+    metrics: Metrics = read_object(path)
+    for name, benchmarks in metrics.items():
+        if not isinstance(benchmarks, dict) or not all(isinstance(cells, dict) for cells in benchmarks.values()):
+            raise DataError("expected an object of objects", path, field=name)
     for name in (BASELINE, TRAINED, GAIN):
         if MEAN not in metrics.get(name, {}):
             raise DataError(f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}")

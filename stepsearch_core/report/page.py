@@ -23,16 +23,15 @@ TAG = re.compile(r"(</?(?:think|search|answer|information)>)")
 
 def render_page(inputs: Inputs, params: Params) -> str:
     """The whole page as one HTML document that loads nothing from anywhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stepsearch_core.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = _environment()
     environment.filters.update(number=results.number, name=results.name_of, tags=mark_tags)
     environment.globals.update(zip=zip)
     return environment.get_template("page.html").render(_context(inputs, params))
+
+
+def render_curves(train_log: list[dict[str, Any]]) -> str:
+    """The curves of the paper's figures as one SVG image that needs no style sheet, for other pages to show."""
+    return _environment().get_template("curves.svg").render(charts=curves.charts(train_log, curves.PAPER_CURVES))
 
 
 def mark_tags(text: str) -> Markup:
@@ -53,6 +52,16 @@ def installed_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("stepsearch_core.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _context(inputs: Inputs, params: Params) -> dict[str, Any]:

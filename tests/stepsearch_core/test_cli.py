@@ -1,8 +1,10 @@
 import json
+import re
 
 import pytest
 
 from stepsearch_core.cli import main
+from tests.import_graph import ROOT
 
 CELL = {"value": 0.25, "low": 0.125, "high": 0.5, "n": 20}
 METRICS = ("f1", "em", "searches", "redundancy", "support_recall", "format_valid")
@@ -44,11 +46,29 @@ def test_a_bad_override_is_one_line_that_names_the_key(tmp_path, monkeypatch):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "small.yaml").write_text("profile: small\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"^stepsearch: .*full_key: train\.stepz$"):
+    with pytest.raises(SystemExit, match=r"^stepsearch: .*train\.stepz: Key 'stepz' not in"):
         main(["profile", "small", "train.stepz=5"])
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["profile"]])
+def test_plan_prints_what_a_profile_needs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    main(["plan", "paper_3b"])
+    printed = capsys.readouterr().out
+    assert "3,085,938,688 parameters" in printed
+    assert "each of 8 GPUs of 80 GB" in printed
+
+
+def test_plan_refuses_what_cannot_fit_in_one_line(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "single_gpu", "hardware.gpu_memory_gb=16"])
+    assert re.fullmatch(
+        r"stepsearch: does not fit: memory of each GPU: 2\d\.\d\d GB needed, 15\.20 GB available \(.*\)",
+        stopped.value.code,
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["show"], ["profile"], ["plan"]])
 def test_help_names_every_command_and_option(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])

@@ -12,7 +12,11 @@ def test_the_stage_writes_page_and_tables_and_says_where(tmp_path, monkeypatch, 
     write_outputs(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     main(Params(profile="tiny"))
-    assert sorted(path.name for path in (tmp_path / "data" / "report").iterdir()) == ["index.html", "results.md"]
+    assert sorted(path.name for path in (tmp_path / "data" / "report").iterdir()) == [
+        "curves.svg",
+        "index.html",
+        "results.md",
+    ]
     assert capsys.readouterr().out.splitlines() == [
         "Training raised mean F1 from 0.250 to 0.625: +0.375 (95% interval +0.325 to +0.425).",
         f"report: {Path('data/report/index.html')}",

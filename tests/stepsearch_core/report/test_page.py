@@ -1,12 +1,13 @@
 import json
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 from stepsearch_core.io import write_json
 from stepsearch_core.report.inputs import read_inputs
-from stepsearch_core.report.page import installed_versions, mark_tags, render_page
+from stepsearch_core.report.page import installed_versions, mark_tags, render_curves, render_page
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
 
@@ -138,3 +139,14 @@ def test_published_figures_are_marked_as_such(page):
 
 def test_versions_name_what_is_installed():
     assert {"python", "torch", "transformers"} <= installed_versions().keys()
+
+
+def test_the_curves_are_one_image_that_stands_alone():
+    log = [{"step": step, "f1": step / 10, "search/count": 2.0, "validation/f1": 0.5} for step in (1, 2, 3)]
+    image = ElementTree.fromstring(render_curves(log))
+    space = "{http://www.w3.org/2000/svg}"
+    assert image.tag == f"{space}svg"
+    titles = [tspan.text for tspan in image.iter(f"{space}tspan")]
+    assert titles == ["Answer F1", "Searches"]
+    assert len(list(image.iter(f"{space}polyline"))) == 4
+    assert len(list(image.iter(f"{space}circle"))) == 3

@@ -1,0 +1,100 @@
+"""Long stages that are killed go on where they were, and their outputs are those of a run that was never killed."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.fetch import fetch
+from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
+from stepsearch_core.retrieval.index import build_index
+from tests.import_graph import ROOT
+
+WORLD = WorldParams(
+    people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
+)
+DENSE = {"dimensions": 64, "index_factory": "IVF4,SQ8"}
+STAGE = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from stepsearch_core.params import *
+from stepsearch_core.retrieval import dense
+from stepsearch_core.synthesis import filtering
+dense.SHARD_PASSAGES, filtering._BATCH = 20, 5
+params = Params(profile="test", retrieval=RetrievalParams(**{DENSE}))
+params.synthesize = SynthesizeParams(validation_questions=10, trajectories=60)
+import importlib
+importlib.import_module("tasks." + sys.argv[1]).main(params)
+"""
+
+
+def start(stage, folder):
+    command = [sys.executable, "-c", STAGE, stage]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def parts(folder) -> dict[Path, int]:
+    """Every part of the work in progress, and when it was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*/[!.]*.*")}
+
+
+def kill_later(stage, folder, draw):
+    """Let the stage write a few more parts, then end it with SIGKILL at whatever it is doing."""
+    before = len(parts(folder))
+    more = draw.randint(1, 6)
+    process = start(stage, folder)
+    while process.poll() is None and len(parts(folder)) < before + more:
+        time.sleep(0.001)
+    time.sleep(draw.random() * 0.01)
+    process.kill()
+    process.communicate()
+
+
+def finish(stage, folder):
+    process = start(stage, folder)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
+def outputs(folder) -> dict[str, bytes]:
+    """Every file of a stage's outputs but the wall times."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "timings.json")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Folders with what the stages read, one for the run that is left alone."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("alone", "killed")]
+    for folder in folders:
+        fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
+        build_corpus(read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus")
+    return folders
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["index", "synthesize"])
+def test_five_kills_change_nothing(made, stage):
+    alone, killed = made
+    for folder in made:
+        if stage == "synthesize" and not (folder / "data" / "index").exists():
+            build_index(Corpus.open(folder / "data" / "corpus"), RetrievalParams(**DENSE), folder / "data" / "index")
+    finish(stage, alone)
+    draw = random.Random(stage)
+    kept: dict[Path, int] = {}
+    for _ in range(5):
+        kill_later(stage, killed, draw)
+        assert parts(killed).items() >= kept.items()  # nothing is lost, and nothing is made twice
+        assert len(parts(killed)) > len(kept)
+        assert not (killed / "data" / stage / "report.json").exists()
+        kept = parts(killed)
+    finish(stage, killed)
+    assert outputs(killed / "data" / stage) == outputs(alone / "data" / stage)
+    assert parts(killed) == {}
+    assert [path.name for path in (killed / "data").iterdir() if path.name.startswith(".")] == []
+    assert json.loads((killed / "data" / stage / "report.json").read_text())

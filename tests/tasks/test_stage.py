@@ -1,0 +1,67 @@
+"""Bad input ends a stage with one line and exit status 1."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from stepsearch_core.data.corpus import Corpus, build_corpus
+from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.types import Passage
+from tests.import_graph import ROOT
+from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged, write_jsonl
+
+TINY = (ROOT / "conf" / "tiny.yaml").read_text()
+
+
+def refusal(stage, folder, params=TINY) -> str:
+    """The last line that the stage writes; everything it writes, where that is more than bars and one line."""
+    (folder / "params.yaml").write_text(params)
+    code = (
+        f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tasks.{stage}', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_parameters(tmp_path):
+    message = refusal("train", tmp_path, re.sub(r"\n  steps: \d+", "\n  steps: 0", TINY))
+    assert message == "train: params.yaml: train.steps: 0 is not at least 1"
+
+
+@pytest.mark.slow
+def test_a_damaged_file_and_nothing_is_written(tmp_path):
+    row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
+    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
+    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
+    message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
+    field = "question_decomposition[0].paragraph_support_idx"
+    assert message == f"fetch: m.jsonl, line 2: field {field!r}: 9 is no paragraph's idx (there are 4)"
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_data_set_or_model_that_is_not_there(tmp_path):
+    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
+    message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
+    assert message == "fetch: m.jsonl: fetch.files: musique: no such file"
+    assert refusal("index", tmp_path) == "index: data/corpus/manifest.json: no such file"
+    build_corpus([Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "data" / "corpus")
+    message = refusal("index", tmp_path, TINY.replace("encoder: hashing ", "encoder: no/such-model "))
+    assert message.startswith("index: params: field 'retrieval.encoder': no encoder 'no/such-model' can be loaded")
+
+
+@pytest.mark.slow
+def test_an_index_of_another_corpus(tmp_path):
+    build_corpus([Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "other")
+    build_corpus([Passage("", "Ada", "She wrote.")], tmp_path / "data" / "corpus")
+    build_index(Corpus.open(tmp_path / "other"), RetrievalParams(), tmp_path / "data" / "index")
+    (tmp_path / "data" / "fetch").mkdir()
+    write_jsonl(tmp_path / "data" / "fetch" / "musique_train.jsonl", MUSIQUE)
+    message = refusal("synthesize", tmp_path)
+    assert message.startswith("synthesize: data/index/manifest.json: field 'corpus': the index was built with ")
