@@ -38,8 +38,8 @@ format: $(VENV)/.installed-dev ## let ruff sort imports and lay out the code
 	ruff check --fix
 	ruff format
 
-clean: ## remove the environment, the stages' outputs and tool caches (DVC's cache stays)
-	rm -rf $(VENV) data checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove the environment, the stages' outputs, checkpoints and tool caches (DVC's cache and your files stay)
+	rm -rf $(VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report) checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: the environment is made again when pyproject.toml changes. The test extras include everything else.

@@ -26,14 +26,6 @@ os.environ.update(
 )
 
 
-@pytest.fixture(autouse=True)
-def own_rendezvous():
-    """DeepSpeed's one-process rendezvous stays in this process: a stage started by a later test needs its own port."""
-    yield
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-        os.environ.pop(name, None)
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of published benchmark files, which are not part of this repository."""

@@ -9,12 +9,12 @@ import pytest
 from tests.import_graph import ROOT, all_imports, imports_on_import, project_modules
 
 LAYERS = (
-    ("types", "text", "io", "params"),
+    ("types", "text", "io", "limits", "params", "work_folder"),
     ("data", "worlds", "retrieval", "metrics"),
     ("synthesis", "environment", "rewards", "policy"),
     ("rollout",),
     ("training", "evaluation"),
-    ("report", "profiles", "cli"),
+    ("report", "profiles", "planning", "cli"),
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 CORE = {name: path for name, path in project_modules().items() if name.startswith("stepsearch_core.")}

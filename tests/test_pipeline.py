@@ -96,6 +96,23 @@ def test_a_changed_training_parameter_reruns_training_evaluation_and_report_only
     assert stages_run(dvc(fork, "repro")) == ["train", "evaluate", "report"]
 
 
+def test_two_processes_train_as_one_does(micro, fork):
+    profile(fork, "micro", "train.processes=2")
+    assert stages_run(dvc(fork, "repro", "train")) == ["train"]
+    for expected, row in zip(metrics_rows(micro), metrics_rows(fork), strict=True):
+        assert row == pytest.approx(expected, abs=1e-4)
+    assert {path.name for path in (fork / "data" / "train").iterdir()} == {
+        path.name for path in (micro / "data" / "train").iterdir()
+    }
+
+
+def metrics_rows(folder: Path) -> list[dict]:
+    """The training's rows without what measures time."""
+    lines = (folder / "data" / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    timed = ("timing/", "tokens_per")
+    return [{k: v for k, v in json.loads(line).items() if not k.startswith(timed)} for line in lines]
+
+
 def test_going_back_to_earlier_parameters_runs_nothing(fork):
     profile(fork, "micro", "report.case_studies=1")
     assert stages_run(dvc(fork, "repro")) == ["report"]
