@@ -108,13 +108,24 @@ def naming_full_disk(path: Path | str, temporary: Path | None = None) -> Iterato
         raise DiskFullError(Path(path), str(reason)) from None
 
 
+def discard(path: Path) -> None:
+    """Remove a file or a folder with all in it. A folder goes as a whole: whoever looks never finds half of it."""
+    going = _temporary(path)
+    path.replace(going)
+    _remove(going)
+
+
 def _temporary(path: Path) -> Path:
     """A name beside `path` for this process, free of what it or processes that were killed left there."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
         owner = left.name.split(".")[-2]
         if owner == str(os.getpid()) or (owner.isdecimal() and not psutil.pid_exists(int(owner))):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            _remove(left)
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_array(path: Path | str, array: np.ndarray) -> None:

@@ -8,14 +8,13 @@ lock, which the system releases when the process dies however it dies, keeps two
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from stepsearch_core.io import DataError, sha256_file, sha256_json
+from stepsearch_core.io import DataError, discard, sha256_file, sha256_json
 
 ROOT = Path("checkpoints")
 """Where stages keep them."""
@@ -56,6 +55,6 @@ class WorkFolder:
 
     def clear(self) -> None:
         """Remove the parts of work whose outputs are written, so that changed code never finds them."""
-        for path in self.path.iterdir():
+        for path in list(self.path.iterdir()):
             if path.name not in _OWN:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                discard(path)

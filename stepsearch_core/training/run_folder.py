@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from stepsearch_core.io import naming_full_disk, read_jsonl, write_jsonl
+from stepsearch_core.io import discard, naming_full_disk, read_jsonl, write_jsonl
 from stepsearch_core.training.distributed import barrier, is_main
 from stepsearch_core.work_folder import WorkFolder
 
@@ -60,7 +60,7 @@ class RunFolder(WorkFolder):
         temporary.replace(self.checkpoint(step))
         for path in self.path.glob(f"{_PREFIX}*"):
             if path != self.checkpoint(step):
-                shutil.rmtree(path)
+                discard(path)
 
     def rows(self, step: int, name: str) -> list[dict[str, Any]]:
         """What was saved under a name with the checkpoint of a step."""

@@ -1,7 +1,9 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from stepsearch_core.training.run_folder import RunFolder
 PARAMETERS = {"train": {"steps": 4}, "seed": 0}
 TAKE = """
 import sys
+from pathlib import Path
 from pathlib import Path
 from stepsearch_core.training.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1]), {"train": {"steps": 4}, "seed": 0}, []):
@@ -124,3 +127,19 @@ def test_a_finished_run_leaves_no_checkpoint_to_resume_from(tmp_path):
         folder.save(4, write("four"), {})
         folder.clear()
         assert folder.last_step() == 0
+
+
+@pytest.mark.parametrize("remove", ["clear", "save"])
+def test_killed_while_it_removes_a_checkpoint_half_of_one_is_never_found(tmp_path, monkeypatch, remove):
+    def killed_midway(path: Path) -> None:
+        next(path.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    with RunFolder(tmp_path, PARAMETERS, []) as folder:
+        folder.save(4, write("four"), {"history": []})
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(shutil, "rmtree", killed_midway)
+            folder.clear() if remove == "clear" else folder.save(5, write("five"), {})
+        assert folder.last_step() == (0 if remove == "clear" else 5)
+        folder.clear()
+        assert {path.name for path in folder.path.iterdir()} == {"lock", "pid"}
