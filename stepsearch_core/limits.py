@@ -38,7 +38,7 @@ def number(
     return _limited(default, Limit(words, allows))
 
 
-def share(default: float) -> Any:
+def share(default: float | None) -> Any:
     """A field with a number from 0 to 1."""
     return number(default, at_least=0, at_most=1)
 

@@ -10,7 +10,10 @@ from dvc.repo import Repo
 from tests.import_graph import ROOT, project_modules, reachable
 
 STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate", "report")
-SCHEMA = {Path("stepsearch_core/params.py"), Path("stepsearch_core/profiles.py")}  # they handle every section alike
+SCHEMA = {  # they handle every section alike
+    Path("stepsearch_core/profiles.py"),
+    *(path.relative_to(ROOT) for path in (ROOT / "stepsearch_core" / "params").glob("*.py")),
+}
 OUTSIDE_THE_DAG = {"reevaluate"}
 AFTER = {  # what a changed parameter of the stage makes stale besides the stage itself
     "corpus": {"index", "synthesize", "warmstart", "train", "evaluate", "report"},

@@ -1,0 +1,61 @@
+"""The one schema of `params.yaml`: OmegaConf structured configs, a section for each stage and for what stages share.
+
+`load_params` merges a file onto the schema, so an unknown key, a wrong type or a value outside its limits is an error
+that names it. Limits stand beside their fields (`limits`); `rules` says what several parameters must satisfy together.
+Every field has a default except those that a profile must decide; the profiles in `conf/` state all of them, with
+comments.
+"""
+
+from stepsearch_core.params.loading import ParamsError, load_params
+from stepsearch_core.params.rules import RULES
+from stepsearch_core.params.schema import Params
+from stepsearch_core.params.shared import (
+    METHODS,
+    EnvironmentParams,
+    ModelParams,
+    RetrievalParams,
+    RewardParams,
+    RolloutParams,
+    TokenizerParams,
+)
+from stepsearch_core.params.stages import (
+    BENCHMARKS,
+    POLICIES,
+    CorpusParams,
+    DatasetParams,
+    EvaluateParams,
+    FetchParams,
+    HardwareParams,
+    IndexParams,
+    ReportParams,
+    SynthesizeParams,
+    WorldParams,
+)
+from stepsearch_core.params.training import TrainParams, WarmstartParams
+
+__all__ = [
+    "BENCHMARKS",
+    "METHODS",
+    "POLICIES",
+    "RULES",
+    "CorpusParams",
+    "DatasetParams",
+    "EnvironmentParams",
+    "EvaluateParams",
+    "FetchParams",
+    "HardwareParams",
+    "IndexParams",
+    "ModelParams",
+    "Params",
+    "ParamsError",
+    "ReportParams",
+    "RetrievalParams",
+    "RewardParams",
+    "RolloutParams",
+    "SynthesizeParams",
+    "TokenizerParams",
+    "TrainParams",
+    "WarmstartParams",
+    "WorldParams",
+    "load_params",
+]

@@ -1,0 +1,64 @@
+"""Reads a parameter file onto the schema, with one clear error for whatever is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import shorten
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from stepsearch_core.limits import first_problem
+from stepsearch_core.params.rules import broken_rule
+from stepsearch_core.params.schema import Params
+
+
+class ParamsError(ValueError):
+    """A parameter file that does not fit the schema; the message names file and key."""
+
+
+def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
+    """Read and validate a parameter file; `overrides` are `key.sub=value` strings laid over it.
+
+    Raises:
+        ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a broken rule.
+    """
+    path = Path(path)
+    try:
+        params = _merged(path, overrides or [])
+        problem = first_problem(params) or broken_rule(params)
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file") from None
+    except YAMLError as error:
+        raise ParamsError(f"{path}: not YAML: {_one_line(error)}") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except RecursionError:
+        raise ParamsError(f"{path}: nested too deeply") from None
+    except OmegaConfBaseException as error:
+        raise ParamsError(f"{path}: {_with_key(error)}") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # OmegaConf on values that are no mapping
+        raise ParamsError(f"{path}: {_one_line(error)}") from None
+    if problem:
+        raise ParamsError(f"{path}: {problem}")
+    return params
+
+
+def _merged(path: Path, overrides: list[str]) -> Params:
+    config = OmegaConf.merge(OmegaConf.structured(Params), OmegaConf.load(path))
+    params = OmegaConf.to_object(OmegaConf.merge(config, OmegaConf.from_dotlist(overrides)))
+    assert isinstance(params, Params)
+    return params
+
+
+def _with_key(error: OmegaConfBaseException) -> str:
+    """OmegaConf's message with the key that it is about, if it says so."""
+    message, _, _ = str(error).partition("full_key:")  # what follows is for OmegaConf's own users
+    key = getattr(error, "full_key", None)
+    return f"{key}: {_one_line(message)}" if key else _one_line(message)
+
+
+def _one_line(error: object) -> str:
+    """A message of several lines as one, of bounded length."""
+    return shorten(" ".join(str(error).split()), 300, placeholder=" ...")

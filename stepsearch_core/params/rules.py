@@ -1,0 +1,77 @@
+"""What several parameters must satisfy together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
+from stepsearch_core.params.schema import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What several parameters must satisfy together; `key` is the one that an error names."""
+
+    key: str
+    words: str
+    holds: Callable[[Params], bool]
+
+
+RULES = (
+    Rule(
+        "environment.max_turn_tokens",
+        "with max_observation_tokens less than max_trajectory_tokens",
+        lambda p: (
+            p.environment.max_turn_tokens + p.environment.max_observation_tokens < p.environment.max_trajectory_tokens
+        ),
+    ),
+    Rule(
+        "environment.max_trajectory_tokens",
+        "at most model.max_positions",
+        lambda p: p.model.source is not None or p.environment.max_trajectory_tokens <= p.model.max_positions,
+    ),
+    Rule(
+        "model.hidden_size",
+        "a multiple of twice model.heads",  # rotary embeddings turn pairs of a head's dimensions
+        lambda p: p.model.source is not None or p.model.hidden_size % (2 * p.model.heads) == 0,
+    ),
+    Rule(
+        "model.heads",
+        "a multiple of model.key_value_heads",
+        lambda p: p.model.source is not None or p.model.heads % p.model.key_value_heads == 0,
+    ),
+    Rule(
+        "tokenizer.kind",
+        "possible without model.source, which would bring the tokenizer",
+        lambda p: p.model.source is not None or p.tokenizer.kind != "pretrained",
+    ),
+    Rule(
+        "evaluate.policies",
+        "both warmstart and trained, which the report compares, and perhaps oracle",
+        lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
+    ),
+    Rule(
+        "train.samples_per_question",
+        "at least 2, as train.algorithm compares samples of one question",
+        lambda p: p.train.algorithm not in ("grpo", "rloo") or p.train.samples_per_question >= 2,
+    ),
+    Rule(
+        "train.kl_estimator",
+        "possible in the loss, where the gradient of k1 is zero on average",
+        lambda p: p.train.kl_estimator != "k1" or p.train.kl_placement == "reward",
+    ),
+    Rule(
+        "train.minibatches",
+        "at most the trajectories of a step (questions_per_step * samples_per_question)",
+        lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
+    ),
+)
+
+
+def broken_rule(params: Params) -> str | None:
+    """The first rule that does not hold, as an error message."""
+    for rule in RULES:
+        if not rule.holds(params):
+            return f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}"
+    return None

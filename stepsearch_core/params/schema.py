@@ -1,0 +1,50 @@
+"""All of `params.yaml`: one dataclass of sections, which the modules beside this one declare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from stepsearch_core.limits import number
+from stepsearch_core.params.shared import (
+    EnvironmentParams,
+    ModelParams,
+    RetrievalParams,
+    RewardParams,
+    RolloutParams,
+    TokenizerParams,
+)
+from stepsearch_core.params.stages import (
+    CorpusParams,
+    EvaluateParams,
+    FetchParams,
+    HardwareParams,
+    IndexParams,
+    ReportParams,
+    SynthesizeParams,
+)
+from stepsearch_core.params.training import TrainParams, WarmstartParams
+
+
+@dataclass
+class Params:
+    """All of `params.yaml`."""
+
+    profile: str = MISSING
+    seed: int = number(0, at_least=0)
+    model: ModelParams = field(default_factory=ModelParams)
+    tokenizer: TokenizerParams = field(default_factory=TokenizerParams)
+    environment: EnvironmentParams = field(default_factory=EnvironmentParams)
+    rollout: RolloutParams = field(default_factory=RolloutParams)
+    reward: RewardParams = field(default_factory=RewardParams)
+    retrieval: RetrievalParams = field(default_factory=RetrievalParams)
+    fetch: FetchParams = field(default_factory=FetchParams)
+    corpus: CorpusParams = field(default_factory=CorpusParams)
+    index: IndexParams = field(default_factory=IndexParams)
+    synthesize: SynthesizeParams = field(default_factory=SynthesizeParams)
+    warmstart: WarmstartParams = field(default_factory=WarmstartParams)
+    train: TrainParams = field(default_factory=TrainParams)
+    evaluate: EvaluateParams = field(default_factory=EvaluateParams)
+    report: ReportParams = field(default_factory=ReportParams)
+    hardware: HardwareParams = field(default_factory=HardwareParams)
