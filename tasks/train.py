@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 import stepsearch_core
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.records import record
-from stepsearch_core.io import atomic_folder, write_json, write_jsonl
+from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
-from stepsearch_core.policy.models import load_policy, save_policy
+from stepsearch_core.policy.models import load_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.breakdown import Scorer
@@ -80,6 +79,7 @@ def main(params: Params) -> None:
     with RunFolder(ROOT, parameters, inputs) as folder:
         tracker = DvcLiveTracker(out / "dvclive") if is_main() else None
         history, samples = train(trainer, folder, validation, tracker, keep)
+        trainer.learner.export(tokenizer, out)
         if tracker is None:
             return  # the first rank writes what follows
         tracker.close()
@@ -88,9 +88,6 @@ def main(params: Params) -> None:
         phases = ("rollout", "experience", "update")
         seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
         write_json(out / "timings.json", seconds)
-        with atomic_folder(out / "critic") as critic:
-            save_file(trainer.value_head.state_dict(), critic / "value_head.safetensors")
-        save_policy(policy, tokenizer, out / "policy")
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 
 

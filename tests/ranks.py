@@ -17,8 +17,7 @@ from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.actor_critic import ActorCritic
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.deepspeed_engine import whole_weights
 from stepsearch_core.training.distributed import (
     all_reduce_sum,
     gather,
@@ -29,6 +28,7 @@ from stepsearch_core.training.distributed import (
     world_size,
 )
 from stepsearch_core.training.experience import Experience
+from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.sft import fine_tune
@@ -39,18 +39,22 @@ WORD = tiny.tokenizer()
 TRAJECTORIES = tiny.random_trajectories(WORD, 7)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
 PARAMS = TrainParams(minibatches=2, micro_batch_size=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0)
 QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
-STAGES = (0, 1, 2)
+VARIANTS = {
+    **{f"zero{stage}": {"zero_stage": stage} for stage in range(4)},
+    "critic": {"critic": "model"},
+    "critic_zero3": {"critic": "model", "zero_stage": 3},
+    "lora": {"lora_rank": 2, "learning_rate": 1e-2},
+    "lora_zero3": {"lora_rank": 2, "learning_rate": 1e-2, "zero_stage": 3},
+}
 
 
 def weights(module):
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
-def actor_critic(stage, seed=0):
-    module = ActorCritic(tiny.model(WORD, seed))
-    groups = [{"params": module.policy.parameters()}, {"params": module.value_head.parameters(), "lr": 1e-2}]
-    optimizer = torch.optim.AdamW(groups, lr=PARAMS.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
-    return module, DeepSpeedTrainer(module, optimizer, 0.5, stage)
+def learner(variant, seed=0):
+    params = replace(PARAMS, value_learning_rate=1e-2, max_grad_norm=0.5, **VARIANTS[variant])
+    return Learner(tiny.model(WORD, seed), params, has_critic=True)
 
 
 def experience():
@@ -64,27 +68,36 @@ def experience():
 
     old = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
     reference = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
-    return Experience(TRAJECTORIES, [], old, own, noise(0.1), reference, noise(1.0), noise(1.0))
+    importance = [np.exp(row) for row in noise(0.1)]
+    return Experience(TRAJECTORIES, [], old, importance, own, noise(0.1), reference, noise(1.0), noise(1.0))
 
 
-def updated(stage, folder):
+def trained_weights(made):
+    """The policy's that samples, after a push, and the critic's."""
+    made.push()
+    critic = made.actor.engine.module.value_head if made.critic is None else made.critic.engine.module
+    return torch.cat([weights(made.policy), *(part.flatten() for part in whole_weights(critic).values())])
+
+
+def updated(variant, folder):
     """Two optimizer steps, a checkpoint, two more; and those two again from the checkpoint."""
     data = experience()
 
-    def run(engine, seed):
-        return update(engine, data, PARAMS, 1.0, WORD.pad_token_id, np.random.default_rng(seed), True)
+    def run(made, seed):
+        return update(made, data, PARAMS, 1.0, WORD.pad_token_id, np.random.default_rng(seed), True)
 
-    module, engine = actor_critic(stage)
-    result = {"statistics": run(engine, 0), "weights": weights(module)}
-    with RunFolder(folder / f"{world_size()}_{stage}", {}, []) as run_folder:
-        run_folder.save(2, engine.save, {"history": [{"rank": rank()}]})
-        run(engine, 1)
-        result["continued"] = weights(module)
-        other, again = actor_critic(stage, seed=1)
+    made = learner(variant)
+    result = {"statistics": run(made, 0), "weights": trained_weights(made)}
+    with RunFolder(folder / f"{world_size()}_{variant}", {}, []) as run_folder:
+        run_folder.save(2, made.save, {"history": [{"rank": rank()}]})
+        run(made, 1)
+        result["continued"] = trained_weights(made)
+        again = learner(variant, seed=1)
         again.load(run_folder.checkpoint(run_folder.last_step()))
         run(again, 1)
-        result["resumed"] = weights(other)
+        result["resumed"] = trained_weights(again)
         result["rows"] = run_folder.rows(2, "history")
+    made.export(WORD, folder / f"export{world_size()}_{variant}")
     return result
 
 
@@ -117,7 +130,7 @@ def trained(folder):
 
 def main(folder):
     result = {"tuned": tuned(), "trained": trained(folder)}
-    result |= {f"stage{stage}": updated(stage, folder) for stage in STAGES}
+    result |= {variant: updated(variant, folder) for variant in VARIANTS}
     result["gathered"] = gather([f"item{number}" for number in range(7)][share()])
     result["summed"] = all_reduce_sum({"ranks": 1.0, "numbers": float(rank())})
     result["shares"] = [share_of_micro_batch(list(range(count))) for count in (1, 2, 5)]

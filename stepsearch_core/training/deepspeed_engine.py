@@ -6,7 +6,11 @@ the caller says which micro-batch is the last one before an optimizer step.
 
 from __future__ import annotations
 
+import atexit
+import math
 import os
+import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -45,7 +49,7 @@ class DeepSpeedTrainer:
         return self.engine(*args, **kwargs)
 
     def accumulate(self, loss: Tensor, last: bool) -> None:
-        """Backward pass; after the `last` micro-batch also the optimizer's step.
+        """Backward pass; after the `last` micro-batch also the optimizer's step, unless a gradient is not finite.
 
         Every rank calls this equally often. The loss trained on is the sum over ranks of what they pass.
         """
@@ -53,6 +57,10 @@ class DeepSpeedTrainer:
         self.engine.backward(loss * world_size(), scale_wrt_gas=False)  # DeepSpeed averages gradients over ranks
         if last:
             self._unclipped_norm = self._norm_of_plain_gradients()
+            if not math.isfinite(self._unclipped_norm):  # where DeepSpeed wraps the optimizer it looks itself
+                self.engine.optimizer.zero_grad()
+                self.engine.skipped_steps += 1
+                return
         self.engine.step()
 
     def save(self, folder: Path) -> None:
@@ -71,7 +79,11 @@ class DeepSpeedTrainer:
             self.engine.load_checkpoint(str(folder), tag=_TAG)
         except (RuntimeError, OSError, EOFError, AssertionError, UnpicklingError) as error:
             mismatches = [line.strip() for line in str(error).splitlines() if "size mismatch" in line]
-            problem = mismatches[0] if mismatches else f"damaged: {str(error) or 'files are missing'}"
+            problem = (
+                mismatches[0]
+                if mismatches
+                else f"damaged, or of another kind: {' '.join(str(error).split()) or 'files are missing'}"
+            )
             raise DataError(f"the checkpoint cannot be loaded: {problem}", folder) from None
 
     @property
@@ -80,10 +92,43 @@ class DeepSpeedTrainer:
         norm = self.engine.get_global_grad_norm()
         return self._unclipped_norm if norm is None else float(norm)
 
+    @property
+    def skipped(self) -> int:
+        """Optimizer steps so far, those before a resume included, that were left out: a gradient was not finite."""
+        return int(self.engine.skipped_steps)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module's weights are."""
+        return torch.device(self.engine.device)
+
     def _norm_of_plain_gradients(self) -> float:
         """DeepSpeed clips without keeping the norm where it wraps no optimizer (ZeRO 0 in fp32)."""
         gradients = [parameter.grad for parameter in self.engine.module.parameters() if parameter.grad is not None]
         return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+
+
+def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Module:
+    """A module that is only asked: its weights sharded over the ranks under ZeRO 3, else whole on `device`."""
+    if zero_stage < 3:
+        return module.to(device)
+    bfloat16 = next(module.parameters()).dtype is torch.bfloat16
+    engine, *_ = prepare_deepspeed().initialize(model=module, config=deepspeed_config(3, 0.0, bfloat16))
+    return engine
+
+
+def whole(parameter: nn.Parameter) -> AbstractContextManager[Any]:
+    """Within it a parameter that ZeRO 3 has sharded is whole on every rank; entered by all. Others are so anyway."""
+    return prepare_deepspeed().zero.GatheredParameters([parameter])
+
+
+def whole_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of a module's parameters by name, in main memory; called by every rank."""
+    weights = {}
+    for name, parameter in module.named_parameters():
+        with whole(parameter):
+            weights[name] = parameter.detach().cpu().clone()
+    return weights
 
 
 def prepare_deepspeed() -> Any:
@@ -96,6 +141,8 @@ def prepare_deepspeed() -> Any:
     if not cuda:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
+    # ZeRO calls functions of torch.distributed by their old names; users can do nothing about it.
+    warnings.filterwarnings("ignore", message=r"`torch\.distributed\.\w+` is deprecated", category=FutureWarning)
     if not torch.distributed.is_initialized():
         _start_process_group("nccl" if cuda else "gloo")
     import deepspeed
@@ -106,6 +153,7 @@ def prepare_deepspeed() -> Any:
 
 
 def _start_process_group(backend: str) -> None:
+    atexit.register(_end_process_group)
     if "RANK" in os.environ:  # torch's launcher has set this and all that is needed
         if backend == "nccl":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -114,3 +162,9 @@ def _start_process_group(backend: str) -> None:
     os.environ["LOCAL_RANK"] = "0"
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
+
+
+def _end_process_group() -> None:
+    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has succeeded."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""From sampled trajectories to what an update needs: rewards on tokens, advantages, returns, other log-probabilities.
+"""From sampled trajectories to what an update needs: rewards on tokens, and a description of them for the log.
 
 Trajectories whose retrieval failed are left out here, so they reach neither the loss nor any statistic of it.
 """
@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from stepsearch_core.metrics.answers import exact_match, word_f1
 from stepsearch_core.metrics.search import redundancy, search_count, support_recall
-from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
-from stepsearch_core.training.gae import generalized_advantages, whiten
+from stepsearch_core.training.algorithms.algorithm import Rows
+from stepsearch_core.training.losses import kl_estimate
 from stepsearch_core.types import Question, RewardBreakdown, StopReason, Trajectory
 
 
@@ -24,12 +26,15 @@ class Experience:
 
     trajectories: list[Trajectory]
     breakdowns: list[RewardBreakdown]
-    old_log_probs: list[np.ndarray]
-    rewards: list[np.ndarray]
-    old_values: list[np.ndarray]
-    reference_log_probs: list[np.ndarray]
-    advantages: list[np.ndarray]
-    returns: list[np.ndarray]
+    old_log_probs: Rows
+    """What ratios are taken against: the sampler's or, under truncated importance sampling, the trainer's own."""
+    importance: Rows
+    """Weight of a token's policy loss (`training.mismatch`)."""
+    rewards: Rows
+    old_values: Rows
+    reference_log_probs: Rows
+    advantages: Rows
+    returns: Rows
 
 
 def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
@@ -42,17 +47,13 @@ def policy_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: R
     return token_rewards(trajectory, breakdown, params)[np.array(trajectory.policy_mask)]
 
 
-def add_advantages(experience: Experience, params: TrainParams) -> None:
-    """Fill in advantages (whitened over the batch) and returns, from rewards and old values."""
-    lengths = [len(rewards) for rewards in experience.rewards]
-    mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
-    rewards, values = np.zeros(mask.shape), np.zeros(mask.shape)
-    rewards[mask] = np.concatenate(experience.rewards)
-    values[mask] = np.concatenate(experience.old_values)
-    advantages, returns = generalized_advantages(rewards, values, mask, params.gamma, params.gae_lambda)
-    advantages = whiten(advantages, mask)
-    experience.advantages = [row[: len(r)] for row, r in zip(advantages, experience.rewards, strict=True)]
-    experience.returns = [row[: len(r)] for row, r in zip(returns, experience.rewards, strict=True)]
+def subtract_kl(rewards: Rows, log_probs: Rows, reference: Rows, coefficient: float, kind: str) -> Rows:
+    """Rewards with the KL to the reference subtracted from that of every token (as in RLHF's PPO)."""
+    estimates = (
+        kl_estimate(torch.from_numpy(ours), torch.from_numpy(theirs), kind).numpy()
+        for ours, theirs in zip(log_probs, reference, strict=True)
+    )
+    return [row - coefficient * estimate for row, estimate in zip(rewards, estimates, strict=True)]
 
 
 def describe(

@@ -37,7 +37,7 @@ def train(
     history = folder.rows(start, "history") if start else [_row(0, trainer.validate(validation))]
     kept = folder.rows(start, "sampled") if start else []
     if start:
-        trainer.engine.load(folder.checkpoint(start))
+        trainer.learner.load(folder.checkpoint(start))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)
@@ -52,7 +52,7 @@ def train(
             kept += sampled(step, trajectories)
             bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False)
             if step % params.checkpoint_every == 0 or step == params.steps:
-                folder.save(step, trainer.engine.save, {"history": history, "sampled": kept})
+                folder.save(step, trainer.learner.save, {"history": history, "sampled": kept})
     return history, kept
 
 

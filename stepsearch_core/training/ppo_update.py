@@ -2,8 +2,7 @@
 
 All ranks hold the same experience and draw the same minibatches; each takes its share of every micro-batch, so that
 ranks that wait for each other have sequences of about one length.
-Actor and value head are trained by one engine and one backward pass. Old log-probabilities are those recorded while
-sampling; nothing is recomputed in their place.
+Ratios are taken against the log-probabilities recorded while sampling, unless truncated importance sampling is on.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from torch import Tensor
 
 from stepsearch_core.params import TrainParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.distributed import all_reduce_sum, share_of_micro_batch, world_size
 from stepsearch_core.training.experience import Experience
+from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import kl_estimate, policy_loss, value_loss
 
 
 def update(
-    engine: DeepSpeedTrainer,
+    learner: Learner,
     experience: Experience,
     params: TrainParams,
     temperature: float,
@@ -31,19 +30,20 @@ def update(
     generator: np.random.Generator,
     train_policy: bool,
 ) -> dict[str, float]:
-    """Train on one batch of experience; returns statistics averaged over policy tokens (`grad_norm`: over steps).
+    """Train on one batch of experience; returns statistics averaged over policy tokens (gradient norms: over steps).
 
     Args:
-        engine: holds an `ActorCritic`.
+        learner: actor, critic and reference.
         experience: of the whole step, with advantages and returns, the same on every rank.
         params: minibatches, epochs and coefficients.
         temperature: of sampling, under which ratios are taken.
         pad_token_id: for padding.
         generator: shuffles minibatches, in the same state on every rank.
-        train_policy: False trains the value head alone (critic warm-up).
+        train_policy: False trains the critic alone (critic warm-up).
     """
     totals: dict[str, float] = defaultdict(float)
-    norms = []
+    norms: dict[str, list[float]] = defaultdict(list)
+    skipped = learner.skipped
     for _ in range(params.epochs):
         shuffled = generator.permutation(len(experience.trajectories))
         for minibatch in np.array_split(shuffled, min(params.minibatches, len(shuffled))):
@@ -53,44 +53,54 @@ def update(
             for number, group in enumerate(groups, start=1):
                 mine, weight = share_of_micro_batch(group)
                 indices = [int(minibatch[position]) for position in mine]
-                parts = _token_losses(engine, experience, indices, params, temperature, pad_token_id)
-                policy = parts["policy_loss"] + params.kl_coefficient * parts["kl_reference"]
-                policy = policy - params.entropy_coefficient * parts["entropy"]
-                loss = parts["value_loss"] + policy * float(train_policy)
-                engine.accumulate(weight * loss.sum() / tokens, last=number == len(groups))
-                for name, values in parts.items():
+                policy, value, statistics = _losses(learner, experience, indices, params, temperature, pad_token_id)
+                scale, last = weight / tokens, number == len(groups)
+                learner.accumulate(policy.sum() * scale, value.sum() * scale, train_policy, last)
+                for name, values in statistics.items():
                     totals[name] += weight * float(values.detach().sum())
-            norms.append(engine.grad_norm)
+            for name, norm in learner.grad_norms.items():
+                norms[name].append(norm)
     totals = all_reduce_sum(totals)
     count = params.epochs * sum(map(len, experience.rewards))
-    return {name: total / count for name, total in totals.items()} | {"grad_norm": float(np.mean(norms))}
+    return {
+        **{name: total / count for name, total in totals.items()},
+        **{name: _finite_mean(values) for name, values in norms.items()},
+        "skipped_updates": learner.skipped - skipped,
+    }
 
 
-def _token_losses(
-    engine: DeepSpeedTrainer,
+def _losses(
+    learner: Learner,
     experience: Experience,
     indices: list[int],
     params: TrainParams,
     temperature: float,
     pad_token_id: int,
-) -> dict[str, Tensor]:
-    """Loss terms and statistics of every policy token of a micro-batch, [tokens] each."""
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Policy loss (with its KL and entropy terms), value loss and statistics of a micro-batch's policy tokens."""
     batch = token_batch([experience.trajectories[index] for index in indices], pad_token_id)
-    outputs = engine(batch, temperature)
+    outputs = learner.outputs(batch, temperature)
 
     def flat(arrays: list[np.ndarray]) -> Tensor:
         values = np.concatenate([arrays[index] for index in indices]).astype(np.float32)
         return torch.from_numpy(values).to(outputs.log_probs.device)
 
-    losses, stats = policy_loss(
+    clipped, statistics = policy_loss(
         outputs.log_probs, flat(experience.old_log_probs), flat(experience.advantages), params.clip_range
     )
-    return {
-        "policy_loss": losses,
-        "value_loss": value_loss(
-            outputs.values, flat(experience.old_values), flat(experience.returns), params.value_clip_range
-        ),
-        "kl_reference": kl_estimate(outputs.log_probs, flat(experience.reference_log_probs), "k3"),
-        "entropy": outputs.entropy,
-        **stats,
-    }
+    clipped = clipped * flat(experience.importance)
+    kl = kl_estimate(outputs.log_probs, flat(experience.reference_log_probs), params.kl_estimator)
+    policy = clipped - params.entropy_coefficient * outputs.entropy
+    if params.kl_placement == "loss":
+        policy = policy + params.kl_coefficient * kl
+    value = value_loss(outputs.values, flat(experience.old_values), flat(experience.returns), params.value_clip_range)
+    statistics |= {"policy_loss": clipped, "kl_reference": kl, "entropy": outputs.entropy}
+    if learner.has_critic:
+        statistics["value_loss"] = value
+    return policy, value, statistics
+
+
+def _finite_mean(values: list[float]) -> float:
+    """Mean without the norms of updates that were skipped; NaN if all were."""
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else float("nan")

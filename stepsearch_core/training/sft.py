@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
 from stepsearch_core.environment.actions import answer_turn, search_turn
@@ -19,7 +18,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
-from stepsearch_core.training.actor_critic import token_log_probs
+from stepsearch_core.training.actor_critic import Likelihood
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.distributed import all_reduce_sum, progress, share_of_micro_batch
 from stepsearch_core.types import Passage, Question, Trajectory
@@ -75,7 +74,7 @@ def fine_tune(
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedTrainer(_Likelihood(policy), optimizer, params.max_grad_norm, scheduler=scheduler)
+    engine = DeepSpeedTrainer(Likelihood(policy), optimizer, params.max_grad_norm, scheduler=scheduler)
     tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
     policy.train()
     with progress(order, "warm start", "batch") as bar:
@@ -88,17 +87,6 @@ def fine_tune(
             row = all_reduce_sum({"loss": loss.item()})
             log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
             bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
-
-
-class _Likelihood(nn.Module):
-    """Log-probabilities of a batch's policy tokens, as a module that DeepSpeed can wrap."""
-
-    def __init__(self, policy: PreTrainedModel) -> None:
-        super().__init__()
-        self.policy = policy
-
-    def forward(self, batch: Any) -> torch.Tensor:
-        return token_log_probs(self.policy, batch)
 
 
 def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:

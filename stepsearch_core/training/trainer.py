@@ -1,8 +1,9 @@
 """Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update, repeat.
 
-Departures from the paper: the critic is a value head on the policy's detached hidden states; the KL to the start is a
-k3 term of the loss (the released code subtracts k1 from the reward); advantages, whitening and losses see policy
-tokens only. `train.algorithm: ppo` is the same loop with the answer as the only reward.
+Departures from the paper, each undone by a parameter: the critic is a value head on the policy's detached hidden
+states (`train.critic`); the KL to the start is a k3 term of the loss, where the released code subtracts k1 from the
+reward (`train.kl_estimator`, `train.kl_placement`). Advantages, whitening and losses see policy tokens only. The same
+loop trains the baselines: `train.algorithm` names a file of `training/algorithms`.
 
 Of several ranks each samples and scores its share; what they made is gathered on all, so that advantages, minibatches
 and metrics come from the whole step by the same code as in one process.
@@ -10,7 +11,6 @@ and metrics come from the whole step by the same code as in one process.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 
@@ -26,11 +26,18 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.actor_critic import ActorCritic, token_log_probs
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
-from stepsearch_core.training.distributed import gather, share
-from stepsearch_core.training.experience import Experience, add_advantages, describe, policy_rewards, usable
+from stepsearch_core.training.algorithms import ALGORITHMS
+from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
+from stepsearch_core.training.distributed import gather, share, share_of_micro_batch, world_size
+from stepsearch_core.training.experience import Experience, describe, policy_rewards, subtract_kl, usable
+from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
+from stepsearch_core.training.mismatch import (
+    MismatchError,
+    check_mismatch,
+    importance_weights,
+    within_sequence_limit,
+)
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.types import Question, Trajectory
 
@@ -51,27 +58,17 @@ class Trainer:
         seed: int,
     ) -> None:
         self.rollout, self.questions, self.scorer, self.params = rollout, questions, scorer, params
-        self.reward = outcome_only(reward) if params.algorithm == "ppo" else reward
+        self.algorithm = ALGORITHMS[params.algorithm]
+        self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
         self.temperature, self.pad_token_id, self.seed = temperature, pad_token_id, seed
-        self.reference = copy.deepcopy(policy).eval().requires_grad_(False)
-        if params.gradient_checkpointing:
-            policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            policy.train()  # it applies in training mode only; these models have no dropout
-        module = ActorCritic(policy)
-        groups = [
-            {"params": list(policy.parameters()), "lr": params.learning_rate},
-            {"params": list(module.value_head.parameters()), "lr": params.value_learning_rate},
-        ]
-        self.value_head = module.value_head
-        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)
-        self.engine = DeepSpeedTrainer(module, optimizer, params.max_grad_norm, params.zero_stage)
-        self.reference.to(policy.device)  # DeepSpeed has moved the policy to its GPU
+        self.learner = Learner(policy, params, self.algorithm.critic)
 
     def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
         """One training step (from 1): its metrics and the trajectories sampled for it.
 
         Raises:
             RetrievalError: no search of this step could be carried out.
+            MismatchError: sampler and trainer give tokens too different probabilities.
         """
         started = time.perf_counter()
         questions, samples = self._draw(step), self.params.samples_per_question
@@ -82,18 +79,21 @@ class Trainer:
         rolled_out = time.perf_counter()
         experience, mismatch = self._experience(trajectories)
         scored = time.perf_counter()
-        train_policy = step > self.params.critic_warmup_steps
+        train_policy = not self.algorithm.critic or step > self.params.critic_warmup_steps
         generator = np.random.default_rng([self.seed, step, 1])
         statistics = update(
-            self.engine, experience, self.params, self.temperature, self.pad_token_id, generator, train_policy
+            self.learner, experience, self.params, self.temperature, self.pad_token_id, generator, train_policy
         )
+        self.learner.push()
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
-        metrics = describe(trajectories, experience.breakdowns, self.scorer.questions) | statistics
+        metrics = (
+            describe(experience.trajectories, experience.breakdowns, self.scorer.questions) | statistics | mismatch
+        )
+        if self.algorithm.critic:
+            metrics["explained_variance"] = _explained_variance(experience)
         metrics |= {
             "reward/total": float(np.mean([rewards.sum() for rewards in experience.rewards])),
-            "explained_variance": _explained_variance(experience),
-            "sampler_mismatch": mismatch,
             "retrieval_failed": len(sampled) - len(trajectories),
             "timing/rollout": rolled_out - started,
             "timing/experience": scored - rolled_out,
@@ -124,32 +124,52 @@ class Trainer:
         }
         return [self.questions[permutations[n // len(self.questions)][n % len(self.questions)]] for n in numbers]
 
-    @torch.no_grad()
-    def _experience(self, trajectories: list[Trajectory]) -> tuple[Experience, float]:
-        """What the update needs, and the largest gap between the log-probabilities of trainer and sampler."""
-        mine = trajectories[share()]
-        breakdowns = gather([self.scorer(trajectory) for trajectory in mine])
+    def _experience(self, trajectories: list[Trajectory]) -> tuple[Experience, dict[str, float]]:
+        """What the update needs, and how far apart sampler and trainer are."""
+        params = self.params
+        values, reference, current = self._score(trajectories)
+        figures = check_mismatch(trajectories, current, params.max_mismatch)
+        sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
+        kept = np.flatnonzero(within_sequence_limit(sampler, current, params.sequence_ratio_limit))
+        figures["mismatch/masked"] = len(trajectories) - len(kept)
+        if not len(kept):
+            raise MismatchError(
+                "every trajectory is beyond train.sequence_ratio_limit, so there is nothing to learn from"
+            )
+        trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
+        values, reference, current = ([rows[i] for i in kept] for rows in (values, reference, current))
+        breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[share()]])
         rewards = [policy_rewards(t, b, self.reward) for t, b in zip(trajectories, breakdowns, strict=True)]
-        old_log_probs = [np.array(trajectory.log_probs) for trajectory in trajectories]
-        values, reference, current = (gather(arrays) for arrays in self._score(mine))
-        difference = np.concatenate(current) - np.concatenate(old_log_probs)
-        experience = Experience(trajectories, breakdowns, old_log_probs, rewards, values, reference, [], [])
-        add_advantages(experience, self.params)
-        return experience, float(np.abs(difference).max())
+        if params.kl_placement == "reward":
+            rewards = subtract_kl(rewards, sampler, reference, params.kl_coefficient, params.kl_estimator)
+        credited = Sampled([trajectory.question_id for trajectory in trajectories], rewards, values)
+        advantages, returns = self.algorithm.credit(credited, params.gamma, params.gae_lambda)
+        old = sampler if params.importance_cap is None else current
+        importance = importance_weights(sampler, current, params.importance_cap)
+        made = Experience(trajectories, breakdowns, old, importance, rewards, values, reference, advantages, returns)
+        return made, figures
 
-    def _score(self, trajectories: Sequence[Trajectory]) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-        """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens."""
-        values, reference, current = ([np.empty(0)] * len(trajectories) for _ in range(3))
-        for group in length_groups(trajectories, self.params.micro_batch_size):
-            members = [trajectories[index] for index in group]
+    @torch.no_grad()
+    def _score(self, trajectories: Sequence[Trajectory]) -> tuple[Rows, Rows, Rows]:
+        """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens.
+
+        Every rank scores its share of every micro-batch and so makes as many forward passes, which ZeRO 3 needs.
+        """
+        scored: list[tuple[int, list[np.ndarray]]] = []
+        for group in length_groups(trajectories, self.params.micro_batch_size * world_size()):
+            mine, weight = share_of_micro_batch(group)
+            members = [trajectories[index] for index in mine]
             batch = token_batch(members, self.pad_token_id)
-            outputs = self.engine(batch, self.temperature)
-            references = token_log_probs(self.reference, batch, self.temperature)
+            outputs = self.learner.outputs(batch, self.temperature)
+            references = self.learner.reference_log_probs(batch, self.temperature)
             ends = np.cumsum([len(member.log_probs) for member in members])[:-1]
-            for store, tensor in ((values, outputs.values), (current, outputs.log_probs), (reference, references)):
-                for index, part in zip(group, np.split(tensor.cpu().numpy(), ends), strict=True):
-                    store[index] = part
-        return values, reference, current
+            tensors = (outputs.values, references, outputs.log_probs)
+            rows = zip(*(np.split(tensor.double().cpu().numpy(), ends) for tensor in tensors), strict=True)
+            if weight:
+                scored += zip(mine, map(list, rows), strict=True)
+        by_index = dict(gather(scored))
+        values, reference, current = zip(*(by_index[index] for index in range(len(trajectories))), strict=True)
+        return list(values), list(reference), list(current)
 
 
 def _explained_variance(experience: Experience) -> float:

@@ -123,7 +123,8 @@ def start_training(folder: Path) -> tuple[subprocess.Popen, int]:
         assert time.monotonic() < until
         assert process.poll() is None
         time.sleep(0.02)
-    return process, int(next(folder.glob("checkpoints/*/pid")).read_text())
+    trains_here = next(folder.glob("checkpoints/*/step_*")).parent
+    return process, int((trains_here / "pid").read_text())
 
 
 def test_dvcs_process_group_killed(checkout):

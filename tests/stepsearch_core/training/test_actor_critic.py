@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stepsearch_core.rollout.batching import token_batch
-from stepsearch_core.training.actor_critic import ActorCritic, policy_states, token_log_probs
+from stepsearch_core.training.actor_critic import ActorCritic, Critic, Likelihood, token_states
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -24,7 +24,7 @@ def test_log_probs_are_those_of_full_passes_without_padding(temperature):
     with torch.no_grad():
         expected = torch.cat([tiny.plain_log_probs(module.policy, t, temperature) for t in TRAJECTORIES])
         outputs = module(BATCH, temperature)
-        alone = token_log_probs(module.policy, BATCH, temperature)
+        alone = Likelihood(module.policy)(BATCH, temperature)
     assert outputs.log_probs.tolist() == pytest.approx(expected.tolist(), abs=1e-5)
     assert alone.tolist() == pytest.approx(expected.tolist(), abs=1e-5)
 
@@ -33,7 +33,7 @@ def test_logits_where_needed_equal_full_logits():
     module = actor_critic()
     with torch.no_grad():
         full = module.policy(torch.from_numpy(BATCH.input_ids)).logits[BATCH.predictors]
-        some = module.policy.lm_head(policy_states(module.policy, BATCH))
+        some = module.policy.lm_head(token_states(module.policy, BATCH))
         entropy = torch.distributions.Categorical(logits=full).entropy()
         assert torch.allclose(some, full, atol=1e-5)
         assert module(BATCH).entropy.tolist() == pytest.approx(entropy.tolist(), abs=1e-5)
@@ -77,3 +77,25 @@ def test_values_start_at_zero_and_come_from_the_state_before_the_token():
         changed.input_ids[row, changed.positions[index]] = 5
     with torch.no_grad():
         assert module(changed).values.tolist() == module(BATCH).values.tolist()
+
+
+def test_without_a_value_head_values_are_zero_and_the_rest_is_the_same():
+    policy = tiny.model(WORD)
+    bare, headed = ActorCritic(policy, with_value_head=False), ActorCritic(policy)
+    assert bare(BATCH).values.abs().max() == 0
+    assert torch.equal(bare(BATCH).log_probs, headed(BATCH).log_probs)
+    assert list(bare.parameters()) == list(policy.parameters())
+
+
+def test_a_critic_model_starts_as_the_policy_with_values_of_zero_and_shares_nothing():
+    policy = tiny.model(WORD)
+    critic = Critic(policy)
+    with torch.no_grad():
+        assert critic(BATCH).abs().max() == 0
+        assert torch.equal(token_states(critic.critic, BATCH), token_states(policy, BATCH))
+        critic.critic.base_model.get_input_embeddings().weight.mul_(2.0)
+        critic.critic.score.weight.fill_(1.0)
+        assert critic(BATCH).abs().max() > 0
+        assert not torch.equal(token_states(critic.critic, BATCH), token_states(policy, BATCH))
+    (critic(BATCH) - 1).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in critic.critic.base_model.parameters())

@@ -4,9 +4,9 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from stepsearch_core.io import DataError
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, whole_weights
 
-STAGES = pytest.mark.parametrize("stage", [0, 1, 2])
+STAGES = pytest.mark.parametrize("stage", [0, 1, 2, 3])
 SIZES = [[7, 1, 12], [3], [20, 5]]
 """Tokens in the micro-batches of each optimizer step."""
 
@@ -60,7 +60,7 @@ def plain_step(module, optimizer, step, max_grad_norm=0.5):
 
 
 def weights(module):
-    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+    return torch.cat([parameter.flatten() for parameter in whole_weights(module).values()])
 
 
 @STAGES
@@ -116,10 +116,34 @@ def test_the_scheduler_moves_with_optimizer_steps_only(tmp_path):
     assert seen == pytest.approx([0.0, 0.5e-2, 1e-2, 0.5e-2])
 
 
-def test_half_precision_trains():
+@STAGES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_skips_the_update_and_is_counted(stage, dtype, bad):
+    module = network().to(dtype)
+    engine = DeepSpeedTrainer(module, adamw(module), 0.5, stage)
+    inputs, targets = (tensor.to(dtype) for tensor in data(0))
+
+    def step(factor):
+        engine.accumulate((engine(inputs) - targets).square().mean(), last=False)
+        engine.accumulate((engine(inputs) - targets).square().mean() * factor, last=True)
+
+    step(1.0)
+    before = weights(module).clone()
+    step(bad)
+    assert torch.equal(weights(module), before)
+    assert engine.skipped == 1
+    step(1.0)
+    assert engine.skipped == 1
+    assert weights(module).isfinite().all()
+    assert not torch.equal(weights(module), before)
+
+
+@STAGES
+def test_half_precision_trains(stage):
     module = network().to(torch.bfloat16)
     before = weights(module).clone()
-    engine = DeepSpeedTrainer(module, adamw(module), 0.5)
+    engine = DeepSpeedTrainer(module, adamw(module), 0.5, stage)
     for step in range(2):
         inputs, targets = data(step)
         engine.accumulate((engine(inputs.bfloat16()) - targets.bfloat16()).square().mean(), last=True)

@@ -10,7 +10,7 @@ import torch
 
 from tests import tiny
 from tests.import_graph import ROOT
-from tests.ranks import STAGES
+from tests.ranks import VARIANTS
 
 pytestmark = pytest.mark.slow
 
@@ -56,9 +56,9 @@ def test_a_rank_without_a_trajectory_takes_part_at_weight_0(results):
     assert second["shares"] == [([0], 0.0), ([1], 1.0), ([1, 3], 1.0)]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_an_update_does_not_depend_on_the_number_of_processes(results, stage):
-    one, first, second = (result[f"stage{stage}"] for result in results)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_update_does_not_depend_on_the_number_of_processes(results, variant):
+    one, first, second = (result[variant] for result in results)
     assert first["statistics"] == second["statistics"]  # they are the whole batch's
     assert near(first["statistics"], one["statistics"])
     assert one["statistics"]["grad_norm"] > 0.5  # clipping was in force
@@ -68,9 +68,9 @@ def test_an_update_does_not_depend_on_the_number_of_processes(results, stage):
     assert not near(one["weights"], one["continued"], 1e-4)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_checkpoint_of_two_processes_continues_with_two(results, stage):
-    for result in (result[f"stage{stage}"] for result in results):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_checkpoint_of_two_processes_continues_with_two(results, variant):
+    for result in (result[variant] for result in results):
         assert torch.equal(result["resumed"], result["continued"])
         assert result["rows"] == [{"rank": 0}]
 

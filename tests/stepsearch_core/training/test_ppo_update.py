@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from stepsearch_core.params import TrainParams
-from stepsearch_core.training.actor_critic import ActorCritic
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.experience import Experience
+from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 from tests import tiny
 
@@ -16,12 +15,10 @@ TRAJECTORIES = tiny.random_trajectories(WORD, 6)
 PARAMS = TrainParams(minibatches=1, micro_batch_size=2, kl_coefficient=0.0, max_grad_norm=100.0)
 
 
-def setup(learning_rate=1e-3):
-    policy = tiny.model(WORD)
-    module = ActorCritic(policy)
-    groups = [{"params": policy.parameters(), "lr": learning_rate}, {"params": module.value_head.parameters()}]
-    optimizer = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95), weight_decay=0.0)
-    return module, DeepSpeedTrainer(module, optimizer, PARAMS.max_grad_norm)
+def setup(learning_rate=1e-3, **changes):
+    params = replace(PARAMS, learning_rate=learning_rate, value_learning_rate=1e-2, **changes)
+    learner = Learner(tiny.model(WORD), params, has_critic=True)
+    return learner.actor.engine.module, learner
 
 
 def log_probs(policy):
@@ -34,12 +31,13 @@ def experience(policy, signs=(1, -1, 1, -1, 1, -1)):
     old = log_probs(policy)
     given = [np.full(len(row), float(sign)) for row, sign in zip(old, signs, strict=True)]
     zeros = [np.zeros(len(row)) for row in old]
-    return Experience(TRAJECTORIES, [], old, zeros, zeros, old, given, given)
+    ones = [np.ones(len(row)) for row in old]
+    return Experience(TRAJECTORIES, [], old, ones, zeros, zeros, old, given, given)
 
 
-def run(module, engine, params=PARAMS, train_policy=True, seed=0, data=None):
+def run(module, learner, params=PARAMS, train_policy=True, seed=0, data=None):
     generator = np.random.default_rng(seed)
-    return update(engine, data or experience(module.policy), params, 1.0, WORD.pad_token_id, generator, train_policy)
+    return update(learner, data or experience(module.policy), params, 1.0, WORD.pad_token_id, generator, train_policy)
 
 
 def weights(module):
@@ -47,10 +45,10 @@ def weights(module):
 
 
 def test_statistics_of_the_first_pass_by_hand():
-    module, engine = setup()
+    module, learner = setup()
     data = experience(module.policy)
     tokens = np.concatenate(data.advantages)
-    statistics = run(module, engine, data=data)
+    statistics = run(module, learner, data=data)
     assert statistics["policy_loss"] == pytest.approx(-tokens.mean(), abs=1e-5)  # ratio 1
     assert statistics["value_loss"] == pytest.approx(0.5, abs=1e-6)  # values 0, returns 1 and -1
     for name in ("approx_kl", "clip_frac", "kl_reference"):
@@ -59,45 +57,45 @@ def test_statistics_of_the_first_pass_by_hand():
 
 
 def test_one_update_makes_rewarded_tokens_likelier_and_others_less_likely():
-    module, engine = setup()
+    module, learner = setup()
     before = log_probs(module.policy)
-    run(module, engine)
+    run(module, learner)
     changes = [(new - old).mean() for new, old in zip(log_probs(module.policy), before, strict=True)]
     assert [change > 0 for change in changes] == [True, False] * 3
     assert min(map(abs, changes)) > 1e-3
 
 
 def test_critic_warm_up_leaves_the_policy_bit_for_bit():
-    module, engine = setup()
+    module, learner = setup()
     policy, head = weights(module.policy).clone(), weights(module.value_head).clone()
     for _ in range(2):
-        run(module, engine, replace(PARAMS, minibatches=3, kl_coefficient=0.1), train_policy=False)
+        run(module, learner, replace(PARAMS, minibatches=3, kl_coefficient=0.1), train_policy=False)
     assert torch.equal(weights(module.policy), policy)
     assert not torch.allclose(weights(module.value_head), head, atol=1e-3)
 
 
 def test_the_critic_learns_the_returns():
-    module, engine = setup(learning_rate=0.0)
+    module, learner = setup(learning_rate=0.0)
     params = replace(PARAMS, epochs=15, value_clip_range=10.0)
-    first = run(module, engine, replace(params, epochs=1), train_policy=False)["value_loss"]
-    run(module, engine, params, train_policy=False)
-    assert run(module, engine, replace(params, epochs=1), train_policy=False)["value_loss"] < first / 2
+    first = run(module, learner, replace(params, epochs=1), train_policy=False)["value_loss"]
+    run(module, learner, params, train_policy=False)
+    assert run(module, learner, replace(params, epochs=1), train_policy=False)["value_loss"] < first / 2
 
 
 @pytest.mark.parametrize("size", [1, 4, 16])
 def test_micro_batches_do_not_change_the_update(size):
     made = []
     for micro_batch_size in (3, size):
-        module, engine = setup()
+        module, learner = setup()
         params = replace(PARAMS, micro_batch_size=micro_batch_size, minibatches=2, kl_coefficient=0.1)
-        statistics = run(module, engine, params)
+        statistics = run(module, learner, params)
         made.append((weights(module), statistics))
     assert torch.allclose(made[0][0], made[1][0], atol=1e-5)
     assert made[0][1] == pytest.approx(made[1][1], abs=1e-5)
 
 
 def test_gradient_against_plain_torch():
-    module, engine = setup(learning_rate=0.0)
+    module, learner = setup(learning_rate=0.0)
     data = experience(module.policy)
     signs = np.concatenate(data.advantages)
     loss = sum(
@@ -110,9 +108,9 @@ def test_gradient_against_plain_torch():
     gradients = torch.autograd.grad(loss, list(module.policy.parameters()))
     policy_norm = torch.nn.utils.get_total_norm(gradients).item()
     # the value head starts at zero: its gradient is that of its last layer alone, found by a second update
-    both = run(module, engine, data=data)["grad_norm"]
-    module, engine = setup(learning_rate=0.0)
-    head = run(module, engine, data=data, train_policy=False)["grad_norm"]
+    both = run(module, learner, data=data)["grad_norm"]
+    module, learner = setup(learning_rate=0.0)
+    head = run(module, learner, data=data, train_policy=False)["grad_norm"]
     assert both == pytest.approx((policy_norm**2 + head**2) ** 0.5, rel=1e-4)
 
 
@@ -120,26 +118,26 @@ def test_the_kl_term_pulls_towards_the_reference():
     data = experience(tiny.model(WORD), signs=[0] * 6)
     distances = []
     for coefficient in (0.0, 1.0):
-        module, engine = setup(learning_rate=1e-3)
+        module, learner = setup(learning_rate=1e-3)
         with torch.no_grad():
             module.policy.get_input_embeddings().weight.mul_(2.0)
         now = replace(data, old_log_probs=log_probs(module.policy))
-        run(module, engine, replace(PARAMS, kl_coefficient=coefficient, epochs=5), data=now)
-        distances.append(run(module, engine, replace(PARAMS, kl_coefficient=coefficient), data=now)["kl_reference"])
+        run(module, learner, replace(PARAMS, kl_coefficient=coefficient, epochs=5), data=now)
+        distances.append(run(module, learner, replace(PARAMS, kl_coefficient=coefficient), data=now)["kl_reference"])
     assert distances[1] < 0.8 * distances[0]
 
 
 def test_more_minibatches_than_trajectories():
-    module, engine = setup()
-    statistics = run(module, engine, replace(PARAMS, minibatches=9))
+    module, learner = setup()
+    statistics = run(module, learner, replace(PARAMS, minibatches=9))
     assert np.isfinite(statistics["grad_norm"])
 
 
 def test_the_same_seed_gives_the_same_bits():
     made = []
     for seed in (0, 0, 1):
-        module, engine = setup()
-        run(module, engine, replace(PARAMS, minibatches=3), seed=seed)
+        module, learner = setup()
+        run(module, learner, replace(PARAMS, minibatches=3), seed=seed)
         made.append(weights(module))
     assert torch.equal(made[0], made[1])
     assert not torch.equal(made[0], made[2])

@@ -1,0 +1,66 @@
+"""What an algorithm is: which rewards it sees, whether it has a critic, and how it assigns credit to tokens.
+
+Rollout, rewards, losses and the training loop are shared by all. An algorithm is handed arrays over *policy tokens*:
+what the environment wrote is not there, so none of them can whiten, discount or average over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Rows = list[np.ndarray]
+"""For each trajectory one float64 array [policy tokens]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A step's trajectories as credit assignment sees them; without a critic `values` are zeros."""
+
+    question_ids: Sequence[str]
+    rewards: Rows
+    values: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One way to learn from a step's trajectories."""
+
+    step_rewards: bool
+    """True: every term of the reward. False: the answer reward alone."""
+    critic: bool
+    """Whether values are learnt."""
+    credit: Callable[[Sampled, float, float], tuple[Rows, Rows]]
+    """(sampled, gamma, gae_lambda) -> advantages, and returns for the critic to learn."""
+
+
+def outcomes(rewards: Rows) -> np.ndarray:
+    """The total reward of each trajectory [trajectories]."""
+    return np.array([row.sum() for row in rewards])
+
+
+def groups(question_ids: Sequence[str]) -> list[np.ndarray]:
+    """Indices of the trajectories of each question: by its id, wherever they stand in the batch."""
+    ids = np.array(question_ids)
+    return [np.flatnonzero(ids == one) for one in dict.fromkeys(question_ids)]
+
+
+def on_every_token(advantages: np.ndarray, rewards: Rows) -> Rows:
+    """A trajectory's advantage on each of its tokens."""
+    return [np.full(len(row), advantage) for row, advantage in zip(rewards, advantages, strict=True)]
+
+
+def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as one array [trajectories, longest], zeros after their ends, and the mask of what is a token."""
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    values = np.zeros(mask.shape)
+    values[mask] = np.concatenate(rows)
+    return values, mask
+
+
+def unpadded(values: np.ndarray, mask: np.ndarray) -> Rows:
+    """Undoes `padded`."""
+    return [row[kept] for row, kept in zip(values, mask, strict=True)]

@@ -1,0 +1,28 @@
+"""GRPO (Shao et al., arXiv 2402.03300, section 4.1.2): a trajectory against the others of its question, no critic.
+
+The advantage of every token is the trajectory's reward minus its group's mean, over its group's standard deviation.
+The deviation is the unbiased one, as in TRL and verl. A group of equal rewards, or of one trajectory (where retrieval
+failed for the rest), has nothing to compare and gets 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled, groups, on_every_token, outcomes
+
+EPSILON = 1e-6
+
+
+def group_standardised(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+    """Advantages as above; there are no returns to learn. `gamma` and `gae_lambda` play no part."""
+    rewards = outcomes(sampled.rewards)
+    advantages = np.zeros(len(rewards))
+    for group in groups(sampled.question_ids):
+        if len(group) > 1:
+            of_group = rewards[group]
+            advantages[group] = (of_group - of_group.mean()) / (of_group.std(ddof=1) + EPSILON)
+    return on_every_token(advantages, sampled.rewards), on_every_token(rewards, sampled.rewards)
+
+
+GRPO = Algorithm(step_rewards=False, critic=False, credit=group_standardised)

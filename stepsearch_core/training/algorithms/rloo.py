@@ -1,0 +1,25 @@
+"""RLOO (Ahmadian et al., arXiv 2402.14740, eq. 9): REINFORCE with the other samples of a question as the baseline.
+
+The advantage of every token is the trajectory's reward minus the mean reward of the *other* trajectories of its
+question. A trajectory that is alone (where retrieval failed for the rest) has no baseline and gets 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled, groups, on_every_token, outcomes
+
+
+def leave_one_out(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+    """Advantages as above; there are no returns to learn. `gamma` and `gae_lambda` play no part."""
+    rewards = outcomes(sampled.rewards)
+    advantages = np.zeros(len(rewards))
+    for group in groups(sampled.question_ids):
+        if len(group) > 1:
+            others = (rewards[group].sum() - rewards[group]) / (len(group) - 1)
+            advantages[group] = rewards[group] - others
+    return on_every_token(advantages, sampled.rewards), on_every_token(rewards, sampled.rewards)
+
+
+RLOO = Algorithm(step_rewards=False, critic=False, credit=leave_one_out)

@@ -1,0 +1,141 @@
+"""What a training run trains and what it holds fixed: actor, critic and reference, under DeepSpeed.
+
+Who learns is settled once, here. The actor is the policy's weights, or low-rank adapters on them (`peft`); the critic
+is a head on the actor, a model of its own, or missing; the reference is the policy as it started: a frozen copy, or
+with adapters the actor without them. ZeRO 3 shards the actor's weights, so there it trains a copy and `push` brings its
+weights to the policy that samples; otherwise the policy is trained in place.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from stepsearch_core.io import atomic_folder
+from stepsearch_core.params import TrainParams
+from stepsearch_core.policy.models import save_policy
+from stepsearch_core.rollout.batching import TokenBatch
+from stepsearch_core.training.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs
+from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, frozen, whole, whole_weights
+from stepsearch_core.training.distributed import is_main
+
+BETAS = (0.9, 0.95)
+
+
+class Learner:
+    """Engines of one training run. `policy` has whole weights and is what samples."""
+
+    def __init__(self, policy: PreTrainedModel, params: TrainParams, has_critic: bool) -> None:
+        self.policy, self.params, self.has_critic = policy, params, has_critic
+        critic = Critic(policy) if has_critic and params.critic == "model" else None
+        reference = None if params.lora_rank else copy.deepcopy(policy).eval().requires_grad_(False)
+        if params.lora_rank:
+            add_adapters(policy, params.lora_rank, params.lora_alpha)
+        self._trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
+        if params.gradient_checkpointing:
+            self._trained.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            self._trained.train()  # it applies in training mode only; these models have no dropout
+        module = ActorCritic(self._trained, with_value_head=has_critic and critic is None)
+        self.actor = self._engine(module, self._groups(module))
+        self.critic = None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
+        policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
+        self._reference = None if reference is None else frozen(Likelihood(reference), params.zero_stage, policy.device)
+
+    def _groups(self, module: ActorCritic) -> list[dict[str, Any]]:
+        groups = [
+            {"params": [p for p in self._trained.parameters() if p.requires_grad], "lr": self.params.learning_rate}
+        ]
+        if module.value_head is not None:
+            groups.append({"params": list(module.value_head.parameters()), "lr": self.params.value_learning_rate})
+        return groups
+
+    def _engine(self, module: torch.nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedTrainer:
+        optimizer = torch.optim.AdamW(groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0)
+        return DeepSpeedTrainer(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
+
+    def outputs(self, batch: TokenBatch, temperature: float) -> TokenOutputs:
+        """Log-probabilities, entropies and values of a batch's policy tokens."""
+        outputs: TokenOutputs = self.actor(batch, temperature)
+        if self.critic is None:
+            return outputs
+        return TokenOutputs(outputs.log_probs, outputs.entropy, self.critic(batch))
+
+    def reference_log_probs(self, batch: TokenBatch, temperature: float) -> Tensor:
+        """Log-probabilities of a batch's policy tokens under the policy as it started."""
+        if self._reference is not None:
+            return self._reference(batch, temperature)
+        with without_adapters(self._trained):
+            outputs: TokenOutputs = self.actor(batch, temperature)
+            return outputs.log_probs
+
+    def accumulate(self, policy_loss: Tensor, value_loss: Tensor, train_policy: bool, last: bool) -> None:
+        """Backward passes of one micro-batch; after the `last` one the optimizers step."""
+        if self.critic is not None:
+            self.critic.accumulate(value_loss, last)
+            if train_policy:
+                self.actor.accumulate(policy_loss, last)
+            return
+        # ZeRO wants a gradient, if only 0, for every weight.
+        self.actor.accumulate(value_loss + policy_loss * float(train_policy), last)
+
+    def push(self) -> None:
+        """After an update: the policy that samples gets the trained weights; called by every rank."""
+        if self._trained is self.policy:
+            return
+        for ours, theirs in zip(self._trained.parameters(), self.policy.parameters(), strict=True):
+            with whole(ours), torch.no_grad():
+                theirs.copy_(ours)
+
+    @property
+    def grad_norms(self) -> dict[str, float]:
+        """Gradient norms of the last optimizer step, before clipping."""
+        norms = {"grad_norm": self.actor.grad_norm}
+        return norms if self.critic is None else norms | {"critic_grad_norm": self.critic.grad_norm}
+
+    @property
+    def skipped(self) -> int:
+        """Optimizer steps that were left out so far, as their gradients were not finite."""
+        return self.actor.skipped + (0 if self.critic is None else self.critic.skipped)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint to a new folder; called by every rank."""
+        self.actor.save(folder / "actor")
+        if self.critic is not None:
+            self.critic.save(folder / "critic")
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote with as many processes; called by every rank.
+
+        Raises:
+            DataError: no whole checkpoint, or one of another architecture.
+        """
+        self.actor.load(folder / "actor")
+        if self.critic is not None:
+            self.critic.load(folder / "critic")
+        self.push()
+
+    def export(self, tokenizer: Any, folder: Path) -> None:
+        """Write `policy/`, adapters merged into its weights, and `critic/`; called by every rank, written by one.
+
+        Both are plain: the policy's and a critic model's are `save_pretrained`'s, a value head is one safetensors file.
+        """
+        module = self.actor.engine.module if self.critic is None else self.critic.engine.module
+        head = module.value_head if self.critic is None else module.critic
+        weights = {} if head is None else whole_weights(head)
+        if not is_main():
+            return
+        save_policy(merged(self.policy) if self.params.lora_rank else self.policy, tokenizer, folder / "policy")
+        if not weights:
+            return
+        with atomic_folder(folder / "critic") as critic:
+            if self.critic is not None:
+                head.save_pretrained(critic, state_dict=weights)
+            else:
+                save_file(weights, critic / "value_head.safetensors")

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
+
+from stepsearch_core.io import DataError
+from stepsearch_core.params import TrainParams
+from stepsearch_core.rollout.batching import token_batch
+from stepsearch_core.training.actor_critic import Likelihood
+from stepsearch_core.training.learner import Learner
+from tests import tiny
+
+WORD = tiny.tokenizer()
+BATCH = token_batch(tiny.random_trajectories(WORD, 4), WORD.pad_token_id)
+PARAMS = TrainParams(learning_rate=1e-2, value_learning_rate=1e-2)
+KINDS = pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"critic": "model"},
+        {"lora_rank": 2},
+        {"zero_stage": 3},
+        {"critic": "model", "lora_rank": 2, "zero_stage": 3, "gradient_checkpointing": True},
+    ],
+    ids=["head", "critic", "lora", "zero3", "all"],
+)
+
+
+def learner(has_critic=True, **changes):
+    return Learner(tiny.model(WORD), replace(PARAMS, **changes), has_critic)
+
+
+def learn(made, steps=2, train_policy=True):
+    """Likelier tokens, and values near 1."""
+    for _ in range(steps):
+        outputs = made.outputs(BATCH, 1.0)
+        value_loss = (outputs.values - 1).square().mean()
+        made.accumulate(-outputs.log_probs.mean(), value_loss, train_policy, last=True)
+    made.push()
+
+
+def log_probs(policy):
+    with torch.no_grad():
+        return Likelihood(policy)(BATCH).numpy()
+
+
+def outputs(made):
+    with torch.no_grad():
+        given = made.outputs(BATCH, 1.0)
+    return given.log_probs.numpy(), given.values.numpy()
+
+
+@KINDS
+def test_what_samples_is_what_is_trained_and_the_reference_stays(changes):
+    made = learner(**changes)
+    start = log_probs(tiny.model(WORD))
+    learn(made)
+    trained, values = outputs(made)
+    assert trained.mean() > start.mean() + 0.05
+    assert log_probs(made.policy) == pytest.approx(trained, abs=1e-5)
+    with torch.no_grad():
+        assert made.reference_log_probs(BATCH, 1.0).numpy() == pytest.approx(start, abs=1e-5)
+    assert values.mean() > 0
+    assert set(made.grad_norms) == {"grad_norm"} | ({"critic_grad_norm"} if "critic" in changes else set())
+
+
+@KINDS
+def test_the_critic_alone_learns_during_its_warm_up(changes):
+    made = learner(**changes)
+    before = outputs(made)
+    learn(made, train_policy=False)
+    after = outputs(made)
+    assert np.array_equal(before[0], after[0])
+    assert after[1].mean() > before[1].mean() + 0.01
+
+
+@KINDS
+def test_a_checkpoint_restores_all_of_it(changes, tmp_path):
+    made = learner(**changes)
+    learn(made)
+    made.save(tmp_path / "step")
+    learn(made)
+    again = learner(**changes)
+    again.load(tmp_path / "step")
+    learn(again)
+    for one, other in zip(outputs(made), outputs(again), strict=True):
+        assert np.array_equal(one, other)
+    assert np.array_equal(log_probs(made.policy), log_probs(again.policy))
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
+    learner(critic="value_head").save(tmp_path / "step")
+    with pytest.raises(
+        DataError, match="step/actor: the checkpoint cannot be loaded: .* of another kind: .*Unexpected key"
+    ):
+        learner(critic="model").load(tmp_path / "step")
+
+
+@KINDS
+def test_exports_are_plain_folders(changes, tmp_path):
+    made = learner(**changes)
+    learn(made)
+    made.export(WORD, tmp_path)
+    policy = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "policy")) == len(WORD)
+    trained, values = outputs(made)
+    assert log_probs(policy) == pytest.approx(trained, abs=1e-4)
+    if "critic" in changes:
+        critic = AutoModelForTokenClassification.from_pretrained(tmp_path / "critic")
+        with torch.no_grad():
+            scores = critic(torch.from_numpy(BATCH.input_ids)).logits[BATCH.predictors].squeeze(-1).numpy()
+        assert scores == pytest.approx(values, abs=1e-4)
+    else:
+        assert set(load_file(tmp_path / "critic" / "value_head.safetensors")) == {
+            *("0.weight", "0.bias"),
+            *("2.weight", "2.bias"),
+        }
+
+
+def test_without_a_critic_there_is_no_value_to_learn_and_none_to_save(tmp_path):
+    made = learner(has_critic=False, critic="model")
+    learn(made)
+    assert not outputs(made)[1].any()
+    assert set(made.grad_norms) == {"grad_norm"}
+    made.export(WORD, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"policy"}
