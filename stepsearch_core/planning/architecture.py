@@ -11,7 +11,7 @@ from typing import Any
 
 from stepsearch_core.environment.actions import TAGS
 from stepsearch_core.io import DataError
-from stepsearch_core.params import ModelParams, TokenizerParams
+from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 
 _QWEN25 = {
     "num_key_value_heads": 2,
@@ -33,10 +33,15 @@ QWEN25: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Sizes of a causal language model; `parameters` counts shared ones once, `trained` adds the value head's."""
+    """Sizes of a causal language model and of what training puts beside it; shared parameters are counted once."""
 
     parameters: int
+    actor: int
+    """The policy's with what training adds: a value head, adapters."""
     trained: int
+    """Those of the actor that have gradients: all of them, but with adapters."""
+    critic: int
+    """A critic model's, 0 without one."""
     layers: int
     hidden_size: int
     intermediate_size: int
@@ -46,7 +51,7 @@ class Architecture:
     """Whether queries and keys are normalised, as in Qwen3."""
 
 
-def architecture(model: ModelParams, tokenizer: TokenizerParams) -> Architecture:
+def architecture(model: ModelParams, tokenizer: TokenizerParams, train: TrainParams) -> Architecture:
     """The architecture that a profile names; of a tokenizer still to be trained, the largest it can become.
 
     Raises:
@@ -56,17 +61,26 @@ def architecture(model: ModelParams, tokenizer: TokenizerParams) -> Architecture
     from transformers import AutoModelForCausalLM
 
     from stepsearch_core.policy.models import parameter_count, random_config
-    from stepsearch_core.training.actor_critic import ActorCritic
+    from stepsearch_core.training.actor_critic import ActorCritic, Critic
+    from stepsearch_core.training.adapters import add_adapters
+    from stepsearch_core.training.algorithms import ALGORITHMS
 
     vocab_size = tokenizer.vocab_size + len(TAGS)
     config: Any = _published_config(model.source) if model.source else random_config(model, vocab_size)
     with torch.device("meta"):
         policy = AutoModelForCausalLM.from_config(config)
-        trained = parameter_count(ActorCritic(policy))
+        parameters = parameter_count(policy)
+        has_critic = ALGORITHMS[train.algorithm].critic
+        critic = parameter_count(Critic(policy)) if has_critic and train.critic == "model" else 0
+        if train.lora_rank:
+            add_adapters(policy, train.lora_rank, train.lora_alpha)
+        actor = ActorCritic(policy, with_value_head=has_critic and not critic)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return Architecture(
-        parameters=parameter_count(policy),
-        trained=trained,
+        parameters=parameters,
+        actor=parameter_count(actor),
+        trained=sum(parameter.numel() for parameter in actor.parameters() if parameter.requires_grad),
+        critic=critic,
         layers=config.num_hidden_layers,
         hidden_size=config.hidden_size,
         intermediate_size=config.intermediate_size,

@@ -1,7 +1,7 @@
 """Memory of one GPU (or of the machine, without GPUs) in bytes: formulas, each with its source.
 
-They describe what `training.trainer` lays out: policy and value head under DeepSpeed ZeRO, a whole frozen reference on
-each GPU, logits of policy tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and
+They describe what `training.learner` lays out: actor, critic and reference under DeepSpeed ZeRO, logits of policy
+tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and
 fragmentation are covered by `planning.plan.RESERVED_SHARE`.
 """
 
@@ -14,8 +14,8 @@ LOGIT_BYTES = 24
 """Six float32 copies: logits, log-probabilities and their exponentials, and three gradients (measured on a CPU)."""
 
 
-def state_bytes(parameters: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
-    """Weights, gradients and optimizer states that training keeps on each GPU.
+def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
+    """Weights, gradients and optimizer states on each GPU of `parameters`, of which `trained` have gradients.
 
     ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes a
     parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments). Stage 1
@@ -26,8 +26,8 @@ def state_bytes(parameters: int, dtype: str, zero_stage: int, gpus: int) -> dict
     optimizer = 8 if dtype == "float32" and zero_stage == 0 else 12
     return {
         "weights": parameters * size / (gpus if zero_stage >= 3 else 1),
-        "gradients": parameters * size / (gpus if zero_stage >= 2 else 1),
-        "optimizer states": parameters * optimizer / (gpus if zero_stage >= 1 else 1),
+        "gradients": trained * size / (gpus if zero_stage >= 2 else 1),
+        "optimizer states": trained * optimizer / (gpus if zero_stage >= 1 else 1),
     }
 
 

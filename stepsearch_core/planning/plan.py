@@ -53,12 +53,17 @@ def make_plan(params: Params) -> Plan:
     Raises:
         DataError: the model's configuration cannot be read.
     """
-    shape, dtype, train = architecture(params.model, params.tokenizer), params.model.dtype, params.train
+    shape, dtype, train = architecture(params.model, params.tokenizer, params.train), params.model.dtype, params.train
     environment, rollout, ranks = params.environment, params.rollout, train.processes
-    states = state_bytes(shape.trained, dtype, train.zero_stage, ranks)
-    gradients = states.pop("gradients")
+    states = state_bytes(shape.actor, shape.trained, dtype, train.zero_stage, ranks)
+    critic = state_bytes(shape.critic, shape.critic, dtype, train.zero_stage, ranks)
+    gradients = states.pop("gradients") + critic.pop("gradients")
     weights = shape.parameters * DTYPE_BYTES[dtype]
-    states["reference"] = weights
+    states |= {"critic": sum(critic.values())} if shape.critic else {}
+    if not train.lora_rank:  # else it is the actor without its adapters
+        states["reference"] = weights / (ranks if train.zero_stage == 3 else 1)
+    if train.zero_stage == 3:
+        states["whole policy"] = weights
     length = environment.max_trajectory_tokens
     written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
     rows = train.micro_batch_size
@@ -68,7 +73,7 @@ def make_plan(params: Params) -> Plan:
         "logits": logit_bytes(shape, rows * written),
     }
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
-    if rollout.engine != "transformers":  # which samples from the trained weights themselves
+    if rollout.engine != "transformers":  # which samples from weights that are there anyway
         sampling["sampler's weights"] = weights
     vllm = None
     if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
@@ -81,7 +86,7 @@ def make_plan(params: Params) -> Plan:
         sampling,
         update,
         index_bytes(params.retrieval, passage_count(params.fetch) or 0),
-        disk_bytes(params, shape.trained, DTYPE_BYTES[dtype]),
+        disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,
         deepspeed_config(train.zero_stage, train.max_grad_norm, dtype == "bfloat16"),
@@ -115,7 +120,7 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
     passages = passage_count(params.fetch)
     lines = [
         f"profile            {params.profile}",
-        f"policy             {plan.shape.parameters:,} parameters ({plan.shape.trained:,} trained)",
+        f"policy             {plan.shape.parameters:,} parameters ({plan.shape.trained + plan.shape.critic:,} trained)",
         f"tokens a step      {plan.tokens_per_step:,} at most",
         "",
         f"{where}: {_gb(plan.peak)} at most",

@@ -9,7 +9,9 @@ from tests import tiny
 
 SHAPE = Architecture(
     parameters=0,
+    actor=0,
     trained=0,
+    critic=0,
     layers=3,
     hidden_size=64,
     intermediate_size=160,
@@ -31,12 +33,18 @@ SHAPE = Architecture(
     ],
 )
 def test_states_of_100_parameters_on_4_gpus(dtype, stage, expected):
-    assert tuple(state_bytes(100, dtype, stage, 4).values()) == expected
+    assert tuple(state_bytes(100, 100, dtype, stage, 4).values()) == expected
+
+
+def test_frozen_weights_have_neither_gradients_nor_optimizer_states():
+    assert tuple(state_bytes(100, 10, "bfloat16", 2, 4).values()) == (200, 5, 30)
 
 
 def test_zero_paper_figure_1():
     """7.5 billion parameters on 64 GPUs: 120 GB without ZeRO, 31.4, 16.6 and 1.9 GB with its stages."""
-    totals = [sum(state_bytes(7_500_000_000, "bfloat16", stage, 64).values()) / 1e9 for stage in range(4)]
+    totals = [
+        sum(state_bytes(7_500_000_000, 7_500_000_000, "bfloat16", stage, 64).values()) / 1e9 for stage in range(4)
+    ]
     assert totals == pytest.approx([120, 31.4, 16.6, 1.9], abs=0.05)
 
 
@@ -78,7 +86,7 @@ def test_the_cache_is_that_of_the_sampler():
     model = tiny.model(tiny.tokenizer())
     cache = SlotCache(model, slots=3, capacity=15)
     size = cache._keys.nbytes + cache._values.nbytes
-    shape = Architecture(0, 0, 2, 32, 48, 16, 0, True)
+    shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True)
     assert cache_bytes(shape, 3, 15 + 1, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
 
 

@@ -54,6 +54,28 @@ def test_the_peak_is_the_larger_of_sampling_and_update():
     assert plan.tokens_per_step == 256 * 4096
 
 
+def test_a_critic_model_adapters_and_zero_3_are_counted():
+    """Qwen2.5-0.5B on two GPUs: 494,032,768 parameters; rank 8 adds 8 (in + out) for each linear layer."""
+    count, layers, adapters = 494_032_768, 24, 8 * (4 * 896 + 2 * (896 + 128) + 3 * (896 + 4864))
+    parts = {}
+    for name, overrides in {
+        "plain": [],
+        "critic": ["train.critic=model"],
+        "lora": ["train.lora_rank=8"],
+        "grpo": ["train.algorithm=grpo", "train.samples_per_question=2"],
+        "zero3": ["train.zero_stage=3", "train.processes=2", "hardware.gpus=2"],
+    }.items():
+        parts[name] = planned("single_gpu", *overrides)[0]
+    assert parts["plain"].states["reference"] == 2 * count
+    assert parts["critic"].shape.critic == count + 896 + 1
+    assert parts["critic"].states["critic"] == 14 * parts["critic"].shape.critic
+    assert parts["lora"].shape.trained == layers * adapters + 896 * 896 + 896 + 896 + 1
+    assert "reference" not in parts["lora"].states
+    assert parts["grpo"].shape.trained == parts["grpo"].shape.actor == count
+    assert parts["zero3"].states["reference"] == count
+    assert parts["zero3"].states["whole policy"] == 2 * count
+
+
 def test_another_sampler_has_weights_of_its_own():
     params = load_params(ROOT / "conf" / "paper_7b.yaml")
     params.rollout.engine = "vllm"

@@ -93,9 +93,7 @@ def test_a_checkpoint_restores_all_of_it(changes, tmp_path):
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     learner(critic="value_head").save(tmp_path / "step")
-    with pytest.raises(
-        DataError, match="step/actor: the checkpoint cannot be loaded: .* of another kind: .*Unexpected key"
-    ):
+    with pytest.raises(DataError, match=r"step/actor: the checkpoint cannot be .* of another kind: .*Unexpected key"):
         learner(critic="model").load(tmp_path / "step")
 
 

@@ -13,6 +13,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.loop import train
+from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import StopReason
@@ -176,6 +177,67 @@ def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
     assert untimed(rows[1]) == untimed(rows[2])
     assert torch.equal(weights(outcome), weights(explicit))
     assert not torch.equal(weights(outcome), weights(stepwise))
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "rloo", "reinforce_pp"])
+def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, algorithm):
+    made = trainer(warm, retriever, replace(PARAMS, algorithm=algorithm, learning_rate=1e-3))
+    before = weights(made)
+    metrics, _ = made.step(1)
+    assert not torch.equal(weights(made), before)
+    assert metrics["reward/total"] == pytest.approx(metrics["reward/answer"])
+    assert {"value_loss", "explained_variance"}.isdisjoint(metrics)
+    assert metrics["policy_loss"] == pytest.approx(0.0, abs=0.2)  # advantages are centred
+
+
+def test_a_group_is_what_survives_of_its_question(warm, retriever):
+    made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo"))
+    made.rollout.batch_size = 3  # so that of a question's two samples one can fail alone
+    experience = []
+    credit = made.algorithm.credit
+    made.algorithm = replace(made.algorithm, credit=lambda *given: experience.append(given[0]) or credit(*given))
+    _, sampled = made.step(1)
+    kept = [t.question_id for t in sampled if t.stop_reason is not StopReason.RETRIEVAL_FAILED]
+    assert experience[0].question_ids == kept
+    assert len(kept) < 8
+
+
+def test_kl_in_the_reward_is_no_term_of_the_loss(warm, retriever):
+    params = replace(PARAMS, kl_placement="reward", kl_estimator="k1", kl_coefficient=0.5, learning_rate=1e-2)
+    made = trainer(warm, retriever, params)
+    first, second, third = (made.step(step)[0] for step in (1, 2, 3))
+    for metrics in (first, second):  # until the policy has moved its KL is 0
+        assert metrics["reward/total"] == pytest.approx(
+            metrics["reward/answer"]
+            + 0.618 * metrics["reward/search_key"]
+            + metrics["reward/information_gain"]
+            - 0.2 * metrics["reward/redundancy"],
+            abs=1e-5,
+        )
+    without = third["reward/answer"] + 0.618 * third["reward/search_key"] + third["reward/information_gain"]
+    assert third["reward/total"] < without - 0.2 * third["reward/redundancy"] - 1e-3
+
+
+def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriever):
+    def other_weights(**changes):
+        made = trainer(warm, retriever, replace(PARAMS, **changes))
+        made.rollout.engine.model = copy.deepcopy(made.learner.policy)
+        with torch.no_grad():
+            made.rollout.engine.model.get_input_embeddings().weight.mul_(1.3)
+        return made
+
+    plain = other_weights(max_mismatch=None).step(1)[0]
+    assert plain["mismatch/mean"] > 0.05
+    assert plain["clip_frac"] > 0.05  # as if the policy had moved
+    weighed = other_weights(max_mismatch=None, importance_cap=1.0).step(1)[0]
+    assert weighed["clip_frac"] == 0  # the trainer's own probabilities are the old ones
+    assert weighed["policy_loss"] != pytest.approx(plain["policy_loss"], abs=1e-4)
+    masked = other_weights(max_mismatch=None, sequence_ratio_limit=1.05).step(1)[0]
+    assert 0 < masked["mismatch/masked"] < 8
+    with pytest.raises(MismatchError, match="Weights that were not pushed"):
+        other_weights(max_mismatch=0.01).step(1)
+    with pytest.raises(MismatchError, match="every trajectory is beyond"):
+        other_weights(max_mismatch=None, sequence_ratio_limit=1.0001).step(1)
 
 
 def test_questions_come_in_epochs_of_permutations(warm, retriever):
