@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "plan",
         help="say what a profile needs of the hardware",
         description="Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit.",
-        epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_size=1",
+        epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_tokens=4096",
     )
     plan.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
     plan.add_argument("overrides", metavar="key=value", nargs="*", help="a dotted key and its value: hardware.gpus=4")

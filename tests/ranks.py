@@ -37,7 +37,7 @@ from tests import tiny
 
 WORD = tiny.tokenizer()
 TRAJECTORIES = tiny.random_trajectories(WORD, 7)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
-PARAMS = TrainParams(minibatches=2, micro_batch_size=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0)
+PARAMS = TrainParams(minibatches=2, micro_batch_tokens=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0)
 QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
 VARIANTS = {
     **{f"zero{stage}": {"zero_stage": stage} for stage in range(4)},
@@ -117,7 +117,7 @@ def trained(folder):
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
     similarity = TfidfSimilarity.fit([passage.contents for passage in tiny.PASSAGES])
     scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
-    params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_size=2, learning_rate=1e-4)
+    params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4)
     made = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
     steps = [made.step(step) for step in (1, 2)]
     return {

@@ -45,7 +45,7 @@ class TrainParams:
     samples_per_question: int = number(1, at_least=1)
     minibatches: int = number(4, at_least=1)
     epochs: int = number(1, at_least=1)
-    micro_batch_size: int = number(16, at_least=1)
+    micro_batch_tokens: int = number(4096, at_least=1)  # of one forward and backward pass, padding included
     gradient_checkpointing: bool = False  # recompute activations: less memory, about a third more time
     lora_rank: int = number(0, at_least=0)  # 0: all weights are trained
     lora_alpha: float = number(32.0, above=0)

@@ -66,11 +66,11 @@ def make_plan(params: Params) -> Plan:
         states["whole policy"] = weights
     length = environment.max_trajectory_tokens
     written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
-    rows = train.micro_batch_size
+    together = max(train.micro_batch_tokens, length)
     update = {
         "gradients": gradients,
-        "activations": activation_bytes(shape, rows * length, dtype, train.gradient_checkpointing),
-        "logits": logit_bytes(shape, rows * written),
+        "activations": activation_bytes(shape, together, dtype, train.gradient_checkpointing),
+        "logits": logit_bytes(shape, together * written // length),
     }
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
     if rollout.engine != "transformers":  # which samples from weights that are there anyway

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stepsearch_core.params import TrainParams
-from stepsearch_core.rollout.batching import length_groups, token_batch
+from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.training.distributed import all_reduce_sum, share_of_micro_batch, world_size
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
@@ -49,7 +49,7 @@ def update(
         for minibatch in np.array_split(shuffled, min(params.minibatches, len(shuffled))):
             tokens = sum(len(experience.rewards[index]) for index in minibatch)
             members = [experience.trajectories[index] for index in minibatch]
-            groups = length_groups(members, params.micro_batch_size * world_size())
+            groups = micro_batches(members, params.micro_batch_tokens, world_size())
             for number, group in enumerate(groups, start=1):
                 mine, weight = share_of_micro_batch(group)
                 indices = [int(minibatch[position]) for position in mine]

@@ -24,7 +24,7 @@ from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
-from stepsearch_core.rollout.batching import length_groups, token_batch
+from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
@@ -156,7 +156,7 @@ class Trainer:
         Every rank scores its share of every micro-batch and so makes as many forward passes, which ZeRO 3 needs.
         """
         scored: list[tuple[int, list[np.ndarray]]] = []
-        for group in length_groups(trajectories, self.params.micro_batch_size * world_size()):
+        for group in micro_batches(trajectories, self.params.micro_batch_tokens, world_size()):
             mine, weight = share_of_micro_batch(group)
             members = [trajectories[index] for index in mine]
             batch = token_batch(members, self.pad_token_id)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.rollout.batching import LENGTH_STRIDE, length_groups, token_batch
+from stepsearch_core.rollout.batching import LENGTH_STRIDE, PASS_TOKENS, length_groups, micro_batches, token_batch
 from stepsearch_core.types import Author, Segment, Trajectory
 
 PAD = 0
@@ -58,6 +58,48 @@ def test_groups_are_a_partition_in_the_order_of_length(made, size):
     assert all(len(group) == size for group in groups[:-1])
     lengths = [len(made[index].token_ids) for group in groups for index in group]
     assert lengths == sorted(lengths)
+
+
+def lengths_as_trajectories(lengths):
+    return [Trajectory("q", 0, [Segment(Author.POLICY, 0, [1] * length)]) for length in lengths]
+
+
+def padded(length):
+    return -(-length // LENGTH_STRIDE) * LENGTH_STRIDE
+
+
+def cost_of(batches, lengths):
+    return sum(len(batch) * max(padded(lengths[i]) for i in batch) + PASS_TOKENS for batch in batches)
+
+
+def every_cut(order):
+    """All ways to cut a list into consecutive parts."""
+    if not order:
+        yield []
+    for size in range(1, len(order) + 1):
+        for rest in every_cut(order[size:]):
+            yield [order[:size], *rest]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=8), st.integers(1, 600), st.integers(1, 3))
+def test_micro_batches_hold_their_tokens_and_no_other_cuts_cost_less(lengths, tokens, ranks):
+    batches = micro_batches(lengths_as_trajectories(lengths), tokens, ranks)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+
+    def fits(batch):
+        rows = -(-len(batch) // ranks)
+        return rows == 1 or rows * max(padded(lengths[i]) for i in batch) <= tokens
+
+    assert all(map(fits, batches))
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    assert cost_of(batches, lengths) == min(cost_of(cuts, lengths) for cuts in every_cut(order) if all(map(fits, cuts)))
+
+
+def test_micro_batches_by_hand():
+    # 16, 16 and 32 tokens together: 3 * 32 + 64 = 160; apart from the 160-token one, which would widen them to 160
+    made = lengths_as_trajectories([160, 10, 32, 16])
+    assert micro_batches(made, 1000) == [[1, 3, 2], [0]]
+    assert micro_batches(made, 64) == [[1, 3], [2], [0]]
 
 
 def test_ids_are_what_torch_wants():

@@ -12,7 +12,7 @@ from tests import tiny
 
 WORD = tiny.tokenizer()
 TRAJECTORIES = tiny.random_trajectories(WORD, 6)
-PARAMS = TrainParams(minibatches=1, micro_batch_size=2, kl_coefficient=0.0, max_grad_norm=100.0)
+PARAMS = TrainParams(minibatches=1, micro_batch_tokens=128, kl_coefficient=0.0, max_grad_norm=100.0)
 
 
 def setup(learning_rate=1e-3, **changes):
@@ -82,12 +82,12 @@ def test_the_critic_learns_the_returns():
     assert run(module, learner, replace(params, epochs=1), train_policy=False)["value_loss"] < first / 2
 
 
-@pytest.mark.parametrize("size", [1, 4, 16])
-def test_micro_batches_do_not_change_the_update(size):
+@pytest.mark.parametrize("tokens", [1, 200, 10_000])
+def test_micro_batches_do_not_change_the_update(tokens):
     made = []
-    for micro_batch_size in (3, size):
+    for micro_batch_tokens in (96, tokens):
         module, learner = setup()
-        params = replace(PARAMS, micro_batch_size=micro_batch_size, minibatches=2, kl_coefficient=0.1)
+        params = replace(PARAMS, micro_batch_tokens=micro_batch_tokens, minibatches=2, kl_coefficient=0.1)
         statistics = run(module, learner, params)
         made.append((weights(module), statistics))
     assert torch.allclose(made[0][0], made[1][0], atol=1e-5)
