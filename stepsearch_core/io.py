@@ -43,6 +43,10 @@ class DiskFullError(DataError):
         self.path, self.reason = path, reason
 
 
+class ExplainedError(RuntimeError):
+    """Work that cannot go on, for a reason that lies outside of the code and that the message explains in one line."""
+
+
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an error.

@@ -15,14 +15,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepsearch_core.io import DataError, DiskFullError
+from stepsearch_core.io import DataError, ExplainedError
 from stepsearch_core.params import Params, ParamsError
 from tasks.stage import log_to_stderr
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
-
-_EXPECTED = tuple(kind.__name__ for kind in (DataError, DiskFullError, ParamsError))
 
 
 def launch(name: str, work: Callable[[Params], None], params: Params, processes: int) -> None:
@@ -79,13 +77,19 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
 
 
 def _reason(failures: Mapping[int, ProcessFailure]) -> str:
-    """One line for a rank's bad input, whichever ranks lost their connection because of it; else a traceback."""
+    """One line for an error that explains itself, whichever ranks it cost their connection; else a traceback."""
     raised: dict[int, Any]  # what torch's launcher types as a string
     raised = {rank: failure.message for rank, failure in failures.items() if isinstance(failure.message, dict)}
+    one_line = {kind.__name__ for kind in _with_subclasses(DataError, ParamsError, ExplainedError)}
     for error in raised.values():
         kind, _, text = error["message"].partition(": ")
-        if kind in _EXPECTED:
+        if kind in one_line:
             return text
     rank, failure = min(failures.items(), key=lambda item: item[1].timestamp)
     text = raised[rank]["extraInfo"]["py_callstack"] if rank in raised else failure.message
     return f"rank {rank} failed: {text.rstrip()}"
+
+
+def _with_subclasses(*kinds: type[Exception]) -> list[type[Exception]]:
+    """Those that are imported, as all are that the stage's modules can raise."""
+    return [*kinds, *(found for kind in kinds for found in _with_subclasses(*kind.__subclasses__()))]

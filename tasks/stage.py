@@ -17,14 +17,14 @@ DATA = Path("data")
 def run(name: str, work: Callable[..., None]) -> None:
     """Run `work(params)` as the stage `name`.
 
-    Bad parameters and bad data exit with 1 and one line; an unreachable network with 75 (`EX_TEMPFAIL`), so that who
-    started the stage can tell what is worth another try.
+    Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable network with
+    75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import httpx
 
-    from stepsearch_core.io import DataError
+    from stepsearch_core.io import DataError, ExplainedError
     from stepsearch_core.params import ParamsError, load_params
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
@@ -34,7 +34,7 @@ def run(name: str, work: Callable[..., None]) -> None:
     started = time.monotonic()
     try:
         work(load_params(arguments.params))
-    except (DataError, ParamsError) as error:
+    except (DataError, ParamsError, ExplainedError) as error:
         sys.exit(f"{name}: {error}")
     except (ConnectionError, TimeoutError, httpx.TransportError) as error:
         print(f"{name}: network: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ import torch.distributed
 
 from stepsearch_core.io import DataError
 from stepsearch_core.params import Params
+from stepsearch_core.retrieval.retriever import RetrievalError
 from tasks.launch import launch
 
 
@@ -17,6 +18,11 @@ def one_fails(params):
     if os.environ["RANK"] == "1":
         raise DataError("bad line", "there.jsonl", 7)
     torch.distributed.barrier()
+
+
+def stops(params):
+    """An error that explains itself, on both ranks."""
+    raise RetrievalError("the retriever is down")
 
 
 def breaks(params):

@@ -13,13 +13,14 @@ from typing import Protocol
 import numpy as np
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.io import ExplainedError
 from stepsearch_core.types import Passage
 
 Ranking = list[tuple[int, float]]
 """(corpus position, score), best first; equal scores in the order of positions."""
 
 
-class RetrievalError(RuntimeError):
+class RetrievalError(ExplainedError):
     """A search that could not be carried out: a service that is down, say. Finding nothing is not an error."""
 
 

@@ -54,6 +54,12 @@ def test_bad_input_on_one_rank_is_one_line():
 
 
 @pytest.mark.slow
+def test_an_error_that_explains_itself_is_one_line():
+    status, _, errors = finish(start("tests.launched", "stops"))
+    assert (status, errors) == (1, "stage: the retriever is down\n")
+
+
+@pytest.mark.slow
 def test_a_mistake_comes_with_its_traceback_once():
     status, _, errors = finish(start("tests.launched", "breaks"))
     assert status == 1

@@ -1,4 +1,4 @@
-"""Bad input ends a stage with one line and exit status 1."""
+"""Bad input, or an error that explains itself, ends a stage with one line and exit status 1."""
 
 import re
 import subprocess
@@ -9,7 +9,9 @@ import pytest
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.types import Passage
+from tasks.stage import run
 from tests.import_graph import ROOT
 from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged, write_jsonl
 
@@ -26,6 +28,16 @@ def refusal(stage, folder, params=TINY) -> str:
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.splitlines()[-1]
+
+
+def test_an_error_that_explains_itself(monkeypatch):
+    def work(params):
+        raise RetrievalError("the retriever is down")
+
+    monkeypatch.setattr(sys, "argv", ["stage", "--params", str(ROOT / "conf" / "tiny.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        run("stage", work)
+    assert ended.value.code == "stage: the retriever is down"  # Python prints it and exits with 1
 
 
 @pytest.mark.slow
