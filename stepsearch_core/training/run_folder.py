@@ -1,20 +1,35 @@
 """Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work folder.
 
 Of several ranks the first holds the lock and does everything here but the checkpoint itself, which all write together.
+A checkpoint holds the SHA-256 of its files as they were written; older ones go only after it has been read back.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from stepsearch_core.io import discard, naming_full_disk, read_jsonl, write_jsonl
-from stepsearch_core.training.distributed import barrier, is_main
+from stepsearch_core.io import (
+    DataError,
+    discard,
+    naming_full_disk,
+    read_jsonl,
+    read_object,
+    sha256_file,
+    write_json,
+    write_jsonl,
+)
+from stepsearch_core.training.distributed import barrier, gather, is_main
 from stepsearch_core.work_folder import WorkFolder
 
 _PREFIX = "step_"
+_MANIFEST = "manifest.json"
 
 
 class RunFolder(WorkFolder):
@@ -34,15 +49,40 @@ class RunFolder(WorkFolder):
         return self
 
     def last_step(self) -> int:
-        """The step of the last whole checkpoint, 0 without one."""
-        return max((int(path.name.removeprefix(_PREFIX)) for path in self.path.glob(f"{_PREFIX}*")), default=0)
+        """The step of the last checkpoint that reads back as it was written, 0 without any. Called by every rank.
+
+        Raises:
+            DataError: there are checkpoints, but none is whole.
+        """
+        return gather([self._last_whole_step()] if is_main() else [])[0]
+
+    def last_before(self, step: int) -> int:
+        """The step of the last checkpoint before a step, 0 without one."""
+        return max((own for own in self._steps() if own < step), default=0)
 
     def checkpoint(self, step: int) -> Path:
         """Where the checkpoint of a step lies."""
         return self.path / f"{_PREFIX}{step:06d}"
 
-    def save(self, step: int, write: Callable[[Path], None], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Write a checkpoint, whole or not at all; older ones go after it is in place. Called by every rank."""
+    def save(
+        self,
+        step: int,
+        write: Callable[[Path], None],
+        rows: Mapping[str, Sequence[Mapping[str, Any]]],
+        keep_before: Iterable[int] = (),
+    ) -> None:
+        """Write a checkpoint, whole or not at all; older ones go once it has been read back. Called by every rank.
+
+        Args:
+            step: of training.
+            write: makes a folder with the checkpoint.
+            rows: kept with it, by name.
+            keep_before: steps; the last checkpoint before each of them stays.
+
+        Raises:
+            DataError: it does not read back as it was written; older ones are still there.
+            DiskFullError: no space is left; as above.
+        """
         temporary = self.path / f".{_PREFIX}{step}"
         if is_main():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -51,17 +91,88 @@ class RunFolder(WorkFolder):
             write(temporary)
         barrier()
         if is_main():
-            self._put_in_place(temporary, step, rows)
+            with naming_full_disk(self.checkpoint(step), temporary):
+                self._put_in_place(temporary, step, rows)
+            self._read_back(step)
+            stay = {step, *map(self.last_before, keep_before)}
+            for old in set(self._steps()) - stay:
+                discard(self.checkpoint(old))
         barrier()
-
-    def _put_in_place(self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        for name, values in rows.items():
-            write_jsonl(temporary / f"{name}.jsonl", values)
-        temporary.replace(self.checkpoint(step))
-        for path in self.path.glob(f"{_PREFIX}*"):
-            if path != self.checkpoint(step):
-                discard(path)
 
     def rows(self, step: int, name: str) -> list[dict[str, Any]]:
         """What was saved under a name with the checkpoint of a step."""
         return [row for _, row in read_jsonl(self.checkpoint(step) / f"{name}.jsonl")]
+
+    def _steps(self) -> list[int]:
+        return [int(path.name.removeprefix(_PREFIX)) for path in self.path.glob(f"{_PREFIX}*")]
+
+    def _put_in_place(self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        for name, values in rows.items():
+            write_jsonl(temporary / f"{name}.jsonl", values)
+        files = sorted(path for path in temporary.rglob("*") if path.is_file())
+        names = [path.relative_to(temporary).as_posix() for path in files]
+        write_json(temporary / _MANIFEST, dict(zip(names, _each(_sha256_written, files), strict=True)))
+        if self.checkpoint(step).exists():  # damaged: the run went on from an older one
+            discard(self.checkpoint(step))
+        temporary.replace(self.checkpoint(step))
+
+    def _read_back(self, step: int) -> None:
+        """Compare a checkpoint with its manifest, and parse its rows.
+
+        Raises:
+            DataError: a file is missing, cannot be read, or is not what was written.
+        """
+        expected = read_object(self.checkpoint(step) / _MANIFEST)
+        files = [self.checkpoint(step) / name for name in expected]
+        for file, written, found in zip(files, expected.values(), _each(_sha256_read, files), strict=True):
+            if found != written:
+                raise DataError("damaged: its SHA-256 is not that of what was written", file)
+            if file.suffix == ".jsonl":
+                list(read_jsonl(file))
+
+    def _last_whole_step(self) -> int:
+        damaged: list[DataError] = []
+        for step in sorted(self._steps(), reverse=True):
+            try:
+                self._read_back(step)
+            except DataError as error:
+                damaged.append(error)
+                continue
+            for found in damaged:
+                logging.getLogger("train").warning("%s; going back to step %d", found, step)
+            return step
+        if damaged:
+            raise DataError(f"no whole checkpoint ({damaged[0]}); remove the folder to train anew", self.path)
+        return 0
+
+
+def _each(function: Callable[[Path], str], files: Sequence[Path]) -> list[str]:
+    """In threads: hashing and reading let go of the interpreter, and every rank has written files of its own."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(function, files))
+
+
+def _sha256_written(file: Path) -> str:
+    """SHA-256 of a file just written, which then is on the disk and no longer in memory: a reader has to ask the disk.
+
+    Raises:
+        OSError: it could not be brought to the disk.
+    """
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        os.fsync(opened.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return digest
+
+
+def _sha256_read(file: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DataError: it is missing or cannot be read.
+    """
+    try:
+        return sha256_file(file)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file) from None

@@ -14,7 +14,6 @@ PARAMETERS = {"train": {"steps": 4}, "seed": 0}
 TAKE = """
 import sys
 from pathlib import Path
-from pathlib import Path
 from stepsearch_core.training.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1]), {"train": {"steps": 4}, "seed": 0}, []):
     print("taken", flush=True)
@@ -145,3 +144,20 @@ def test_killed_while_it_removes_a_checkpoint_half_of_one_is_never_found(tmp_pat
         assert folder.last_step() == (0 if remove == "clear" else 5)
         folder.clear()
         assert {path.name for path in folder.path.iterdir()} == {"lock", "pid"}
+
+
+def test_checkpoints_before_given_steps_stay(tmp_path):
+    with RunFolder(tmp_path, PARAMETERS, []) as folder:
+
+        def save(step, *keep_before):
+            folder.save(step, write(""), {}, keep_before)
+            return sorted(path.name for path in folder.path.glob("step_*"))
+
+        assert save(2, 1) == ["step_000002"]
+        assert folder.last_before(2) == 0
+        assert folder.last_before(3) == 2
+        assert save(4, 3) == ["step_000002", "step_000004"]
+        assert save(6, 3, 5) == ["step_000002", "step_000004", "step_000006"]
+        assert folder.last_before(6) == 4
+        assert save(8, 5) == ["step_000004", "step_000008"]
+        assert save(10) == ["step_000010"]
