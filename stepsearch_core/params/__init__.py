@@ -31,7 +31,7 @@ from stepsearch_core.params.stages import (
     SynthesizeParams,
     WorldParams,
 )
-from stepsearch_core.params.training import TrainParams, WarmstartParams
+from stepsearch_core.params.training import GuardParams, TrainParams, WarmstartParams
 
 __all__ = [
     "BENCHMARKS",
@@ -43,6 +43,7 @@ __all__ = [
     "EnvironmentParams",
     "EvaluateParams",
     "FetchParams",
+    "GuardParams",
     "HardwareParams",
     "IndexParams",
     "ModelParams",

@@ -1,4 +1,4 @@
-"""The training loop around `Trainer.step`: resume, validate, log, show progress, save."""
+"""The training loop around `Trainer.step`: resume, validate, log, stop a collapse, show progress, save."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stepsearch_core.training.distributed import progress
+from stepsearch_core.training.guard import Guard
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
@@ -30,6 +31,10 @@ def train(
 
     Returns:
         One row of metrics for each step, and the records kept, those before a resume first.
+
+    Raises:
+        CollapseError: a limit of `train.guard` was broken for too long.
+        DataError: there are checkpoints, but none is whole; or a new one does not read back.
     """
     params = trainer.params
     start = folder.last_step()
@@ -41,6 +46,8 @@ def train(
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)
+    guard = Guard(params.guard, folder)
+    guard.check(history)
     with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
         for step in bar:
             metrics, trajectories = trainer.step(step)
@@ -49,10 +56,11 @@ def train(
             row = _row(step, metrics)
             history.append(row)
             _log(tracker, row)
+            guard.check([row])
             kept += sampled(step, trajectories)
             bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False)
             if step % params.checkpoint_every == 0 or step == params.steps:
-                folder.save(step, trainer.learner.save, {"history": history, "sampled": kept})
+                folder.save(step, trainer.learner.save, {"history": history, "sampled": kept}, guard.since)
     return history, kept
 
 
