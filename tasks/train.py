@@ -30,16 +30,19 @@ from stepsearch_core.types import Trajectory
 from stepsearch_core.work_folder import ROOT
 from tasks.launch import launch
 from tasks.stage import DATA, run
-from tasks.tracking import DvcLiveTracker
+from tasks.tracking import Trackers, check_installed
 
 CODE = ("environment", "rewards", "rollout", "policy", "training")
 """Parts of the core whose changed code must not go on from a checkpoint of the code before."""
 
 READ = ("seed", "train", "reward", "rollout", "environment", "retrieval")
+WATCHING = ("guard", "trackers")
+"""Of `train`: they change no result, so a run goes on from its checkpoint when they have been changed."""
 
 
 def main(params: Params) -> None:
-    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl,dvclive,timings.json}`."""
+    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl,timings.json}` and the trackers'."""
+    check_installed(params.train.trackers)
     torch.manual_seed(params.seed)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
@@ -76,8 +79,10 @@ def main(params: Params) -> None:
     }
     inputs = [DATA / "warmstart" / "policy", DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
     inputs += [Path(stepsearch_core.__path__[0]) / part for part in CODE]
-    with RunFolder(ROOT, parameters, inputs) as folder:
-        tracker = DvcLiveTracker(out / "dvclive") if is_main() else None
+    made_by = parameters | {"train": {k: v for k, v in parameters["train"].items() if k not in WATCHING}}
+    with RunFolder(ROOT, made_by, inputs) as folder:
+        name = f"{params.train.algorithm}-seed{params.seed}"
+        tracker = Trackers(params.train.trackers, out, name, parameters) if is_main() else None
         history, samples = train(trainer, folder, validation, tracker, keep)
         trainer.learner.export(tokenizer, out)
         if tracker is None:

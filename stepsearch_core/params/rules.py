@@ -62,6 +62,11 @@ RULES = (
         lambda p: p.train.kl_estimator != "k1" or p.train.kl_placement == "reward",
     ),
     Rule(
+        "train.trackers",
+        "with dvclive, whose files `dvc plots` shows",
+        lambda p: "dvclive" in p.train.trackers,
+    ),
+    Rule(
         "train.minibatches",
         "at most the trajectories of a step (questions_per_step * samples_per_question)",
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,

@@ -1,4 +1,4 @@
-"""Where metrics go: the interface that training logs through. `tasks` has the adapter for DVCLive."""
+"""Where metrics go: the interface that training logs through. `tasks` has the adapters."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ def refusal(path, overrides=None) -> str:
         ("train.learning_rate=.nan", "train.learning_rate: nan is not above 0"),
         ("train.zero_stage=4", "train.zero_stage: 4 is not at least 0 and at most 3"),
         ("train.algorithm=grpo", "train.samples_per_question: 1 is not at least 2, as train.algorithm compares"),
+        ("train.trackers=[wandb]", "train.trackers: ['wandb'] is not with dvclive, whose files `dvc plots` shows"),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
         ("train.guard.min_format_valid=2", "train.guard.min_format_valid: 2.0 is not at least 0 and at most 1"),
         ("train.processes=0", "train.processes: 0 is not at least 1"),
