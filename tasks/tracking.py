@@ -74,9 +74,10 @@ class WandbTracker:
         settings = wandb.Settings(console="off")  # progress bars
         try:
             self._run = wandb.init(project=project, name=name, config=dict(config), settings=settings)
-        except wandb.Error as error:
-            reason = " ".join(str(error).split())
-            raise ParamsError(f"train.trackers: wandb: {reason}; WANDB_MODE=offline needs neither network nor login") from None
+        except (wandb.Error, ValueError) as error:  # a ValueError for what its variables may not be
+            reason = " ".join(str(error).split()).rstrip(".")
+            advice = "WANDB_MODE=offline needs neither network nor login"
+            raise ParamsError(f"train.trackers: wandb: {reason}; {advice}") from None
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log a row."""

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stepsearch_core.io import ExplainedError
 from stepsearch_core.types import Trajectory
 
 
-class MismatchError(RuntimeError):
+class MismatchError(ExplainedError):
     """Sampler and trainer differ by more than `train.max_mismatch`."""
 
 
