@@ -37,7 +37,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    wandb.teardown()  # it reads its variables once a process
+    wandb.teardown()  # its service has read the variables above
 
 
 def track(tracker, rows=ROWS, close=True):
@@ -91,6 +91,8 @@ def wandb_points(run):
 
 
 def wandb_runs(here):
+    """The runs' folders, once wandb's service has ended: it writes on for some milliseconds after a run is finished."""
+    wandb.teardown()
     return sorted((here / "wandb").glob("offline-run-*"))
 
 
