@@ -17,7 +17,10 @@ PASSAGE_BYTES = 700
 BM25_BYTES = 610
 """Of a passage of 100 words in a bm25s index (61 MB for 100,000)."""
 CHECKPOINT_BYTES = 14
-"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place."""
+"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place.
+
+One more stays while a limit of `train.guard` is being broken.
+"""
 
 
 def passage_count(fetch: FetchParams) -> int | None:
@@ -49,10 +52,11 @@ def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known."""
     passages = passage_count(params.fetch) or 0
+    guarded = any(limit is not None for name, limit in vars(params.train.guard).items() if name != "patience")
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
         "indexes": BM25_BYTES * passages + index_bytes(params.retrieval, passages),
-        "checkpoints": 2 * CHECKPOINT_BYTES * parameters,
+        "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
         "policies": (3 if params.model.source else 2) * weight_bytes * parameters,  # downloaded, warm start, trained
     }
 

@@ -45,6 +45,12 @@ def test_disk_of_a_model_without_a_corpus():
     }
 
 
+def test_the_guard_keeps_a_third_checkpoint():
+    params = Params(profile="x")
+    params.train.guard.max_kl = 0.5
+    assert disk_bytes(params, 100, 2)["checkpoints"] == 3 * 14 * 100
+
+
 def test_downloads_name_models_and_revisions_but_no_local_folder():
     params = Params(profile="x", fetch=HUB, retrieval=RetrievalParams(encoder="intfloat/e5-base-v2"))
     params.model.source = "Qwen/Qwen2.5-3B"
