@@ -47,10 +47,10 @@ def token_batch(trajectories: Sequence[Trajectory], pad_token_id: int) -> TokenB
 
 
 def micro_batches(trajectories: Sequence[Trajectory], tokens: int, ranks: int = 1) -> list[list[int]]:
-    """Indices of trajectories in batches, of at most `tokens` tokens a rank with padding, so that all cost the least.
+    """Indices of trajectories in batches of at most `tokens` tokens a rank, padding included, at the least cost.
 
-    Sorted by length, consecutive trajectories share a batch. Where to cut is found by dynamic programming: a batch costs
-    its padded tokens and `PASS_TOKENS`. A trajectory that is longer than `tokens` goes alone on its rank.
+    Sorted by length, consecutive trajectories share a batch. Where to cut is found by dynamic programming: a batch
+    costs its padded tokens and `PASS_TOKENS`. A trajectory that is longer than `tokens` goes alone on its rank.
     """
     lengths = [len(trajectory.token_ids) for trajectory in trajectories]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)

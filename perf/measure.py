@@ -1,0 +1,66 @@
+"""What all measurements share: sides timed in turn, medians of pairs, the table and the last line of JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """The value of every side, `repeats` times; each round asks all sides, so that a busy machine hits them alike."""
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            values[name].append(side())
+    return values
+
+
+def median_of_pairs(pair: Callable[[float, float], float], values: Sequence[float], others: Sequence[float]) -> float:
+    """Median over rounds of what `pair` makes of the two sides' values, such as their ratio."""
+    return statistics.median(pair(one, other) for one, other in zip(values, others, strict=True))
+
+
+def sha256_of(value: Any) -> str:
+    """Hash of a workload: of its JSON with sorted keys; a `Path` counts by the bytes of its file."""
+    text = json.dumps(value, sort_keys=True, default=lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def report(
+    name: str, figures: Mapping[str, Any], both_sides: Mapping[str, Any], repeats: int, workload: Any, **about: Any
+) -> None:
+    """Print the figures as a table and, as the last line, everything as one JSON object.
+
+    Args:
+        name: what follows `python -m perf`.
+        figures: what the measurement is for; an interval prints with its bounds.
+        both_sides: the absolute values of each side, a list over repeats or one value.
+        repeats: how often both sides ran.
+        workload: what was run; its hash tells whether two measurements compare.
+        about: more about the workload.
+    """
+    for figure, value in figures.items():
+        print(f"{figure:28} {_cell(value)}")
+    for side, values in both_sides.items():
+        print(f"  {side:26} {_cell(statistics.median(values) if isinstance(values, list) else values)}")
+    described = {"repeats": repeats, "sha256": sha256_of(workload), **about}
+    line = {"perf": name, "figures": figures, "both_sides": both_sides, "workload": described}
+    print(json.dumps(line))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{value['value']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]  n = {value['n']}"
+    return f"{value:12.4g}"
