@@ -19,7 +19,7 @@ from stepsearch_core.params import Params
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
-from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.distributed import is_main
@@ -53,14 +53,15 @@ def main(params: Params) -> None:
     engine = TransformersEngine(policy, tokenizer, params.rollout.temperature)
     rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout.batch_size)
     by_id = {question.id: question for question in questions}
-    scorer = Scorer(TfidfSimilarity.load(DATA / "index" / "tfidf"), corpus.get, by_id)
+    similarity = TfidfSimilarity.load(DATA / "index" / "tfidf")
+    scorer, weights = scorer_and_weights(params.reward, similarity, corpus.get, by_id)
     trainer = Trainer(
         policy,
         rollout,
         questions,
         scorer,
         params.train,
-        params.reward,
+        weights,
         params.rollout.temperature,
         tokenizer.pad_token_id,
         params.seed,

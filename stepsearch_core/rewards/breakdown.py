@@ -7,7 +7,7 @@ often repeat the subject, any passage about the right entity comes close to a go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from stepsearch_core.metrics.search import format_valid
 from stepsearch_core.rewards.answer import answer_reward
@@ -36,7 +36,7 @@ def score(
     """
     turns = [index for index, turn in enumerate(trajectory.turns) if turn.action.kind is ActionKind.SEARCH]
     rounds = [trajectory.turns[index].passage_ids for index in turns]
-    golds = [passage.text for passage in _known(question.support_ids, passages)]
+    golds = [passage.text for passage in known_golds(question, passages)]
     gains = information_gains([similarity.cosine(golds, [passages(pid).text for pid in ids]) for ids in rounds])
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
@@ -60,8 +60,9 @@ class Scorer:
         return score(trajectory, self.questions[trajectory.question_id], self.similarity, self.passages)
 
 
-def _known(passage_ids: Sequence[str], passages: Callable[[str], Passage]) -> Iterator[Passage]:
-    for passage_id in passage_ids:
+def known_golds(question: Question, passages: Callable[[str], Passage]) -> Iterator[Passage]:
+    """The question's gold passages, those that `passages` does not know left out."""
+    for passage_id in question.support_ids:
         try:
             yield passages(passage_id)
         except KeyError:
