@@ -30,11 +30,13 @@ def word_f1(prediction: str | None, answers: Iterable[str]) -> float:
 
 def overlap_f1(text: str, other: str) -> float:
     """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none."""
-    words, other_words = _word_counts(text), _word_counts(other)
-    common = (words & other_words).total()
-    return 2 * common / (words.total() + other_words.total()) if common else 0.0
+    (words, length), (other_words, other_length) = _word_counts(text), _word_counts(other)
+    common = sum([min(words[word], other_words[word]) for word in words.keys() & other_words.keys()])
+    return 2 * common / (length + other_length) if common else 0.0
 
 
 @lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory
-def _word_counts(text: str) -> Counter[str]:
-    return Counter(normalize_answer(text).split())
+def _word_counts(text: str) -> tuple[Counter[str], int]:
+    """How often each normalised word occurs, and how many there are."""
+    words = normalize_answer(text).split()
+    return Counter(words), len(words)

@@ -1,0 +1,265 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepsearch_core.params import RewardParams
+from stepsearch_core.rewards.composition import token_rewards
+from stepsearch_core.rewards.presets import scorer_and_weights
+from stepsearch_core.rewards.released import WARNING, ReleasedScorer, render, score_text
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.types import Action, ActionKind, Passage, Turn
+from tests.oracles import episodes, released_rewards
+
+GOLDS = ["alpha beta", "gamma delta"]
+KEYS = [["capital of france", "france capital"], ["population of paris"]]
+ANSWER = "<answer>Paris</answer>"
+
+
+def information(*documents):
+    shown = "\n".join(f"Doc {rank}<## Title: T{rank} ##> {text}" for rank, text in enumerate(documents, start=1))
+    return f"\n\n<information> {shown} </information>\n\n"
+
+
+def a_round(query, *documents):
+    return f"<plan> p </plan> <search> {query} </search>{information(*documents)}"
+
+
+def released(text, answers=("Paris",), golds=GOLDS, keys=KEYS):
+    return score_text(text, answers, golds, keys)
+
+
+def steps(scored):
+    return [step.information_gain - step.redundancy for step in scored.rounds]
+
+
+WHOLE = (
+    a_round("capital of France", "alpha beta", "gamma delta", "eps zeta")
+    + a_round("Paris population", "gamma delta", "alpha beta", "eps zeta")
+    + ANSWER
+)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "golds", "f1"),
+    [
+        ("The Eiffel Tower, Paris", ["Eiffel Tower"], 0.8),  # 2 * 2 / (3 + 2)
+        ("eiffel", ["Eiffel Tower", "Tour Eiffel"], 0.6667),  # 2 * 1 / (1 + 2), to four digits
+        ("", [""], 0.0),
+    ],
+)
+def test_answers(predicted, golds, f1):
+    assert released(f"<answer> {predicted} </answer>", golds).answer == f1
+
+
+@pytest.mark.parametrize(
+    ("queries", "key"),
+    [
+        (["capital of France", "Paris population"], 0.9),
+        (["capital of France", "Paris population", "france"], 0.73335),  # .6667 takes the place of 1
+        (["capital of france and population of paris"], 0.3),  # .6 for one group, nothing for the other
+        (["weather"], 0.0),
+    ],
+)
+def test_keys(queries, key):
+    text = "".join(f"<search> {query} </search>" for query in queries) + ANSWER
+    assert released(text).search_key == pytest.approx(key, abs=1e-12)
+
+
+def test_groups_without_keys_count_and_no_groups_earn_nothing():
+    assert released("<search>a b</search>" + ANSWER, keys=[["a b"], []]).search_key == 0.5
+    assert released("<search>a b</search>" + ANSWER, keys=[]).search_key == 0.0
+
+
+def bare_round(*documents):
+    """A round whose passages carry no rank of the one behind them."""
+    return f"<search>q</search><information>{''.join(f'<## T ##> {text} ' for text in documents)}</information>"
+
+
+def test_information_gain_and_redundancy():
+    # three texts a fit: a = ln(4/3) + 1 = 1.28768 for alpha, gamma; b = ln(4/2) + 1 = 1.69315 for beta, delta;
+    # "alpha gamma" with each gold: a / (sqrt(2) sqrt(aa + bb)) = .42805
+    rounds = [
+        ("alpha beta", "zeta eta", "theta iota"),
+        ("alpha beta", "alpha gamma", "kappa lambda"),
+        ("gamma delta", "mu nu", "xi omicron"),
+    ]
+    scored = released("".join(bare_round(*documents) for documents in rounds) + ANSWER)
+    assert [step.information_gain for step in scored.rounds] == pytest.approx([0.5, 0.21402302, 0.28597698], abs=1e-8)
+    assert [step.redundancy for step in scored.rounds] == pytest.approx([0.0, 1 / 3, 0.0])
+    assert steps(scored) == pytest.approx([0.5, -0.11931, 0.28598], abs=1e-5)
+
+
+def test_whole_sample():
+    scored = released(WHOLE)
+    # round 1: "alpha beta doc" against "alpha beta": sqrt(2) a / sqrt(2 aa + bb) = 1.82106 / 2.48656
+    assert steps(scored) == pytest.approx([0.73236, -1 / 3], abs=1e-5)
+    assert [1.6 * step for step in steps(scored)] == pytest.approx([1.17177, -0.53333], abs=1e-5)
+    assert scored.final == pytest.approx(1.5562, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "final"),
+    [
+        (WHOLE + " done", -1.0),
+        ("", -1.0),
+        ("<answer>Paris</answer>", 1.0),
+        ("<answer>Rome</answer> <answer>Paris</answer>\n", 1.0),
+        ("<answer>Paris<answer>", -1.0),
+    ],
+)
+def test_format(text, final):
+    scored = released(text)
+    assert scored.final == final
+    assert scored.rounds == ()
+    assert scored.format_ok == (final == 1.0)
+
+
+def test_a_repeat_within_a_round_counts():
+    # of three equal texts the first two carry "Doc 2" and "Doc 3"
+    assert [step.redundancy for step in released(a_round("q", "a b", "a b", "a b") + ANSWER).rounds] == [0.0]
+    text = bare_round("a b", "a b", "c") + ANSWER
+    assert [step.redundancy for step in released(text).rounds] == [pytest.approx(1 / 3)]
+
+
+def test_the_rank_of_the_next_document_hides_repeats():
+    # [A, B, C], then [B, A, C]: only C, without a rank behind it, is known
+    text = a_round("q", "alpha beta", "gamma delta", "eps zeta") + a_round("q", "gamma delta", "alpha beta", "eps zeta")
+    assert released(text + ANSWER).rounds[1].redundancy == pytest.approx(1 / 3)
+
+
+def test_the_rank_of_the_next_document_leaves_a_gain_for_a_repeat():
+    # .73236 each at ranks 1 and 2, then one of them at the last rank: (1 - .73236) / 2
+    text = a_round("q", "alpha beta", "gamma delta", "eps") + a_round("q", "eps zeta", "eta", "alpha beta")
+    gains = [step.information_gain for step in released(text + ANSWER).rounds]
+    assert gains == pytest.approx([0.73236, 0.13382], abs=1e-5)
+
+
+def test_a_warning_is_a_search_for_and():
+    groups = [["salt and pepper of old mills"], ["x"]]
+    good = "<search> salt and pepper of old mills </search>"
+    assert released(good + ANSWER, keys=groups).search_key == 0.5
+    # "and" takes its place: 2 * 1 / (1 + 6) = .2857, halved
+    assert released(good + WARNING + ANSWER, keys=groups).search_key == pytest.approx(0.143, abs=5e-4)
+
+
+def test_a_cut_observation_merges_two_rounds():
+    first = a_round("one", "alpha beta", "zeta eta").removesuffix("</information>\n\n")
+    scored = released(first + a_round("two", "kappa", "gamma delta") + ANSWER)
+    assert len(scored.rounds) == 1
+    assert scored.rounds[0].position == first.index("</search>")
+    assert scored.rounds[0].information_gain == pytest.approx((0.73236 + 1) / 2, abs=1e-5)
+
+
+def test_unrelated_text_earns_a_gain():
+    gold = "the river flows through the old town and joins the sea in the north"
+    other = "the singer was born in the capital and sang in the opera through the war"
+    assert released(a_round("q", other) + ANSWER, golds=[gold]).rounds[0].information_gain > 0.1
+
+
+def test_texts_of_single_letters_break_it():
+    with pytest.raises(ValueError, match="empty vocabulary"):
+        released(a_round("q", "x") + ANSWER, golds=["y"])
+
+
+def test_without_gold_passages_there_are_no_rounds():
+    scored = released(WHOLE, golds=[])
+    assert scored.rounds == ()
+    assert scored.final == pytest.approx(1.5562)
+
+
+# Whole trajectories
+
+PASSAGES = {name: Passage(name, name.upper(), text) for name, text in zip("abc", [*GOLDS, "eps zeta"], strict=True)}
+ASKED = episodes.question((["a"], KEYS[0]), (["b"], KEYS[1]))
+
+
+def written(turn, text):
+    return Turn(turn.action, text, turn.passage_ids)
+
+
+def search(query, *passage_ids):
+    return written(episodes.search(query, *passage_ids), f"<think> t </think> <search> {query} </search>")
+
+
+ANSWERED = written(episodes.answer("Paris"), f"<think> t </think> {ANSWER}")
+INVALID = Turn(Action(ActionKind.INVALID, "no action"), "what now")
+
+
+def scored_tokens(*turns):
+    """The breakdown and the rewards on tokens, by the preset's weights."""
+    params = RewardParams("released", 0.1, 0.2, 0.3, 0.4)
+    scorer, weights = scorer_and_weights(params, TfidfSimilarity.fit([]), PASSAGES.__getitem__, {"q": ASKED})
+    episode = episodes.trajectory(*turns)
+    breakdown = scorer(episode)
+    return breakdown, token_rewards(episode, breakdown, weights)
+
+
+def test_a_trajectory_is_rendered_as_the_released_system_shows_it():
+    text, starts = render(episodes.trajectory(search("x", "a", "b"), INVALID, ANSWERED), PASSAGES.__getitem__)
+    shown = "Doc 1<## Title: A ##> alpha beta\nDoc 2<## Title: B ##> gamma delta"
+    parts = [
+        f"<think> t </think> <search> x </search>\n\n<information> {shown} </information>\n\n",
+        f"what now{WARNING}",
+        f"<think> t </think> {ANSWER}",
+    ]
+    assert text == "".join(parts)
+    assert starts == [0, len(parts[0]), len(parts[0]) + len(parts[1])]
+
+
+def test_whole_sample_on_tokens():
+    turns = search("capital of France", "a", "b", "c"), search("Paris population", "b", "a", "c"), ANSWERED
+    breakdown, rewards = scored_tokens(*turns)
+    # 4 prompt tokens, then 3 policy tokens a turn with 2 environment tokens between: turns end at 6, 11, 16
+    assert rewards.nonzero()[0].tolist() == [6, 11, 16]
+    assert rewards[[6, 11, 16]].tolist() == pytest.approx([1.17177, -0.53333, 1.5562], abs=1e-5)
+    assert breakdown.format_ok
+
+
+def test_a_wrong_format_leaves_one_reward():
+    breakdown, rewards = scored_tokens(search("capital of France", "a", "b", "c"), INVALID)
+    assert (breakdown.answer, breakdown.search_key, breakdown.steps) == (-1.0, 0.0, ())
+    assert rewards.nonzero()[0].tolist() == [11]
+    assert rewards[11] == -1.0
+
+
+def test_after_a_warning_the_step_reward_sits_on_the_turn_before_it():
+    breakdown, rewards = scored_tokens(INVALID, search("capital of France", "a", "b", "c"), ANSWERED)
+    assert [step.turn for step in breakdown.steps] == [0]
+    assert rewards.nonzero()[0].tolist() == [6, 16]
+    # searches "and", "capital of France": 1 and 0 for the two groups
+    assert rewards[16] == pytest.approx(1 + 0.618 * 0.5)
+
+
+def test_presets():
+    paper = RewardParams()
+    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), PASSAGES.__getitem__, {})
+    assert not isinstance(scorer, ReleasedScorer)
+    assert weights is paper
+    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), PASSAGES.__getitem__, {})
+    assert isinstance(scorer, ReleasedScorer)
+    assert weights == RewardParams("released", 1.0, 0.618, 1.6, 1.6)
+
+
+WORDS = st.sampled_from(["alpha", "beta", "gamma", "the", "capital", "france", "Paris!", "x1"])
+SENTENCES = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
+PIECES = st.one_of(
+    SENTENCES,
+    st.sampled_from(
+        ["<search>", "</search>", "<information>", "</information>", "<answer>", "</answer>", "##>", " \n"]
+    ),
+    st.just(WARNING),
+    st.builds(lambda query, documents: a_round(query, *documents), SENTENCES, st.lists(SENTENCES, max_size=3)),
+    SENTENCES.map(lambda text: f"<answer> {text} </answer>"),
+)
+RESPONSES = st.lists(PIECES, max_size=7).map(" ".join)
+
+
+@given(RESPONSES, st.booleans(), st.lists(SENTENCES, max_size=2), st.lists(st.lists(SENTENCES, max_size=2), max_size=3))
+def test_agrees_with_a_second_writing(text, answered, golds, keys):
+    text += ANSWER * answered
+    golds = [f"{gold} beta" for gold in golds]  # never an empty vocabulary
+    scored, expected = released(text, golds=golds, keys=keys), released_rewards.score(text, ["Paris"], golds, keys)
+    assert scored.final == pytest.approx(expected.final, abs=1e-12)
+    assert scored.search_key == pytest.approx(expected.key, abs=1e-12)
+    found = [value for step in scored.rounds for value in (step.position, step.information_gain, step.redundancy)]
+    assert found == pytest.approx([value for step in expected.rounds for value in step], abs=1e-12)
