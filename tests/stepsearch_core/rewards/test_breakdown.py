@@ -1,10 +1,17 @@
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stepsearch_core.environment.actions import TAGS, answer_turn, search_turn
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.rewards.breakdown import score
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.types import Passage
+from tests import tiny
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 TEXTS = {
@@ -88,3 +95,61 @@ def test_without_gold_passages_only_redundancy_remains():
 def test_an_unknown_retrieved_passage_is_an_error():
     with pytest.raises(KeyError, match="absent"):
         scored(search("q", "absent"))
+
+
+IDS = st.sampled_from(["g1", "g2", "z", "t", "half", "k"])
+rounds_of_ids = st.lists(st.lists(IDS, max_size=3, unique=True), min_size=1, max_size=5)
+
+
+@given(rounds_of_ids)
+def test_gains_add_up_to_the_coverage_of_all_that_was_found(rounds):
+    gains = [step.information_gain for step in scored(*(search("q", *ids) for ids in rounds)).steps]
+    found = [TEXTS[pid] for ids in rounds for pid in ids]
+    cosines = SIMILARITY.cosine([TEXTS["g1"], TEXTS["g2"]], found)
+    assert sum(gains) == pytest.approx(cosines.max(axis=1, initial=0.0).mean(), abs=1e-12)
+    assert sum(gains) <= 1 + 1e-12
+    assert min(gains) >= 0.0
+
+
+@given(rounds_of_ids, st.randoms(use_true_random=False))
+def test_the_order_of_a_rounds_passages_changes_nothing(rounds, rng):
+    turns = [search("capital", *ids) for ids in rounds]
+    shuffled = [search("capital", *rng.sample(ids, len(ids))) for ids in rounds]
+    assert scored(*turns, answer("Paris")) == scored(*shuffled, answer("Paris"))
+
+
+WORD = tiny.tokenizer()
+RENDERER = Renderer(WORD, tiny.environment(max_observation_tokens=60, max_trajectory_tokens=256))
+TINY = {**tiny.BY_ID, "plain": Passage("plain", "", "oslo"), "trap": Passage("trap", "", "")}
+TINY_SIMILARITY = TfidfSimilarity.fit(tiny.TEXTS)
+
+
+def played(texts, hits):
+    """A real episode on ADA: the policy writes `texts`, and every search finds `hits`."""
+    episode = Episode(tiny.ADA, 0, RENDERER)
+    for text in texts:
+        if not episode.done:
+            ids = WORD.encode(text, add_special_tokens=False)
+            action = episode.act(ids, [-1.0] * len(ids), WORD.decode(ids))
+            if not episode.done:
+                episode.observe(hits if action.kind == "search" else None)
+    return episode.trajectory
+
+
+PIECES = st.sampled_from([*TAGS, "norway", "where was ada born", "<answer> norway </answer>"])
+TURNS = st.lists(
+    st.sampled_from([search_turn("", "where lies oslo"), answer_turn("", "norway"), answer_turn("", "rome"), "oslo"]),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(TURNS, st.lists(PIECES, max_size=8).map(" ".join))
+def test_tags_in_what_the_environment_shows_count_for_nothing(texts, shown):
+    trap, plain = replace(TINY["trap"], text=shown), TINY["plain"]
+    ends = []
+    for passage in (trap, plain):
+        episode = played(texts, [passage])
+        parts = score(episode, tiny.ADA, TINY_SIMILARITY, {**TINY, passage.id: passage}.__getitem__)
+        ends.append((parts.answer, parts.search_key, parts.format_ok, [step.turn for step in parts.steps]))
+    assert ends[0] == ends[1]
