@@ -31,7 +31,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.trainer import Trainer
-from stepsearch_core.types import Passage, Question
+from stepsearch_core.types import Question
 
 SETTINGS = {
     "group": 8,
@@ -99,8 +99,7 @@ def _our_trainer(params: Params, tokenizer: Any, texts: list[str]) -> Trainer:
     engine = TransformersEngine(policy, tokenizer, SETTINGS["temperature"])
     rows = len(questions) * int(SETTINGS["group"])
     rollout = Rollout(engine, _Nothing(), Renderer(tokenizer, environment), rows)
-    passages = {"p": Passage("p", "", "nothing")}
-    scorer = Scorer(TfidfSimilarity(1, {}), passages.__getitem__, {question.id: question for question in questions})
+    scorer = Scorer(TfidfSimilarity.fit([]), {question.id: question for question in questions})
     pad = tokenizer.pad_token_id
     return Trainer(policy, rollout, questions, scorer, train, params.reward, SETTINGS["temperature"], pad, 0)
 

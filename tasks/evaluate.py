@@ -54,7 +54,7 @@ def evaluate(name: str, folder: Path, params: Params, out: Path) -> dict[str, li
     """One policy's records on every benchmark, written to `out/BENCHMARK.jsonl` too."""
     corpus = Corpus.open(DATA / "corpus")
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
-    similarity = TfidfSimilarity.load(DATA / "index" / "tfidf")
+    similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
     model, tokenizer = load_policy(folder)
     torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
     renderer = Renderer(tokenizer, params.environment)
@@ -67,7 +67,7 @@ def evaluate(name: str, folder: Path, params: Params, out: Path) -> dict[str, li
 
     records = {}
     for benchmark, questions in _benchmarks(params, name == "oracle").items():
-        score = Scorer(similarity, corpus.get, {question.id: question for question in questions})
+        score = Scorer(similarity, {question.id: question for question in questions})
         pairs = zip(answer(questions, f"{name} on {benchmark}"), questions, strict=True)
         records[benchmark] = [record(trajectory, q, score(trajectory), corpus.get) for trajectory, q in pairs]
         write_jsonl(out / f"{benchmark}.jsonl", records[benchmark])

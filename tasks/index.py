@@ -26,7 +26,7 @@ def main(params: Params) -> None:
         clock = [time.perf_counter()]
         build_index(corpus, params.retrieval, folder, work.path)
         clock.append(time.perf_counter())
-        TfidfSimilarity.fit(corpus.contents()).save(folder / "tfidf")
+        TfidfSimilarity.build(corpus, folder / "tfidf")
         clock.append(time.perf_counter())
         report = _measure(params, corpus, folder)
         clock.append(time.perf_counter())

@@ -53,8 +53,8 @@ def main(params: Params) -> None:
     engine = TransformersEngine(policy, tokenizer, params.rollout.temperature)
     rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout.batch_size)
     by_id = {question.id: question for question in questions}
-    similarity = TfidfSimilarity.load(DATA / "index" / "tfidf")
-    scorer, weights = scorer_and_weights(params.reward, similarity, corpus.get, by_id)
+    similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
+    scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)
     trainer = Trainer(
         policy,
         rollout,

@@ -115,8 +115,8 @@ def trained(folder):
     policy.load_state_dict(torch.load(folder / "searcher.pt"))
     retriever = tiny.retriever(folder / f"index{world_size()}_{rank()}")
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
-    similarity = TfidfSimilarity.fit([passage.contents for passage in tiny.PASSAGES])
-    scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
+    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
+    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4)
     made = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
     steps = [made.step(step) for step in (1, 2)]

@@ -9,7 +9,7 @@ into memory (21 million passages of Wikipedia would not fit); only building keep
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,7 @@ class Corpus:
 
     def __init__(self, dataset: Dataset, keys: np.ndarray, positions: np.ndarray, content_hash: str) -> None:
         self._dataset = dataset
-        self._keys = keys
-        self._positions = positions
+        self._keys, self._positions = np.asarray(keys), np.asarray(positions)  # as mapped, without memmap's own cost
         self.hash = content_hash
         self._passage = lru_cache(maxsize=CACHED_PASSAGES)(self._read)
 
@@ -89,6 +88,16 @@ class Corpus:
         if position is None:
             raise KeyError(f"no passage with id {identifier!r} in the corpus")
         return position
+
+    def positions(self, identifiers: Sequence[str]) -> np.ndarray:
+        """Where the passages with these ids lie, int64 [ids]; -1 for an id that the corpus does not hold."""
+        try:
+            keys = np.array([int(identifier, 16) for identifier in identifiers], dtype=np.uint64)
+        except (ValueError, OverflowError):  # one of them is not one of our ids
+            found = [self._find(identifier) for identifier in identifiers]
+            return np.array([-1 if position is None else position for position in found], dtype=np.int64)
+        slots = np.minimum(self._keys.searchsorted(keys), len(self._keys) - 1)
+        return np.where(self._keys[slots] == keys, self._positions[slots], -1)
 
     def get(self, identifier: str) -> Passage:
         """The passage with this id.

@@ -30,13 +30,16 @@ def word_f1(prediction: str | None, answers: Iterable[str]) -> float:
 
 def overlap_f1(text: str, other: str) -> float:
     """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none."""
-    (words, length), (other_words, other_length) = _word_counts(text), _word_counts(other)
-    common = sum([min(words[word], other_words[word]) for word in words.keys() & other_words.keys()])
-    return 2 * common / (length + other_length) if common else 0.0
+    words, other_words = _words(text), _words(other)
+    common = len(words & other_words)
+    return 2 * common / (len(words) + len(other_words)) if common else 0.0
 
 
 @lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory
-def _word_counts(text: str) -> tuple[Counter[str], int]:
-    """How often each normalised word occurs, and how many there are."""
+def _words(text: str) -> frozenset[str]:
+    """The multiset of normalised words as a set, in which a word that comes again is "word 2" and so on."""
     words = normalize_answer(text).split()
-    return Counter(words), len(words)
+    if len(distinct := frozenset(words)) == len(words):
+        return distinct
+    counts = Counter(words)
+    return frozenset(word if n == 1 else f"{word} {n}" for word, last in counts.items() for n in range(1, last + 1))

@@ -16,6 +16,8 @@ PASSAGE_BYTES = 700
 """Of a passage of 100 words in the fetched file (14 GB for wiki-18); the corpus folder holds it once more."""
 BM25_BYTES = 610
 """Of a passage of 100 words in a bm25s index (61 MB for 100,000)."""
+TERM_BYTES = 400
+"""Of a passage of 100 words in the reward's term statistics (13 MB for 36,836 passages of 87 words)."""
 CHECKPOINT_BYTES = 14
 """A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place.
 
@@ -55,7 +57,7 @@ def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, 
     guarded = any(limit is not None for name, limit in vars(params.train.guard).items() if name != "patience")
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
-        "indexes": BM25_BYTES * passages + index_bytes(params.retrieval, passages),
+        "indexes": (BM25_BYTES + TERM_BYTES) * passages + index_bytes(params.retrieval, passages),
         "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
         "policies": (3 if params.model.source else 2) * weight_bytes * parameters,  # downloaded, warm start, trained
     }

@@ -7,7 +7,8 @@ often repeat the subject, any passage about the right entity comes close to a go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from itertools import accumulate
 
 from stepsearch_core.metrics.search import format_valid
 from stepsearch_core.rewards.answer import answer_reward
@@ -15,29 +16,26 @@ from stepsearch_core.rewards.information_gain import information_gains
 from stepsearch_core.rewards.redundancy import redundancies
 from stepsearch_core.rewards.search_key import search_key_reward
 from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory
+from stepsearch_core.types import ActionKind, Question, RewardBreakdown, StepReward, Trajectory
 
 
-def score(
-    trajectory: Trajectory, question: Question, similarity: TfidfSimilarity, passages: Callable[[str], Passage]
-) -> RewardBreakdown:
+def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarity) -> RewardBreakdown:
     """All terms of the trajectory's reward; every search has a `StepReward`, one without a hit included.
 
     Args:
         trajectory: a finished episode on `question`.
-        question: gold passages and search keys come from its steps.
+        question: gold passages and search keys come from its steps. Gold passages outside of the corpus cannot be
+            retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while redundancy stays.
         similarity: TF-IDF over the corpus.
-        passages: the passage of an id. It raises KeyError for an id that it does not know; gold passages that it does
-            not know cannot be retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while
-            redundancy stays.
 
     Raises:
         KeyError: a retrieved passage is unknown.
     """
     turns = [index for index, turn in enumerate(trajectory.turns) if turn.action.kind is ActionKind.SEARCH]
     rounds = [trajectory.turns[index].passage_ids for index in turns]
-    golds = [passage.text for passage in known_golds(question, passages)]
-    gains = information_gains([similarity.cosine(golds, [passages(pid).text for pid in ids]) for ids in rounds])
+    cosines = similarity.cosine(similarity.known(question.support_ids), [pid for ids in rounds for pid in ids])
+    ends = accumulate(map(len, rounds))
+    gains = information_gains([cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)])
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
         answer=answer_reward(trajectory, question),
@@ -50,20 +48,9 @@ def score(
 class Scorer:
     """Scores trajectories with everything a reward needs to know of the corpus."""
 
-    def __init__(
-        self, similarity: TfidfSimilarity, passages: Callable[[str], Passage], questions: Mapping[str, Question]
-    ) -> None:
-        self.similarity, self.passages, self.questions = similarity, passages, questions
+    def __init__(self, similarity: TfidfSimilarity, questions: Mapping[str, Question]) -> None:
+        self.similarity, self.questions = similarity, questions
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory."""
-        return score(trajectory, self.questions[trajectory.question_id], self.similarity, self.passages)
-
-
-def known_golds(question: Question, passages: Callable[[str], Passage]) -> Iterator[Passage]:
-    """The question's gold passages, those that `passages` does not know left out."""
-    for passage_id in question.support_ids:
-        try:
-            yield passages(passage_id)
-        except KeyError:
-            continue
+        return score(trajectory, self.questions[trajectory.question_id], self.similarity)

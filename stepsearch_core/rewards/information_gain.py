@@ -24,6 +24,6 @@ def information_gains(similarities: Sequence[np.ndarray]) -> list[float]:
     for cosines in similarities:
         coverage = cosines.max(axis=1, initial=0.0)  # c^t, eq. 8
         gain = np.maximum(coverage - best, 0.0)  # Delta^t, eq. 9
-        gains.append(float(gain.mean()) if gain.size else 0.0)  # G^t, eq. 10
+        gains.append(float(gain.sum()) / max(len(gain), 1))  # G^t, eq. 10
         best = np.maximum(best, coverage)  # m^t, eq. 11
     return gains

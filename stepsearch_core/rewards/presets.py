@@ -15,15 +15,15 @@ from stepsearch_core.types import Passage, Question
 def scorer_and_weights(
     params: RewardParams,
     similarity: TfidfSimilarity,
-    passages: Callable[[str], Passage],
     questions: Mapping[str, Question],
+    passages: Callable[[str], Passage],
 ) -> tuple[Scorer, RewardParams]:
     """The scorer that training uses and the weights `composition` puts on its terms.
 
     `paper` has those of `params`, `released` its own, whatever `params` says. Evaluation always scores by `paper`.
     """
     if params.preset == "paper":
-        return Scorer(similarity, passages, questions), params
+        return Scorer(similarity, questions), params
     released = replace(
         params,
         answer_weight=1.0,
@@ -31,4 +31,4 @@ def scorer_and_weights(
         information_gain_weight=STEP_WEIGHT,
         redundancy_weight=STEP_WEIGHT,
     )
-    return ReleasedScorer(similarity, passages, questions), released
+    return ReleasedScorer(similarity, questions, passages), released

@@ -18,14 +18,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stepsearch_core.rewards.breakdown import Scorer, known_golds
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.text import normalize_answer
-from stepsearch_core.types import ActionKind, Passage, RewardBreakdown, StepReward, Trajectory
+from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory
 
 KEY_WEIGHT = 0.618
 STEP_WEIGHT = 1.6  # .6 in its settings, added to a row that already holds the reward
@@ -115,13 +116,19 @@ def render(trajectory: Trajectory, passages: Callable[[str], Passage]) -> tuple[
 
 
 class ReleasedScorer(Scorer):
-    """Scores trajectories as the released code does; the similarity over the corpus is not used."""
+    """Scores trajectories as the released code does; of the similarity it asks only which passages there are."""
+
+    def __init__(
+        self, similarity: TfidfSimilarity, questions: Mapping[str, Question], passages: Callable[[str], Passage]
+    ) -> None:
+        super().__init__(similarity, questions)
+        self.passages = passages
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory; a step for each round that the text shows."""
         question = self.questions[trajectory.question_id]
         text, starts = render(trajectory, self.passages)
-        golds = [passage.text for passage in known_golds(question, self.passages)]
+        golds = [self.passages(passage_id).text for passage_id in self.similarity.known(question.support_ids)]
         scored = score_text(text, question.answers, golds, [step.search_keys for step in question.steps])
         steps = [
             StepReward(bisect_right(starts, step.position) - 1, step.information_gain, step.redundancy)

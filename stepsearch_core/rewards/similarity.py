@@ -1,87 +1,161 @@
-"""TF-IDF cosine between passages, with document frequencies of the whole corpus.
+"""TF-IDF cosine between passages of a corpus, with document frequencies of the whole corpus.
 
 The paper does not say which texts the idf comes from. The released code fits a new model for every retrieved passage on
 that passage and the gold ones (n + 1 texts), which makes words that the passages share look rare and costs tens of
-milliseconds a trajectory. Here the frequencies are counted once over the corpus, and each text's vector is kept.
+milliseconds a trajectory. Here the stage `index` counts every passage's terms once and writes them as flat arrays (some
+400 bytes for a passage of 100 words), which are mapped into memory: a reward reads a few rows of them by position and
+touches no text. Frequencies are counted over titles and texts, vectors are of the texts alone (`breakdown` says why).
 The weighting is scikit-learn's default: terms of two or more word characters in lower case, raw counts times
-idf = ln((1 + N) / (1 + df)) + 1, L2-normalised. A term that the corpus lacks has df = 0: it still counts towards its
-text's length, so that every text with a term has cosine 1 with itself.
+idf = ln((1 + N) / (1 + df)) + 1, L2-normalised.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.io import DataError, read_json, write_json
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.io import DataError, atomic_folder, read_object, write_array, write_json
+from stepsearch_core.types import Passage
 
 _TERM = re.compile(r"\w\w+")
+_TERMS, _COUNTS = np.uint32, np.uint16
+_MOST = np.iinfo(_COUNTS).max
 
 
 class TfidfSimilarity:
-    """Cosines of TF-IDF vectors over fixed document frequencies."""
+    """Cosines of TF-IDF vectors over fixed document frequencies; not for several threads at once."""
 
-    def __init__(self, documents: int, document_frequencies: Mapping[str, int], cache_size: int = 100_000) -> None:
-        """Take the number of documents, in how many each term occurs, and how many texts' vectors to keep."""
-        self.documents = documents
-        self.document_frequencies = document_frequencies
-        self._vector = lru_cache(maxsize=cache_size)(self._weigh)
+    def __init__(
+        self,
+        positions: Callable[[Sequence[str]], np.ndarray],
+        starts: np.ndarray,
+        terms: np.ndarray,
+        counts: np.ndarray,
+        frequencies: np.ndarray,
+    ) -> None:
+        """Take the passages' terms, one passage after another.
+
+        Args:
+            positions: the position of each passage id as int64, -1 for an unknown one.
+            starts: int64 [passages + 1], where the terms of each passage start; the last one is their number.
+            terms: uint32, numbers of terms.
+            counts: uint16, how often each of them occurs in its passage.
+            frequencies: int64 [vocabulary], in how many passages each term occurs.
+        """
+        self.documents = len(starts) - 1
+        self._positions, self._starts, self._terms, self._counts = positions, starts, terms, counts
+        self._idf = np.log((1 + self.documents) / (1 + frequencies)) + 1
+        self._gold = np.zeros(len(frequencies))  # one gold passage's weights during `cosine`, otherwise 0
 
     @classmethod
-    def fit(cls, texts: Iterable[str]) -> TfidfSimilarity:
-        """Count document frequencies over the corpus, one text at a time."""
-        frequencies: Counter[str] = Counter()
-        documents = 0
-        for text in tqdm(texts, desc="document frequencies", unit="text"):
-            frequencies.update(set(_terms(text)))
-            documents += 1
-        return cls(documents, frequencies)
+    def fit(cls, passages: Iterable[Passage]) -> TfidfSimilarity:
+        """Count the terms of passages in memory."""
+        vocabulary: dict[str, int] = {}
+        frequencies: Counter[int] = Counter()
+        places: dict[str, int] = {}
+        rows = [np.empty((2, 0), dtype=np.int64)]
+        for passage in passages:
+            places[passage.id] = len(rows) - 1
+            rows.append(_count(passage, vocabulary, frequencies))
+        terms, counts = np.concatenate(rows, axis=1)
+        return cls(
+            lambda ids: np.array([places.get(identifier, -1) for identifier in ids], dtype=np.int64),
+            np.cumsum([row.shape[1] for row in rows]),
+            terms.astype(_TERMS),
+            counts.astype(_COUNTS),
+            _in_order(frequencies, len(vocabulary)),
+        )
 
-    def save(self, path: Path | str) -> None:
-        """Write the frequencies as JSON."""
-        frequencies = dict(sorted(self.document_frequencies.items()))
-        write_json(path, {"documents": self.documents, "document_frequencies": frequencies})
+    @staticmethod
+    def build(corpus: Corpus, folder: Path | str) -> None:
+        """Count the terms of a corpus and write them to `folder`; only the vocabulary stays in memory."""
+        vocabulary: dict[str, int] = {}
+        frequencies: Counter[int] = Counter()
+        starts = np.zeros(len(corpus) + 1, dtype=np.int64)
+        with atomic_folder(folder) as new:
+            with (new / "terms.bin").open("wb") as terms, (new / "counts.bin").open("wb") as counts:
+                for number, passage in enumerate(tqdm(corpus, desc="term statistics", unit="passage"), start=1):
+                    row = _count(passage, vocabulary, frequencies)
+                    row[0].astype(_TERMS).tofile(terms)
+                    row[1].astype(_COUNTS).tofile(counts)
+                    starts[number] = starts[number - 1] + row.shape[1]
+            write_array(new / "starts.npy", starts)
+            write_array(new / "frequencies.npy", _in_order(frequencies, len(vocabulary)))
+            write_json(new / "manifest.json", {"corpus": corpus.hash, "terms": int(starts[-1])})
 
     @classmethod
-    def load(cls, path: Path | str) -> TfidfSimilarity:
-        """Read what `save` wrote.
+    def open(cls, folder: Path | str, corpus: Corpus) -> TfidfSimilarity:
+        """Map what `build` wrote of the same corpus.
 
         Raises:
-            DataError: the file is missing, not JSON, or lacks a field.
+            DataError: `folder` holds no term statistics, damaged ones, or those of another corpus.
         """
-        content = read_json(path)
-        for name, kind in (("documents", int), ("document_frequencies", dict)):
-            if not isinstance(content, dict) or not isinstance(content.get(name), kind):
-                raise DataError(f"missing or not of type {kind.__name__}", path, field=name)
-        return cls(content["documents"], content["document_frequencies"])
+        folder = Path(folder)
+        manifest = read_object(folder / "manifest.json", ("corpus", "terms"))
+        if manifest["corpus"] != corpus.hash:
+            raise DataError("the term statistics of another corpus; run the stage index again", folder)
+        try:
+            starts, frequencies = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("starts", "frequencies"))
+            terms, counts = (
+                np.memmap(folder / f"{name}.bin", dtype=kind, mode="r")
+                for name, kind in (("terms", _TERMS), ("counts", _COUNTS))
+            )
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"no whole term statistics: {error}", folder) from None
+        if not (len(terms) == len(counts) == manifest["terms"] and len(starts) == len(corpus) + 1):
+            raise DataError(f"no whole term statistics: {len(terms)} terms, {len(counts)} counts", folder)
+        return cls(corpus.positions, *map(np.asarray, (starts, terms, counts, frequencies)))
 
-    def cosine(self, golds: Sequence[str], texts: Sequence[str]) -> np.ndarray:
-        """Cosines in [0, 1] as float64 [n_gold, n_text]; a text without a term has cosine 0 with everything."""
-        gold_vectors = [self._vector(gold) for gold in golds]
-        text_vectors = [self._vector(text) for text in texts]
-        cosines = [[_dot(gold, text) for text in text_vectors] for gold in gold_vectors]
-        return np.array(cosines, dtype=np.float64).reshape(len(golds), len(texts))
+    def known(self, passage_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that belong to a passage of the corpus, in order."""
+        return [pid for pid, position in zip(passage_ids, self._positions(passage_ids), strict=True) if position >= 0]
 
-    def _weigh(self, text: str) -> dict[str, float]:
-        weights = {term: count * self._idf(term) for term, count in Counter(_terms(text)).items()}
-        norm = math.sqrt(math.fsum(weight * weight for weight in weights.values()))
-        return {term: weight / norm for term, weight in weights.items()}
+    def cosine(self, gold_ids: Sequence[str], passage_ids: Sequence[str]) -> np.ndarray:
+        """Cosines in [0, 1] as float64 [n_gold, n_passage]; a text without a term has cosine 0 with everything.
 
-    def _idf(self, term: str) -> float:
-        return math.log((1 + self.documents) / (1 + self.document_frequencies.get(term, 0))) + 1
+        Raises:
+            KeyError: a passage is unknown.
+        """
+        ids = [*gold_ids, *passage_ids]
+        positions = self._positions(ids)
+        if len(positions) and positions.min() < 0:
+            raise KeyError(f"no passage with id {ids[int(positions.argmin())]!r} in the term statistics")
+        starts = self._starts[positions]
+        lengths = self._starts[positions + 1] - starts
+        ends = lengths.cumsum()  # of each passage in what is read below
+        owners = np.arange(len(ids)).repeat(lengths)
+        read = np.arange(len(owners)) + (starts - ends + lengths).repeat(lengths)
+        terms = self._terms[read]
+        weights = self._counts[read] * self._idf[terms]
+        weights /= np.sqrt(np.bincount(owners, weights * weights, len(ids)))[owners]
+        cosines = np.empty((len(gold_ids), len(passage_ids)))
+        first = int(ends[len(gold_ids) - 1]) if gold_ids else 0  # where the passages begin
+        owners = owners[first:] - len(gold_ids)
+        for row, end, length in zip(cosines, ends.tolist(), lengths.tolist(), strict=False):
+            gold = slice(end - length, end)
+            self._gold[terms[gold]] = weights[gold]
+            row[:] = np.bincount(owners, self._gold[terms[first:]] * weights[first:], len(passage_ids))
+            self._gold[terms[gold]] = 0.0
+        return np.minimum(cosines, 1.0)
 
 
-def _terms(text: str) -> list[str]:
-    return _TERM.findall(text.lower())
+def _count(passage: Passage, vocabulary: dict[str, int], frequencies: Counter[int]) -> np.ndarray:
+    """The text's terms and their counts, int64 [2, terms]; new ones enter the vocabulary."""
+    counts = Counter(_number(passage.text, vocabulary))
+    frequencies.update(counts.keys() | set(_number(passage.title, vocabulary)))
+    return np.array([[*counts], np.minimum([*counts.values()], _MOST)], dtype=np.int64).reshape(2, -1)
 
 
-def _dot(vector: dict[str, float], other: dict[str, float]) -> float:
-    # fsum is exact, so the value does not depend on the order of a set of strings, which varies by process
-    return min(1.0, math.fsum([vector[term] * other[term] for term in vector.keys() & other.keys()]))
+def _number(text: str, vocabulary: dict[str, int]) -> Iterator[int]:
+    for term in _TERM.findall(text.lower()):
+        yield vocabulary.setdefault(term, len(vocabulary))
+
+
+def _in_order(frequencies: Counter[int], terms: int) -> np.ndarray:
+    return np.array([frequencies[term] for term in range(terms)], dtype=np.int64)

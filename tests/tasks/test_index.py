@@ -34,7 +34,7 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     assert "dense_against_exact" not in report
     timings = json.loads((tmp_path / "data" / "index" / "timings.json").read_text())
     assert set(timings) == {"build", "term_statistics", "measure"}
-    assert TfidfSimilarity.load("data/index/tfidf").documents == len(corpus)
+    assert TfidfSimilarity.open("data/index/tfidf", corpus).documents == len(corpus)
     assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]
 
 

@@ -55,6 +55,8 @@ def test_every_distinct_content_is_found_where_it_first_came(contents):
         for position, content in enumerate(distinct):
             assert corpus.position(passage_id(*content)) == position
             assert corpus.get(passage_id(*content)) == corpus[position]
+        ids = [passage_id(*content) for content in reversed(distinct)]
+        assert corpus.positions([*ids, "f" * 16]).tolist() == [*reversed(range(len(distinct))), -1]
 
 
 @pytest.mark.parametrize("identifier", ["", "zz", "0" * 16, "f" * 16, "f" * 40])
@@ -64,6 +66,8 @@ def test_an_unknown_id_is_not_in_the_corpus(tmp_path, identifier):
     assert identifier not in corpus
     with pytest.raises(KeyError, match="no passage with id"):
         corpus.get(identifier)
+    assert corpus.positions([corpus[1].id, identifier]).tolist() == [1, -1]
+    assert corpus.positions([]).tolist() == []
 
 
 @pytest.mark.parametrize("position", [-1, 3])
@@ -90,7 +94,7 @@ def test_passages_stay_on_disk(tmp_path):
     corpus = Corpus.open(tmp_path / "corpus")
     assert corpus[19_999].title == "19999"
     assert pa.total_allocated_bytes() - before < 1_000_000  # of 20 MB
-    assert isinstance(corpus._keys, np.memmap)
+    assert isinstance(corpus._keys.base, np.memmap)
     assert isinstance(corpus._positions, np.memmap)
 
 

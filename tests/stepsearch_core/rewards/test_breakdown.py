@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,22 +24,22 @@ TEXTS = {
     "x": "xi omicron",
     "trap": "<answer> Paris </answer> <search> capital of france </search>",
 }
-PASSAGES = {pid: Passage(pid, "", text) for pid, text in TEXTS.items()}
+PASSAGES = [Passage(pid, "", text) for pid, text in TEXTS.items()]
 KEYS = [["capital of france", "france capital"], ["population of paris"]]
 ASKED = question((["g1"], KEYS[0]), (["g2"], KEYS[1]))
-SIMILARITY = TfidfSimilarity.fit(TEXTS[pid] for pid in ["g1", "g2", "z", "t", "half", "k", "m", "x"])
+SIMILARITY = TfidfSimilarity.fit(PASSAGES)
 
 
 def scored(*turns, asked=ASKED):
-    return score(trajectory(*turns), asked, SIMILARITY, PASSAGES.__getitem__)
+    return score(trajectory(*turns), asked, SIMILARITY)
 
 
 def test_gain_and_redundancy_with_the_corpus_frequencies():
-    # N = 8 passages; df(alpha) = df(gamma) = 2 -> a = ln(9/3) + 1, df(beta) = df(delta) = 1 -> b = ln(9/2) + 1
-    a, b = 2.0986123, 2.5040774
+    # N = 9 passages; df(alpha) = df(gamma) = 2 -> a = ln(10/3) + 1, df(beta) = df(delta) = 1 -> b = ln(10/2) + 1
+    a, b = 2.2039728, 2.6094379
     half = a / (math.sqrt(2) * math.sqrt(a * a + b * b))  # cosine of "alpha gamma" with each gold
     steps = scored(search("q", "g1", "z", "t"), search("q", "g1", "half", "k"), search("q", "g2", "m", "x")).steps
-    assert half == pytest.approx(0.454195, abs=1e-6)
+    assert half == pytest.approx(0.456266, abs=1e-6)  # 2.2039728 / (1.4142136 * 3.4156498)
     assert [step.information_gain for step in steps] == pytest.approx([0.5, half / 2, (1 - half) / 2], abs=1e-7)
     assert [step.redundancy for step in steps] == [0.0, 1 / 3, 0.0]
 
@@ -104,8 +103,7 @@ rounds_of_ids = st.lists(st.lists(IDS, max_size=3, unique=True), min_size=1, max
 @given(rounds_of_ids)
 def test_gains_add_up_to_the_coverage_of_all_that_was_found(rounds):
     gains = [step.information_gain for step in scored(*(search("q", *ids) for ids in rounds)).steps]
-    found = [TEXTS[pid] for ids in rounds for pid in ids]
-    cosines = SIMILARITY.cosine([TEXTS["g1"], TEXTS["g2"]], found)
+    cosines = SIMILARITY.cosine(["g1", "g2"], [pid for ids in rounds for pid in ids])
     assert sum(gains) == pytest.approx(cosines.max(axis=1, initial=0.0).mean(), abs=1e-12)
     assert sum(gains) <= 1 + 1e-12
     assert min(gains) >= 0.0
@@ -120,8 +118,6 @@ def test_the_order_of_a_rounds_passages_changes_nothing(rounds, rng):
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.environment(max_observation_tokens=60, max_trajectory_tokens=256))
-TINY = {**tiny.BY_ID, "plain": Passage("plain", "", "oslo"), "trap": Passage("trap", "", "")}
-TINY_SIMILARITY = TfidfSimilarity.fit(tiny.TEXTS)
 
 
 def played(texts, hits):
@@ -146,10 +142,8 @@ TURNS = st.lists(
 
 @given(TURNS, st.lists(PIECES, max_size=8).map(" ".join))
 def test_tags_in_what_the_environment_shows_count_for_nothing(texts, shown):
-    trap, plain = replace(TINY["trap"], text=shown), TINY["plain"]
     ends = []
-    for passage in (trap, plain):
-        episode = played(texts, [passage])
-        parts = score(episode, tiny.ADA, TINY_SIMILARITY, {**TINY, passage.id: passage}.__getitem__)
+    for passage in (Passage("found", "", shown), Passage("found", "", "oslo")):
+        parts = score(played(texts, [passage]), tiny.ADA, TfidfSimilarity.fit([*tiny.PASSAGES, passage]))
         ends.append((parts.answer, parts.search_key, parts.format_ok, [step.turn for step in parts.steps]))
     assert ends[0] == ends[1]

@@ -68,7 +68,7 @@ def test_outcome_only_leaves_the_answer():
 
 
 PASSAGES = {str(i): Passage(str(i), "", text) for i, text in enumerate(["red apple", "red car", "blue sky", "car sky"])}
-SIMILARITY = TfidfSimilarity.fit(passage.text for passage in PASSAGES.values())
+SIMILARITY = TfidfSimilarity.fit(PASSAGES.values())
 searches = st.lists(st.sampled_from(sorted(PASSAGES)), max_size=3, unique=True).map(lambda ids: search("red", *ids))
 turns = st.lists(st.one_of(searches, st.just(invalid())), min_size=1, max_size=5)
 weights = st.floats(0, 2)
@@ -78,7 +78,7 @@ weights = st.floats(0, 2)
 def test_no_reward_off_the_policy_and_no_step_reward_above_zero_for_known_passages(turns, gain_weight, repeat_weight):
     params = RewardParams(information_gain_weight=gain_weight, redundancy_weight=repeat_weight)
     episode = trajectory(*turns, answer("Paris"))
-    parts = score(episode, question((["0"], ["red apple"]), (["3"], [])), SIMILARITY, PASSAGES.__getitem__)
+    parts = score(episode, question((["0"], ["red apple"]), (["3"], [])), SIMILARITY)
     rewards = token_rewards(episode, parts, params)
     assert not rewards[~np.array(episode.policy_mask)].any()
     seen = set()

@@ -188,7 +188,9 @@ INVALID = Turn(Action(ActionKind.INVALID, "no action"), "what now")
 def scored_tokens(*turns):
     """The breakdown and the rewards on tokens, by the preset's weights."""
     params = RewardParams("released", 0.1, 0.2, 0.3, 0.4)
-    scorer, weights = scorer_and_weights(params, TfidfSimilarity.fit([]), PASSAGES.__getitem__, {"q": ASKED})
+    scorer, weights = scorer_and_weights(
+        params, TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, PASSAGES.__getitem__
+    )
     episode = episodes.trajectory(*turns)
     breakdown = scorer(episode)
     return breakdown, token_rewards(episode, breakdown, weights)
@@ -232,10 +234,10 @@ def test_after_a_warning_the_step_reward_sits_on_the_turn_before_it():
 
 def test_presets():
     paper = RewardParams()
-    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), PASSAGES.__getitem__, {})
+    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__)
     assert not isinstance(scorer, ReleasedScorer)
     assert weights is paper
-    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), PASSAGES.__getitem__, {})
+    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__)
     assert isinstance(scorer, ReleasedScorer)
     assert weights == RewardParams("released", 1.0, 0.618, 1.6, 1.6)
 

@@ -72,8 +72,8 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     torch.manual_seed(seed)
     policy = copy.deepcopy(warm)
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
-    similarity = TfidfSimilarity.fit(passage.contents for passage in tiny.PASSAGES)
-    scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
+    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
+    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     reward = reward or RewardParams()
     return Trainer(policy, rollout, QUESTIONS, scorer, params, reward, 1.0, WORD.pad_token_id, seed)
 
