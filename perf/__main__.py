@@ -1,27 +1,36 @@
-"""`python -m perf NAME`: run one measurement on the active profile's results."""
+"""`python -m perf NAME`: run one measurement; its last line is one JSON object (`perf.measure.report`)."""
 
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 
-from perf.continued_warmstart import main as continued_warmstart
-from perf.pipeline import main as pipeline
-from perf.prefect_overhead import main as prefect_overhead
-
-MEASUREMENTS = {"continued_warmstart": continued_warmstart, "pipeline": pipeline, "prefect_overhead": prefect_overhead}
+MEASUREMENTS = {
+    "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
+    "gae": "errors of the advantages against the estimator's definition",
+    "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
+    "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
+    "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
+}
+"""Each is the module of its name, with a `main(quick)`."""
 
 
 def main() -> None:
     """Run the measurement that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m perf", description="Run one side-by-side measurement.")
-    parser.add_argument(
-        "name",
-        choices=MEASUREMENTS,
-        help="continued_warmstart: the trained policy against supervised training continued for the same wall time; "
-        "pipeline: wall time and memory of all stages, then of a run with nothing to do; "
-        "prefect_overhead: the flow against plain dvc, both with nothing left to do",
+    parser = argparse.ArgumentParser(
+        prog="python -m perf",
+        description="Run one side-by-side measurement; the last line printed is one JSON object.",
+        epilog="continued_warmstart, pipeline and prefect_overhead measure the active profile and its results.",
     )
-    MEASUREMENTS[parser.parse_args().name]()
+    parser.add_argument("name", choices=MEASUREMENTS, help="; ".join(f"{k}: {v}" for k, v in MEASUREMENTS.items()))
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer repeats or a smaller workload, two minutes at most; pipeline and continued_warmstart ignore it: "
+        "they take what the active profile takes",
+    )
+    arguments = parser.parse_args()
+    import_module(f"perf.{arguments.name}").main(arguments.quick)
 
 
 if __name__ == "__main__":

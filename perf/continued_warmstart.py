@@ -7,13 +7,14 @@ compared by question.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from perf.measure import report
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.data.sources import read_questions
@@ -34,8 +35,8 @@ SURPLUS = 1.5
 """An epoch's time varies with what else the machine does; the control must not get less than its due."""
 
 
-def main() -> None:
-    """Train the control, evaluate both, print the table and a last line of JSON."""
+def main(quick: bool) -> None:
+    """Train the control, evaluate both and compare; `quick` changes nothing."""
     params = load_params()
     corpus = Corpus.open(DATA / "corpus")
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
@@ -76,7 +77,6 @@ def main() -> None:
         name: asdict(stratified_mean_interval(values, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0))
         for name, values in compared.items()
     }
-    for name, cell in figures.items():
-        print(f"{name:12} {cell['value']:+.3f} [{cell['low']:+.3f}, {cell['high']:+.3f}]  n = {cell['n']}")
     both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}
-    print(json.dumps({"perf": "continued_warmstart", "figures": figures, "both_sides": both_sides}))
+    files = [Path("params.yaml"), *sorted((DATA / "synthesize").glob("*.jsonl"))]
+    report("continued_warmstart", figures, both_sides, 1, files)

@@ -6,25 +6,25 @@ processes counted once) of `dvc` and every process under it.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
+
+from perf.measure import report
 
 INTERVAL = 0.5
 """Seconds between two samples of memory."""
 
 
-def main() -> None:
-    """Run the active profile from its first stage to its last, then again, and print the figures."""
-    first = _measure("--force")
-    again = _measure()
-    for name, cost in (("dvc repro --force", first), ("dvc repro, nothing changed", again)):
-        print(f"{name:28} {cost['seconds']:7.1f} s   {cost['peak_gigabytes']:.2f} GB")
-    print(json.dumps({"perf": "pipeline", "figures": {"forced": first, "unchanged": again}}))
+def main(quick: bool) -> None:
+    """Run the active profile from its first stage to its last, then again; `quick` changes nothing."""
+    sides = {"forced": _measure("--force"), "unchanged": _measure()}
+    both_sides = {f"{side}_{name}": value for side, costs in sides.items() for name, value in costs.items()}
+    report("pipeline", both_sides, both_sides, 1, [Path("dvc.yaml"), Path("params.yaml")])
 
 
 def _measure(*options: str) -> dict[str, float]:

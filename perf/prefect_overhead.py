@@ -7,38 +7,35 @@ run measured themselves, which are less than the whole run: the share is an uppe
 
 from __future__ import annotations
 
-import json
+import operator
 import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
+from perf.measure import in_turn, median_of_pairs, report, seconds
 from stepsearch_core.io import read_json
 
 REPEATS = 3
 
 
-def main() -> None:
-    """Time both sides in turn, print the medians, the difference and its share."""
-    flow, plain = [], []
-    for _ in range(REPEATS):
-        plain.append(_seconds("dvc", "repro"))
-        flow.append(_seconds("flows.train_stepsearch"))
-    added = statistics.median(flow) - statistics.median(plain)
+def main(quick: bool) -> None:
+    """Time both sides in turn (`quick`: once), print the medians, the median difference and its share."""
+    repeats = 1 if quick else REPEATS
+    sides = {"dvc": lambda: seconds(_run("dvc", "repro")), "flow": lambda: seconds(_run("flows.train_stepsearch"))}
+    both_sides = in_turn(sides, repeats)
+    added = median_of_pairs(operator.sub, both_sides["flow"], both_sides["dvc"])
     computing = sum(sum(read_json(path).values()) for path in sorted(Path("data").glob("*/timings.json")))
     figures = {
-        "flow_seconds": statistics.median(flow),
-        "dvc_seconds": statistics.median(plain),
+        "flow_seconds": statistics.median(both_sides["flow"]),
+        "dvc_seconds": statistics.median(both_sides["dvc"]),
         "added_seconds": added,
         "share_of_stages": added / computing,
     }
-    for name, value in figures.items():
-        print(f"{name:16} {value:8.3f}")
-    print(json.dumps({"perf": "prefect_overhead", "figures": figures, "both_sides": {"flow": flow, "dvc": plain}}))
+    report("prefect_overhead", figures, both_sides, repeats, [Path("dvc.yaml"), Path("params.yaml")])
 
 
-def _seconds(*module: str) -> float:
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", *module], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+def _run(*module: str) -> Callable[[], object]:
+    quiet = subprocess.DEVNULL
+    return lambda: subprocess.run([sys.executable, "-m", *module], check=True, stdout=quiet, stderr=quiet)

@@ -1,0 +1,141 @@
+"""How long the rewards of a trajectory take, against the released algorithm on the same trajectories.
+
+The workload is made of published text: MuSiQue questions, each searched for four times with three passages a search
+(the support of a step and two passages drawn from the corpus; after the last step the first support comes again), over
+term statistics of the whole corpus. The other side is `tests/oracles/released_rewards.py`, which fits a TF-IDF for
+every retrieved passage; it gets its text ready-made.
+
+Ours is in its steady state: the term statistics are open and the golden keys have been compared with before, as in
+training from the second epoch on. `reward_speedup` is for statistics just mapped, so that every passage's row is read
+for the first time, and for queries never seen; `reward_speedup_warm` for trajectories that were scored before. No
+passage's vector is kept in either; kept are the word counts of up to 65,536 keys, answers and queries.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import random
+import statistics
+import sys
+from dataclasses import replace
+from importlib import import_module
+from itertools import chain, count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from perf.measure import in_turn, median_of_pairs, report, seconds
+from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.records import Record
+from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.released import render
+from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.synthesis.search_keys import candidate_keys
+from stepsearch_core.synthesis.sub_questions import parse_steps
+from stepsearch_core.types import Action, ActionKind, Question, Trajectory, Turn
+
+SEARCHES, PASSAGES = 4, 3
+TRAJECTORIES, REPEATS = 100, 7
+QUICK_TRAJECTORIES, QUICK_REPEATS = 25, 3
+PASSES = 10
+"""Ours scores the trajectories so often for each time that the other side does: once takes it milliseconds only."""
+
+
+def main(quick: bool) -> None:
+    """Build the trajectories, score them by both sides in turn, and print the ratios of their times.
+
+    Raises:
+        SystemExit: `STEPSEARCH_REAL_DATA` names no folder.
+    """
+    folder = Path(os.environ.get("STEPSEARCH_REAL_DATA", "-"))
+    if not (folder / "corpus.jsonl").is_file():
+        sys.exit("skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_train100.jsonl")
+    trajectories, repeats = (QUICK_TRAJECTORIES, QUICK_REPEATS) if quick else (TRAJECTORIES, REPEATS)
+    records = list(read_benchmark("musique", folder / "musique_ans_train100.jsonl", "train"))[:trajectories]
+    with TemporaryDirectory() as work:
+        passages = chain(read_corpus_file(folder / "corpus.jsonl"), *(record.context for record in records))
+        build_corpus(passages, Path(work, "corpus"))
+        corpus = Corpus.open(Path(work, "corpus"))
+        TfidfSimilarity.build(corpus, Path(work, "tfidf"))
+        _measure(records, corpus, Path(work, "tfidf"), repeats)
+
+
+def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, repeats: int) -> None:
+    questions = {record.question.id: _with_keys(record.question) for record in records}
+    trajectories = [_search(record.question, corpus) for record in records]
+    released = import_module("tests.oracles.released_rewards").score
+    shown = [_as_released(trajectory, questions[trajectory.question_id], corpus) for trajectory in trajectories]
+    open_scorer = Scorer(TfidfSimilarity.open(statistics_folder, corpus), questions)
+    passes = count()
+
+    def new() -> float:
+        return statistics.fmean(new_pass() for _ in range(PASSES))
+
+    def new_pass() -> float:
+        scorer = Scorer(TfidfSimilarity.open(statistics_folder, corpus), questions)
+        asked = [_with_new_queries(trajectory, next(passes)) for trajectory in trajectories]
+        return seconds(lambda: [scorer(trajectory) for trajectory in asked])
+
+    def again() -> float:
+        return seconds(lambda: [open_scorer(trajectory) for _ in range(PASSES) for trajectory in trajectories]) / PASSES
+
+    def reference() -> float:
+        return seconds(lambda: [released(*arguments) for arguments in shown])
+
+    new(), again()  # golden keys and answers become known
+    times = in_turn({"released": reference, "ours": new, "ours_warm": again}, repeats)
+    figures = {
+        "reward_speedup": median_of_pairs(operator.truediv, times["released"], times["ours"]),
+        "reward_speedup_warm": median_of_pairs(operator.truediv, times["released"], times["ours_warm"]),
+    }
+    both_sides = {
+        f"{side}_microseconds": [1e6 * value / len(trajectories) for value in values] for side, values in times.items()
+    }
+    words = [len(corpus.get(pid).text.split()) for t in trajectories for turn in t.turns for pid in turn.passage_ids]
+    about = {"searches": SEARCHES, "passages_per_search": PASSAGES, "words_per_passage": statistics.mean(words)}
+    report("rewards", figures, both_sides, repeats, shown, trajectories=len(trajectories), **about)
+
+
+def _with_keys(question: Question) -> Question:
+    """The question with search keys that need no corpus: its sub-questions, their keywords and entities."""
+    keys = [tuple(key.text for key in candidate_keys(asked, (), ())) for asked in parse_steps(question)]
+    steps = zip(question.steps, keys, strict=True)
+    return replace(question, steps=tuple(replace(step, search_keys=each) for step, each in steps))
+
+
+def _search(question: Question, corpus: Corpus) -> Trajectory:
+    """Four searches, the sub-questions and then the question, and the right answer."""
+    draw = random.Random(question.id)
+    asked = [parsed.text for parsed in parse_steps(question)][:SEARCHES]
+    asked += [question.question] * (SEARCHES - len(asked))
+    supports = [step.support_ids[0] for step in question.steps]
+    turns = []
+    for number, query in enumerate(asked):
+        found = [supports[number] if number < len(supports) else supports[0]]
+        found += [corpus[draw.randrange(len(corpus))].id for _ in range(PASSAGES - 1)]
+        turns.append(Turn(Action(ActionKind.SEARCH, query, True), search_turn("", query), tuple(found)))
+    answer = question.answers[0]
+    turns.append(Turn(Action(ActionKind.ANSWER, answer, True), answer_turn("", answer)))
+    return Trajectory(question.id, 0, [], turns)
+
+
+def _with_new_queries(trajectory: Trajectory, number: int) -> Trajectory:
+    """The same trajectory with a word in each query that no query held before."""
+    turns = [
+        replace(turn, action=replace(turn.action, text=f"{turn.action.text} {number}"))
+        if turn.action.kind is ActionKind.SEARCH
+        else turn
+        for turn in trajectory.turns
+    ]
+    return replace(trajectory, turns=turns)
+
+
+def _as_released(
+    trajectory: Trajectory, question: Question, corpus: Corpus
+) -> tuple[str, list[str], list[str], list[list[str]]]:
+    """What the released scoring reads: the text, answers, gold texts and golden keys."""
+    golds = [corpus.get(passage_id).text for passage_id in question.support_ids]
+    keys = [list(step.search_keys) for step in question.steps]
+    return render(trajectory, corpus.get)[0], list(question.answers), golds, keys
