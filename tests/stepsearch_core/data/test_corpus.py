@@ -95,7 +95,7 @@ def test_passages_stay_on_disk(tmp_path):
     assert corpus[19_999].title == "19999"
     assert pa.total_allocated_bytes() - before < 1_000_000  # of 20 MB
     assert isinstance(corpus._keys.base, np.memmap)
-    assert isinstance(corpus._positions, np.memmap)
+    assert isinstance(corpus._positions.base, np.memmap)
 
 
 def test_a_failed_build_leaves_the_old_corpus(tmp_path):
