@@ -12,7 +12,7 @@ def test_sides_run_in_turn():
 
 
 def test_the_median_is_of_pairs_and_not_of_sides():
-    # ratios 2, 5, 1: median 2, where the medians' ratio is 4 / 2 = 2 only by a slow round: 10 / 2 and 3 / 3 are others
+    # ratios 2, 5, 1
     assert median_of_pairs(operator.truediv, [4.0, 10.0, 3.0], [2.0, 2.0, 3.0]) == 2.0
     assert median_of_pairs(operator.sub, [5.0, 1.0, 9.0], [1.0, 0.0, 9.0]) == 1.0
 
