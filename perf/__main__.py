@@ -8,9 +8,11 @@ from importlib import import_module
 MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
     "gae": "errors of the advantages against the estimator's definition",
+    "grpo_step": "a step of GRPO against TRL's, whose Python STEPSEARCH_PEERS_PYTHON names",
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
+    "update": "the PPO update against rows of equal length, padded rows and plain torch",
 }
 """Each is the module of its name, with a `main(quick)`."""
 
