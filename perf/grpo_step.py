@@ -35,7 +35,7 @@ from stepsearch_core.types import Question
 
 SETTINGS = {
     "group": 8,
-    "completion_tokens": 64,
+    "completion_tokens": 128,
     "learning_rate": 1e-5,
     "beta": 0.01,
     "temperature": 1.0,

@@ -67,6 +67,11 @@ RULES = (
         lambda p: "dvclive" in p.train.trackers,
     ),
     Rule(
+        "train.guard.max_kl",
+        "possible without train.kl_coefficient, which a reference is kept for",
+        lambda p: p.train.guard.max_kl is None or p.train.kl_coefficient > 0,
+    ),
+    Rule(
         "train.minibatches",
         "at most the trajectories of a step (questions_per_step * samples_per_question)",
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,

@@ -60,7 +60,7 @@ def make_plan(params: Params) -> Plan:
     gradients = states.pop("gradients") + critic.pop("gradients")
     weights = shape.parameters * DTYPE_BYTES[dtype]
     states |= {"critic": sum(critic.values())} if shape.critic else {}
-    if not train.lora_rank:  # else it is the actor without its adapters
+    if train.kl_coefficient and not train.lora_rank:  # with adapters it is the actor without them
         states["reference"] = weights / (ranks if train.zero_stage == 3 else 1)
     if train.zero_stage == 3:
         states["whole policy"] = weights

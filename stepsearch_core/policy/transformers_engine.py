@@ -118,17 +118,17 @@ class TransformersSession:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Next token of every row and its log-probability, [rows] each; rows that are not active are ignored."""
         if self._streams is None:
-            log_probs = torch.log_softmax(logits, dim=-1)
             tokens = logits.argmax(dim=-1)
         else:
-            log_probs = torch.log_softmax(logits / self._engine.temperature, dim=-1)
+            logits = logits / self._engine.temperature
             uniform = torch.zeros(len(logits), dtype=torch.float64)
             for row in active:
                 uniform[row] = turns[row].next_uniform()
-            cumulative = log_probs.double().exp().cumsum(dim=-1)
+            cumulative = torch.softmax(logits, dim=-1).cumsum(dim=-1, dtype=torch.float64)
             threshold = uniform.to(logits.device) * cumulative[:, -1]
-            tokens = (cumulative <= threshold[:, None]).sum(dim=-1).clamp(max=logits.shape[-1] - 1)
-        chosen = log_probs.gather(-1, tokens[:, None]).squeeze(-1)
+            tokens = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
+            tokens = tokens.clamp(max=logits.shape[-1] - 1)
+        chosen = logits.gather(-1, tokens[:, None]).squeeze(-1) - torch.logsumexp(logits, dim=-1)
         return tokens.cpu().numpy(), chosen.cpu().numpy()
 
 

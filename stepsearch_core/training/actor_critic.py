@@ -25,6 +25,7 @@ class TokenOutputs(NamedTuple):
 
     log_probs: Tensor
     entropy: Tensor
+    """Carries a gradient only if the module was told to; zeros where it was not asked for."""
     values: Tensor
     """Zeros without a value head."""
 
@@ -32,22 +33,24 @@ class TokenOutputs(NamedTuple):
 class ActorCritic(nn.Module):
     """Policy and, if it is to have one, value head as one module, so that one DeepSpeed engine trains both."""
 
-    def __init__(self, policy: PreTrainedModel, with_value_head: bool = True) -> None:
+    def __init__(self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False) -> None:
         super().__init__()
-        self.policy = policy
+        self.policy, self.entropy_gradient = policy, entropy_gradient
         self.value_head = _value_head(policy) if with_value_head else None
 
-    def forward(self, batch: TokenBatch, temperature: float = 1.0) -> TokenOutputs:
+    def forward(self, batch: TokenBatch, temperature: float = 1.0, with_entropy: bool = True) -> TokenOutputs:
         """Score the policy tokens of `batch`; logits are made for these only."""
         hidden = token_states(self.policy, batch)
         logits = self.policy.lm_head(hidden).float() / temperature
-        log_probs = torch.log_softmax(logits, dim=-1)
         targets = torch.from_numpy(batch.targets).to(hidden.device)
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
-        chosen = log_probs.gather(-1, targets[:, None]).squeeze(-1)
-        if self.value_head is None:
-            return TokenOutputs(chosen, entropy, torch.zeros_like(entropy))
-        return TokenOutputs(chosen, entropy, self.value_head(hidden.detach()).squeeze(-1).float())
+        log_probs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        entropy = values = torch.zeros_like(log_probs)
+        if with_entropy:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.entropy_gradient):
+                entropy = _entropy(logits)
+        if self.value_head is not None:
+            values = self.value_head(hidden.detach()).squeeze(-1).float()
+        return TokenOutputs(log_probs, entropy, values)
 
 
 class Critic(nn.Module):
@@ -88,6 +91,12 @@ def token_states(model: PreTrainedModel, batch: TokenBatch) -> Tensor:
     hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
     rows, positions = batch.predictors
     return hidden[torch.from_numpy(rows).to(device), torch.from_numpy(positions).to(device)]
+
+
+def _entropy(logits: Tensor) -> Tensor:
+    """Entropy [tokens] in nats of the distributions that logits [tokens, vocabulary] give."""
+    log_probs = torch.log_softmax(logits, dim=-1)
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
 def _value_head(policy: PreTrainedModel) -> nn.Sequential:

@@ -1,9 +1,9 @@
 """What a training run trains and what it holds fixed: actor, critic and reference, under DeepSpeed.
 
 Who learns is settled once, here. The actor is the policy's weights, or low-rank adapters on them (`peft`); the critic
-is a head on the actor, a model of its own, or missing; the reference is the policy as it started: a frozen copy, or
-with adapters the actor without them. ZeRO 3 shards the actor's weights, so there it trains a copy and `push` brings its
-weights to the policy that samples; otherwise the policy is trained in place.
+is a head on the actor, a model of its own, or missing. The reference is the policy as it started: a frozen copy; with
+adapters the actor without them; missing without a KL coefficient. ZeRO 3 shards the actor's weights, so there it trains
+a copy and `push` brings its weights to the policy that samples; otherwise the policy is trained in place.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ class Learner:
     def __init__(self, policy: PreTrainedModel, params: TrainParams, has_critic: bool) -> None:
         self.policy, self.params, self.has_critic = policy, params, has_critic
         critic = Critic(policy) if has_critic and params.critic == "model" else None
-        reference = None if params.lora_rank else copy.deepcopy(policy).eval().requires_grad_(False)
+        self.has_reference = params.kl_coefficient > 0
+        needs_copy = self.has_reference and not params.lora_rank
+        reference = copy.deepcopy(policy).eval().requires_grad_(False) if needs_copy else None
         if params.lora_rank:
             add_adapters(policy, params.lora_rank, params.lora_alpha)
         self._trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
         if params.gradient_checkpointing:
             self._trained.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             self._trained.train()  # it applies in training mode only; these models have no dropout
-        module = ActorCritic(self._trained, with_value_head=has_critic and critic is None)
+        with_value_head = has_critic and critic is None
+        module = ActorCritic(self._trained, with_value_head, entropy_gradient=params.entropy_coefficient > 0)
         self.actor = self._engine(module, self._groups(module))
         self.critic = None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
         policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
@@ -60,9 +63,9 @@ class Learner:
         optimizer = torch.optim.AdamW(groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0)
         return DeepSpeedTrainer(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
 
-    def outputs(self, batch: TokenBatch, temperature: float) -> TokenOutputs:
-        """Log-probabilities, entropies and values of a batch's policy tokens."""
-        outputs: TokenOutputs = self.actor(batch, temperature)
+    def outputs(self, batch: TokenBatch, temperature: float, with_entropy: bool = True) -> TokenOutputs:
+        """Log-probabilities, entropies (if asked for) and values of a batch's policy tokens."""
+        outputs: TokenOutputs = self.actor(batch, temperature, with_entropy)
         if self.critic is None:
             return outputs
         return TokenOutputs(outputs.log_probs, outputs.entropy, self.critic(batch))
@@ -72,7 +75,7 @@ class Learner:
         if self._reference is not None:
             return self._reference(batch, temperature)
         with without_adapters(self._trained):
-            outputs: TokenOutputs = self.actor(batch, temperature)
+            outputs: TokenOutputs = self.actor(batch, temperature, False)
             return outputs.log_probs
 
     def accumulate(self, policy_loss: Tensor, value_loss: Tensor, train_policy: bool, last: bool) -> None:

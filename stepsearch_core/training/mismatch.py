@@ -3,7 +3,8 @@
 Different kernels, precisions and batch shapes make the engine that samples and the one that trains disagree, and stale
 weights or another temperature make them disagree a lot. Truncated importance sampling weighs a token's policy loss by
 min(p_trainer / p_sampler, cap) (Yao et al., "Your efficient RL framework secretly brings you off-policy RL training",
-2025); a whole trajectory whose mean ratio is far off is left out. All arrays are float64 over policy tokens.
+2025); a whole trajectory whose mean ratio is far off is left out. All arrays are float64 over policy tokens; the
+trainer's are empty for trajectories that were not measured.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ class MismatchError(ExplainedError):
 
 
 def mismatch(sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean and largest |log p_trainer - log p_sampler| over all tokens, and KL(sampler || trainer) estimated by k3."""
-    gap = np.concatenate(trainer) - np.concatenate(sampler)
+    """Mean and largest |log p_trainer - log p_sampler| over tokens measured, and KL(sampler || trainer) by k3."""
+    gap = np.concatenate([t - s for s, t in zip(sampler, trainer, strict=True) if len(t)])
     return {
         "mismatch/mean": float(np.abs(gap).mean()),
         "mismatch/max": float(np.abs(gap).max()),
@@ -38,6 +39,8 @@ def check_mismatch(
     Raises:
         MismatchError: it is not (or not a number); names the token with the largest gap.
     """
+    measured = [(of, row) for of, row in zip(trajectories, trainer, strict=True) if len(row)]
+    trajectories, trainer = [of for of, _ in measured], [row for _, row in measured]
     sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
     figures = mismatch(sampler, trainer)
     if limit is None or figures["mismatch/mean"] <= limit:
@@ -68,9 +71,9 @@ def importance_weights(
 
 def within_sequence_limit(
     sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray], limit: float | None
-) -> np.ndarray:
-    """True [trajectories] where the geometric mean of a trajectory's ratios lies in [1 / limit, limit]."""
+) -> list[int]:
+    """Indices of trajectories whose geometric mean of ratios lies in [1 / limit, limit]."""
     if limit is None:
-        return np.ones(len(sampler), dtype=bool)
-    means = np.array([(t - s).mean() for s, t in zip(sampler, trainer, strict=True)])
-    return np.abs(means) <= np.log(limit)
+        return list(range(len(sampler)))
+    means = [(t - s).mean() for s, t in zip(sampler, trainer, strict=True)]
+    return [index for index, mean in enumerate(means) if abs(mean) <= np.log(limit)]

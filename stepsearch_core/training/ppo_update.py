@@ -89,12 +89,14 @@ def _losses(
         outputs.log_probs, flat(experience.old_log_probs), flat(experience.advantages), params.clip_range
     )
     clipped = clipped * flat(experience.importance)
-    kl = kl_estimate(outputs.log_probs, flat(experience.reference_log_probs), params.kl_estimator)
     policy = clipped - params.entropy_coefficient * outputs.entropy
-    if params.kl_placement == "loss":
-        policy = policy + params.kl_coefficient * kl
+    statistics |= {"policy_loss": clipped, "entropy": outputs.entropy}
+    if learner.has_reference:
+        kl = kl_estimate(outputs.log_probs, flat(experience.reference_log_probs), params.kl_estimator)
+        statistics["kl_reference"] = kl
+        if params.kl_placement == "loss":
+            policy = policy + params.kl_coefficient * kl
     value = value_loss(outputs.values, flat(experience.old_values), flat(experience.returns), params.value_clip_range)
-    statistics |= {"policy_loss": clipped, "kl_reference": kl, "entropy": outputs.entropy}
     if learner.has_critic:
         statistics["value_loss"] = value
     return policy, value, statistics

@@ -127,25 +127,23 @@ class Trainer:
     def _experience(self, trajectories: list[Trajectory]) -> tuple[Experience, dict[str, float]]:
         """What the update needs, and how far apart sampler and trainer are."""
         params = self.params
-        values, reference, current = self._score(trajectories)
-        figures = check_mismatch(trajectories, current, params.max_mismatch)
+        values, reference, trainer = self._score(trajectories)
+        figures = check_mismatch(trajectories, trainer, params.max_mismatch)
         sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
-        kept = np.flatnonzero(within_sequence_limit(sampler, current, params.sequence_ratio_limit))
+        kept = within_sequence_limit(sampler, trainer, params.sequence_ratio_limit)
         figures["mismatch/masked"] = len(trajectories) - len(kept)
-        if not len(kept):
-            raise MismatchError(
-                "every trajectory is beyond train.sequence_ratio_limit, so there is nothing to learn from"
-            )
+        if not kept:
+            raise MismatchError("every trajectory is beyond train.sequence_ratio_limit: there is nothing to learn from")
         trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
-        values, reference, current = ([rows[i] for i in kept] for rows in (values, reference, current))
+        values, reference, trainer = ([rows[i] for i in kept] for rows in (values, reference, trainer))
         breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[share()]])
         rewards = [policy_rewards(t, b, self.reward) for t, b in zip(trajectories, breakdowns, strict=True)]
-        if params.kl_placement == "reward":
+        if params.kl_placement == "reward" and self.learner.has_reference:
             rewards = subtract_kl(rewards, sampler, reference, params.kl_coefficient, params.kl_estimator)
         credited = Sampled([trajectory.question_id for trajectory in trajectories], rewards, values)
         advantages, returns = self.algorithm.credit(credited, params.gamma, params.gae_lambda)
-        old = sampler if params.importance_cap is None else current
-        importance = importance_weights(sampler, current, params.importance_cap)
+        old = sampler if params.importance_cap is None else trainer
+        importance = importance_weights(sampler, trainer, params.importance_cap)
         made = Experience(trajectories, breakdowns, old, importance, rewards, values, reference, advantages, returns)
         return made, figures
 
@@ -153,23 +151,39 @@ class Trainer:
     def _score(self, trajectories: Sequence[Trajectory]) -> tuple[Rows, Rows, Rows]:
         """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens.
 
-        Every rank scores its share of every micro-batch and so makes as many forward passes, which ZeRO 3 needs.
+        Where nothing but the mismatch needs the policy's own, one micro-batch is a sample enough; the other rows are
+        empty. Every rank scores its share of every micro-batch and so makes as many forward passes, which ZeRO 3 needs.
         """
-        scored: list[tuple[int, list[np.ndarray]]] = []
-        for group in micro_batches(trajectories, self.params.micro_batch_tokens, world_size()):
+        params = self.params
+        corrected = params.importance_cap is not None or params.sequence_ratio_limit is not None
+        needs_all = self.algorithm.critic or corrected
+        scored: list[tuple[int, tuple[np.ndarray, ...]]] = []
+        groups = micro_batches(trajectories, params.micro_batch_tokens, world_size())
+        for number, group in enumerate(groups):
             mine, weight = share_of_micro_batch(group)
             members = [trajectories[index] for index in mine]
             batch = token_batch(members, self.pad_token_id)
-            outputs = self.learner.outputs(batch, self.temperature)
-            references = self.learner.reference_log_probs(batch, self.temperature)
-            ends = np.cumsum([len(member.log_probs) for member in members])[:-1]
-            tensors = (outputs.values, references, outputs.log_probs)
-            rows = zip(*(np.split(tensor.double().cpu().numpy(), ends) for tensor in tensors), strict=True)
+            values = reference = torch.zeros(len(batch.targets))
+            trainer = None
+            if self.learner.has_reference:
+                reference = self.learner.reference_log_probs(batch, self.temperature)
+            if needs_all or number == len(groups) // 2:
+                outputs = self.learner.outputs(batch, self.temperature, with_entropy=False)
+                values, trainer = outputs.values, outputs.log_probs
             if weight:
-                scored += zip(mine, map(list, rows), strict=True)
+                rows = (_rows(tensor, members) for tensor in (values, reference, trainer))
+                scored += zip(mine, zip(*rows, strict=True), strict=True)
         by_index = dict(gather(scored))
-        values, reference, current = zip(*(by_index[index] for index in range(len(trajectories))), strict=True)
-        return list(values), list(reference), list(current)
+        columns = zip(*(by_index[index] for index in range(len(trajectories))), strict=True)
+        return tuple(map(list, columns))  # type: ignore[return-value]
+
+
+def _rows(tensor: torch.Tensor | None, members: Sequence[Trajectory]) -> list[np.ndarray]:
+    """Values of policy tokens, in order, as one float64 array for each trajectory; empty ones for None."""
+    if tensor is None:
+        return [np.empty(0)] * len(members)
+    ends = np.cumsum([len(member.log_probs) for member in members])[:-1]
+    return np.split(tensor.double().cpu().numpy(), ends)
 
 
 def _explained_variance(experience: Experience) -> float:

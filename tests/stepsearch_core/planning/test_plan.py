@@ -62,6 +62,7 @@ def test_a_critic_model_adapters_and_zero_3_are_counted():
         "plain": [],
         "critic": ["train.critic=model"],
         "lora": ["train.lora_rank=8"],
+        "no_kl": ["train.kl_coefficient=0"],
         "grpo": ["train.algorithm=grpo", "train.samples_per_question=2"],
         "zero3": ["train.zero_stage=3", "train.processes=2", "hardware.gpus=2"],
     }.items():
@@ -71,6 +72,7 @@ def test_a_critic_model_adapters_and_zero_3_are_counted():
     assert parts["critic"].states["critic"] == 14 * parts["critic"].shape.critic
     assert parts["lora"].shape.trained == layers * adapters + 896 * 896 + 896 + 896 + 1
     assert "reference" not in parts["lora"].states
+    assert "reference" not in parts["no_kl"].states
     assert parts["grpo"].shape.trained == parts["grpo"].shape.actor == count
     assert parts["zero3"].states["reference"] == count
     assert parts["zero3"].states["whole policy"] == 2 * count

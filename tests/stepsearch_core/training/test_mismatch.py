@@ -21,6 +21,11 @@ def test_figures_by_hand():
     )
 
 
+def test_what_was_not_measured_does_not_count():
+    empty = np.empty(0)
+    assert mismatch([np.array([-3.0]), *SAMPLER], [empty, *TRAINER]) == mismatch(SAMPLER, TRAINER)
+
+
 def test_weights_are_truncated_from_above_only():
     (first, second) = importance_weights(SAMPLER, TRAINER, 1.1)
     assert first.tolist() == pytest.approx([np.exp(-0.1), 1.1])  # exp(.2) = 1.22
@@ -32,10 +37,10 @@ def test_a_trajectory_far_off_on_average_is_left_out_in_either_direction():
     # geometric means exp(.05) = 1.051, 1, exp(-.3) = .741 and its inverse
     trainer = [*TRAINER, np.array([-1.3]), np.array([-0.7])]
     sampler = [*SAMPLER, np.array([-1.0]), np.array([-1.0])]
-    assert within_sequence_limit(sampler, trainer, 1.1).tolist() == [True, True, False, False]
-    assert within_sequence_limit(sampler, trainer, 1.04).tolist() == [False, True, False, False]
-    assert within_sequence_limit(sampler, trainer, 1.35).all()
-    assert within_sequence_limit(sampler, trainer, None).all()
+    assert within_sequence_limit(sampler, trainer, 1.1) == [0, 1]
+    assert within_sequence_limit(sampler, trainer, 1.04) == [1]
+    assert within_sequence_limit(sampler, trainer, 1.35) == [0, 1, 2, 3]
+    assert within_sequence_limit(sampler, trainer, None) == [0, 1, 2, 3]
 
 
 def test_beyond_the_limit_the_worst_token_is_named():

@@ -51,7 +51,8 @@ def test_statistics_of_the_first_pass_by_hand():
     statistics = run(module, learner, data=data)
     assert statistics["policy_loss"] == pytest.approx(-tokens.mean(), abs=1e-5)  # ratio 1
     assert statistics["value_loss"] == pytest.approx(0.5, abs=1e-6)  # values 0, returns 1 and -1
-    for name in ("approx_kl", "clip_frac", "kl_reference"):
+    assert "kl_reference" not in statistics  # without a coefficient there is no reference
+    for name in ("approx_kl", "clip_frac"):
         assert statistics[name] == pytest.approx(0.0, abs=1e-6)
     assert 0 < statistics["entropy"] < np.log(len(WORD))
 
@@ -118,7 +119,7 @@ def test_the_kl_term_pulls_towards_the_reference():
     data = experience(tiny.model(WORD), signs=[0] * 6)
     distances = []
     for coefficient in (0.0, 1.0):
-        module, learner = setup(learning_rate=1e-3)
+        module, learner = setup(learning_rate=1e-3, kl_coefficient=1.0)  # so that there is a reference
         with torch.no_grad():
             module.policy.get_input_embeddings().weight.mul_(2.0)
         now = replace(data, old_log_probs=log_probs(module.policy))

@@ -156,6 +156,13 @@ def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
     assert all(torch.equal(a, b) for a, b in zip(before, reference, strict=True))
 
 
+def test_without_a_coefficient_there_is_neither_reference_nor_kl(warm, retriever):
+    with_kl, without = trainer(warm, retriever), trainer(warm, retriever, replace(PARAMS, kl_coefficient=0.0))
+    rows = [made.step(1)[0] for made in (with_kl, without)]
+    assert rows[0].keys() - rows[1].keys() == {"kl_reference"}
+    assert without.learner._reference is None
+
+
 def test_kl_to_the_start_is_zero_until_the_policy_moves(warm, retriever):
     made = trainer(warm, retriever, replace(PARAMS, learning_rate=1e-2))
     distances = [made.step(step)[0]["kl_reference"] for step in (1, 2, 3)]
