@@ -1,12 +1,11 @@
 """Checkpoints are read back: damage anywhere is found, named, and never trained on."""
 
-import itertools
 import json
-import os
 import random
 import re
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,9 @@ from hypothesis import strategies as st
 
 from stepsearch_core.io import DataError
 from stepsearch_core.training.run_folder import RunFolder
+from tests.import_graph import ROOT
+from tests.savers import PARAMETERS, TEXT, deep
 
-PARAMETERS = {"train": {"steps": 4}, "seed": 0}
 FILES = ("state/weights", "history.jsonl", "manifest.json")
 
 
@@ -24,16 +24,6 @@ def flip_a_byte(path: Path, at: int = 0) -> None:
     content = bytearray(path.read_bytes())
     content[at] ^= 1
     path.write_bytes(content)
-
-
-def deep(text):
-    """A checkpoint with a file in a folder, as DeepSpeed writes it."""
-
-    def checkpoint(folder):
-        (folder / "state").mkdir(parents=True)
-        (folder / "state" / "weights").write_text(text)
-
-    return checkpoint
 
 
 def test_the_manifest_has_the_sha_256_of_every_file(tmp_path):
@@ -113,26 +103,20 @@ def test_rows_that_are_no_json_do_not_pass_for_rows(tmp_path):
 def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
     """Children save as fast as they can until SIGKILL; whatever they leave, there is something to go on from."""
     draw, kinds = random.Random(0), set()
-    text = "x" * 100_000
     folder = RunFolder(tmp_path, PARAMETERS, [])
     folder.path.mkdir(parents=True)
-    folder.save(1, deep("1" + text), {"history": [{"step": 1}]})
-    for _ in range(40):
-        step = folder.last_step()
-        child = os.fork()
-        if child == 0:
-            try:
-                for following in itertools.count(step + 1):
-                    folder.save(following, deep(f"{following}{text}"), {"history": [{"step": following}]})
-            finally:
-                os._exit(1)
-        time.sleep(draw.uniform(0.0, 0.03))
-        os.kill(child, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        kinds.add((len(list(folder.path.glob("step_*"))), any(folder.path.glob(".step_*"))))
-        last = folder.last_step()
-        assert last >= step
-        assert folder.rows(last, "history") == [{"step": last}]
-        assert (folder.checkpoint(last) / "state" / "weights").read_text() == f"{last}{text}"
+    folder.save(1, deep(f"1{TEXT}"), {"history": [{"step": 1}]})
+    command = [sys.executable, "-m", "tests.savers", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as savers:
+        for _ in range(40):
+            step = folder.last_step()
+            print(draw.uniform(0.0, 0.03), file=savers.stdin, flush=True)
+            assert int(savers.stdout.readline()) == -signal.SIGKILL
+            kinds.add((len(list(folder.path.glob("step_*"))), any(folder.path.glob(".step_*"))))
+            last = folder.last_step()
+            assert last >= step
+            assert folder.rows(last, "history") == [{"step": last}]
+            assert (folder.checkpoint(last) / "state" / "weights").read_text() == f"{last}{TEXT}"
+        savers.stdin.close()
     assert folder.last_step() > 1
     assert len(kinds) > 1  # kills hit more than one moment
