@@ -163,8 +163,8 @@ def run(root, retriever, guard):
 
     policy = tiny.model(WORD)
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
-    similarity = TfidfSimilarity.fit(passage.contents for passage in tiny.PASSAGES)
-    scorer = Scorer(similarity, tiny.BY_ID.__getitem__, {question.id: question for question in QUESTIONS})
+    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
+    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     params = replace(PARAMS, guard=guard)
     trainer = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
     logged, message = Rows(), None
