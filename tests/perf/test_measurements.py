@@ -4,7 +4,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from transformers import Qwen2Config
 
+from perf.update_gpu import flops_per_token, tokens_per_second
 from tests.import_graph import ROOT
 
 
@@ -52,3 +55,46 @@ def test_without_published_text_the_rewards_are_skipped():
     )
     assert ran.returncode == 1
     assert ran.stderr.startswith("skipped: STEPSEARCH_REAL_DATA")
+
+
+@pytest.mark.slow
+def test_update():
+    line = last_line("update", OMP_NUM_THREADS="1")
+    sides, figures, tokens = line["both_sides"], line["figures"], line["workload"]["tokens"]
+    ratios = sorted(a / b for a, b in zip(sides["ragged"], sides["equal"], strict=True))
+    assert figures["packing_efficiency"] == pytest.approx(sum(ratios) / 2)
+    assert figures["packing_efficiency"] > 0.7  # .85 on an idle machine
+    assert figures["update_speedup_share"] == pytest.approx(
+        figures["update_speedup"] * tokens["useful"] / tokens["padded"]
+    )
+    assert figures["update_speedup"] > 2
+    assert figures["deepspeed_overhead"] < 1.5  # 1.25 on an idle machine
+    assert tokens["equal"] == pytest.approx(tokens["useful"], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "message"),
+    [
+        ("grpo_step", "STEPSEARCH_PEERS_PYTHON", "skipped: STEPSEARCH_PEERS_PYTHON"),
+        ("update_gpu", "", "needs a CUDA GPU"),
+    ],
+)
+def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message):
+    if name == "update_gpu" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    environment = {key: value for key, value in os.environ.items() if key != variable}
+    command = [sys.executable, "-m", "perf", name, "--quick"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert message in ran.stderr
+
+
+def test_the_gpus_measurement_runs_on_a_small_shape_too():
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=True, **shape)
+    rates = tokens_per_second(config, rows=2, repeats=2, micro_batch_tokens=2048)
+    assert len(rates) == 2
+    assert min(rates) > 0
+    # a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last norm
+    layers = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
+    assert flops_per_token(config) == pytest.approx(6 * (layers + 3200 * 400 / 1700) + 12 * 2 * 32 * 850)
