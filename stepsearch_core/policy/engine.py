@@ -1,16 +1,22 @@
-"""What a sampling engine is: sessions of slots, each a context that only grows.
+"""What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by pass.
 
-A session holds `size` contexts. `generate` appends new tokens to some of them and lets the policy write one turn in
-each: until it closes an action, ends, or reaches its limit. Ids in, ids out; text is decoded once for the parser.
+`submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all slots that
+have work and returns the turns that ended with it: by closing an action, by the end-of-text token, or at their limit.
+So some slots generate while others wait for a search, and a slot that is done begins a new context at once. Ids in, ids
+out; text is decoded once, for the parser.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from transformers import PreTrainedModel
+
+
+class EngineError(RuntimeError):
+    """An engine could not finish a pass; the contexts of its session are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +37,30 @@ class Generation:
 
 
 class Session(Protocol):
-    """A batch of growing contexts."""
+    """Slots of growing contexts."""
 
-    def generate(self, requests: Mapping[int, TurnRequest]) -> dict[int, Generation]:
-        """Generate one turn in each requested slot."""
+    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+        """Begin an empty context in a slot, whatever it held; it samples with `stream`, or greedily if that is None."""
+
+    def submit(self, slot: int, request: TurnRequest) -> None:
+        """Ask for a turn of a slot that has none under way."""
+
+    def step(self) -> dict[int, Generation]:
+        """Make one pass over the slots with a turn under way; the turns that ended with it, by slot.
+
+        Raises:
+            EngineError: the pass failed.
+        """
 
 
 class Engine(Protocol):
     """Something that samples turns."""
 
-    def session(self, streams: list[np.random.Generator] | None, size: int, capacity: int) -> Session:
-        """Open `size` slots of at most `capacity` tokens; slot i samples with `streams[i]`, or greedily if None."""
+    def session(self, slots: int, capacity: int) -> Session:
+        """Open a session of `slots` contexts of at most `capacity` tokens each."""
+
+    def update(self, policy: PreTrainedModel) -> None:
+        """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""
+
+    def sleep(self) -> None:
+        """Give back memory that only sampling needs, until the next session."""
