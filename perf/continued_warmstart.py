@@ -8,7 +8,7 @@ compared by question.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,10 @@ def main(quick: bool) -> None:
     )
     control_seconds = time.perf_counter() - started
 
+    in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
+
     def scores(model: Any) -> list[dict[str, float | None]]:
-        rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, params.evaluate.batch_size)
+        rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, in_flight)
         answered: list[dict[str, float | None]] = []
         for name in params.evaluate.benchmarks:
             asked = read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]

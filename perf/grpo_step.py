@@ -22,7 +22,7 @@ from typing import Any
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from perf.workload import default_model, default_params
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import EnvironmentParams, Params, TokenizerParams
+from stepsearch_core.params import EnvironmentParams, Params, RolloutParams, TokenizerParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.policy.transformers_engine import TransformersEngine
@@ -98,7 +98,7 @@ def _our_trainer(params: Params, tokenizer: Any, texts: list[str]) -> Trainer:
     policy = default_model(params)
     engine = TransformersEngine(policy, tokenizer, SETTINGS["temperature"])
     rows = len(questions) * int(SETTINGS["group"])
-    rollout = Rollout(engine, _Nothing(), Renderer(tokenizer, environment), rows)
+    rollout = Rollout(engine, _Nothing(), Renderer(tokenizer, environment), RolloutParams(batch_size=rows))
     scorer = Scorer(TfidfSimilarity.fit([]), {question.id: question for question in questions})
     pad = tokenizer.pad_token_id
     return Trainer(policy, rollout, questions, scorer, train, params.reward, SETTINGS["temperature"], pad, 0)

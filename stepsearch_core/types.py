@@ -84,7 +84,15 @@ class StopReason(StrEnum):
     LENGTH_LIMIT = "length_limit"
     """No room for another turn within the trajectory's token limit."""
     RETRIEVAL_FAILED = "retrieval_failed"
-    """The retriever failed: kept for inspection, left out of the loss and of group statistics."""
+    """The retriever refused or answered garbage, in every attempt."""
+    RETRIEVAL_TIMEOUT = "retrieval_timeout"
+    """The retriever took longer than allowed."""
+    ENGINE_FAILED = "engine_failed"
+    """The sampling engine failed while it held the trajectory's context."""
+
+
+FAILURES = (StopReason.RETRIEVAL_FAILED, StopReason.RETRIEVAL_TIMEOUT, StopReason.ENGINE_FAILED)
+"""Not the policy's doing: such trajectories are kept for inspection, left out of the loss and of group statistics."""
 
 
 class Author(StrEnum):

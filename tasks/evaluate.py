@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def evaluate(name: str, folder: Path, params: Params, out: Path) -> dict[str, li
     model, tokenizer = load_policy(folder)
     torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
     renderer = Renderer(tokenizer, params.environment)
-    rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, params.evaluate.batch_size)
+    in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
+    rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, in_flight)
 
     def answer(questions: Sequence[Question], label: str) -> list[Trajectory]:
         if name == "oracle":

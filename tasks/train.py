@@ -51,7 +51,7 @@ def main(params: Params) -> None:
     policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
     engine = TransformersEngine(policy, tokenizer, params.rollout.temperature)
-    rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout.batch_size)
+    rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout)
     by_id = {question.id: question for question in questions}
     similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
     scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import RewardParams, TrainParams, WarmstartParams
+from stepsearch_core.params import RewardParams, RolloutParams, TrainParams, WarmstartParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -114,7 +114,8 @@ def trained(folder):
     policy = tiny.model(WORD)
     policy.load_state_dict(torch.load(folder / "searcher.pt"))
     retriever = tiny.retriever(folder / f"index{world_size()}_{rank()}")
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
+    renderer = Renderer(WORD, tiny.ENVIRONMENT)
+    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4)

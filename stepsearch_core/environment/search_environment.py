@@ -67,10 +67,11 @@ class Episode:
         else:
             self.new_tokens = self._append(Author.ENVIRONMENT, ids)
 
-    def fail(self) -> None:
-        """The retriever failed: the search is recorded without passages and the episode ends, marked."""
-        self._record(*self._pending)
-        self._end(StopReason.RETRIEVAL_FAILED)
+    def fail(self, reason: StopReason) -> None:
+        """Retriever or engine failed: the episode ends, marked; a search under way is recorded without passages."""
+        if len(self.trajectory.turns) <= self._turn:
+            self._record(*self._pending)
+        self._end(reason)
 
     @property
     def _turn(self) -> int:

@@ -48,9 +48,12 @@ class EnvironmentParams:
 class RolloutParams:
     """How trajectories are sampled."""
 
-    engine: str = one_of("transformers", "transformers")
-    batch_size: int = number(64, at_least=1)
+    engine: str = one_of("transformers", "transformers", "vllm")
+    batch_size: int = number(64, at_least=1)  # trajectories in flight
     temperature: float = number(1.0, above=0)
+    retrieval_workers: int = number(1, at_least=1)  # batches of searches in flight
+    retrieval_timeout: float | None = number(60.0, above=0)  # seconds a search, its retries included; null: none
+    retrieval_attempts: int = number(3, at_least=1)
 
 
 @dataclass

@@ -45,6 +45,9 @@ class Session(Protocol):
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn of a slot that has none under way."""
 
+    def close(self, slot: int) -> None:
+        """Say that a slot, which has no turn under way, will not be used any more."""
+
     def step(self) -> dict[int, Generation]:
         """Make one pass over the slots with a turn under way; the turns that ended with it, by slot.
 

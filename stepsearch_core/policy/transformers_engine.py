@@ -1,26 +1,31 @@
-"""Sampling with a transformers model: batched, KV cache kept across turns, each row stopping at its own end.
+"""Sampling with a transformers model: batched, KV cache kept across turns, each slot stopping at its own end.
 
-All slots of a session advance together in fixed shapes; what they read of the cache grows in strides of 64. A slot's
-random numbers come from its own stream, one a token, so its tokens do not depend on who else is in the batch or when.
-Log-probabilities are those of the distribution that is sampled (temperature applied, nothing truncated).
+A pass is either a prefill, of the slots whose new tokens wait for one, or a decode of one token for every other slot
+with a turn under way. Shapes are few and fixed: prefills are padded to multiples of 32 tokens, caches read in strides
+of 64, and matrices never have fewer than 16 rows. Thereby what a slot computes does not depend, bit for bit on the CPUs
+tried, on which other slots share a pass; its random numbers come from its own stream, one a token. So neither the batch
+nor the order of events (how long a search took, say) changes a trajectory. Slots that begin with the same prompt share
+its prefill. Log-probabilities are those of the distribution sampled from (temperature applied, nothing truncated).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.policy.engine import Generation, TurnRequest
 from stepsearch_core.policy.slot_cache import SlotCache
+from stepsearch_core.policy.turns import StopRule, TurnInProgress
 
 _READ_STRIDE = 64
 _PREFILL_STRIDE = 32
-_STOP_WINDOW = 12  # no tokenizer writes a stop string in more tokens than it has characters
+_LEAST_ROWS = 16
+_PREFILL_SHARE = 8
+"""Slots that decode go on until one slot in this many waits for a prefill, which costs as much as several passes."""
 
 
 class TransformersEngine:
@@ -28,81 +33,123 @@ class TransformersEngine:
 
     def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
         self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
-        self.stops = _StopRule(tokenizer)
+        self.stops = StopRule(tokenizer)
 
-    def session(self, streams: list[np.random.Generator] | None, size: int, capacity: int) -> TransformersSession:
-        """Open `size` slots of at most `capacity` tokens; greedy if `streams` is None."""
-        return TransformersSession(self, streams, size, capacity)
+    def session(self, slots: int, capacity: int) -> TransformersSession:
+        """Open a session of `slots` contexts of at most `capacity` tokens each."""
+        return TransformersSession(self, slots, capacity)
+
+    def update(self, policy: PreTrainedModel) -> None:
+        """Nothing to do for the model that is sampled from: it has been trained in place."""
+        self.model = policy
+
+    def sleep(self) -> None:
+        """Nothing to do: a session's cache goes with the session."""
 
 
 class TransformersSession:
     """Slots of one batch; see `policy.engine.Session`."""
 
-    def __init__(
-        self, engine: TransformersEngine, streams: list[np.random.Generator] | None, size: int, capacity: int
-    ) -> None:
-        self._engine, self._streams = engine, streams
-        self._cache = SlotCache(engine.model, size, capacity)
-        self._row_of = {slot: slot for slot in range(size)}
-        self._lengths = np.zeros(size, dtype=np.int64)
+    def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
+        self._engine = engine
+        rows = _round_up(slots, _LEAST_ROWS)
+        self._cache = SlotCache(engine.model, rows, capacity)
+        self._row_of = {slot: slot for slot in range(slots)}
+        self._lengths = np.zeros(rows, dtype=np.int64)
+        self._streams: dict[int, np.random.Generator | None] = {}
+        self._uncached: dict[int, list[int]] = {}  # tokens of a slot's context that no pass has seen yet
+        self._waiting: dict[int, TurnInProgress] = {}  # for a prefill
+        self._decoding: dict[int, TurnInProgress] = {}
+
+    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+        """Begin an empty context in a slot."""
+        self._streams[slot], self._uncached[slot] = stream, []
+        self._lengths[self._row_of[slot]] = 0
+
+    def submit(self, slot: int, request: TurnRequest) -> None:
+        """Ask for a turn of a slot."""
+        self._uncached[slot] += request.new_tokens
+        self._waiting[slot] = TurnInProgress(request.max_new_tokens, self._streams[slot])
+
+    def close(self, slot: int) -> None:
+        """Stop computing a slot; rows are dropped once half of them have gone."""
+        row = self._row_of.pop(slot)
+        self._lengths[row] = 0
+        rows = sorted(self._row_of.values())
+        if len(self._lengths) > _LEAST_ROWS and len(rows) <= len(self._lengths) // 2:
+            kept = _filled_up(rows, _round_up(len(rows), _LEAST_ROWS) or _LEAST_ROWS, len(self._lengths))
+            self._cache.keep(kept)
+            self._lengths = self._lengths[kept]
+            moved = {row: place for place, row in enumerate(kept)}
+            self._row_of = {slot: moved[row] for slot, row in self._row_of.items()}
 
     @torch.no_grad()
-    def generate(self, requests: Mapping[int, TurnRequest]) -> dict[int, Generation]:
-        """Append each request's tokens, then sample until every slot has ended its turn."""
+    def step(self) -> dict[int, Generation]:
+        """Make one pass; the turns that ended with it."""
+        if not self._waiting and not self._decoding:
+            return {}
         model = self._engine.model
         was_training = model.training
         model.eval()
-        self._compact(list(requests))
-        rows = {self._row_of[slot]: slot for slot in requests}
-        turns = {
-            row: _TurnInProgress(requests[slot], self._uniforms(slot, requests[slot])) for row, slot in rows.items()
-        }
-        logits = self._prefill({row: turn.request.new_tokens for row, turn in turns.items()})
-        active = sorted(turns)
-        while active:
-            tokens, log_probs = self._sample(logits, turns, active)
-            for row in active:
-                turns[row].append(int(tokens[row]), float(log_probs[row]), self._engine.stops)
-            # The last token of a turn is cached too: the observation follows it.
-            logits = self._forward({row: [int(tokens[row])] for row in active}, stride=1)
-            active = [row for row in active if not turns[row].done]
+        if self._waiting and (not self._decoding or len(self._waiting) * _PREFILL_SHARE >= len(self._row_of)):
+            turns, self._waiting = self._waiting, {}
+            logits = self._prefill(list(turns))
+        else:
+            turns = self._decoding
+            logits = self._forward(list(turns), 1)
         model.train(was_training)
-        decode = self._engine.tokenizer.decode
-        return {
-            slot: Generation(turns[row].ids, turns[row].log_probs, decode(turns[row].ids, skip_special_tokens=True))
-            for row, slot in rows.items()
-        }
+        tokens, log_probs = self._sample(logits, list(turns.values()))
+        ended = {}
+        for (slot, turn), token, log_prob in zip(turns.items(), tokens.tolist(), log_probs.tolist(), strict=True):
+            self._uncached[slot] = [token]
+            turn.append(token, log_prob, self._engine.stops)
+            if turn.done:
+                text = self._engine.tokenizer.decode(turn.ids, skip_special_tokens=True)
+                ended[slot] = Generation(turn.ids, turn.log_probs, text)
+        self._decoding = {slot: turn for slot, turn in (self._decoding | turns).items() if not turn.done}
+        return ended
 
-    def _uniforms(self, slot: int, request: TurnRequest) -> np.ndarray | None:
-        return self._streams[slot].random(request.max_new_tokens) if self._streams is not None else None
+    def _prefill(self, slots: list[int]) -> torch.Tensor:
+        """Logits [slots, vocabulary] after the uncached tokens of slots; equal new contexts are computed once."""
+        computed: dict[object, int] = {}
+        like = [self._same_prompt(slot, computed) for slot in slots]
+        firsts = [slot for slot, other in zip(slots, like, strict=True) if slot == other]
+        logits = self._forward(firsts, _PREFILL_STRIDE)
+        place = {slot: number for number, slot in enumerate(dict.fromkeys(like))}
+        for first in place:
+            others = [slot for slot, other in zip(slots, like, strict=True) if other == first != slot]
+            if others:
+                row, rows = self._row_of[first], [self._row_of[slot] for slot in others]
+                self._cache.share(row, rows, int(self._lengths[row]))
+                self._lengths[rows] = self._lengths[row]
+        return logits[[place[other] for other in like]]
 
-    def _compact(self, slots: list[int]) -> None:
-        """Once half of the rows have finished for good, stop computing them."""
-        if len(slots) <= len(self._row_of) // 2:
-            rows = [self._row_of[slot] for slot in slots]
-            self._cache.keep(rows)
-            self._lengths = self._lengths[rows]
-            self._row_of = {slot: row for row, slot in enumerate(slots)}
+    def _same_prompt(self, slot: int, computed: dict[object, int]) -> int:
+        """The first slot with the same new context, itself perhaps; `computed` remembers those seen."""
+        new = self._lengths[self._row_of[slot]] == 0
+        return computed.setdefault(tuple(self._uncached[slot]) if new else slot, slot)
 
-    def _prefill(self, tokens: dict[int, list[int]]) -> torch.Tensor:
-        return self._forward(tokens, stride=_PREFILL_STRIDE)
-
-    def _forward(self, tokens: dict[int, list[int]], stride: int) -> torch.Tensor:
-        """Append tokens to rows' contexts; logits [rows, vocabulary] after the last token of each row given."""
-        model, count = self._engine.model, len(self._lengths)
-        longest = _round_up(max(map(len, tokens.values())), stride)
-        ids = np.zeros((count, longest), dtype=np.int64)
-        positions = np.full((count, longest), self._cache.scratch, dtype=np.int64)
-        last = np.zeros(count, dtype=np.int64)
-        for row, new in tokens.items():
-            ids[row, : len(new)] = new
-            positions[row, : len(new)] = self._lengths[row] + np.arange(len(new))
+    def _forward(self, slots: Sequence[int], stride: int) -> torch.Tensor:
+        """Append the slots' uncached tokens to their contexts; logits [slots, vocabulary] after each one's last."""
+        model, total = self._engine.model, len(self._lengths)
+        mine = [self._row_of[slot] for slot in slots]
+        every = stride == 1 and 2 * len(mine) > total
+        rows = list(range(total)) if every else mine + mine[:1] * (-len(mine) % _LEAST_ROWS if stride == 1 else 0)
+        longest = _round_up(max(len(self._uncached[slot]) for slot in slots), stride)
+        ids = np.zeros((len(rows), longest), dtype=np.int64)
+        positions = np.full((len(rows), longest), self._cache.scratch, dtype=np.int64)
+        places = np.array(mine) if every else np.arange(len(mine))
+        last = np.zeros(len(mine), dtype=np.int64)
+        for number, (slot, row, place) in enumerate(zip(slots, mine, places, strict=True)):
+            new = self._uncached[slot]
+            ids[place, : len(new)] = new
+            positions[place, : len(new)] = self._lengths[row] + np.arange(len(new))
             self._lengths[row] += len(new)
-            last[row] = len(new) - 1
-        width = min(_round_up(int(self._lengths.max()), _READ_STRIDE), self._cache.scratch)
+            last[number] = len(new) - 1
+        width = min(_round_up(int(self._lengths[mine].max()), _READ_STRIDE), self._cache.scratch)
         device = model.device
         where = torch.from_numpy(positions).to(device)
-        self._cache.place(where, width)
+        self._cache.place(None if every else torch.tensor(rows, device=device), where, width)
         visible = torch.arange(width, device=device) <= where[:, :, None]
         hidden = model.model(
             input_ids=torch.from_numpy(ids).to(device),
@@ -111,62 +158,29 @@ class TransformersSession:
             past_key_values=self._cache,
             use_cache=True,
         ).last_hidden_state
-        return model.lm_head(hidden[torch.arange(count, device=device), torch.from_numpy(last).to(device)]).float()
+        filled = -len(mine) % _LEAST_ROWS
+        after = np.pad(places, (0, filled)), np.pad(last, (0, filled))
+        picked = hidden[tuple(torch.from_numpy(index).to(device) for index in after)]
+        return model.lm_head(picked).float()[: len(mine)]
 
-    def _sample(
-        self, logits: torch.Tensor, turns: dict[int, _TurnInProgress], active: list[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Next token of every row and its log-probability, [rows] each; rows that are not active are ignored."""
-        if self._streams is None:
-            tokens = logits.argmax(dim=-1)
-        else:
-            logits = logits / self._engine.temperature
-            uniform = torch.zeros(len(logits), dtype=torch.float64)
-            for row in active:
-                uniform[row] = turns[row].next_uniform()
-            cumulative = torch.softmax(logits, dim=-1).cumsum(dim=-1, dtype=torch.float64)
-            threshold = uniform.to(logits.device) * cumulative[:, -1]
-            tokens = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
-            tokens = tokens.clamp(max=logits.shape[-1] - 1)
+    def _sample(self, logits: torch.Tensor, turns: list[TurnInProgress]) -> tuple[np.ndarray, np.ndarray]:
+        """Next token of each turn and its log-probability, [turns] each."""
+        greedy = torch.tensor([turn.greedy for turn in turns], device=logits.device)
+        logits = torch.where(greedy[:, None], logits, logits / self._engine.temperature)
+        uniform = torch.tensor([turn.next_uniform() for turn in turns], dtype=torch.float64, device=logits.device)
+        cumulative = torch.softmax(logits, dim=-1).cumsum(dim=-1, dtype=torch.float64)
+        threshold = uniform * cumulative[:, -1]
+        drawn = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
+        tokens = torch.where(greedy, logits.argmax(dim=-1), drawn.clamp(max=logits.shape[-1] - 1))
         chosen = logits.gather(-1, tokens[:, None]).squeeze(-1) - torch.logsumexp(logits, dim=-1)
         return tokens.cpu().numpy(), chosen.cpu().numpy()
 
 
-class _TurnInProgress:
-    """The tokens of a turn while it is being written."""
-
-    def __init__(self, request: TurnRequest, uniforms: np.ndarray | None) -> None:
-        self.request, self._uniforms = request, uniforms
-        self.ids: list[int] = []
-        self.log_probs: list[float] = []
-        self.done = False
-
-    def next_uniform(self) -> float:
-        assert self._uniforms is not None
-        return self._uniforms[len(self.ids)]
-
-    def append(self, token: int, log_prob: float, stops: _StopRule) -> None:
-        self.ids.append(token)
-        self.log_probs.append(log_prob)
-        self.done = len(self.ids) >= self.request.max_new_tokens or stops.ends(self.ids)
-
-
-class _StopRule:
-    """A turn ends with a stop string or the end-of-text token; text is decoded only after a token that may close it."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-        self._may_close = {token for token, text in enumerate(texts) if ">" in text}
-
-    def ends(self, ids: list[int]) -> bool:
-        if ids[-1] == self._tokenizer.eos_token_id:
-            return True
-        if ids[-1] not in self._may_close:
-            return False
-        tail = self._tokenizer.decode(ids[-_STOP_WINDOW:])
-        return any(stop in tail for stop in STOP_STRINGS)
-
-
 def _round_up(value: int, stride: int) -> int:
     return -(-value // stride) * stride
+
+
+def _filled_up(rows: list[int], size: int, total: int) -> list[int]:
+    """Rows, and others up to `size` of them."""
+    others = [row for row in range(total) if row not in set(rows)]
+    return rows + others[: size - len(rows)]

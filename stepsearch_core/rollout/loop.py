@@ -1,29 +1,38 @@
-"""The multi-turn rollout: many episodes at once, their turns generated together and their searches sent in one batch.
+"""The multi-turn rollout, asynchronous by trajectory: while one waits for its search, the others generate.
 
-Token in, token out: sampled ids go into the context as they are. A retriever's failure marks the trajectories of that
-batch of searches and nothing else. Departure from the released loop: turns stop at their own closing tag instead of
-running to the limit, and the cache is kept across turns instead of prefilling the whole context again.
+Token in, token out: sampled ids go into the context as they are. A slot whose episode has ended takes the next one. A
+retriever's failure ends the trajectories that asked, an engine's failure those it was working on; both are marked by
+their stop reason and the rollout goes on. Departure from the released loop: turns stop at their own closing tag instead
+of running to the limit, nobody waits for the slowest, and the cache is kept across turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.policy.engine import Engine, Session, TurnRequest
-from stepsearch_core.retrieval.retriever import RetrievalError, Retriever
-from stepsearch_core.types import ActionKind, Question, Trajectory
+from stepsearch_core.params import RolloutParams
+from stepsearch_core.policy.engine import Engine, EngineError, Generation, Session, TurnRequest
+from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.rollout.searches import Outcome, Searches
+from stepsearch_core.types import ActionKind, Question, StopReason, Trajectory
+
+Streams = Sequence[np.random.Generator] | None
 
 
 class Rollout:
     """Plays episodes with an engine against a retriever."""
 
-    def __init__(self, engine: Engine, retriever: Retriever, renderer: Renderer, batch_size: int) -> None:
-        self.engine, self.retriever, self.renderer, self.batch_size = engine, retriever, renderer, batch_size
+    def __init__(self, engine: Engine, retriever: Retriever, renderer: Renderer, params: RolloutParams) -> None:
+        self.engine, self.retriever, self.renderer, self.params = engine, retriever, renderer, params
+        self.waited = 0.0
+        """Seconds of all rollouts so far in which generation was idle, waiting for searches."""
 
     def sample(
         self, questions: Sequence[Question], samples: int, seed: Sequence[int], share: slice = slice(None)
@@ -34,50 +43,104 @@ class Rollout:
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [np.random.default_rng([*seed, number]) for number in range(len(episodes))]
-        episodes, streams = episodes[share], streams[share]
-        for start in range(0, len(episodes), self.batch_size):
-            chunk = slice(start, start + self.batch_size)
-            self._play(episodes[chunk], streams[chunk])
-        return [episode.trajectory for episode in episodes]
+        return self._play(episodes[share], streams[share], lambda: None)
 
     def greedy(self, questions: Sequence[Question], progress: str | None = None) -> list[Trajectory]:
         """One greedy trajectory a question, in order; `progress` names a progress bar."""
         episodes = [Episode(question, 0, self.renderer) for question in questions]
         with tqdm(total=len(episodes), desc=progress, disable=progress is None, unit="question") as bar:
-            for start in range(0, len(episodes), self.batch_size):
-                chunk = episodes[start : start + self.batch_size]
-                self._play(chunk, None)
-                bar.update(len(chunk))
+            return self._play(episodes, None, bar.update)
+
+    def _play(self, episodes: Sequence[Episode], streams: Streams, ended: Callable[[], object]) -> list[Trajectory]:
+        waiting = deque(range(len(episodes)))
+        with Searches(self.retriever, self.renderer.params.passages_per_search, self.params) as searches:
+            while waiting:
+                table = _Table(self, episodes, streams, waiting, searches, ended)
+                try:
+                    table.play()
+                except EngineError as error:
+                    logging.getLogger("rollout").warning("trajectories are lost: %s", error)
+                    table.fail()
+            self.waited += searches.waited
         return [episode.trajectory for episode in episodes]
 
-    def _play(self, episodes: list[Episode], streams: list[np.random.Generator] | None) -> None:
-        session = self.engine.session(streams, len(episodes), self.renderer.params.max_trajectory_tokens)
-        while live := {slot: episode for slot, episode in enumerate(episodes) if not episode.done}:
-            self._turn(session, live)
 
-    def _turn(self, session: Session, live: dict[int, Episode]) -> None:
-        requests = {slot: TurnRequest(episode.new_tokens, episode.turn_tokens) for slot, episode in live.items()}
-        searching: list[tuple[Episode, str]] = []
-        for slot, generation in session.generate(requests).items():
-            episode = live[slot]
-            action = episode.act(generation.token_ids, generation.log_probs, generation.text)
-            if episode.done:
-                continue
-            if action.kind is ActionKind.SEARCH:
-                searching.append((episode, action.text))
-            else:
-                episode.observe(None)
-        self._search(searching)
+class _Table:
+    """Episodes in the slots of one session of the engine."""
 
-    def _search(self, searching: list[tuple[Episode, str]]) -> None:
-        if not searching:
+    def __init__(
+        self,
+        rollout: Rollout,
+        episodes: Sequence[Episode],
+        streams: Streams,
+        waiting: deque[int],
+        searches: Searches,
+        ended: Callable[[], object],
+    ) -> None:
+        self._episodes, self._streams, self._waiting = episodes, streams, waiting
+        self._searches, self._ended = searches, ended
+        self._slots = min(len(waiting), rollout.params.batch_size)
+        self._at: dict[int, int] = {}  # slot -> number of its episode
+        self._generating: set[int] = set()
+        self._session: Session = rollout.engine.session(self._slots, rollout.renderer.params.max_trajectory_tokens)
+
+    def play(self) -> None:
+        """Play until no episode waits and all slots are free."""
+        for slot in range(self._slots):
+            self._next(slot)
+        while self._at:
+            if self._generating:
+                for slot, generation in self._session.step().items():
+                    self._act(slot, generation)
+            slot_of = {number: slot for slot, number in self._at.items()}
+            for number, outcome in self._searches.results(wait=not self._generating):
+                if number in slot_of:
+                    self._observe(slot_of[number], outcome)
+
+    def fail(self) -> None:
+        """End every episode that has a slot: the engine has lost its context."""
+        for number in self._at.values():
+            self._episodes[number].fail(StopReason.ENGINE_FAILED)
+            self._ended()
+
+    def _next(self, slot: int) -> None:
+        """Put the next episode into a free slot."""
+        self._at.pop(slot, None)
+        if not self._waiting:
+            self._session.close(slot)
             return
-        k = self.renderer.params.passages_per_search
-        try:
-            results = self.retriever.search([query for _, query in searching], k)
-        except RetrievalError:
-            for episode, _ in searching:
-                episode.fail()
+        number = self._at[slot] = self._waiting.popleft()
+        self._session.open(slot, None if self._streams is None else self._streams[number])
+        self._submit(slot)
+
+    def _submit(self, slot: int) -> None:
+        episode = self._episodes[self._at[slot]]
+        self._session.submit(slot, TurnRequest(episode.new_tokens, episode.turn_tokens))
+        self._generating.add(slot)
+
+    def _act(self, slot: int, generation: Generation) -> None:
+        self._generating.discard(slot)
+        number = self._at[slot]
+        episode = self._episodes[number]
+        action = episode.act(generation.token_ids, generation.log_probs, generation.text)
+        if not episode.done and action.kind is ActionKind.SEARCH:
+            self._searches.submit(number, action.text)
             return
-        for (episode, _), hits in zip(searching, results, strict=True):
-            episode.observe([hit.passage for hit in hits])
+        if not episode.done:
+            episode.observe(None)
+        self._go_on(slot)
+
+    def _observe(self, slot: int, outcome: Outcome) -> None:
+        episode = self._episodes[self._at[slot]]
+        if isinstance(outcome, StopReason):
+            episode.fail(outcome)
+        else:
+            episode.observe(outcome)
+        self._go_on(slot)
+
+    def _go_on(self, slot: int) -> None:
+        if self._episodes[self._at[slot]].done:
+            self._ended()
+            self._next(slot)
+        else:
+            self._submit(slot)

@@ -1,10 +1,11 @@
 """From sampled trajectories to what an update needs: rewards on tokens, and a description of them for the log.
 
-Trajectories whose retrieval failed are left out here, so they reach neither the loss nor any statistic of it.
+Trajectories that failed (`types.FAILURES`) are left out here, so they reach neither the loss nor any statistic of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.training.algorithms.algorithm import Rows
 from stepsearch_core.training.losses import kl_estimate
-from stepsearch_core.types import Question, RewardBreakdown, StopReason, Trajectory
+from stepsearch_core.types import FAILURES, Question, RewardBreakdown, Trajectory
 
 
 @dataclass(slots=True)
@@ -39,7 +40,14 @@ class Experience:
 
 def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
     """The trajectories that may be learnt from."""
-    return [trajectory for trajectory in trajectories if trajectory.stop_reason is not StopReason.RETRIEVAL_FAILED]
+    return [trajectory for trajectory in trajectories if trajectory.stop_reason not in FAILURES]
+
+
+def too_few(step: int, trajectories: Sequence[Trajectory], share: float) -> str:
+    """Says how many trajectories failed, and of what."""
+    reasons = Counter(str(t.stop_reason) for t in trajectories if t.stop_reason in FAILURES)
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return f"step {step}: {counts} of {len(trajectories)} trajectories; train.min_survivors is {share:g}"
 
 
 def policy_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams) -> np.ndarray:

@@ -29,7 +29,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
 from stepsearch_core.training.distributed import gather, share, share_of_micro_batch, world_size
-from stepsearch_core.training.experience import Experience, describe, policy_rewards, subtract_kl, usable
+from stepsearch_core.training.experience import Experience, describe, policy_rewards, subtract_kl, too_few, usable
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
 from stepsearch_core.training.mismatch import (
@@ -67,15 +67,15 @@ class Trainer:
         """One training step (from 1): its metrics and the trajectories sampled for it.
 
         Raises:
-            RetrievalError: no search of this step could be carried out.
+            RetrievalError: fewer trajectories than `train.min_survivors` have not failed.
             MismatchError: sampler and trainer give tokens too different probabilities.
         """
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
         sampled = gather(self.rollout.sample(questions, samples, (self.seed, step), share()))
         trajectories = usable(sampled)
-        if not trajectories:
-            raise RetrievalError(f"step {step}: every trajectory's retrieval failed, so there is nothing to learn from")
+        if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
+            raise RetrievalError(too_few(step, sampled, self.params.min_survivors))
         rolled_out = time.perf_counter()
         experience, mismatch = self._experience(trajectories)
         scored = time.perf_counter()
@@ -94,8 +94,9 @@ class Trainer:
             metrics["explained_variance"] = _explained_variance(experience)
         metrics |= {
             "reward/total": float(np.mean([rewards.sum() for rewards in experience.rewards])),
-            "retrieval_failed": len(sampled) - len(trajectories),
+            "failed": len(sampled) - len(trajectories),
             "timing/rollout": rolled_out - started,
+            "timing/retrieval_wait": self.rollout.waited - waited,
             "timing/experience": scored - rolled_out,
             "timing/update": ended - scored,
             "tokens_per_second": tokens / (ended - started),

@@ -116,7 +116,7 @@ def test_a_passage_that_is_not_shown_is_as_if_it_had_not_been_found():
 def test_a_failed_retrieval_marks_the_trajectory():
     playing = episode()
     write(playing, SEARCH)
-    playing.fail()
+    playing.fail(StopReason.RETRIEVAL_FAILED)
     assert playing.done
     assert playing.trajectory.stop_reason is StopReason.RETRIEVAL_FAILED
     assert [(turn.action.text, turn.passage_ids) for turn in playing.trajectory.turns] == [("where lies oslo", ())]

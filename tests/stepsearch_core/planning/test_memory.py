@@ -84,7 +84,7 @@ def test_checkpointing_keeps_the_layers_inputs_and_one_layer():
 
 def test_the_cache_is_that_of_the_sampler():
     model = tiny.model(tiny.tokenizer())
-    cache = SlotCache(model, slots=3, capacity=15)
+    cache = SlotCache(model, rows=3, capacity=15)
     size = cache._keys.nbytes + cache._values.nbytes
     shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True)
     assert cache_bytes(shape, 3, 15 + 1, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4

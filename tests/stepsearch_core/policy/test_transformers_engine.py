@@ -47,6 +47,24 @@ def streams(count, seed=0):
     return [np.random.default_rng([seed, number]) for number in range(count)]
 
 
+def opened(engine, each, capacity):
+    """A session with a context for each random stream (None: greedy)."""
+    session = engine.session(len(each), capacity)
+    for slot, stream in enumerate(each):
+        session.open(slot, stream)
+    return session
+
+
+def generate(session, requests):
+    """A turn of each slot."""
+    for slot, request in requests.items():
+        session.submit(slot, request)
+    made = {}
+    while len(made) < len(requests):
+        made |= session.step()
+    return made
+
+
 def full_log_probs(model, context, temperature=1.0):
     """[len(context), vocabulary] by one plain forward pass, without any cache."""
     with torch.no_grad():
@@ -68,7 +86,7 @@ def play(session, prompts, schedule, seed=3):
         requests = {
             slot: TurnRequest(observations[slot] if turn else prompts[slot], limit) for slot, limit in wanted.items()
         }
-        for slot, made in session.generate(requests).items():
+        for slot, made in generate(session, requests).items():
             context[slot] += [*requests[slot].new_tokens, *made.token_ids]
             mask[slot] += [False] * len(requests[slot].new_tokens) + [True] * len(made.token_ids)
             recorded[slot] += made.log_probs
@@ -87,7 +105,7 @@ SCHEDULE = [
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_recorded_log_probs_are_those_of_one_full_pass(temperature):
-    session = TransformersEngine(MODEL, WORD, temperature).session(streams(5), 5, 150)
+    session = opened(TransformersEngine(MODEL, WORD, temperature), streams(5), 150)
     for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
         expected = full_log_probs(MODEL, context, temperature)
         positions = [position for position, written in enumerate(mask) if written]
@@ -97,7 +115,7 @@ def test_recorded_log_probs_are_those_of_one_full_pass(temperature):
 
 
 def test_greedy_equals_running_the_whole_context_for_every_token():
-    session = TransformersEngine(MODEL, WORD, 1.0).session(None, 5, 150)
+    session = opened(TransformersEngine(MODEL, WORD, 1.0), [None] * 5, 150)
     for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
         expected = full_log_probs(MODEL, context)
         for position, written in enumerate(mask):
@@ -108,30 +126,30 @@ def test_greedy_equals_running_the_whole_context_for_every_token():
 
 def test_a_slot_samples_the_same_alone_and_among_others():
     engine = TransformersEngine(MODEL, WORD)
-    together = play(engine.session(streams(5), 5, 150), PROMPTS, SCHEDULE)
+    together = play(opened(engine, streams(5), 150), PROMPTS, SCHEDULE)
     for slot, prompt in PROMPTS.items():
-        session = engine.session([streams(5)[slot]], 1, 150)
+        session = opened(engine, [streams(5)[slot]], 150)
         generator = np.random.default_rng(3)
         context = []
         for turn, wanted in enumerate(SCHEDULE):
             observations = {s: random_ids(generator, 1 + (5 * s + 3 * turn) % 11) for s in PROMPTS}
             if slot in wanted:
                 new = observations[slot] if turn else prompt
-                context += new + session.generate({0: TurnRequest(new, wanted[slot])})[0].token_ids
+                context += new + generate(session, {0: TurnRequest(new, wanted[slot])})[0].token_ids
         assert context == together[slot][0]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     engine = TransformersEngine(MODEL, WORD)
-    one, same = (play(engine.session(streams(5), 5, 150), PROMPTS, SCHEDULE) for _ in range(2))
+    one, same = (play(opened(engine, streams(5), 150), PROMPTS, SCHEDULE) for _ in range(2))
     assert one == same
-    assert one != play(engine.session(streams(5, seed=1), 5, 150), PROMPTS, SCHEDULE)
+    assert one != play(opened(engine, streams(5, seed=1), 150), PROMPTS, SCHEDULE)
 
 
 def test_a_full_context_and_a_capacity_that_is_no_round_number():
-    session = TransformersEngine(MODEL, WORD).session(streams(2), 2, 50)
+    session = opened(TransformersEngine(MODEL, WORD), streams(2), 50)
     prompts = {0: PROMPTS[1], 1: PROMPTS[0]}  # 41 and 3
-    made = session.generate({0: TurnRequest(prompts[0], 9), 1: TurnRequest(prompts[1], 9)})
+    made = generate(session, {0: TurnRequest(prompts[0], 9), 1: TurnRequest(prompts[1], 9)})
     for slot, generation in made.items():
         context = prompts[slot] + generation.token_ids
         assert len(context) <= 50
@@ -154,8 +172,8 @@ def test_a_full_context_and_a_capacity_that_is_no_round_number():
 def test_a_turn_ends_at_once_where_an_action_closes_or_the_text_ends(text, ends_with):
     model, prompt, rest = writer(WORD, text)
     stop = rest.index(WORD.convert_tokens_to_ids(ends_with)) + 1
-    session = TransformersEngine(model, WORD).session(None, 1, 60)
-    made = session.generate({0: TurnRequest(prompt, 30)})[0]
+    session = opened(TransformersEngine(model, WORD), [None], 60)
+    made = generate(session, {0: TurnRequest(prompt, 30)})[0]
     assert made.token_ids == rest[:stop]
     assert made.text == WORD.decode(rest[:stop], skip_special_tokens=True)
 
@@ -172,7 +190,7 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
     tokenizer = untagged_bpe()
     assert len(tokenizer.encode("</search>")) > 5
     model, prompt, rest = writer(tokenizer, text)
-    made = TransformersEngine(model, tokenizer).session(None, 1, 100).generate({0: TurnRequest(prompt, 60)})[0]
+    made = generate(opened(TransformersEngine(model, tokenizer), [None], 100), {0: TurnRequest(prompt, 60)})[0]
     assert made.text == written
     assert made.token_ids == rest[: len(made.token_ids)]
 
@@ -180,7 +198,7 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_the_limit_ends_a_turn(limit):
     model, prompt, rest = writer(WORD, "ada <search> where lies oslo </search> norway")
-    made = TransformersEngine(model, WORD).session(None, 1, 60).generate({0: TurnRequest(prompt, limit)})[0]
+    made = generate(opened(TransformersEngine(model, WORD), [None], 60), {0: TurnRequest(prompt, limit)})[0]
     assert made.token_ids == rest[:limit]
 
 
@@ -190,8 +208,8 @@ def test_tokens_follow_the_distribution(temperature):
     engine = TransformersEngine(model, WORD, temperature)
     counts = np.zeros(VOCABULARY)
     for seed in range(5):
-        session = engine.session(streams(rows, seed), rows, 8)
-        for made in session.generate({row: TurnRequest([5, 9, 7], 1) for row in range(rows)}).values():
+        session = opened(engine, streams(rows, seed), 8)
+        for made in generate(session, {row: TurnRequest([5, 9, 7], 1) for row in range(rows)}).values():
             counts[made.token_ids[0]] += 1
     probabilities = full_log_probs(model, [5, 9, 7], temperature)[-1].double().exp().numpy()
     assert chi_square(counts, probabilities) > 0.001
@@ -210,5 +228,5 @@ def chi_square(counts, probabilities):
 
 def test_the_model_stays_in_the_mode_it_was_in():
     model = tiny.model(WORD).train()
-    TransformersEngine(model, WORD).session(None, 1, 20).generate({0: TurnRequest([5], 2)})
+    generate(opened(TransformersEngine(model, WORD), [None], 20), {0: TurnRequest([5], 2)})
     assert model.training

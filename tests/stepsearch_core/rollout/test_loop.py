@@ -1,6 +1,7 @@
 import pytest
 
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import RolloutParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rollout.loop import Rollout
@@ -38,7 +39,8 @@ class Failing:
 
 def rollout(searcher, retriever, batch_size=4, **changes):
     renderer = Renderer(WORD, tiny.environment(**changes))
-    return Rollout(TransformersEngine(searcher, WORD), retriever, renderer, batch_size)
+    params = RolloutParams(batch_size=batch_size, retrieval_attempts=1)
+    return Rollout(TransformersEngine(searcher, WORD), retriever, renderer, params)
 
 
 def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import GuardParams, RewardParams, TrainParams
+from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -162,7 +162,8 @@ def run(root, retriever, guard):
             self.append(dict(metrics))
 
     policy = tiny.model(WORD)
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
+    renderer = Renderer(WORD, tiny.ENVIRONMENT)
+    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     params = replace(PARAMS, guard=guard)

@@ -4,32 +4,16 @@ from transformers import get_cosine_schedule_with_warmup
 
 from stepsearch_core.environment.actions import answer_turn, search_turn
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import WarmstartParams
-from stepsearch_core.policy.engine import Generation
+from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
 from stepsearch_core.types import Author, StopReason
 from tests import tiny
+from tests.scripted import Scripted
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
 COPIES = [replay(tiny.turns(asked), asked, tiny.BY_ID.__getitem__, RENDERER) for asked in (tiny.ADA, tiny.BOB)]
-
-
-class Scripted:
-    """An engine that writes given texts, one a turn."""
-
-    def __init__(self, tokenizer, *scripts):
-        self.tokenizer, self.scripts, self.turn = tokenizer, scripts, 0
-
-    def session(self, streams, size, capacity):
-        return self
-
-    def generate(self, requests):
-        texts = {slot: self.scripts[slot][self.turn] for slot in requests}
-        self.turn += 1
-        ids = {slot: self.tokenizer.encode(text, add_special_tokens=False) for slot, text in texts.items()}
-        return {slot: Generation(ids[slot], [-1.0] * len(ids[slot]), text) for slot, text in texts.items()}
 
 
 @pytest.mark.parametrize("kind", ["word", "bpe"])
@@ -42,7 +26,7 @@ def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
         [answer_turn("", "italy")],
     ]
     asked = [tiny.ADA, tiny.BOB, tiny.BOB]
-    rollout = Rollout(Scripted(tokenizer, *scripts), tiny.retriever(tmp_path), renderer, 8)
+    rollout = Rollout(Scripted(tokenizer, *scripts), tiny.retriever(tmp_path), renderer, RolloutParams(batch_size=8))
     for script, question, played in zip(scripts, asked, rollout.greedy(asked), strict=True):
         turns = []
         for text, turn in zip(script, played.turns, strict=False):

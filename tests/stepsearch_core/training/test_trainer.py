@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import RewardParams, TrainParams
+from stepsearch_core.params import RewardParams, RolloutParams, TrainParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
@@ -71,7 +71,8 @@ class Rows:
 def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     torch.manual_seed(seed)
     policy = copy.deepcopy(warm)
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, Renderer(WORD, tiny.ENVIRONMENT), 8)
+    renderer = Renderer(WORD, tiny.ENVIRONMENT)
+    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8, retrieval_attempts=1))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     reward = reward or RewardParams()
@@ -198,8 +199,8 @@ def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, 
 
 
 def test_a_group_is_what_survives_of_its_question(warm, retriever):
-    made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo"))
-    made.rollout.batch_size = 3  # so that of a question's two samples one can fail alone
+    made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo", min_survivors=0.0))
+    made.rollout.params.batch_size = 3  # so that of a question's two samples one can fail alone
     experience = []
     credit = made.algorithm.credit
     made.algorithm = replace(made.algorithm, credit=lambda *given: experience.append(given[0]) or credit(*given))
@@ -256,10 +257,10 @@ def test_questions_come_in_epochs_of_permutations(warm, retriever):
 
 
 def test_failed_retrievals_reach_no_statistic(warm, retriever):
-    made = trainer(warm, Unreliable(retriever, failing={1}))
+    made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, min_survivors=0.0))
     metrics, sampled = made.step(1)
     failed = [trajectory for trajectory in sampled if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
-    assert 0 < metrics["retrieval_failed"] == len(failed) < len(sampled) == 8
+    assert 0 < metrics["failed"] == len(failed) < len(sampled) == 8
     kept = [trajectory for trajectory in sampled if trajectory not in failed]
     assert metrics["response_length"] == pytest.approx(np.mean([trajectory.response_length for trajectory in kept]))
 
@@ -271,5 +272,5 @@ def test_a_retriever_that_is_down_is_said(warm, retriever):
         for step in range(1, 30):
             made.step(step)
 
-    with pytest.raises(RetrievalError, match="every trajectory's retrieval failed"):
+    with pytest.raises(RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_survivors is 0.5"):
         until_every_trajectory_searches()

@@ -1,0 +1,129 @@
+"""Searches under way beside the rollout: threads send what has piled up as one batch, the rollout goes on generating.
+
+A search ends with its passages or with the reason why there are none: the retriever refused or answered garbage, after
+as many attempts as allowed, or took too long. A late answer is dropped. With one worker, a retriever that is slow gets
+ever larger batches; more workers keep several requests in flight.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from stepsearch_core.params import RolloutParams
+from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
+from stepsearch_core.types import Passage, StopReason
+
+Outcome = list[Passage] | StopReason
+"""What a search brought, or why its trajectory ends."""
+
+_Asked = tuple[int, str]
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 5.0
+"""Seconds before a retry at most: doubled from attempt to attempt, drawn at random below."""
+
+
+class Searches:
+    """Searches of one rollout, each under the number that it was submitted with; a context manager."""
+
+    def __init__(self, retriever: Retriever, k: int, params: RolloutParams) -> None:
+        self._retriever, self._k, self._params = retriever, k, params
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._answered: queue.SimpleQueue[list[tuple[int, Outcome]]] = queue.SimpleQueue()
+        self._since: dict[int, float] = {}
+        self._workers: list[threading.Thread] = []
+        self.waited = 0.0
+        """Seconds in which the rollout had nothing to do but to wait for a search."""
+
+    def __enter__(self) -> Searches:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for _ in self._workers:
+            self._asked.put(None)
+
+    def __len__(self) -> int:
+        """Searches under way."""
+        return len(self._since)
+
+    def submit(self, number: int, query: str) -> None:
+        """Ask for a query's passages."""
+        if len(self._workers) < self._params.retrieval_workers:  # daemons: one that hangs does not keep a process alive
+            self._workers.append(threading.Thread(target=self._work, name="retrieval", daemon=True))
+            self._workers[-1].start()
+        self._since[number] = time.monotonic()
+        self._asked.put((number, query))
+
+    def results(self, wait: bool) -> list[tuple[int, Outcome]]:
+        """Searches that have ended since the last call; with `wait` at least one, if any is under way."""
+        ended = self._ready(0.0)
+        started = time.perf_counter()
+        while wait and self._since and not ended:
+            ended = self._ready(self._patience())
+        self.waited += time.perf_counter() - started if wait else 0.0
+        return ended
+
+    def _ready(self, seconds: float) -> list[tuple[int, Outcome]]:
+        ended: list[tuple[int, Outcome]] = []
+        try:
+            while True:
+                ended += self._answered.get(timeout=seconds) if seconds else self._answered.get_nowait()
+                seconds = 0.0
+        except queue.Empty:
+            pass
+        ended = [(number, outcome) for number, outcome in ended if self._since.pop(number, None) is not None]
+        limit = self._params.retrieval_timeout
+        if limit is not None:
+            late = [number for number, since in self._since.items() if time.monotonic() - since > limit]
+            ended += [(number, StopReason.RETRIEVAL_TIMEOUT) for number in late]
+            for number in late:
+                del self._since[number]
+        return ended
+
+    def _patience(self) -> float:
+        """Seconds until the oldest search is late."""
+        if self._params.retrieval_timeout is None:
+            return 3600.0
+        return max(0.001, min(self._since.values()) + self._params.retrieval_timeout - time.monotonic())
+
+    def _work(self) -> None:
+        while (first := self._asked.get()) is not None:
+            batch = [first]
+            while not self._asked.empty() and (another := self._asked.get()) is not None:
+                batch.append(another)
+            self._answered.put(self._search(batch))
+
+    def _search(self, batch: list[_Asked]) -> list[tuple[int, Outcome]]:
+        try:
+            for attempt in Retrying(
+                stop=stop_after_attempt(self._params.retrieval_attempts),
+                wait=wait_random_exponential(_FIRST_WAIT, _LONGEST_WAIT),
+                retry=retry_if_exception_type(RetrievalError),
+                reraise=True,
+            ):
+                with attempt:
+                    hits = self._retriever.search([query for _, query in batch], self._k)
+                    found = _passages(hits, len(batch))
+        except Exception as error:  # whatever a retriever raises must not end in a thread that nobody looks at
+            logging.getLogger("rollout").warning("%d searches failed: %s", len(batch), error)
+            return [(number, StopReason.RETRIEVAL_FAILED) for number, _ in batch]
+        return [(number, passages) for (number, _), passages in zip(batch, found, strict=True)]
+
+
+def _passages(hits: Sequence[Sequence[Hit]], queries: int) -> list[list[Passage]]:
+    """The passages of each query.
+
+    Raises:
+        RetrievalError: what came back is no list of hits for each query.
+    """
+    try:
+        found = [[hit.passage for hit in of_query] for of_query in hits]
+    except (TypeError, AttributeError) as error:
+        raise RetrievalError(f"garbage instead of hits: {error}") from None
+    if len(found) != queries:
+        raise RetrievalError(f"{len(found)} results for {queries} queries")
+    return found
