@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
+    "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
-        epilog="continued_warmstart, pipeline and prefect_overhead measure the active profile and its results.",
+        epilog="continued_warmstart, pipeline, prefect_overhead and rollout measure the active profile's results.",
     )
     parser.add_argument("name", choices=MEASUREMENTS, help="; ".join(f"{k}: {v}" for k, v in MEASUREMENTS.items()))
     parser.add_argument(

@@ -41,10 +41,10 @@ class SlotCache(Cache):
             return keys[:, :, : self._width], values[:, :, : self._width]
         return keys[self._rows, :, : self._width], values[self._rows, :, : self._width]
 
-    def share(self, row: int, others: list[int], length: int) -> None:
-        """Give other rows the first `length` positions of a row."""
+    def share(self, row: int, other: int, length: int) -> None:
+        """Give another row the first `length` positions of a row."""
         for stored in (self._keys, self._values):
-            stored[:, others, :, :length] = stored[:, row, None, :, :length]
+            stored[:, other, :, :length] = stored[:, row, :, :length]
 
     def keep(self, rows: list[int]) -> None:
         """Drop every row but these, which are now 0, 1, ..."""

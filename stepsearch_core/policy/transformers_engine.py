@@ -1,7 +1,7 @@
 """Sampling with a transformers model: batched, KV cache kept across turns, each slot stopping at its own end.
 
 A pass is either a prefill, of the slots whose new tokens wait for one, or a decode of one token for every other slot
-with a turn under way. Shapes are few and fixed: prefills are padded to multiples of 32 tokens, caches read in strides
+with a turn under way. Shapes are few and fixed: prefills are padded to multiples of 16 tokens, caches read in strides
 of 64, and matrices never have fewer than 16 rows. Thereby what a slot computes does not depend, bit for bit on the CPUs
 tried, on which other slots share a pass; its random numbers come from its own stream, one a token. So neither the batch
 nor the order of events (how long a search took, say) changes a trajectory. Slots that begin with the same prompt share
@@ -22,7 +22,7 @@ from stepsearch_core.policy.slot_cache import SlotCache
 from stepsearch_core.policy.turns import StopRule, TurnInProgress
 
 _READ_STRIDE = 64
-_PREFILL_STRIDE = 32
+_PREFILL_STRIDE = 16
 _LEAST_ROWS = 16
 _PREFILL_SHARE = 8
 """Slots that decode go on until one slot in this many waits for a prefill, which costs as much as several passes."""
@@ -36,11 +36,12 @@ class TransformersEngine:
         self.stops = StopRule(tokenizer)
 
     def session(self, slots: int, capacity: int) -> TransformersSession:
-        """Open a session of `slots` contexts of at most `capacity` tokens each."""
+        """Open a session of `slots` contexts of at most `capacity` tokens; puts the model into evaluation mode."""
+        self.model.eval()
         return TransformersSession(self, slots, capacity)
 
     def update(self, policy: PreTrainedModel) -> None:
-        """Nothing to do for the model that is sampled from: it has been trained in place."""
+        """Sample from `policy`; nothing is kept between sessions."""
         self.model = policy
 
     def sleep(self) -> None:
@@ -88,16 +89,12 @@ class TransformersSession:
         """Make one pass; the turns that ended with it."""
         if not self._waiting and not self._decoding:
             return {}
-        model = self._engine.model
-        was_training = model.training
-        model.eval()
         if self._waiting and (not self._decoding or len(self._waiting) * _PREFILL_SHARE >= len(self._row_of)):
             turns, self._waiting = self._waiting, {}
             logits = self._prefill(list(turns))
         else:
             turns = self._decoding
             logits = self._forward(list(turns), 1)
-        model.train(was_training)
         tokens, log_probs = self._sample(logits, list(turns.values()))
         ended = {}
         for (slot, turn), token, log_prob in zip(turns.items(), tokens.tolist(), log_probs.tolist(), strict=True):
@@ -112,17 +109,19 @@ class TransformersSession:
     def _prefill(self, slots: list[int]) -> torch.Tensor:
         """Logits [slots, vocabulary] after the uncached tokens of slots; equal new contexts are computed once."""
         computed: dict[object, int] = {}
-        like = [self._same_prompt(slot, computed) for slot in slots]
-        firsts = [slot for slot, other in zip(slots, like, strict=True) if slot == other]
-        logits = self._forward(firsts, _PREFILL_STRIDE)
-        place = {slot: number for number, slot in enumerate(dict.fromkeys(like))}
-        for first in place:
-            others = [slot for slot, other in zip(slots, like, strict=True) if other == first != slot]
-            if others:
-                row, rows = self._row_of[first], [self._row_of[slot] for slot in others]
-                self._cache.share(row, rows, int(self._lengths[row]))
-                self._lengths[rows] = self._lengths[row]
-        return logits[[place[other] for other in like]]
+        like = {slot: self._same_prompt(slot, computed) for slot in slots}
+        alike: dict[int, list[int]] = {}
+        for slot in dict.fromkeys(like.values()):
+            alike.setdefault(_round_up(len(self._uncached[slot]), _PREFILL_STRIDE), []).append(slot)
+        logits: dict[int, torch.Tensor] = {}
+        for of_one_length in alike.values():
+            logits |= dict(zip(of_one_length, self._forward(of_one_length, _PREFILL_STRIDE), strict=True))
+        for slot, first in like.items():
+            if slot != first:
+                row, length = self._row_of[slot], int(self._lengths[self._row_of[first]])
+                self._cache.share(self._row_of[first], row, length)
+                self._lengths[row] = length
+        return torch.stack([logits[like[slot]] for slot in slots])
 
     def _same_prompt(self, slot: int, computed: dict[object, int]) -> int:
         """The first slot with the same new context, itself perhaps; `computed` remembers those seen."""
@@ -150,10 +149,11 @@ class TransformersSession:
         device = model.device
         where = torch.from_numpy(positions).to(device)
         self._cache.place(None if every else torch.tensor(rows, device=device), where, width)
-        visible = torch.arange(width, device=device) <= where[:, :, None]
+        hidden_after = torch.arange(width, device=device) > where[:, :, None]
+        mask = torch.zeros(hidden_after.shape, dtype=model.dtype, device=device).masked_fill_(hidden_after, -torch.inf)
         hidden = model.model(
             input_ids=torch.from_numpy(ids).to(device),
-            attention_mask=visible[:, None],
+            attention_mask=mask[:, None],
             position_ids=where.clamp(max=max(0, self._cache.scratch - 1)),
             past_key_values=self._cache,
             use_cache=True,

@@ -88,6 +88,11 @@ class Learner:
         # ZeRO wants a gradient, if only 0, for every weight.
         self.actor.accumulate(value_loss + policy_loss * float(train_policy), last)
 
+    def train(self) -> None:
+        """Put what is trained into training mode, which sampling leaves: gradient checkpointing asks for it."""
+        for engine in filter(None, (self.actor, self.critic)):
+            engine.engine.train()
+
     def push(self) -> None:
         """After an update: the policy that samples gets the trained weights; called by every rank."""
         if self._trained is self.policy:

@@ -44,6 +44,7 @@ def update(
     totals: dict[str, float] = defaultdict(float)
     norms: dict[str, list[float]] = defaultdict(list)
     skipped = learner.skipped
+    learner.train()
     for _ in range(params.epochs):
         shuffled = generator.permutation(len(experience.trajectories))
         for minibatch in np.array_split(shuffled, min(params.minibatches, len(shuffled))):

@@ -50,7 +50,8 @@ def test_rows_share_what_one_has():
     cache = SlotCache(tiny.model(tiny.tokenizer()), rows=3, capacity=4)
     cache.place(torch.tensor([1]), torch.tensor([[0, 1, 2]]), width=3)
     cache.update(states(1, 3, start=1), states(1, 3, start=11), 0)
-    cache.share(1, [0, 2], 2)
+    cache.share(1, 0, 2)
+    cache.share(1, 2, 2)
     cache.place(None, torch.tensor([[cache.scratch]] * 3), width=3)
     keys, values = cache.update(states(3, 1), states(3, 1), 0)
     assert keys[:, 0, :, 0].tolist() == [[1, 2, 0], [1, 2, 3], [1, 2, 0]]

@@ -226,7 +226,9 @@ def chi_square(counts, probabilities):
     return stats.chisquare(counts, expected).pvalue
 
 
-def test_the_model_stays_in_the_mode_it_was_in():
-    model = tiny.model(WORD).train()
-    generate(opened(TransformersEngine(model, WORD), [None], 20), {0: TurnRequest([5], 2)})
-    assert model.training
+def test_a_model_in_training_mode_samples_as_in_evaluation():
+    made = [
+        generate(opened(TransformersEngine(model, WORD), streams(1), 20), {0: TurnRequest([5], 6)})
+        for model in (tiny.model(WORD).train(), tiny.model(WORD))
+    ]
+    assert made[0] == made[1]

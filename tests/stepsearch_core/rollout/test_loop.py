@@ -1,8 +1,12 @@
+import random
+import time
+
 import pytest
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.policy.engine import EngineError
+from stepsearch_core.policy.transformers_engine import TransformersEngine, TransformersSession
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import ActionKind, Author, StopReason
@@ -116,6 +120,77 @@ def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retri
             assert after.token_ids == before.token_ids[: len(after.token_ids)]
         else:
             assert after == before
+
+
+class Delayed:
+    """Another retriever, each call after a random time."""
+
+    def __init__(self, retriever, seed):
+        self.retriever, self.draw = retriever, random.Random(seed)
+
+    def search(self, queries, k):
+        time.sleep(self.draw.uniform(0.0, 0.02))
+        return self.retriever.search(queries, k)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, retriever, workers):
+    def run(source):
+        made = rollout(searcher, source, batch_size=5)
+        made.params.retrieval_workers = workers
+        return made.sample(QUESTIONS, 4, (0, 1))
+
+    expected = run(retriever)
+    assert sum(len(trajectory.searches) for trajectory in expected) > 10
+    for seed in range(3):
+        assert run(Delayed(retriever, seed)) == expected
+
+
+class Breaking:
+    """An engine whose sessions break at the given passes, counted over all of them."""
+
+    def __init__(self, engine, passes):
+        self.engine, self.passes, self.count = engine, passes, 0
+
+    def session(self, slots, capacity):
+        session = self.engine.session(slots, capacity)
+        step = session.step
+
+        def sometimes():
+            self.count += 1
+            if self.count in self.passes:
+                raise EngineError("out of memory")
+            return step()
+
+        session.step = sometimes
+        return session
+
+
+def test_an_engine_that_breaks_loses_the_trajectories_it_held_and_goes_on(searcher, retriever):
+    good = rollout(searcher, retriever).sample(QUESTIONS, 2, (0,))
+    broken = rollout(searcher, retriever)
+    broken.engine = Breaking(broken.engine, passes={9, 30})
+    made = broken.sample(QUESTIONS, 2, (0,))
+    failed = [trajectory.stop_reason is StopReason.ENGINE_FAILED for trajectory in made]
+    assert 2 <= sum(failed) <= 8  # two sessions of four slots
+    for before, after, lost in zip(good, made, failed, strict=True):
+        assert lost or before == after
+
+
+def test_samples_of_a_question_share_its_prefill(searcher, retriever):
+    made = rollout(searcher, retriever, batch_size=8)
+    counted, forward = [], TransformersSession._forward
+
+    def counting(session, slots, stride):
+        counted.append((len(slots), stride))
+        return forward(session, slots, stride)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransformersSession, "_forward", counting)
+        together = made.sample([tiny.ADA, tiny.BOB], 4, (0,))
+    assert counted[0][0] == 2  # one row for each question
+    alone = [one for start in range(8) for one in made.sample([tiny.ADA, tiny.BOB], 4, (0,), slice(start, start + 1))]
+    assert alone == together
 
 
 def test_no_questions_are_no_trajectories(searcher, retriever):

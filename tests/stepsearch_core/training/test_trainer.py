@@ -72,7 +72,9 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     torch.manual_seed(seed)
     policy = copy.deepcopy(warm)
     renderer = Renderer(WORD, tiny.ENVIRONMENT)
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8, retrieval_attempts=1))
+    rollout = Rollout(
+        TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8, retrieval_attempts=1)
+    )
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     reward = reward or RewardParams()
@@ -272,5 +274,5 @@ def test_a_retriever_that_is_down_is_said(warm, retriever):
         for step in range(1, 30):
             made.step(step)
 
-    with pytest.raises(RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_survivors is 0.5"):
+    with pytest.raises(RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_surv"):
         until_every_trajectory_searches()

@@ -1,0 +1,122 @@
+"""The rollout against lock-step loops, and under slow and faulty retrieval: trajectories a second, greedy.
+
+On the active profile's warm start, its index and its held-out training questions (`dvc repro warmstart` first). Both
+lock-step loops (`perf.lockstep`) must make the same trajectories, which is checked. `slow` adds 200 ms to every call of
+the retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight, and only trajectories that
+did not fail count.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from perf.lockstep import play
+from perf.measure import in_turn, median_of_pairs, report, seconds
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.data.questions import load_questions
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import load_params
+from stepsearch_core.policy.models import load_policy
+from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.types import FAILURES, Trajectory
+from tasks.stage import DATA
+
+IN_FLIGHT = 64
+CURVE = (16, 64, 256)
+DELAY = 0.2
+FAULTS = 0.1
+
+
+class _Slow:
+    """Another retriever, after a delay."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self.retriever = retriever
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        time.sleep(DELAY)
+        return self.retriever.search(queries, k)
+
+
+class _Faulty:
+    """Another retriever that fails some calls."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self.retriever, self.draw = retriever, np.random.default_rng(0)
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        if self.draw.random() < FAULTS:
+            raise RetrievalError("a fault, on purpose")
+        return self.retriever.search(queries, k)
+
+
+def main(quick: bool) -> None:
+    """Time all sides in turn; print the ratios and the curve."""
+    folder = DATA / "warmstart" / "policy"
+    if not folder.is_dir():
+        sys.exit(f"rollout: no policy in {folder}: run `dvc repro warmstart` first")
+    params = load_params()
+    corpus = Corpus.open(DATA / "corpus")
+    retriever = open_retriever(params.retrieval, DATA / "index", corpus)
+    model, tokenizer = load_policy(folder)
+    renderer = Renderer(tokenizer, params.environment)
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")[: 128 if quick else 256]
+    repeats = 1 if quick else 5
+    made: dict[str, list[Trajectory]] = {}
+    waits: list[float] = []
+
+    def ours(name: str, source: Retriever, in_flight: int) -> Callable[[], float]:
+        settings = replace(params.rollout, batch_size=in_flight, retrieval_workers=1 if source is retriever else 4)
+
+        def side() -> float:
+            rollout = Rollout(TransformersEngine(model, tokenizer), source, renderer, settings)
+            took = seconds(lambda: made.update({name: rollout.greedy(questions)}))
+            if name == "ours":
+                waits.append(rollout.waited / took)
+            return sum(one.stop_reason not in FAILURES for one in made[name]) / took
+
+        return side
+
+    def lockstep(name: str, stop_strings: bool) -> Callable[[], float]:
+        def run() -> None:
+            made[name] = play(model, tokenizer, retriever, renderer, questions, IN_FLIGHT, stop_strings)
+
+        return lambda: len(questions) / seconds(run)
+
+    sides = {
+        "ours": ours("ours", retriever, IN_FLIGHT),
+        "lockstep_stop": lockstep("lockstep_stop", True),
+        "lockstep": lockstep("lockstep", False),
+        "slow_retrieval": ours("slow_retrieval", _Slow(retriever), IN_FLIGHT),
+        "faulty_retrieval": ours("faulty_retrieval", _Faulty(retriever), IN_FLIGHT),
+        **{f"in_flight_{count}": ours(f"in_flight_{count}", retriever, count) for count in CURVE},
+    }
+    in_turn({name: sides[name] for name in ("ours", "lockstep_stop")}, 1)
+    values = in_turn(sides, repeats)
+    for name in ("lockstep_stop", "lockstep"):
+        different = sum(a.token_ids != b.token_ids for a, b in zip(made["ours"], made[name], strict=True))
+        if different:
+            sys.exit(f"rollout: {name} made {different} other trajectories of {len(questions)}: not comparable")
+
+    def ratio(one: str, other: str) -> float:
+        return median_of_pairs(operator.truediv, values[one], values[other])
+
+    figures = {
+        "speedup_lockstep_stop": ratio("ours", "lockstep_stop"),
+        "speedup_lockstep": ratio("ours", "lockstep"),
+        "retrieval_wait_share": float(np.median(waits)),
+        "slow_retrieval_throughput": ratio("slow_retrieval", "ours"),
+        "faulty_retrieval_throughput": ratio("faulty_retrieval", "ours"),
+        **{f"trajectories_per_second_{count}": float(np.median(values[f"in_flight_{count}"])) for count in CURVE},
+    }
+    workload = [[question.question for question in questions], IN_FLIGHT, DELAY, FAULTS, params.profile, params.seed]
+    report("rollout", figures, values, repeats, workload, trajectories=len(questions))

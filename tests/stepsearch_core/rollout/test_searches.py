@@ -1,0 +1,115 @@
+import threading
+import time
+
+import pytest
+
+from stepsearch_core.params import RolloutParams
+from stepsearch_core.retrieval.retriever import Hit, RetrievalError
+from stepsearch_core.rollout.searches import Searches
+from stepsearch_core.types import Passage, StopReason
+
+
+class Service:
+    """Finds the query itself; `script` says what else its calls do, one after the other."""
+
+    def __init__(self, *script):
+        self.script, self.batches = iter(script), []
+
+    def search(self, queries, k):
+        self.batches.append(list(queries))
+        action = next(self.script, None)
+        if callable(action):
+            action = action(queries)
+        if action is not None:
+            return action
+        return [[Hit(Passage(query, "", query), 1.0)] * k for query in queries]
+
+
+def refuses(queries):
+    raise RetrievalError("refused")
+
+
+def breaks(queries):
+    raise ZeroDivisionError("a mistake")
+
+
+def all_results(searches):
+    found = {}
+    while len(searches):
+        found |= dict(searches.results(wait=True))
+    return found
+
+
+def ids(outcome):
+    return [passage.id for passage in outcome]
+
+
+def test_every_search_ends_with_its_own_passages():
+    with Searches(Service(), 2, RolloutParams()) as searches:
+        for number in (3, 1, 2):
+            searches.submit(number, f"q{number}")
+        found = all_results(searches)
+    assert {number: ids(outcome) for number, outcome in found.items()} == {n: [f"q{n}"] * 2 for n in (1, 2, 3)}
+    assert searches.results(wait=True) == []  # nothing is under way, so nothing is waited for
+
+
+def test_what_piles_up_during_a_call_travels_as_one_batch():
+    gate = threading.Event()
+    service = Service(lambda queries: gate.wait(10) and None)
+    with Searches(service, 1, RolloutParams()) as searches:
+        searches.submit(0, "first")
+        while not service.batches:
+            time.sleep(0.001)
+        for number in (1, 2, 3):
+            searches.submit(number, f"q{number}")
+        assert searches.results(wait=False) == []
+        gate.set()
+        assert len(all_results(searches)) == 4
+    assert service.batches == [["first"], ["q1", "q2", "q3"]]
+    assert 0 < searches.waited < 10
+
+
+def test_workers_keep_several_batches_in_flight():
+    both = threading.Barrier(2, timeout=10)
+    service = Service(*[lambda queries: both.wait() and None] * 2)
+    with Searches(service, 1, RolloutParams(retrieval_workers=2)) as searches:
+        for number in (0, 1):
+            searches.submit(number, f"q{number}")
+            while len(service.batches) <= number:  # two calls at once, or the barrier breaks
+                time.sleep(0.001)
+        assert all(isinstance(outcome, list) for outcome in all_results(searches).values())
+
+
+def test_a_refusal_is_tried_again_as_often_as_allowed():
+    service = Service(refuses, refuses)
+    with Searches(service, 1, RolloutParams(retrieval_attempts=3)) as searches:
+        searches.submit(0, "q")
+        assert ids(all_results(searches)[0]) == ["q"]
+    assert service.batches == [["q"]] * 3
+    with Searches(Service(refuses, refuses), 1, RolloutParams(retrieval_attempts=2)) as searches:
+        searches.submit(0, "q")
+        assert all_results(searches) == {0: StopReason.RETRIEVAL_FAILED}
+
+
+@pytest.mark.parametrize("garbage", [[], [[1]], "text", 7, breaks])
+def test_garbage_and_mistakes_fail_the_searches_and_nothing_else(garbage):
+    service = Service(garbage)
+    with Searches(service, 1, RolloutParams(retrieval_attempts=1)) as searches:
+        searches.submit(0, "q")
+        assert all_results(searches) == {0: StopReason.RETRIEVAL_FAILED}
+        searches.submit(1, "another")
+        assert ids(all_results(searches)[1]) == ["another"]
+
+
+def test_a_search_that_takes_too_long_ends_without_its_answer():
+    gate = threading.Event()
+    service = Service(lambda queries: gate.wait(10) and None)
+    with Searches(service, 1, RolloutParams(retrieval_timeout=0.05)) as searches:
+        searches.submit(0, "q")
+        started = time.monotonic()
+        assert searches.results(wait=True) == [(0, StopReason.RETRIEVAL_TIMEOUT)]
+        assert 0.05 <= time.monotonic() - started < 5
+        gate.set()
+        searches.submit(1, "another")
+        found = all_results(searches)
+    assert list(found) == [1]  # the late answer to the first was dropped
