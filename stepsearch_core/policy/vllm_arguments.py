@@ -1,4 +1,8 @@
-"""The arguments of a vLLM engine beside a trainer on its GPU: one engine a GPU, asleep while the policy learns."""
+"""The arguments of a vLLM engine that shares a process with a trainer: one engine a GPU, asleep while the policy learns.
+
+What is sampled must be what the trainer takes it to be, so log-probabilities are those of the distribution that is
+sampled, and the sampling defaults that published models carry (top-p, a second end-of-text token) are left out.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,56 @@ from typing import Any
 
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
 
+_CPU_BLOCK = 32  # tokens a block: what vLLM's CPU kernels prefer; its default of 128 caches no short context
+_DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
 
 def vllm_arguments(
-    source: str, model: ModelParams, environment: EnvironmentParams, rollout: RolloutParams, memory_share: float
+    source: str,
+    model: ModelParams,
+    environment: EnvironmentParams,
+    rollout: RolloutParams,
+    memory_share: float | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments of `vllm.LLM`.
+    """Keyword arguments of `vllm.EngineArgs`.
 
     Prefix caching keeps a trajectory's context over its turns; sleep mode gives the memory back for the update. Each
-    GPU samples its own share of the trajectories, so nothing is split over GPUs (the release splits the model over 4).
+    process samples its own share of the trajectories, so nothing is split over GPUs (the release splits the model over
+    4).
 
     Args:
-        source: name or folder of the policy to start from.
+        source: name or folder of the policy to start from; its tokenizer is there, too.
         model: its dtype.
         environment: `max_trajectory_tokens` is the longest context.
         rollout: `batch_size` is how many trajectories run at once.
-        memory_share: of the GPU's memory, for weights and cache.
+        memory_share: of the GPU's memory, for weights and cache; None without a GPU: then nothing is compiled, and the
+            cache holds `batch_size` contexts of full length.
     """
-    return {
+    tokens, slots = environment.max_trajectory_tokens, rollout.batch_size
+    arguments = {
         "model": source,
         "dtype": model.dtype,
-        "gpu_memory_utilization": round(memory_share, 2),
-        "max_model_len": environment.max_trajectory_tokens,
-        "max_num_seqs": rollout.batch_size,
+        "max_model_len": tokens,
+        "max_num_seqs": slots,
         "enable_prefix_caching": True,
-        "enable_sleep_mode": True,
+        "logprobs_mode": "processed_logprobs",
+        "generation_config": "vllm",
         "tensor_parallel_size": 1,
     }
+    if memory_share is not None:
+        return arguments | {"gpu_memory_utilization": round(memory_share, 2), "enable_sleep_mode": True}
+    blocks = slots * -(-tokens // _CPU_BLOCK) + 1  # vLLM keeps one empty
+    return arguments | {
+        "enforce_eager": True,
+        "block_size": _CPU_BLOCK,
+        "kv_cache_memory_bytes": blocks * _CPU_BLOCK * _token_bytes(source, model.dtype),
+    }
+
+
+def _token_bytes(source: str, dtype: str) -> int:
+    """Of the keys and values of one token."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(source)
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * config.num_key_value_heads * head_dim * _DTYPE_BYTES[dtype]
