@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.policy.engine import EngineError, Generation, TurnRequest
@@ -45,7 +46,8 @@ class VllmEngine:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are pushed within this process
-        with _errors("could not load the model"):
+        with _errors("could not load the model"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
             from vllm import EngineArgs
             from vllm.triton_utils import dispatcher
             from vllm.v1.engine.llm_engine import LLMEngine
@@ -60,6 +62,8 @@ class VllmEngine:
                     use_tqdm_on_load=False,
                 )
             )
+            with torch.device("meta"):
+                self._shapes = _shapes(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(arguments["model"])))
         self.tokenizer, self.temperature = tokenizer, temperature
         self.longest: int = arguments["max_model_len"]
         self._has_sleep_mode: bool = arguments.get("enable_sleep_mode", False)
@@ -76,7 +80,7 @@ class VllmEngine:
         """
         if capacity > self.longest:
             raise ValueError(f"contexts of {capacity} tokens, the engine was made for {self.longest}")
-        self._close_session()
+        self._end_session()
         self._wake()
         self._session = VllmSession(self, self._vllm, slots, capacity)
         return self._session
@@ -85,14 +89,19 @@ class VllmEngine:
         """Copy the weights of `policy`, a model without adapters, and forget every context computed with older ones.
 
         Raises:
-            EngineError: it is not the model that was loaded; then weights of both may be mixed.
+            EngineError: it is not the model that was loaded.
         """
-        self._close_session()
+        self._end_session()
         with _errors("could not take new weights"):
+            given = _shapes(policy)
+            for name in sorted(given.keys() | self._shapes.keys()):  # of a missing one vLLM would keep the old values
+                if given.get(name) != self._shapes.get(name):
+                    raise ValueError(
+                        f"{name} is {given.get(name)}, in the model that was loaded {self._shapes.get(name)}"
+                    )
             if self._asleep and self._has_sleep_mode:
                 self._vllm.wake_up(["weights"])
-            weights = dict(policy.named_parameters())  # one name for tied ones, as vLLM has it
-            self._vllm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(weights.items())})
+            self._vllm.collective_rpc("reload_weights", kwargs={"weights_iterator": policy.named_parameters()})
             if policy.config.tie_word_embeddings:
                 self._vllm.apply_model(_prepare_output_layer)
             self._forget()
@@ -101,7 +110,7 @@ class VllmEngine:
         """Give back the memory of the cache, and on a GPU that of the weights, which then wait in main memory."""
         if self._asleep:
             return
-        self._close_session()
+        self._end_session()
         with _errors("could not give its memory back"):
             if self._has_sleep_mode:
                 self._vllm.sleep(level=1)
@@ -121,10 +130,12 @@ class VllmEngine:
                     storage.resize_(size).fill_(0)
         self._asleep = False
 
-    def _close_session(self) -> None:
+    def _end_session(self) -> None:
         if self._session is not None:
-            self._session.close()
+            failed = self._session.end()
             self._session = None
+            if failed:  # in the middle of writing to the cache
+                self._forget()
 
     def _forget(self) -> None:
         if not self._vllm.reset_prefix_cache():
@@ -140,12 +151,17 @@ class VllmSession:
         self._streams: list[np.random.Generator | None] = [None] * slots
         self._running: dict[str, int] = {}
         self._turns = 0
-        self._closed = False
+        self._over = self._failed = False
 
     def open(self, slot: int, stream: np.random.Generator | None) -> None:
         """Begin an empty context; a turn under way in the slot is given up."""
+        self.close(slot)
+        self._streams[slot] = stream
+
+    def close(self, slot: int) -> None:
+        """Forget a slot's context; what is cached of it goes when the room is needed."""
         self._give_up([name for name, running in self._running.items() if running == slot])
-        self._contexts[slot], self._streams[slot] = [], stream
+        self._contexts[slot] = []
 
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn.
@@ -157,7 +173,7 @@ class VllmSession:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        if self._closed:
+        if self._over:
             raise ValueError("the session is over: another began, or new weights came")
         context, stream = [*self._contexts[slot], *request.new_tokens], self._streams[slot]
         if len(context) + request.max_new_tokens > self._capacity:
@@ -183,8 +199,10 @@ class VllmSession:
         """One pass: a token for each turn under way, after as much of their contexts as fits into a pass."""
         if not self._running:
             return {}
+        self._failed = True
         with _errors("failed in a pass"):
             ended = self._vllm.step()
+        self._failed = False
         made = {}
         for output in ended:
             slot, turn = self._running.pop(output.request_id), output.outputs[0]
@@ -194,10 +212,11 @@ class VllmSession:
             made[slot] = Generation(ids, log_probs, self._engine.tokenizer.decode(ids, skip_special_tokens=True))
         return made
 
-    def close(self) -> None:
-        """Give up all turns."""
+    def end(self) -> bool:
+        """Give up all turns; whether a pass had failed."""
         self._give_up(list(self._running))
-        self._closed = True
+        self._over = True
+        return self._failed
 
     def _give_up(self, names: list[str]) -> None:
         if names:
@@ -216,8 +235,12 @@ def _errors(problem: str) -> Iterator[None]:
         raise EngineError(f"vLLM {problem}: {reason}") from error
 
 
+def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in model.named_parameters()}
+
+
 def _attributes(value: object) -> Mapping[str, Any]:
-    """`vars`, for vLLM's look at everything that is imported: a wrapper of numba's, which bm25s imports, has no dict."""
+    """`vars` for vLLM's search of all that is imported: an object of numba's, which bm25s imports, breaks the real one."""
     found = vars(value)
     return found if isinstance(found, Mapping) else {}
 

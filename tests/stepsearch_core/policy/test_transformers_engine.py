@@ -7,40 +7,12 @@ from stepsearch_core.environment.actions import TAGS
 from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from tests import tiny
+from tests.stepsearch_core.policy.writers import untagged_bpe, writer
 
 WORD = tiny.tokenizer()
 MODEL = tiny.model(WORD, sharpness=2.0)
 VOCABULARY = len(WORD)
 CLOSE = WORD.convert_tokens_to_ids("</search>")
-
-
-def untagged_bpe():
-    """A byte-level tokenizer without tokens for tags: "</search>" is several tokens, as with published models."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    specials = ["<|end|>", "<|pad|>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    made.train_from_iterator(
-        ["oslo>>"] * 3, trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=specials, show_progress=False)
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|end|>", pad_token="<|pad|>")
-
-
-def writer(tokenizer, text):
-    """A model that has learnt one text by heart, the first token of it, and the rest of it."""
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    model = tiny.model(tokenizer)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    context = torch.tensor([ids])
-    for _ in range(60):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(context[:, :-1]).logits[0], context[0, 1:]).backward()
-        optimizer.step()
-    return model, ids[:1], ids[1:]
 
 
 def streams(count, seed=0):
@@ -170,7 +142,7 @@ def test_a_full_context_and_a_capacity_that_is_no_round_number():
     ],
 )
 def test_a_turn_ends_at_once_where_an_action_closes_or_the_text_ends(text, ends_with):
-    model, prompt, rest = writer(WORD, text)
+    model, prompt, rest = writer(tiny.model(WORD), WORD, text)
     stop = rest.index(WORD.convert_tokens_to_ids(ends_with)) + 1
     session = opened(TransformersEngine(model, WORD), [None], 60)
     made = generate(session, {0: TurnRequest(prompt, 30)})[0]
@@ -189,7 +161,7 @@ def test_a_turn_ends_at_once_where_an_action_closes_or_the_text_ends(text, ends_
 def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
     tokenizer = untagged_bpe()
     assert len(tokenizer.encode("</search>")) > 5
-    model, prompt, rest = writer(tokenizer, text)
+    model, prompt, rest = writer(tiny.model(tokenizer), tokenizer, text)
     made = generate(opened(TransformersEngine(model, tokenizer), [None], 100), {0: TurnRequest(prompt, 60)})[0]
     assert made.text == written
     assert made.token_ids == rest[: len(made.token_ids)]
@@ -197,7 +169,7 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_the_limit_ends_a_turn(limit):
-    model, prompt, rest = writer(WORD, "ada <search> where lies oslo </search> norway")
+    model, prompt, rest = writer(tiny.model(WORD), WORD, "ada <search> where lies oslo </search> norway")
     made = generate(opened(TransformersEngine(model, WORD), [None], 60), {0: TurnRequest(prompt, limit)})[0]
     assert made.token_ids == rest[:limit]
 
