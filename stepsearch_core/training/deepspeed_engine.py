@@ -6,7 +6,6 @@ the caller says which micro-batch is the last one before an optimizer step.
 
 from __future__ import annotations
 
-import atexit
 import math
 import os
 import warnings
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepsearch_core.io import DataError
+from stepsearch_core.policy.process_group import join_process_group
 from stepsearch_core.training.deepspeed_config import deepspeed_config
 from stepsearch_core.training.distributed import world_size
 
@@ -134,37 +134,16 @@ def whole_weights(module: nn.Module) -> dict[str, Tensor]:
 def prepare_deepspeed() -> Any:
     """Import DeepSpeed with a process group for it, and without compiling anything.
 
-    Without a launcher DeepSpeed would look for MPI and a port; a process group over a store in memory needs neither.
     On a CPU it would build a shared-memory operator at start (half a minute and a compiler).
     """
-    cuda = torch.cuda.is_available()
-    if not cuda:
+    if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
     # ZeRO calls functions of torch.distributed by their old names; users can do nothing about it.
     warnings.filterwarnings("ignore", message=r"`torch\.distributed\.\w+` is deprecated", category=FutureWarning)
-    if not torch.distributed.is_initialized():
-        _start_process_group("nccl" if cuda else "gloo")
+    join_process_group()
     import deepspeed
     import deepspeed.ops
 
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
-
-
-def _start_process_group(backend: str) -> None:
-    atexit.register(_end_process_group)
-    if "RANK" in os.environ:  # torch's launcher has set this and all that is needed
-        if backend == "nccl":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        torch.distributed.init_process_group(backend)
-        return
-    os.environ["LOCAL_RANK"] = "0"
-    store = torch.distributed.HashStore()
-    torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
-
-
-def _end_process_group() -> None:
-    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has succeeded."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()

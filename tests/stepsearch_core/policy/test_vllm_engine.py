@@ -2,6 +2,9 @@
 
 import copy
 import importlib.util
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +12,14 @@ import psutil
 import pytest
 import torch
 
+from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.policy.engine import EngineError, TurnRequest
 from stepsearch_core.policy.models import save_policy
+from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.policy.vllm_arguments import vllm_arguments
 from stepsearch_core.policy.vllm_engine import VllmEngine
+from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.adapters import add_adapters, merged
 from tests import tiny
 from tests.stepsearch_core.policy.writers import untagged_bpe, writer
@@ -430,6 +436,38 @@ def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, 
             written(FIRST, ids, 20)[0],
             pytest.approx(written(FIRST, ids, 20)[1], abs=1e-4),
         )
+
+
+@needs_vllm
+def test_it_plays_the_trajectories_that_transformers_plays(engine, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "MODEL", SHAPE)
+        policy = tiny.searcher(WORD)
+    retriever, renderer = tiny.retriever(tmp_path), Renderer(WORD, tiny.ENVIRONMENT)
+    engine.update(policy)
+    questions = [tiny.ADA, tiny.BOB] * 3
+    made, plain = (
+        Rollout(each, retriever, renderer, RolloutParams(batch_size=4)).greedy(questions)
+        for each in (engine, TransformersEngine(policy, WORD))
+    )
+    assert [each.token_ids for each in made] == [each.token_ids for each in plain]
+    assert sum(each.token_ids.count(WORD.convert_tokens_to_ids("</search>")) for each in made) >= 6
+    sampled = Rollout(engine, retriever, renderer, RolloutParams(batch_size=4)).sample(questions, 2, [0])
+    for each in sampled:
+        assert each.log_probs == pytest.approx(tiny.plain_log_probs(policy, each, 0.6).tolist(), abs=1e-4)
+
+
+@needs_vllm
+def test_each_process_of_a_run_samples_by_itself(tmp_path):
+    """With other contexts and another number of passes than its neighbour."""
+    save_policy(FIRST, WORD, tmp_path / "policy")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, "-m", "tests.vllm_ranks", str(tmp_path)], check=True, timeout=300)
+    for rank in (0, 1):
+        turns = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert len(turns) == 1 + 3 * rank
+        for prompt, made in turns:
+            assert made == written(SECOND, prompt, len(made))[0]
 
 
 @needs_vllm

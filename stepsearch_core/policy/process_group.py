@@ -1,0 +1,34 @@
+"""The process group of a run, which trainer and sampling engine share, whichever of them comes first."""
+
+from __future__ import annotations
+
+import atexit
+import os
+
+import torch
+
+
+def join_process_group() -> None:
+    """Join the group of torch's launcher, or begin one of this process alone; once is enough.
+
+    Left to themselves without a launcher, DeepSpeed looks for MPI and a port, and vLLM begins a group that DeepSpeed
+    cannot use. One over a store in memory needs nothing.
+    """
+    if torch.distributed.is_initialized():
+        return
+    atexit.register(_leave_process_group)
+    cuda = torch.cuda.is_available()
+    backend = "nccl" if cuda else "gloo"
+    if "RANK" in os.environ:  # torch's launcher has set this and all that is needed
+        if cuda:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group(backend)
+        return
+    os.environ["LOCAL_RANK"] = "0"
+    torch.distributed.init_process_group(backend, store=torch.distributed.HashStore(), rank=0, world_size=1)
+
+
+def _leave_process_group() -> None:
+    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has succeeded."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
