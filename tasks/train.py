@@ -16,8 +16,8 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.records import record
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
+from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import load_policy
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -35,7 +35,7 @@ from tasks.tracking import Trackers, check_installed
 CODE = ("environment", "rewards", "rollout", "policy", "training")
 """Parts of the core whose changed code must not go on from a checkpoint of the code before."""
 
-READ = ("seed", "train", "reward", "rollout", "environment", "retrieval")
+READ = ("seed", "model", "train", "reward", "rollout", "environment", "retrieval")
 WATCHING = ("guard", "trackers")
 """Of `train`: they change no result, so a run goes on from its checkpoint when they have been changed."""
 
@@ -48,9 +48,10 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     questions = load_questions(DATA / "synthesize" / "train.jsonl")
     validation = load_questions(DATA / "synthesize" / "validation.jsonl")
-    policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
+    start = DATA / "warmstart" / "policy"
+    policy, tokenizer = load_policy(start)
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
-    engine = TransformersEngine(policy, tokenizer, params.rollout.temperature)
+    engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
     rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout)
     by_id = {question.id: question for question in questions}
     similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
@@ -78,7 +79,7 @@ def main(params: Params) -> None:
     parameters = {
         name: asdict(value) if hasattr(value := getattr(params, name), "__dict__") else value for name in READ
     }
-    inputs = [DATA / "warmstart" / "policy", DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
+    inputs = [start, DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
     inputs += [Path(stepsearch_core.__path__[0]) / part for part in CODE]
     made_by = parameters | {"train": {k: v for k, v in parameters["train"].items() if k not in WATCHING}}
     with RunFolder(ROOT, made_by, inputs) as folder:

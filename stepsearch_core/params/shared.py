@@ -48,7 +48,7 @@ class EnvironmentParams:
 class RolloutParams:
     """How trajectories are sampled."""
 
-    engine: str = one_of("transformers", "transformers")
+    engine: str = one_of("transformers", "transformers", "vllm")
     batch_size: int = number(64, at_least=1)  # trajectories in flight
     temperature: float = number(1.0, above=0)
     retrieval_workers: int = number(1, at_least=1)  # batches of searches in flight

@@ -14,8 +14,10 @@ from typing import Protocol
 import numpy as np
 from transformers import PreTrainedModel
 
+from stepsearch_core.io import ExplainedError
 
-class EngineError(RuntimeError):
+
+class EngineError(ExplainedError):
     """An engine could not finish a pass; the contexts of its session are lost."""
 
 
@@ -61,6 +63,9 @@ class Engine(Protocol):
 
     def session(self, slots: int, capacity: int) -> Session:
         """Open a session of `slots` contexts of at most `capacity` tokens each."""
+
+    in_place: bool
+    """True: it samples from the model that is trained, adapters included, and need not be told of new weights."""
 
     def update(self, policy: PreTrainedModel) -> None:
         """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""

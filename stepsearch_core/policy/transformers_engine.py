@@ -31,6 +31,8 @@ _PREFILL_SHARE = 8
 class TransformersEngine:
     """Samples from `model`, which the trainer may go on updating in place: nothing is copied."""
 
+    in_place = True
+
     def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
         self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
         self.stops = StopRule(tokenizer)

@@ -29,6 +29,8 @@ _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL":
 class VllmEngine:
     """Samples from a copy of the policy's weights, which vLLM holds."""
 
+    in_place = False
+
     def __init__(self, arguments: dict[str, Any], tokenizer: Any, temperature: float = 1.0) -> None:
         """Load the model; the processes of one run do it together, for they agree on the size of the cache.
 

@@ -129,6 +129,10 @@ class Learner:
             self.critic.load(folder / "critic")
         self.push()
 
+    def plain_policy(self) -> PreTrainedModel:
+        """The policy with whole weights and without adapters: itself, or a copy that has them merged."""
+        return merged(self.policy) if self.params.lora_rank else self.policy
+
     def export(self, tokenizer: Any, folder: Path) -> None:
         """Write `policy/`, adapters merged into its weights, and `critic/`; called by every rank, written by one.
 
@@ -139,7 +143,7 @@ class Learner:
         weights = {} if head is None else whole_weights(head)
         if not is_main():
             return
-        save_policy(merged(self.policy) if self.params.lora_rank else self.policy, tokenizer, folder / "policy")
+        save_policy(self.plain_policy(), tokenizer, folder / "policy")
         if not weights:
             return
         with atomic_folder(folder / "critic") as critic:

@@ -42,7 +42,7 @@ def train(
     history = folder.rows(start, "history") if start else [_row(0, trainer.validate(validation))]
     kept = folder.rows(start, "sampled") if start else []
     if start:
-        trainer.learner.load(folder.checkpoint(start))
+        trainer.load(folder.checkpoint(start))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)

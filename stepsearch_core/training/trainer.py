@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -73,6 +74,7 @@ class Trainer:
         started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
         sampled = gather(self.rollout.sample(questions, samples, (self.seed, step), share()))
+        self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
             raise RetrievalError(too_few(step, sampled, self.params.min_survivors))
@@ -84,7 +86,7 @@ class Trainer:
         statistics = update(
             self.learner, experience, self.params, self.temperature, self.pad_token_id, generator, train_policy
         )
-        self.learner.push()
+        self._push()
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
         metrics = (
@@ -102,6 +104,21 @@ class Trainer:
             "tokens_per_second": tokens / (ended - started),
         }
         return metrics, sampled
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            DataError: no whole checkpoint, or one of another architecture.
+        """
+        self.learner.load(folder)
+        self._push()
+
+    def _push(self) -> None:
+        """The sampling engine gets the weights as they are now."""
+        self.learner.push()
+        if not self.rollout.engine.in_place:
+            self.rollout.engine.update(self.learner.plain_policy())
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
         """Greedy answers to held-out questions of the training file."""
