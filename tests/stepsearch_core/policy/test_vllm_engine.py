@@ -54,10 +54,7 @@ FIRST, SECOND = model(0), model(1)
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    yield loaded(FIRST, WORD, tmp_path_factory.mktemp("vllm") / "policy")
-    from vllm.distributed import cleanup_dist_env_and_memory
-
-    cleanup_dist_env_and_memory()
+    return loaded(FIRST, WORD, tmp_path_factory.mktemp("vllm") / "policy")
 
 
 @pytest.fixture(scope="module")
