@@ -11,6 +11,8 @@ from typing import Any
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
 
 _CPU_BLOCK = 32  # tokens a block: what vLLM's CPU kernels prefer; its default of 128 caches no short context
+_CPU_PASS = 2048
+"""Tokens a pass at most, more if a context can be longer."""
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -52,6 +54,8 @@ def vllm_arguments(
     return arguments | {
         "enforce_eager": True,
         "block_size": _CPU_BLOCK,
+        "enable_chunked_prefill": False,  # where a pass ends within a prompt it rewinds a generator, as no CPU's can be
+        "max_num_batched_tokens": max(_CPU_PASS, tokens),
         "kv_cache_memory_bytes": blocks * _CPU_BLOCK * _token_bytes(source, model.dtype),
     }
 

@@ -7,6 +7,7 @@ change with who else is in it. Only one session is open at a time.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import warnings
@@ -64,6 +65,7 @@ class VllmEngine:
                 )
             )
             self._vllm.engine_core._finalizer.detach()  # it would end the process group, which is the trainer's as well
+            gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
             with torch.device("meta"):
                 self._shapes = _shapes(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(arguments["model"])))
         self.tokenizer, self.temperature = tokenizer, temperature

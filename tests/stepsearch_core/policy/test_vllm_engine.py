@@ -226,6 +226,17 @@ def test_tokens_follow_the_distribution(engine):
 
 
 @needs_vllm
+def test_prompts_that_do_not_fit_into_one_pass(engine):
+    session = engine.session(30, CAPACITY)
+    prompts = [random_ids(np.random.default_rng([2, slot]), 200) for slot in range(30)]
+    for slot, prompt in enumerate(prompts):
+        session.open(slot, np.random.default_rng([3, slot]))
+        session.submit(slot, TurnRequest(prompt, 5))
+    for slot, made in finish(session, 30).items():
+        assert made.log_probs == pytest.approx(expected(FIRST, prompts[slot], made, 0.6), abs=1e-4)
+
+
+@needs_vllm
 def test_a_later_turn_finds_its_context_in_the_cache(engine, cached):
     session = engine.session(1, CAPACITY)
     session.open(0, None)
