@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from contextlib import suppress
 
 import torch
 
@@ -31,6 +30,5 @@ def join_process_group() -> None:
 
 def _leave_process_group() -> None:
     """At exit: a group whose threads still run when the interpreter is gone can abort a process that has succeeded."""
-    with suppress(ValueError, AssertionError):  # vLLM may have left it already, or half of it
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -64,7 +64,8 @@ class VllmEngine:
                     use_tqdm_on_load=False,
                 )
             )
-            self._vllm.engine_core._finalizer.detach()  # it would end the process group, which is the trainer's as well
+            # It would end the process group, which is the trainer's as well.
+            self._vllm.engine_core._finalizer.detach()  # type: ignore[attr-defined]
             gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
             with torch.device("meta"):
                 self._shapes = _shapes(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(arguments["model"])))
