@@ -105,12 +105,14 @@ def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
     draw, kinds = random.Random(0), set()
     folder = RunFolder(tmp_path, PARAMETERS, [])
     folder.path.mkdir(parents=True)
+    started = time.perf_counter()
     folder.save(1, deep(f"1{TEXT}"), {"history": [{"step": 1}]})
+    longest = 0.03 + 3 * (time.perf_counter() - started)
     command = [sys.executable, "-m", "tests.savers", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as savers:
         for _ in range(40):
             step = folder.last_step()
-            print(draw.uniform(0.0, 0.03), file=savers.stdin, flush=True)
+            print(draw.uniform(0.0, longest), file=savers.stdin, flush=True)
             assert int(savers.stdout.readline()) == -signal.SIGKILL
             kinds.add((len(list(folder.path.glob("step_*"))), any(folder.path.glob(".step_*"))))
             last = folder.last_step()

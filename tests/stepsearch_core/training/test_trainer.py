@@ -260,6 +260,7 @@ def test_questions_come_in_epochs_of_permutations(warm, retriever):
 
 def test_failed_retrievals_reach_no_statistic(warm, retriever):
     made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, min_survivors=0.0))
+    made.rollout.params.batch_size = 3  # so that the first call is not everybody's
     metrics, sampled = made.step(1)
     failed = [trajectory for trajectory in sampled if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
     assert 0 < metrics["failed"] == len(failed) < len(sampled) == 8
