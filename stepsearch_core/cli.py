@@ -37,8 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write params.yaml from conf/NAME.yaml, with values replaced. `dvc repro` then runs what changed.",
         epilog="example: stepsearch profile musique_local fetch.folder=FOLDER train.steps=5 && dvc repro",
     )
-    profile.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
-    profile.add_argument("overrides", metavar="key=value", nargs="*", help="a dotted key and its value: train.steps=5")
+    _takes_a_profile(profile, "train.steps=5")
     profile.set_defaults(run=_profile)
 
     plan = commands.add_parser(
@@ -47,8 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit.",
         epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_tokens=4096",
     )
-    plan.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
-    plan.add_argument("overrides", metavar="key=value", nargs="*", help="a dotted key and its value: hardware.gpus=4")
+    _takes_a_profile(plan, "hardware.gpus=4")
     plan.set_defaults(run=_plan)
 
     promotion = commands.add_parser(
@@ -58,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     promotion.set_defaults(run=_promote)
     return parser
+
+
+def _takes_a_profile(command: argparse.ArgumentParser, example: str) -> None:
+    """The arguments NAME and key=value."""
+    command.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
+    command.add_argument("overrides", metavar="key=value", nargs="*", help=f"a dotted key and its value: {example}")
 
 
 def _show(options: argparse.Namespace) -> None:
