@@ -21,6 +21,7 @@ from typing import Any
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from perf.workload import default_model, default_params
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import EnvironmentParams, Params, RolloutParams, TokenizerParams
 from stepsearch_core.policy.models import save_policy
@@ -61,7 +62,7 @@ def main(quick: bool) -> None:
     repeats, steps = (2, 4) if quick else (5, 8)
     params = default_params()
     words = [f"w{number}" for number in range(2000)]
-    tokenizer = train_tokenizer([" ".join(words)], TokenizerParams("word", 2048))
+    tokenizer = train_tokenizer([" ".join(words)], TokenizerParams("word", 2048), THINK.tags)
     questions = [f"{' '.join(words[number * 12 : number * 12 + 12])}" for number in range(PROMPTS)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -28,7 +28,7 @@ from perf.measure import in_turn, median_of_pairs, report, seconds
 from stepsearch_core.data.benchmarks import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.data.records import Record
-from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.released import render
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -115,9 +115,9 @@ def _search(question: Question, corpus: Corpus) -> Trajectory:
     for number, query in enumerate(asked):
         found = [supports[number] if number < len(supports) else supports[0]]
         found += [corpus[draw.randrange(len(corpus))].id for _ in range(PASSAGES - 1)]
-        turns.append(Turn(Action(ActionKind.SEARCH, query, True), search_turn("", query), tuple(found)))
+        turns.append(Turn(Action(ActionKind.SEARCH, query, True), THINK.search_turn("", query), tuple(found)))
     answer = question.answers[0]
-    turns.append(Turn(Action(ActionKind.ANSWER, answer, True), answer_turn("", answer)))
+    turns.append(Turn(Action(ActionKind.ANSWER, answer, True), THINK.answer_turn("", answer)))
     return Trajectory(question.id, 0, [], turns)
 
 

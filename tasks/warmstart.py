@@ -32,8 +32,8 @@ def main(params: Params) -> None:
         policy, tokenizer = load_policy(params.model.source, params.model.dtype)
     else:
         texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
-        said = STYLES[params.environment.prompt].vocabulary()
-        tokenizer = train_tokenizer(itertools.chain(said, texts), params.tokenizer)
+        style = STYLES[params.environment.prompt]
+        tokenizer = train_tokenizer(itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
         policy = build_model(params.model, tokenizer)
     renderer = Renderer(tokenizer, params.environment)
     trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from stepsearch_core.data.corpus import Corpus, build_corpus
-from stepsearch_core.environment.prompts import MINIMAL
+from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import EnvironmentParams, ModelParams, RetrievalParams, TokenizerParams, WarmstartParams
 from stepsearch_core.policy.tokenizers import train_tokenizer
@@ -47,10 +47,12 @@ def question(name: str, city: str, country: str) -> Question:
 ADA, BOB = question("ada", "oslo", "norway"), question("bob", "rome", "italy")
 
 
-def tokenizer(kind: str = "word", vocab_size: int = 190):
+def tokenizer(kind: str = "word", vocab_size: int = 190, prompt: str = "minimal"):
     """Trained on the passages, the questions and what the environment says; byte-level ones begin at 256."""
-    texts = [*TEXTS, *MINIMAL.vocabulary(), ADA.question, BOB.question, "where unknown"]
-    return train_tokenizer(texts, TokenizerParams(kind, vocab_size if kind == "word" else 280))
+    style = STYLES[prompt]
+    texts = [*TEXTS, *style.vocabulary(), ADA.question, BOB.question, "where unknown"]
+    params = TokenizerParams(kind, vocab_size if kind == "word" else 280)
+    return train_tokenizer(texts, params, style.grammar.tags)
 
 
 def model(tokenizer, seed: int = 0, sharpness: float = 1.0):

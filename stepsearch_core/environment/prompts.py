@@ -1,24 +1,35 @@
-"""What the environment says: the prompt, the passages' layout and its two notices, in two styles.
+"""What the environment says: the prompt, the passages' layout and its two notices, in three styles.
 
 `minimal` is for small models trained from nothing: the question and as few tokens as possible around passages.
 `paper` follows the instructions of Table 4 (role, loop of think, search, information, answer; noisy results; short
 answer), in our wording, and the release's layout of documents. Departure: the paper's text mentions three
 demonstrations that neither its table nor its code holds; there are none here either.
+`released` follows the released training prompt: plan and observation in place of think, that code's layout of documents
+with blank lines around them, and warnings in the policy's own voice that spell out the tags (its scoring, in
+`rewards.released`, takes them for searches). Wording is ours in all three.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepsearch_core.environment.actions import PLAN, THINK, Grammar
+
 
 @dataclass(frozen=True, slots=True)
 class PromptStyle:
-    """Templates: `prompt` takes {question}; `document` takes {rank}, {title} and {text}."""
+    """Templates: `prompt` takes {question}; `document` takes {rank}, {title} and {text}.
+
+    `opening` and `closing` stand around the documents; the grammar says how the policy's turns look.
+    """
 
     prompt: str
     document: str
     invalid_notice: str
     last_turn_notice: str
+    grammar: Grammar = THINK
+    opening: str = "<information>"
+    closing: str = "</information>"
 
     def vocabulary(self) -> list[str]:
         """Texts with every word the environment itself may say, for training a tokenizer."""
@@ -51,4 +62,27 @@ PAPER = PromptStyle(
     last_turn_notice="\n<warning> No searches are left. Think once more and give the answer now. </warning>\n",
 )
 
-STYLES = {"minimal": MINIMAL, "paper": PAPER}
+RELEASED = PromptStyle(
+    prompt=(
+        "You do deep research: you answer a hard question step by step with a search tool. "
+        "Begin with a plan inside <plan> and </plan>: what is known, what is missing, what to look up next. "
+        "Then call the tool with keywords as <search> keywords </search>; it returns documents between <information> "
+        "and </information>. After every result, first say inside <observation> and </observation> what each of the "
+        "returned documents contributes, leaving none out, then revise the plan inside <plan> and </plan>. "
+        "Go on in this way until nothing is missing, and finish with <answer> answer </answer>: short, without a long "
+        "explanation, for example <answer> Beijing </answer>.\nQuestion: {question}\n"
+    ),
+    document="Doc {rank}<## Title: {title} ##> {text}\n",
+    invalid_notice=(
+        "\n<warning> I took no valid action. My queries belong between <search> and </search>, my final answer between "
+        "<answer> and </answer>. I try again. </warning>\n"
+    ),
+    last_turn_notice=(
+        "\n<warning> I have no <search></search> calls left. I think one last time and then answer. </warning>\n"
+    ),
+    grammar=PLAN,
+    opening="\n\n<information> ",
+    closing=" </information>\n\n",
+)
+
+STYLES = {"minimal": MINIMAL, "paper": PAPER, "released": RELEASED}

@@ -3,6 +3,11 @@
 Observations are assembled from pieces that are encoded separately (tag, documents, tag), so that their length is known
 exactly and whole passages can be dropped instead of cutting a closing tag. Warm-start trajectories are encoded by the
 same code, so supervised training sees the token sequences that rollouts will make.
+
+What a search adds to the context is the information block, and before the last turn a notice after it. The block counts
+against `max_observation_tokens`: its tags, the blank lines that a style puts around them, the documents' headings and
+texts. The notices do not, that of an invalid action neither: they are of fixed length and come whole. All of it counts
+against `max_trajectory_tokens`, of which `max_turn_tokens` are kept free for the turn that follows.
 """
 
 from __future__ import annotations
@@ -18,13 +23,18 @@ from stepsearch_core.types import Passage
 
 
 class Renderer:
-    """Encodes what the environment writes, for one tokenizer and one style of prompt."""
+    """Encodes what the environment writes, for one tokenizer and one style of prompt.
+
+    Raises:
+        DataError: tokenizer and parameters do not fit together.
+    """
 
     def __init__(self, tokenizer: Any, params: EnvironmentParams) -> None:
         self.params = params
         self.style = STYLES[params.prompt]
         self._tokenizer = tokenizer
         self._encode = lru_cache(maxsize=200_000)(self._encode_uncached)
+        self._check()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, without special tokens."""
@@ -59,10 +69,15 @@ class Renderer:
     ) -> tuple[list[int], int] | None:
         """`<information>` with as many whole passages, best first, as fit into `room` and the limit.
 
+        Args:
+            passages: best first; the first that does not fit ends the list.
+            room: tokens at most, the notice included.
+            last_turn: whether the notice before the last turn follows.
+
         Returns:
-            The ids and how many passages they show, or None if not even the tags fit.
+            The ids and how many passages they show, or None if not even the tags (and the notice) fit.
         """
-        opening, closing = self.encode("<information>"), self.encode("</information>")
+        opening, closing = self.encode(self.style.opening), self.encode(self.style.closing)
         notice = self.encode(self.style.last_turn_notice) if last_turn else []
         room = min(room, self.params.max_observation_tokens + len(notice))
         used = len(opening) + len(closing) + len(notice)
@@ -84,6 +99,18 @@ class Renderer:
         if last_turn:
             ids += self.encode(self.style.last_turn_notice)
         return ids if len(ids) <= room else None
+
+    def _check(self) -> None:
+        for tag in self.style.grammar.tags:
+            if self.decode(self.encode(tag)).strip() != tag:
+                problem = f"the tokenizer cannot write the tag {tag} of the style {self.params.prompt!r}"
+                raise DataError(problem, "params", field="environment.prompt")
+        if self.params.chat_template and not getattr(self._tokenizer, "chat_template", None):
+            raise DataError("the tokenizer has no chat template", "params", field="environment.chat_template")
+        tags = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
+        if tags > self.params.max_observation_tokens:
+            problem = f"{self.params.max_observation_tokens} do not hold the {tags} tokens around the documents"
+            raise DataError(problem, "params", field="environment.max_observation_tokens")
 
     def _encode_uncached(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False))

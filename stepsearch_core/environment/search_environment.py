@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.environment.actions import parse_action
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.types import Action, ActionKind, Author, Passage, Question, Segment, StopReason, Trajectory, Turn
 
@@ -27,9 +26,20 @@ class Episode:
         self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
         """Tokens the policy has not seen yet."""
 
-    def write(self, text: str) -> None:
-        """A turn whose text is given instead of sampled, for policies that are no model."""
-        self.act(self._renderer.encode(text), None, text)
+    def write(self, text: str) -> Action:
+        """A turn whose text is given instead of sampled, for policies that are no model; cut where a model's would be.
+
+        Returns:
+            What the turn did, as `act` does.
+        """
+        ids = self._renderer.encode(text)
+        allowed = ids[: self.turn_tokens]
+        return self.act(allowed, None, text if ids == allowed else self._renderer.decode(allowed))
+
+    @property
+    def shown(self) -> int:
+        """How many documents the last turn's search showed."""
+        return len(self.trajectory.turns[-1].passage_ids) if self.trajectory.turns else 0
 
     @property
     def turn_tokens(self) -> int:
@@ -39,7 +49,7 @@ class Episode:
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
         """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the episode."""
         self._append(Author.POLICY, token_ids, log_probs)
-        action = parse_action(text)
+        action = self._renderer.style.grammar.parse(text)
         if action.kind is ActionKind.ANSWER:
             self._end(StopReason.ANSWERED)
         elif self._turn == self._params.max_searches:

@@ -32,6 +32,11 @@ RULES = (
         lambda p: p.model.source is not None or p.environment.max_trajectory_tokens <= p.model.max_positions,
     ),
     Rule(
+        "environment.chat_template",
+        "possible without model.source, whose tokenizer brings the template",
+        lambda p: p.model.source is not None or not p.environment.chat_template,
+    ),
+    Rule(
         "model.hidden_size",
         "a multiple of twice model.heads",  # rotary embeddings turn pairs of a head's dimensions
         lambda p: p.model.source is not None or p.model.hidden_size % (2 * p.model.heads) == 0,

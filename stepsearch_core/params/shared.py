@@ -33,9 +33,12 @@ class TokenizerParams:
 
 @dataclass
 class EnvironmentParams:
-    """The episode: prompt, limits (in tokens unless said otherwise) and how passages are shown."""
+    """The episode: prompt, limits (in tokens unless said otherwise) and how passages are shown.
 
-    prompt: str = one_of("minimal", "minimal", "paper")
+    `environment.renderer` says what counts as an observation.
+    """
+
+    prompt: str = one_of("minimal", "minimal", "paper", "released")
     chat_template: bool = False
     max_searches: int = number(5, at_least=1)
     passages_per_search: int = number(2, at_least=1)

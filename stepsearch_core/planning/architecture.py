@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stepsearch_core.environment.actions import TAGS
+from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 
@@ -51,8 +51,10 @@ class Architecture:
     """Whether queries and keys are normalised, as in Qwen3."""
 
 
-def architecture(model: ModelParams, tokenizer: TokenizerParams, train: TrainParams) -> Architecture:
+def architecture(model: ModelParams, tokenizer: TokenizerParams, prompt: str, train: TrainParams) -> Architecture:
     """The architecture that a profile names; of a tokenizer still to be trained, the largest it can become.
+
+    A trained tokenizer has the tags of the style `prompt` on top.
 
     Raises:
         DataError: the configuration of `model.source` cannot be read.
@@ -65,7 +67,7 @@ def architecture(model: ModelParams, tokenizer: TokenizerParams, train: TrainPar
     from stepsearch_core.training.adapters import add_adapters
     from stepsearch_core.training.algorithms import ALGORITHMS
 
-    vocab_size = tokenizer.vocab_size + len(TAGS)
+    vocab_size = tokenizer.vocab_size + len(STYLES[prompt].grammar.tags)
     config: Any = _published_config(model.source) if model.source else random_config(model, vocab_size)
     with torch.device("meta"):
         policy = AutoModelForCausalLM.from_config(config)

@@ -53,7 +53,8 @@ def make_plan(params: Params) -> Plan:
     Raises:
         DataError: the model's configuration cannot be read.
     """
-    shape, dtype, train = architecture(params.model, params.tokenizer, params.train), params.model.dtype, params.train
+    dtype, train = params.model.dtype, params.train
+    shape = architecture(params.model, params.tokenizer, params.environment.prompt, train)
     environment, rollout, ranks = params.environment, params.rollout, train.processes
     states = state_bytes(shape.actor, shape.trained, dtype, train.zero_stage, ranks)
     critic = state_bytes(shape.critic, shape.critic, dtype, train.zero_stage, ranks)

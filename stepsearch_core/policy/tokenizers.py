@@ -2,17 +2,16 @@
 
 Both kinds are ordinary `tokenizers` pipelines wrapped for transformers, so `AutoTokenizer.from_pretrained` loads them.
 `word` splits at white space and punctuation (one token a word: short sequences, copying a name is copying one token);
-`bpe` is byte-level and knows every text. Each tag of the protocol is one token.
+`bpe` is byte-level and knows every text. Each tag of the prompt's style is one token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from stepsearch_core.environment.actions import TAGS
 from stepsearch_core.params import TokenizerParams
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 PAD, END, UNKNOWN = "<|pad|>", "<|end|>", "<|unknown|>"
 
 
-def train_tokenizer(texts: Iterable[str], params: TokenizerParams) -> PreTrainedTokenizerFast:
-    """Train a tokenizer of the given kind.
+def train_tokenizer(texts: Iterable[str], params: TokenizerParams, tags: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Train a tokenizer of the given kind; `tags`, in this order, come behind the vocabulary.
 
     Raises:
         ValueError: `pretrained` has nothing to train: it comes with the model.
@@ -36,7 +35,7 @@ def train_tokenizer(texts: Iterable[str], params: TokenizerParams) -> PreTrained
     else:
         raise ValueError("tokenizer.kind 'pretrained' needs model.source, which brings its tokenizer")
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tags])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 from omegaconf import OmegaConf
 
+from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import Params
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
@@ -18,7 +19,7 @@ from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_
 
 PACKAGES = ("stepsearch", "torch", "transformers", "deepspeed", "tokenizers", "bm25s", "faiss-cpu", "faiss-gpu", "dvc")
 
-TAG = re.compile(r"(</?(?:think|search|answer|information)>)")
+TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
 
 
 def render_page(inputs: Inputs, params: Params) -> str:
@@ -35,7 +36,7 @@ def render_curves(train_log: list[dict[str, Any]]) -> str:
 
 
 def mark_tags(text: str) -> Markup:
-    """The policy's text, escaped, with the protocol's tags set apart."""
+    """The policy's text, escaped, with the tags of all prompt styles set apart."""
     parts = TAG.split(text.strip())
     return Markup("").join(
         Markup('<span class="tag">{}</span>').format(part) if index % 2 else escape(part)

@@ -1,7 +1,8 @@
 """The preset `released`: a trajectory scored as the released code scores decoded text, defects included.
 
-For comparison only; `breakdown` is the method. The trajectory is rendered as that system would have shown it, from the
-policy's texts, the actions and the passages, and everything is then read out of the text again. What differs from the
+For comparison only; `breakdown` is the method. The trajectory is rendered as that system would have shown it (in the
+style `environment.prompt: released`, whatever style it was sampled in), from the policy's texts, the actions and the
+passages, and everything is then read out of the text again. What differs from the
 paper, on purpose: a text that does not end in an answer earns -1 and nothing else; every pair of search tags is a
 search, those in a warning included; passages keep the "Doc 2" of the one behind them; each one is compared with the
 gold texts by a TF-IDF of its own; a repeat is an equal string, within a round too; a query is credited to one
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.text import normalize_answer
@@ -30,12 +32,6 @@ from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown
 
 KEY_WEIGHT = 0.618
 STEP_WEIGHT = 1.6  # .6 in its settings, added to a row that already holds the reward
-
-WARNING = (
-    "\n<warning> That was no valid action. A query belongs between <search> and </search>, the final answer between "
-    "<answer> and </answer>. I try again. </warning>\n"
-)
-"""Own words, with the tags where the release has them."""
 
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _SEARCH = re.compile(r"<search>.*?</search>", re.DOTALL)
@@ -109,9 +105,9 @@ def render(trajectory: Trajectory, passages: Callable[[str], Passage]) -> tuple[
         if number == len(trajectory.turns) - 1:
             break
         shown = (passages(passage_id) for passage_id in turn.passage_ids)
-        documents = "\n".join(f"Doc {rank}<## Title: {p.title} ##> {p.text}" for rank, p in enumerate(shown, start=1))
+        documents = (RELEASED.document.format(rank=i, title=p.title, text=p.text) for i, p in enumerate(shown, start=1))
         search = turn.action.kind is ActionKind.SEARCH
-        text += f"\n\n<information> {documents} </information>\n\n" if search else WARNING
+        text += "".join([RELEASED.opening, *documents, RELEASED.closing]) if search else RELEASED.invalid_notice
     return text, starts
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
-from stepsearch_core.environment.actions import answer_turn, search_turn
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import WarmstartParams
@@ -21,7 +20,7 @@ from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.training.actor_critic import Likelihood
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.distributed import all_reduce_sum, progress, share_of_micro_batch
-from stepsearch_core.types import Passage, Question, Trajectory
+from stepsearch_core.types import ActionKind, Passage, Question, Trajectory
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
 
@@ -39,15 +38,17 @@ def replay(
         passage: the passage of an id.
         renderer: encodes the policy's text as it encodes the environment's.
     """
-    episode = Episode(question, 0, renderer)
+    episode, grammar = Episode(question, 0, renderer), renderer.style.grammar
     for turn in turns:
-        text = (
-            search_turn(turn["think"], turn["query"]) if "query" in turn else answer_turn(turn["think"], turn["answer"])
-        )
-        episode.write(text)
+        if "query" in turn:
+            text = grammar.search_turn(turn["think"], turn["query"], episode.shown)
+        else:
+            text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown)
+        action = episode.write(text)
         if episode.done:
             break
-        episode.observe([passage(passage_id) for passage_id in turn["passage_ids"]])
+        found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]
+        episode.observe(found if action.kind is ActionKind.SEARCH else None)
         if episode.done:
             break
     return episode.trajectory

@@ -53,6 +53,8 @@ def refusal(path, overrides=None) -> str:
         ("train.minibatches=129", "train.minibatches: 129 is not at most the trajectories of a step"),
         ("environment.max_turn_tokens=513", "environment.max_turn_tokens: 513 is not with max_observation_tokens less"),
         ("model.max_positions=511", "environment.max_trajectory_tokens: 512 is not at most model.max_positions"),
+        ("environment.prompt=search_r1", "environment.prompt: 'search_r1' is not one of minimal, paper, released"),
+        ("environment.chat_template=true", "environment.chat_template: True is not possible without model.source"),
         ("model.heads=3", "model.hidden_size: 128 is not a multiple of twice model.heads"),
         ("model.key_value_heads=3", "model.heads: 4 is not a multiple of model.key_value_heads"),
         ("tokenizer.kind=pretrained", "tokenizer.kind: 'pretrained' is not possible without model.source"),
@@ -64,7 +66,12 @@ def test_a_bad_value_is_named_by_its_key(override, problem):
 
 @pytest.mark.parametrize(
     "override",
-    ["train.samples_per_question=2 train.minibatches=256", "train.minibatches=128", "reward.answer_weight=0"],
+    [
+        "train.samples_per_question=2 train.minibatches=256",
+        "train.minibatches=128",
+        "reward.answer_weight=0",
+        "environment.prompt=released",
+    ],
 )
 def test_values_at_their_limits_are_fine(override):
     load_params(ROOT / "conf" / "tiny.yaml", override.split())

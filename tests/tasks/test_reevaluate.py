@@ -9,6 +9,7 @@ import torch
 
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.data.sources import read_questions
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.promotion import promote
@@ -44,7 +45,7 @@ def promoted(tmp_path_factory):
         benchmark = read_questions(Path("data/fetch"), "hotpotqa", "test")
         questions = [known_wording(question, passages.get) for question in benchmark]
         texts = [passage.contents for passage in passages] + [question.question for question in benchmark]
-        tokenizer = train_tokenizer([*texts, "unknown"], params.tokenizer)
+        tokenizer = train_tokenizer([*texts, "unknown"], params.tokenizer, THINK.tags)
         torch.manual_seed(0)
         policy = build_model(params.model, tokenizer)
         retriever = open_retriever(params.retrieval, Path("data/index"), passages)

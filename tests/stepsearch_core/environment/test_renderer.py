@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from stepsearch_core.types import Passage
 from tests import tiny
 
 WORD, BPE = tiny.tokenizer("word"), tiny.tokenizer("bpe")
-PASSAGES = st.lists(st.integers(0, 30).map(lambda words: Passage(str(words), "", "oslo " * words)), max_size=5)
 
 
 def renderer(tokenizer=WORD, **changes):
@@ -29,11 +26,38 @@ def test_prompt_holds_the_whole_question_and_its_room_is_exact():
         renderer(max_turn_tokens=12, max_trajectory_tokens=16).prompt("where lies oslo")
 
 
-def test_prompt_through_a_chat_template():
-    tokenizer = tiny.tokenizer("bpe")
-    tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}{% if add_generation_prompt %} [bot]{% endif %}"  # noqa: E501
-    ids = renderer(tokenizer, chat_template=True).prompt("where lies oslo")
-    assert tokenizer.decode(ids) == "[user] Question : where lies oslo [bot]"
+TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}{% if add_generation_prompt %} [bot]{% endif %}"
+)
+
+
+@pytest.mark.parametrize("prompt", STYLES)
+def test_prompt_through_a_chat_template(prompt):
+    tokenizer = tiny.tokenizer("bpe", prompt=prompt)
+    tokenizer.chat_template = TEMPLATE
+    asked = STYLES[prompt].prompt.format(question="where lies oslo")
+    for chat_template, expected in ((True, f"[user] {asked} [bot]"), (False, asked)):
+        said = renderer(tokenizer, prompt=prompt, chat_template=chat_template, max_trajectory_tokens=4096)
+        assert tokenizer.decode(said.prompt("where lies oslo")) == expected
+
+
+@pytest.mark.parametrize("prompt", STYLES)
+def test_a_tokenizer_without_a_chat_template_is_refused(prompt):
+    tokenizer = tiny.tokenizer("bpe", prompt=prompt)
+    with pytest.raises(DataError, match=r"field 'environment\.chat_template': the tokenizer has no chat template"):
+        renderer(tokenizer, prompt=prompt, chat_template=True, max_observation_tokens=60)
+
+
+def test_a_style_whose_tags_the_tokenizer_does_not_know_is_refused():
+    with pytest.raises(DataError, match=r"field 'environment\.prompt': .* cannot write the tag <plan> .*'released'"):
+        renderer(WORD, prompt="released")
+    renderer(BPE, prompt="released", max_observation_tokens=60)  # letter by letter, as published tokenizers
+
+
+def test_an_observation_that_cannot_hold_its_tags_is_refused():
+    renderer(max_observation_tokens=2)
+    with pytest.raises(DataError, match=r"field 'environment\.max_observation_tokens': 1 do not hold the 2 tokens"):
+        renderer(max_observation_tokens=1)
 
 
 def test_observation_by_hand():
@@ -55,35 +79,6 @@ def test_the_first_passage_that_does_not_fit_ends_the_list():
     passages = [Passage("long", "", "oslo " * 30), Passage("short", "", "oslo")]
     ids, shown = renderer().observation(passages, room=100)
     assert (WORD.decode(ids), shown) == ("<information> </information>", 0)
-
-
-@pytest.mark.parametrize("tokenizer", [WORD, BPE], ids=["word", "bpe"])
-@pytest.mark.parametrize("prompt", ["minimal", "paper"])
-def test_observations_keep_to_their_limits(tokenizer, prompt):
-    opening, closing = (tokenizer.convert_tokens_to_ids(f"<{slash}information>") for slash in ("", "/"))
-    notice = tokenizer.encode(STYLES[prompt].last_turn_notice, add_special_tokens=False)
-
-    @given(PASSAGES, st.integers(-5, 90), st.integers(2, 60), st.booleans())
-    def check(passages, room, limit, last_turn):
-        said = renderer(tokenizer, max_observation_tokens=limit, prompt=prompt)
-        after = notice if last_turn else []
-        result = said.observation(passages, room, last_turn)
-        if result is None:
-            assert room < 2 + len(after)
-            return
-        ids, shown = result
-        documents = [
-            said.encode(said.style.document.format(rank=rank, title="", text=passage.text))
-            for rank, passage in enumerate(passages, start=1)
-        ]
-        assert ids == [opening, *itertools.chain(*documents[:shown]), closing, *after]
-        assert len(ids) <= room
-        assert len(ids) - len(after) <= limit
-        if shown < len(passages):  # one more would have been too many
-            longer = len(ids) + len(documents[shown])
-            assert longer > room or longer - len(after) > limit
-
-    check()
 
 
 @given(st.integers(-3, 20), st.booleans())

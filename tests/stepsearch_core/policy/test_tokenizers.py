@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from stepsearch_core.environment.actions import TAGS, answer_turn, search_turn
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.tokenizers import END, PAD, UNKNOWN, train_tokenizer
@@ -23,7 +23,14 @@ def test_a_saved_policy_folder_brings_the_same_tokenizer(tokenizer, tmp_path):
     loaded = AutoTokenizer.from_pretrained(tmp_path / "policy")
     assert len(loaded) == len(tokenizer)
     assert (loaded.pad_token, loaded.eos_token) == (PAD, END)
-    texts = [*tiny.TEXTS, search_turn("oslo", "where, lies?"), answer_turn("", "Norway"), "  two\n lines ", "é 東", END]
+    texts = [
+        *tiny.TEXTS,
+        THINK.search_turn("oslo", "where, lies?"),
+        THINK.answer_turn("", "Norway"),
+        "  two\n lines ",
+        "é 東",
+        END,
+    ]
     for text in texts:
         ids = encode(tokenizer, text)
         assert encode(loaded, text) == ids
@@ -32,10 +39,10 @@ def test_a_saved_policy_folder_brings_the_same_tokenizer(tokenizer, tmp_path):
 
 @BOTH
 def test_every_tag_is_one_token_of_its_own_and_is_not_left_out_of_text(tokenizer):
-    ids = [encode(tokenizer, tag) for tag in TAGS]
+    ids = [encode(tokenizer, tag) for tag in THINK.tags]
     assert all(len(tag_ids) == 1 for tag_ids in ids)
-    assert len({tag_ids[0] for tag_ids in ids}) == len(TAGS)
-    for tag, tag_ids in zip(TAGS, ids, strict=True):
+    assert len({tag_ids[0] for tag_ids in ids}) == len(THINK.tags)
+    for tag, tag_ids in zip(THINK.tags, ids, strict=True):
         assert tokenizer.decode(tag_ids, skip_special_tokens=True) == tag
         assert encode(tokenizer, f"oslo{tag}oslo").count(tag_ids[0]) == 1  # without blanks around it, too
 
@@ -58,7 +65,7 @@ def test_bpe_gives_every_text_back(text):
 
 def test_vocabulary_keeps_to_its_size_with_the_tags_on_top():
     texts = [f"word{number}" for number in range(100)]
-    assert len(train_tokenizer(texts, TokenizerParams("word", 40))) == 40 + len(TAGS)
+    assert len(train_tokenizer(texts, TokenizerParams("word", 40), THINK.tags)) == 40 + len(THINK.tags)
 
 
 def test_training_is_repeatable():
@@ -68,4 +75,4 @@ def test_training_is_repeatable():
 
 def test_a_pretrained_tokenizer_is_not_trained():
     with pytest.raises(ValueError, match=r"model\.source"):
-        train_tokenizer(tiny.TEXTS, TokenizerParams("pretrained"))
+        train_tokenizer(tiny.TEXTS, TokenizerParams("pretrained"), ())

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from stepsearch_core.environment.actions import TAGS
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from tests import tiny
@@ -44,7 +44,7 @@ def full_log_probs(model, context, temperature=1.0):
 
 
 def random_ids(generator, length):
-    return generator.integers(3, VOCABULARY - len(TAGS), size=length).tolist()
+    return generator.integers(3, VOCABULARY - len(THINK.tags), size=length).tolist()
 
 
 def play(session, prompts, schedule, seed=3):

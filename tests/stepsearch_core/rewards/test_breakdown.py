@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.environment.actions import TAGS, answer_turn, search_turn
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.rewards.breakdown import score
@@ -132,9 +132,16 @@ def played(texts, hits):
     return episode.trajectory
 
 
-PIECES = st.sampled_from([*TAGS, "norway", "where was ada born", "<answer> norway </answer>"])
+PIECES = st.sampled_from([*THINK.tags, "norway", "where was ada born", "<answer> norway </answer>"])
 TURNS = st.lists(
-    st.sampled_from([search_turn("", "where lies oslo"), answer_turn("", "norway"), answer_turn("", "rome"), "oslo"]),
+    st.sampled_from(
+        [
+            THINK.search_turn("", "where lies oslo"),
+            THINK.answer_turn("", "norway"),
+            THINK.answer_turn("", "rome"),
+            "oslo",
+        ]
+    ),
     min_size=1,
     max_size=3,
 )

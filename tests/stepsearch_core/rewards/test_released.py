@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.rewards.presets import scorer_and_weights
-from stepsearch_core.rewards.released import WARNING, ReleasedScorer, render, score_text
+from stepsearch_core.rewards.released import ReleasedScorer, render, score_text
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.types import Action, ActionKind, Passage, Turn
 from tests.oracles import episodes, released_rewards
@@ -13,6 +14,7 @@ from tests.oracles import episodes, released_rewards
 GOLDS = ["alpha beta", "gamma delta"]
 KEYS = [["capital of france", "france capital"], ["population of paris"]]
 ANSWER = "<answer>Paris</answer>"
+WARNING = RELEASED.invalid_notice
 
 
 def information(*documents):
@@ -198,7 +200,7 @@ def scored_tokens(*turns):
 
 def test_a_trajectory_is_rendered_as_the_released_system_shows_it():
     text, starts = render(episodes.trajectory(search("x", "a", "b"), INVALID, ANSWERED), PASSAGES.__getitem__)
-    shown = "Doc 1<## Title: A ##> alpha beta\nDoc 2<## Title: B ##> gamma delta"
+    shown = "Doc 1<## Title: A ##> alpha beta\nDoc 2<## Title: B ##> gamma delta\n"
     parts = [
         f"<think> t </think> <search> x </search>\n\n<information> {shown} </information>\n\n",
         f"what now{WARNING}",

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import get_cosine_schedule_with_warmup
 
-from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
@@ -19,11 +19,17 @@ COPIES = [replay(tiny.turns(asked), asked, tiny.BY_ID.__getitem__, RENDERER) for
 @pytest.mark.parametrize("kind", ["word", "bpe"])
 def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
     tokenizer = tiny.tokenizer(kind)
-    renderer = Renderer(tokenizer, tiny.environment(max_observation_tokens=60, max_trajectory_tokens=300))
+    renderer = Renderer(
+        tokenizer, tiny.environment(max_turn_tokens=40, max_observation_tokens=60, max_trajectory_tokens=300)
+    )
     scripts = [
-        [search_turn("", "ada born"), search_turn("oslo", "where oslo lies"), answer_turn("norway", "norway")],
-        [search_turn("", "nothing here"), search_turn("", "oslo"), search_turn("", "and on")],
-        [answer_turn("", "italy")],
+        [
+            THINK.search_turn("", "ada born"),
+            THINK.search_turn("oslo", "where oslo lies"),
+            THINK.answer_turn("norway", "norway"),
+        ],
+        [THINK.search_turn("", "nothing here"), THINK.search_turn("", "oslo"), THINK.search_turn("", "and on")],
+        [THINK.answer_turn("", "italy")],
     ]
     asked = [tiny.ADA, tiny.BOB, tiny.BOB]
     rollout = Rollout(Scripted(tokenizer, *scripts), tiny.retriever(tmp_path), renderer, RolloutParams(batch_size=8))
