@@ -2,13 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.environment.actions import PLAN
 from stepsearch_core.environment.prompts import RELEASED
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.released import ReleasedScorer, render, score_text
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.types import Action, ActionKind, Passage, Turn
+from tests import tiny
 from tests.oracles import episodes, released_rewards
 
 GOLDS = ["alpha beta", "gamma delta"]
@@ -267,3 +271,33 @@ def test_agrees_with_a_second_writing(text, answered, golds, keys):
     assert scored.search_key == pytest.approx(expected.key, abs=1e-12)
     found = [value for step in scored.rounds for value in (step.position, step.information_gain, step.redundancy)]
     assert found == pytest.approx([value for step in expected.rounds for value in step], abs=1e-12)
+
+
+# What a policy sampled in the released style was really shown, against what the scorer renders
+
+BPE = tiny.tokenizer("bpe", prompt="released")
+CASED = [Passage(passage.id, f"Title {rank}", passage.text) for rank, passage in enumerate(tiny.PASSAGES)]
+SEARCHES = [PLAN.search_turn("", query, 1) for query in ("ada born", "where lies oslo", "capital")]
+SHOWN = st.lists(st.sampled_from(CASED), max_size=3, unique=True)
+
+
+@given(st.lists(st.tuples(st.sampled_from([*SEARCHES, "and now"]), SHOWN), max_size=4))
+def test_the_decoded_context_of_the_released_style_scores_as_the_scorer_does(script):
+    limits = {"max_turn_tokens": 200, "max_observation_tokens": 500, "max_trajectory_tokens": 9000}
+    renderer = Renderer(BPE, tiny.environment(prompt="released", max_searches=4, **limits))
+    playing = Episode(tiny.ADA, 0, renderer)
+    for text, found in script:
+        action = playing.write(text)
+        playing.observe(found if action.kind is ActionKind.SEARCH else None)
+    playing.write(PLAN.answer_turn("", "norway"))
+    made = playing.trajectory
+    response = BPE.decode(made.token_ids[len(made.segments[0].token_ids) :])
+    by_id = {passage.id: passage for passage in CASED}
+    golds = [by_id[passage_id].text for passage_id in tiny.ADA.support_ids]
+    keys = [step.search_keys for step in tiny.ADA.steps]
+    shown = score_text(response, tiny.ADA.answers, golds, keys)
+    scored = ReleasedScorer(TfidfSimilarity.fit(CASED), {"ada": tiny.ADA}, by_id.__getitem__)(made)
+    assert (scored.answer, scored.search_key, scored.format_ok) == (1.0, shown.search_key, True)
+    gains = [(step.information_gain, step.redundancy) for step in shown.rounds]
+    assert [(step.information_gain, step.redundancy) for step in scored.steps] == gains
+    assert len(gains) >= len(made.searches)

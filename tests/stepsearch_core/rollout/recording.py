@@ -1,0 +1,24 @@
+"""An engine that is watched."""
+
+
+class Recording:
+    """An engine that notes what its sessions are asked for and what they give back."""
+
+    def __init__(self, engine):
+        self.engine, self.requests, self.generations = engine, [], []
+
+    def session(self, slots, capacity):
+        session = self.engine.session(slots, capacity)
+        submit, step = session.submit, session.step
+
+        def submitting(slot, request):
+            self.requests.append(request)
+            submit(slot, request)
+
+        def stepping():
+            ended = step()
+            self.generations += ended.values()
+            return ended
+
+        session.submit, session.step = submitting, stepping
+        return session
