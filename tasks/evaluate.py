@@ -1,9 +1,12 @@
-"""Stage `evaluate`: policies on benchmarks, greedy and free-running, with intervals and paired gains."""
+"""Stage `evaluate`: policies on benchmarks, free-running, with intervals and paired gains.
+
+Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's metrics are means.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,13 @@ from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
-from stepsearch_core.evaluation.records import record
+from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.io import sha256_folder, write_json, write_jsonl
 from stepsearch_core.params import Params
-from stepsearch_core.policy.models import load_policy
-from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.policy.engine import Engine
+from stepsearch_core.policy.engines import open_engine
+from stepsearch_core.policy.models import load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -34,6 +38,9 @@ FOLDERS = {
     "oracle": DATA / "warmstart" / "policy",  # for its tokenizer
 }
 
+Answer = Callable[[str, Sequence[Question]], list[Trajectory]]
+"""Trajectories of a benchmark's questions, those of one question side by side."""
+
 
 def main(params: Params) -> None:
     """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,timings.json,records/POLICY/BENCHMARK.jsonl}`."""
@@ -41,48 +48,73 @@ def main(params: Params) -> None:
     folders = {policy: FOLDERS[policy] for policy in params.evaluate.policies}
     timings: dict[str, float] = {}
     records: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for policy, folder in folders.items():
+    examination = Examination(params)
+    for name, folder in folders.items():
         started = time.perf_counter()
-        records[policy] = evaluate(policy, folder, params, out / "records" / policy)
-        timings[policy] = time.perf_counter() - started
+        examined = examination.oracle if name == "oracle" else examination.policy
+        records[name] = examination.records(examined(name, folder, params), out / "records" / name)
+        timings[name] = time.perf_counter() - started
     write_json(out / "metrics.json", summarize(records, params.evaluate, params.seed))
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
     write_json(out / "evaluated.json", {"policies": hashes, "fingerprint": fingerprint(DATA, params)})
     write_json(out / "timings.json", timings)
 
 
-def evaluate(name: str, folder: Path, params: Params, out: Path) -> dict[str, list[dict[str, Any]]]:
-    """One policy's records on every benchmark, written to `out/BENCHMARK.jsonl` too."""
-    corpus = Corpus.open(DATA / "corpus")
-    retriever = open_retriever(params.retrieval, DATA / "index", corpus)
-    similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
-    model, tokenizer = load_policy(folder)
-    torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
-    renderer = Renderer(tokenizer, params.environment)
-    in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
-    rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, in_flight)
+class Examination:
+    """What every policy is measured with, opened once: corpus, retriever, questions, and the engine that samples."""
 
-    def answer(questions: Sequence[Question], label: str) -> list[Trajectory]:
-        if name == "oracle":
-            return ask_gold_sub_questions(questions, retriever, renderer)
-        return rollout.greedy(questions, progress=label)
+    def __init__(self, params: Params) -> None:
+        self.corpus = Corpus.open(DATA / "corpus")
+        self.retriever = open_retriever(params.retrieval, DATA / "index", self.corpus)
+        self.similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", self.corpus)
+        self.questions = {
+            benchmark: read_questions(DATA / "fetch", benchmark, "test")[: params.evaluate.questions]
+            for benchmark in params.evaluate.benchmarks
+        }
+        self._engine: Engine | None = None
 
-    records = {}
-    for benchmark, questions in _benchmarks(params, name == "oracle").items():
-        score = Scorer(similarity, {question.id: question for question in questions})
-        pairs = zip(answer(questions, f"{name} on {benchmark}"), questions, strict=True)
-        records[benchmark] = [record(trajectory, q, score(trajectory), corpus.get) for trajectory, q in pairs]
-        write_jsonl(out / f"{benchmark}.jsonl", records[benchmark])
-    return records
+    def policy(self, name: str, folder: Path, params: Params) -> Answer:
+        """What the policy in `folder` answers. The first one opens the engine, which takes the others' weights."""
+        model, tokenizer = load_policy(folder)
+        torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
+        in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
+        if self._engine is None:
+            self._engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)
+        else:
+            self._engine.update(model)
+        rollout = Rollout(self._engine, self.retriever, Renderer(tokenizer, params.environment), in_flight)
 
+        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
+            label, samples = f"{name} on {benchmark}", params.evaluate.samples
+            if samples is None:
+                return rollout.greedy(questions, label)
+            seed = (params.seed, 0, params.evaluate.benchmarks.index(benchmark))
+            return rollout.sample(questions, samples, seed, progress=label)
 
-def _benchmarks(params: Params, decomposed: bool) -> Mapping[str, list[Question]]:
-    """The test questions asked, by benchmark; with `decomposed` only those that have gold sub-questions."""
-    asked = {
-        name: read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]
-        for name in params.evaluate.benchmarks
-    }
-    return {name: [q for q in questions if q.has_decomposition or not decomposed] for name, questions in asked.items()}
+        return answer
+
+    def oracle(self, name: str, folder: Path, params: Params) -> Answer:
+        """What the oracle answers, with the tokenizer in `folder`: questions that have gold sub-questions."""
+        renderer = Renderer(load_tokenizer(folder), params.environment)
+
+        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
+            asked = [question for question in questions if question.has_decomposition]
+            label = f"{name} on {benchmark}"
+            return ask_gold_sub_questions(asked, self.retriever, renderer, params.rollout, label)
+
+        return answer
+
+    def records(self, answer: Answer, out: Path) -> dict[str, list[dict[str, Any]]]:
+        """A record for each question answered, by benchmark, written to `out/BENCHMARK.jsonl` too."""
+        records = {}
+        for benchmark, questions in self.questions.items():
+            asked = {question.id: question for question in questions}
+            score = Scorer(self.similarity, asked)
+            made = answer(benchmark, questions)
+            rows = [record(played, asked[played.question_id], score(played), self.corpus.get) for played in made]
+            records[benchmark] = one_a_question(rows)
+            write_jsonl(out / f"{benchmark}.jsonl", records[benchmark])
+        return records
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from stepsearch_core.evaluation.promotion import HISTORY, PROMOTED, append, now,
 from stepsearch_core.evaluation.reevaluation import compare, read_records
 from stepsearch_core.io import DataError, atomic_folder, read_json, sha256_folder, write_json
 from stepsearch_core.params import Params
-from tasks.evaluate import evaluate
+from tasks.evaluate import Examination
 from tasks.stage import DATA, run
 
 LATEST = HISTORY.with_name("latest.json")
@@ -30,7 +30,8 @@ def main(params: Params) -> None:
     time = now()
     folder = HISTORY.parent / time.replace(":", "")
     with atomic_folder(folder) as temporary:
-        evaluate("promoted", PROMOTED / "policy", params, temporary / "records")
+        examination = Examination(params)
+        examination.records(examination.policy("promoted", PROMOTED / "policy", params), temporary / "records")
         answers = read_records(temporary / "records")
         against = {"promotion": PROMOTED / "records", **({"previous": previous} if previous else {})}
         compared = {name: compare(read_records(earlier), answers) for name, earlier in against.items()}

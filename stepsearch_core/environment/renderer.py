@@ -44,6 +44,15 @@ class Renderer:
         """Text of token ids, special tokens left out."""
         return self._tokenizer.decode(token_ids, skip_special_tokens=True)
 
+    def written(self, text: str, limit: int) -> tuple[list[int], None, str]:
+        """A turn that is given instead of sampled, cut where a model would have had to stop.
+
+        Returns:
+            What `Episode.act` takes: ids, no log-probabilities, and their text.
+        """
+        ids = self.encode(text)
+        return (ids, None, text) if len(ids) <= limit else (ids[:limit], None, self.decode(ids[:limit]))
+
     def prompt(self, question: str) -> list[int]:
         """The prompt's ids, through the tokenizer's chat template if `environment.chat_template` says so.
 

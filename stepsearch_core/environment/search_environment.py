@@ -26,16 +26,6 @@ class Episode:
         self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
         """Tokens the policy has not seen yet."""
 
-    def write(self, text: str) -> Action:
-        """A turn whose text is given instead of sampled, for policies that are no model; cut where a model's would be.
-
-        Returns:
-            What the turn did, as `act` does.
-        """
-        ids = self._renderer.encode(text)
-        allowed = ids[: self.turn_tokens]
-        return self.act(allowed, None, text if ids == allowed else self._renderer.decode(allowed))
-
     @property
     def shown(self) -> int:
         """How many documents the last turn's search showed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from stepsearch_core.metrics.answers import exact_match, word_f1
@@ -42,6 +44,23 @@ def record(
         "turns": turns,
         "rewards": {"answer": breakdown.answer, "search_key": breakdown.search_key},
     }
+
+
+def one_a_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of samples, those of a question side by side, as one for each question.
+
+    It is that of the first sample with the means of the metrics (of the values defined), so what compares policies goes
+    on to count questions; a question that was answered once keeps its record.
+    """
+    return [_mean_record(list(samples)) for _, samples in groupby(rows, key=itemgetter("id"))]
+
+
+def _mean_record(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if len(samples) == 1:
+        return samples[0]
+    defined = {name: [row[name] for row in samples if row[name] is not None] for name in METRICS}
+    means = {name: sum(values) / len(values) if values else None for name, values in defined.items()}
+    return {**samples[0], **means, "samples": len(samples)}
 
 
 def _turn(

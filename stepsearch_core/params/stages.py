@@ -85,6 +85,7 @@ class EvaluateParams:
     benchmarks: list[str] = one_of(BENCHMARKS, *BENCHMARKS)
     policies: list[str] = one_of(POLICIES, *POLICIES)
     questions: int | None = number(250, at_least=1)
+    samples: int | None = number(None, at_least=1)  # of each question, at rollout.temperature; null: one, greedy
     batch_size: int = number(125, at_least=1)
     bootstrap_samples: int = number(2000, at_least=1)
     confidence: float = number(0.95, above=0, at_most=0.9999)

@@ -69,6 +69,18 @@ def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedMode
     return model, tokenizer
 
 
+def load_tokenizer(source: str | Path) -> Any:
+    """The tokenizer alone of a Hugging Face name or folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise DataError(f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}", source) from None
+
+
 def save_policy(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
     """Write model (safetensors) and tokenizer; the folder appears whole or not at all."""
     with atomic_folder(folder) as temporary:

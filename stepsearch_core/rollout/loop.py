@@ -35,7 +35,12 @@ class Rollout:
         """Seconds of all rollouts so far in which generation was idle, waiting for searches."""
 
     def sample(
-        self, questions: Sequence[Question], samples: int, seed: Sequence[int], share: slice = slice(None)
+        self,
+        questions: Sequence[Question],
+        samples: int,
+        seed: Sequence[int],
+        share: slice = slice(None),
+        progress: str | None = None,
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `share` selects.
 
@@ -43,19 +48,28 @@ class Rollout:
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [np.random.default_rng([*seed, number]) for number in range(len(episodes))]
-        return self._play(episodes[share], streams[share], lambda: None)
+        return self.play(episodes[share], streams[share], progress)
 
     def greedy(self, questions: Sequence[Question], progress: str | None = None) -> list[Trajectory]:
-        """One greedy trajectory a question, in order; `progress` names a progress bar."""
-        episodes = [Episode(question, 0, self.renderer) for question in questions]
-        with tqdm(total=len(episodes), desc=progress, disable=progress is None, unit="question") as bar:
-            return self._play(episodes, None, bar.update)
+        """One greedy trajectory a question, in order."""
+        return self.play([Episode(question, 0, self.renderer) for question in questions], progress=progress)
 
-    def _play(self, episodes: Sequence[Episode], streams: Streams, ended: Callable[[], object]) -> list[Trajectory]:
+    def play(
+        self, episodes: Sequence[Episode], streams: Streams = None, progress: str | None = None
+    ) -> list[Trajectory]:
+        """Play new episodes to their ends; their trajectories, in order.
+
+        Args:
+            episodes: the engine's contexts are opened in their order.
+            streams: what each draws its random numbers from; None: all are greedy.
+            progress: the name of a progress bar, if there is to be one.
+        """
         waiting = deque(range(len(episodes)))
-        with Searches(self.retriever, self.renderer.params.passages_per_search, self.params) as searches:
+        k = self.renderer.params.passages_per_search
+        bar = tqdm(total=len(episodes), desc=progress, disable=progress is None, unit="trajectory")
+        with bar, Searches(self.retriever, k, self.params) as searches:
             while waiting:
-                table = _Table(self, episodes, streams, waiting, searches, ended)
+                table = _Table(self, episodes, streams, waiting, searches, bar.update)
                 try:
                     table.play()
                 except EngineError as error:

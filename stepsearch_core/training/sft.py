@@ -44,7 +44,7 @@ def replay(
             text = grammar.search_turn(turn["think"], turn["query"], episode.shown)
         else:
             text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown)
-        action = episode.write(text)
+        action = episode.act(*renderer.written(text, episode.turn_tokens))
         if episode.done:
             break
         found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]

@@ -5,7 +5,8 @@ import pytest
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
 from stepsearch_core.metrics.search import format_valid, support_recall
-from stepsearch_core.types import Step, StopReason
+from stepsearch_core.params import RolloutParams
+from stepsearch_core.types import ActionKind, Step, StopReason
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -19,8 +20,56 @@ def retriever(tmp_path_factory):
     return tiny.retriever(tmp_path_factory.mktemp("index"))
 
 
-def ask(retriever, *questions, **changes):
-    return ask_gold_sub_questions(questions, retriever, Renderer(WORD, tiny.environment(**changes)))
+def ask(retriever, *questions, slots=2, **changes):
+    renderer = Renderer(WORD, tiny.environment(**changes))
+    return ask_gold_sub_questions(questions, retriever, renderer, RolloutParams(batch_size=slots))
+
+
+def test_a_whole_trajectory_by_hand(retriever):
+    made = ask(retriever, tiny.ADA)[0]
+    assert [(segment.author.value, segment.turn, WORD.decode(segment.token_ids)) for segment in made.segments] == [
+        ("prompt", 0, "Question : where lies the birthplace of ada"),
+        ("policy", 0, "<think> </think> <search> where was ada born </search>"),
+        (
+            "environment",
+            0,
+            "<information> Doc 1 : ada was born in oslo . Doc 2 : bob was born in rome . </information>",
+        ),
+        ("policy", 1, "<think> </think> <search> where lies oslo </search>"),
+        (
+            "environment",
+            1,
+            "<information> Doc 1 : oslo lies in norway . Doc 2 : rome lies in italy . </information> Answer now .",
+        ),
+        ("policy", 2, "<think> </think> <answer> norway </answer>"),
+    ]
+    shown = [[tiny.TEXTS.index(tiny.BY_ID[pid].text) for pid in turn.passage_ids] for turn in made.turns]
+    assert shown == [[0, 1], [2, 3], []]
+    assert [turn.text for turn in made.turns] == [
+        "<think>  </think> <search> where was ada born </search>",
+        "<think>  </think> <search> where lies oslo </search>",
+        "<think>  </think> <answer> norway </answer>",
+    ]
+    assert made.stop_reason is StopReason.ANSWERED
+
+
+def test_the_number_of_slots_changes_nothing(retriever):
+    questions = [tiny.ADA, LOST, ONE_HOP, tiny.BOB, tiny.ADA]
+    assert ask(retriever, *questions, slots=1) == ask(retriever, *questions, slots=3)
+
+
+def test_a_sub_question_longer_than_a_turn_finds_nothing(retriever):
+    long = replace(tiny.ADA.steps[0], sub_question="where was ada born " * 3)
+    made = ask(retriever, replace(tiny.ADA, steps=(long, tiny.ADA.steps[1])))[0]
+    assert len(made.segments[1].token_ids) == tiny.ENVIRONMENT.max_turn_tokens
+    assert [turn.action.kind for turn in made.turns] == [ActionKind.INVALID, ActionKind.SEARCH, ActionKind.ANSWER]
+    assert made.answer == UNKNOWN
+
+
+def test_an_answer_longer_than_a_turn_is_none(retriever):
+    made = ask(retriever, replace(ONE_HOP, answers=("rome " * 12,)), max_searches=3)[0]
+    assert [turn.action.kind for turn in made.turns] == [ActionKind.SEARCH, *[ActionKind.INVALID] * 3]
+    assert (made.stop_reason, made.answer) == (StopReason.TURN_LIMIT, None)
 
 
 def test_right_exactly_if_every_support_was_shown(retriever):

@@ -5,11 +5,11 @@ from transformers import get_cosine_schedule_with_warmup
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams, WarmstartParams
+from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
 from stepsearch_core.types import Author, StopReason
 from tests import tiny
-from tests.scripted import Scripted
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
@@ -32,7 +32,9 @@ def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
         [THINK.answer_turn("", "italy")],
     ]
     asked = [tiny.ADA, tiny.BOB, tiny.BOB]
-    rollout = Rollout(Scripted(tokenizer, *scripts), tiny.retriever(tmp_path), renderer, RolloutParams(batch_size=8))
+    rollout = Rollout(
+        ScriptedEngine(renderer, scripts), tiny.retriever(tmp_path), renderer, RolloutParams(batch_size=8)
+    )
     for script, question, played in zip(scripts, asked, rollout.greedy(asked), strict=True):
         turns = []
         for text, turn in zip(script, played.turns, strict=False):
