@@ -31,7 +31,7 @@ test: $(VENV)/.installed-dev ## make the environment with the test extras and ru
 	pytest $(PYTEST)
 
 test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.4 GB) and run the tests that need it
-	$(VLLM_VENV)/bin/python -m pytest $(PYTEST) tests/stepsearch_core/policy/test_vllm_engine.py
+	$(VLLM_VENV)/bin/python -m pytest $(PYTEST) -m vllm
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	ruff check

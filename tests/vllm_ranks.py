@@ -15,7 +15,7 @@ from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.vllm_arguments import vllm_arguments
 from stepsearch_core.policy.vllm_engine import VllmEngine
 from tests import tiny
-from tests.stepsearch_core.policy.test_vllm_engine import SECOND, SHAPE, WORD
+from tests.vllm_parts import SECOND, SHAPE, WORD
 
 
 def main(folder: Path):

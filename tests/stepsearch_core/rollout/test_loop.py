@@ -1,16 +1,12 @@
-import random
-import time
-
 import pytest
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.engine import EngineError
 from stepsearch_core.policy.transformers_engine import TransformersEngine, TransformersSession
-from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import ActionKind, Author, StopReason
 from tests import tiny
+from tests.stepsearch_core.rollout.troubles import Breaking, Delayed, Failing
 
 WORD = tiny.tokenizer()
 QUESTIONS = [tiny.ADA, tiny.BOB] * 3
@@ -25,20 +21,6 @@ def searcher(tmp_path_factory):
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory):
     return tiny.retriever(tmp_path_factory.mktemp("index"))
-
-
-class Failing:
-    """A service that is down from the given call on."""
-
-    def __init__(self, retriever, first):
-        self.retriever, self.first, self.calls, self.asked = retriever, first, 0, []
-
-    def search(self, queries, k):
-        self.calls += 1
-        if self.calls >= self.first:
-            self.asked += queries
-            raise RetrievalError("down")
-        return self.retriever.search(queries, k)
 
 
 def rollout(searcher, retriever, batch_size=4, **changes):
@@ -122,17 +104,6 @@ def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retri
             assert after == before
 
 
-class Delayed:
-    """Another retriever, each call after a random time."""
-
-    def __init__(self, retriever, seed):
-        self.retriever, self.draw = retriever, random.Random(seed)
-
-    def search(self, queries, k):
-        time.sleep(self.draw.uniform(0.0, 0.02))
-        return self.retriever.search(queries, k)
-
-
 @pytest.mark.parametrize("workers", [1, 3])
 def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, retriever, workers):
     def run(source):
@@ -144,26 +115,6 @@ def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, 
     assert sum(len(trajectory.searches) for trajectory in expected) > 10
     for seed in range(3):
         assert run(Delayed(retriever, seed)) == expected
-
-
-class Breaking:
-    """An engine whose sessions break at the given passes, counted over all of them."""
-
-    def __init__(self, engine, passes):
-        self.engine, self.passes, self.count = engine, passes, 0
-
-    def session(self, slots, capacity):
-        session = self.engine.session(slots, capacity)
-        step = session.step
-
-        def sometimes():
-            self.count += 1
-            if self.count in self.passes:
-                raise EngineError("out of memory")
-            return step()
-
-        session.step = sometimes
-        return session
 
 
 def test_an_engine_that_breaks_loses_the_trajectories_it_held_and_goes_on(searcher, retriever):

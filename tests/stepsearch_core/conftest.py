@@ -1,0 +1,35 @@
+"""The real vLLM, loaded once for all tests that sample with it."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    from tests.vllm_parts import FIRST, WORD, loaded  # not for tests without torch
+
+    return loaded(FIRST, WORD, tmp_path_factory.mktemp("vllm") / "policy")
+
+
+@pytest.fixture
+def engine(shared):
+    """With the first model's weights and an empty cache."""
+    from tests.vllm_parts import FIRST
+
+    shared.update(FIRST)
+    shared.temperature = 0.6
+    return shared
+
+
+@pytest.fixture
+def cached(engine, monkeypatch):
+    """How many of its tokens each finished turn found in the cache, in the order in which they finished."""
+    found = []
+    plain_step = engine._vllm.step
+
+    def step():
+        ended = plain_step()
+        found.extend(output.num_cached_tokens for output in ended)
+        return ended
+
+    monkeypatch.setattr(engine._vllm, "step", step)
+    return found

@@ -1,0 +1,52 @@
+"""Real retrievers and engines that are slow or fail."""
+
+import random
+import time
+
+from stepsearch_core.policy.engine import EngineError
+from stepsearch_core.retrieval.retriever import RetrievalError
+
+
+class Failing:
+    """A service that is down from the given call on."""
+
+    def __init__(self, retriever, first):
+        self.retriever, self.first, self.calls, self.asked = retriever, first, 0, []
+
+    def search(self, queries, k):
+        self.calls += 1
+        if self.calls >= self.first:
+            self.asked += queries
+            raise RetrievalError("down")
+        return self.retriever.search(queries, k)
+
+
+class Delayed:
+    """Another retriever, each call after a random time."""
+
+    def __init__(self, retriever, seed):
+        self.retriever, self.draw = retriever, random.Random(seed)
+
+    def search(self, queries, k):
+        time.sleep(self.draw.uniform(0.0, 0.02))
+        return self.retriever.search(queries, k)
+
+
+class Breaking:
+    """An engine whose sessions break at the given passes, counted over all of them."""
+
+    def __init__(self, engine, passes):
+        self.engine, self.passes, self.count = engine, passes, 0
+
+    def session(self, slots, capacity):
+        session = self.engine.session(slots, capacity)
+        step = session.step
+
+        def sometimes():
+            self.count += 1
+            if self.count in self.passes:
+                raise EngineError("out of memory")
+            return step()
+
+        session.step = sometimes
+        return session
