@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.evaluation.records import METRICS, record
+from stepsearch_core.evaluation.records import METRICS, one_a_question, record
 from stepsearch_core.types import Passage, RewardBreakdown, StepReward, StopReason
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
@@ -83,3 +83,15 @@ def test_no_answer_and_no_supports():
 def test_a_passage_twice_in_one_round_is_not_repeated():
     row = made(search("first", "x", "x"), answer("Paris"))
     assert [passage["repeated"] for passage in row["turns"][0]["passages"]] == [False, False]
+
+
+def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
+    other = replace(ASKED, id="other", steps=())
+    right, wrong = made(search("first", "g1"), answer("Paris")), made(answer("Rome"))
+    unmeasured = made(answer("Paris"), asked=other)
+    row, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])
+    assert (row["em"], row["searches"], row["support_recall"]) == tuple(pytest.approx(x / 3) for x in (1, 1, 0.5))
+    assert {**right, **{name: row[name] for name in METRICS}, "samples": 3} == row  # the rest is the first one's
+    assert (second["em"], second["support_recall"], second["samples"]) == (1.0, None, 2)
+    assert alone is wrong
+    assert one_a_question([]) == []

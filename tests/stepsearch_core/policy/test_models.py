@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM
 
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams
-from stepsearch_core.policy.models import build_model, load_policy, parameter_count, save_policy
+from stepsearch_core.policy.models import build_model, load_policy, load_tokenizer, parameter_count, save_policy
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -111,3 +111,10 @@ def test_weights_of_another_architecture_are_named_with_both_shapes(tmp_path, ch
     with pytest.raises(DataError, match=f"policy: no model can be loaded: .*{problem}") as caught:
         load_policy(tmp_path / "policy")
     assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_can_be_loaded_alone(tmp_path):
+    WORD.save_pretrained(tmp_path)
+    assert load_tokenizer(tmp_path).get_vocab() == WORD.get_vocab()
+    with pytest.raises(DataError, match="no tokenizer can be loaded"):
+        load_tokenizer(tmp_path / "nothing")
