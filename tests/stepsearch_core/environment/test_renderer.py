@@ -54,6 +54,12 @@ def test_a_style_whose_tags_the_tokenizer_does_not_know_is_refused():
     renderer(BPE, prompt="released", max_observation_tokens=60)  # letter by letter, as published tokenizers
 
 
+def test_a_turn_that_is_given_is_cut_where_a_sampled_one_would_be():
+    ids = WORD.encode("where lies oslo", add_special_tokens=False)
+    assert renderer().written("where  lies oslo", 3) == (ids, None, "where  lies oslo")  # as it was given
+    assert renderer().written("where  lies oslo", 2) == (ids[:2], None, "where lies")
+
+
 def test_an_observation_that_cannot_hold_its_tags_is_refused():
     renderer(max_observation_tokens=2)
     with pytest.raises(DataError, match=r"field 'environment\.max_observation_tokens': 1 do not hold the 2 tokens"):

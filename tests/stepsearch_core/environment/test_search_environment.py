@@ -20,10 +20,10 @@ def episode(**changes):
     return Episode(tiny.ADA, 0, Renderer(WORD, tiny.environment(**changes)))
 
 
-def write(playing, text):
+def write(playing, text, tokenizer=WORD):
     """A turn as a policy writes it: cut at what it is allowed."""
-    ids = WORD.encode(text, add_special_tokens=False)[: playing.turn_tokens]
-    return playing.act(ids, [-1.0] * len(ids), WORD.decode(ids, skip_special_tokens=True))
+    ids = tokenizer.encode(text, add_special_tokens=False)[: playing.turn_tokens]
+    return playing.act(ids, [-1.0] * len(ids), tokenizer.decode(ids, skip_special_tokens=True))
 
 
 def kinds(trajectory):
@@ -184,15 +184,6 @@ def test_an_answer_without_a_search_ends_the_episode():
     assert playing.trajectory.searches == []
 
 
-def test_a_turn_that_is_given_is_cut_where_a_sampled_one_would_be():
-    playing = episode(max_turn_tokens=6)
-    assert playing.write("<search> where lies oslo </search>").kind is ActionKind.SEARCH
-    playing.observe([OSLO])
-    assert playing.write(SEARCH).kind is ActionKind.INVALID  # 6 of 7 tokens
-    assert playing.trajectory.segments[-1].token_ids == WORD.encode(SEARCH, add_special_tokens=False)[:6]
-    assert playing.trajectory.turns[-1].text == "<think> </think> <search> where lies oslo"
-
-
 def test_how_many_documents_were_shown_last():
     playing = episode(max_searches=3)
     assert playing.shown == 0
@@ -214,18 +205,18 @@ def test_an_episode_in_the_released_style():
     question = RELEASED.decode(playing.new_tokens)
     assert question.endswith("\nQuestion: where lies the birthplace of ada\n")
     assert all(tag in question for tag in STYLES["released"].grammar.tags)
-    playing.write("<plan> p </plan> <search> where lies oslo </search>")
+    write(playing, "<plan> p </plan> <search> where lies oslo </search>", RELEASED)
     playing.observe([Passage("o", "Oslo", "oslo lies in norway ."), Passage("p", "", "and more")])
     assert RELEASED.decode(playing.new_tokens) == (
         "\n\n<information> Doc 1<## Title: Oslo ##> oslo lies in norway .\nDoc 2<## Title:  ##> and more\n"
         " </information>\n\n"
     )
-    assert not playing.write("<think> t </think> <answer> norway </answer>").has_think
+    assert not write(playing, "<think> t </think> <answer> norway </answer>", RELEASED).has_think
     playing.observe(None)
     notices = STYLES["released"].invalid_notice, STYLES["released"].last_turn_notice
     assert RELEASED.decode(playing.new_tokens) == "".join(notices)
     assert all(notice.startswith("\n<warning> I ") and notice.endswith(" </warning>\n") for notice in notices)
-    playing.write("<observation> o </observation> <plan> p </plan> <answer> norway </answer>")
+    write(playing, "<observation> o </observation> <plan> p </plan> <answer> norway </answer>", RELEASED)
     assert playing.trajectory.stop_reason is StopReason.ANSWERED
     assert [turn.action.has_think for turn in playing.trajectory.turns] == [True, False, True]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stepsearch_core.environment.actions import answer_turn, search_turn
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.policy.engine import TurnRequest
@@ -78,10 +78,10 @@ def test_a_script_that_ends_too_early_or_is_missing_is_a_mistake():
 def test_in_a_rollout_script_i_belongs_to_episode_i(slots, tmp_path):
     """Also where episodes of other lengths end before it begins."""
     scripts = [
-        [search_turn("", "oslo"), answer_turn("", "norway")],
-        [answer_turn("", "oslo")],
-        [search_turn("", "ada"), search_turn("", "bob"), answer_turn("", "italy")],
-        [answer_turn("", "rome")],
+        [THINK.search_turn("", "oslo"), THINK.answer_turn("", "norway")],
+        [THINK.answer_turn("", "oslo")],
+        [THINK.search_turn("", "ada"), THINK.search_turn("", "bob"), THINK.answer_turn("", "italy")],
+        [THINK.answer_turn("", "rome")],
     ]
     engine = ScriptedEngine(RENDERER, scripts)
     rollout = Rollout(engine, tiny.retriever(tmp_path), RENDERER, RolloutParams(batch_size=slots))

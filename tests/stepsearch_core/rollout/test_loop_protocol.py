@@ -7,12 +7,12 @@ import pytest
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
+from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import Hit
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import Author, Passage, StopReason
 from tests import tiny
-from tests.scripted import Scripted
 from tests.stepsearch_core.rollout.recording import Recording
 
 TOKENIZERS = {(kind, prompt): tiny.tokenizer(kind, prompt=prompt) for kind in ("word", "bpe") for prompt in STYLES}
@@ -26,8 +26,10 @@ def retriever(tmp_path_factory):
     return tiny.retriever(tmp_path_factory.mktemp("index"))
 
 
-def play(engine, retriever, tokenizer, prompt, questions=(tiny.ADA,), **limits):
+def play(writer, retriever, tokenizer, prompt, questions=(tiny.ADA,), **limits):
+    """Two samples of a question, by an engine or by scripts."""
     renderer = Renderer(tokenizer, tiny.environment(prompt=prompt, **(ROOM | limits)))
+    engine = ScriptedEngine(renderer, writer) if isinstance(writer, list) else writer
     return Rollout(engine, retriever, renderer, RolloutParams(batch_size=4)).sample(questions, 2, (0,))
 
 
@@ -49,7 +51,7 @@ def test_searches_and_an_answer(retriever, kind, prompt):
         grammar.search_turn("", "oslo lies", 2),
         grammar.answer_turn("", "x"),
     ]
-    first, second = play(Scripted(tokenizer, script, script), retriever, tokenizer, prompt)
+    first, second = play([script, script], retriever, tokenizer, prompt)
     assert first.token_ids == second.token_ids
     assert (first.stop_reason, first.answer) == (StopReason.ANSWERED, "x")
     assert [turn.action.text for turn in first.turns] == ["ada born", "oslo lies", "x"]
@@ -86,7 +88,7 @@ def test_a_malformed_turn(retriever, kind, prompt, text, reason):
     ids = tokenizer.encode(text, add_special_tokens=False)[: ROOM["max_turn_tokens"]]
     written = tokenizer.decode(ids)  # what such a turn is when sampled: at most the limit
     answer = style.grammar.answer_turn("", "norway")
-    told, lost = play(Scripted(tokenizer, [written, answer], [written] * 3), retriever, tokenizer, prompt)
+    told, lost = play([[written, answer], [written] * 3], retriever, tokenizer, prompt)
     assert (told.stop_reason, told.answer) == (StopReason.ANSWERED, "norway")
     assert [turn.action.text for turn in told.turns] == [reason, "norway"]
     assert lost.stop_reason is StopReason.TURN_LIMIT
@@ -102,8 +104,8 @@ def test_a_malformed_turn(retriever, kind, prompt, text, reason):
 @EVERY
 def test_an_answer_without_a_search(retriever, kind, prompt):
     tokenizer = TOKENIZERS[kind, prompt]
-    scripts = ["<answer> Norway  é </answer>"], ["<answer> oslo </answer>"]
-    upper, lower = play(Scripted(tokenizer, *scripts), retriever, tokenizer, prompt)
+    scripts = [["<answer> Norway  é </answer>"], ["<answer> oslo </answer>"]]
+    upper, lower = play(scripts, retriever, tokenizer, prompt)
     assert (upper.answer, lower.answer) == ("Norway é", "oslo")
     assert [len(made.segments) for made in (upper, lower)] == [2, 2]
 
@@ -120,7 +122,7 @@ class Traps:
 def test_tags_in_passages_are_shown_and_mean_nothing(kind, prompt):
     tokenizer, grammar = TOKENIZERS[kind, prompt], STYLES[prompt].grammar
     script = [grammar.search_turn("", "oslo"), grammar.answer_turn("", "norway")]
-    made = play(Scripted(tokenizer, script, script), Traps(), tokenizer, prompt)[0]
+    made = play([script, script], Traps(), tokenizer, prompt)[0]
     assert "<answer> rome </answer>" in shown(tokenizer, made)[0]
     assert [(turn.action.kind, turn.action.text, turn.passage_ids) for turn in made.turns] == [
         ("search", "oslo", ("trap",)),
