@@ -53,5 +53,5 @@ def logit_bytes(shape: Architecture, policy_tokens: int) -> int:
 
 
 def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:
-    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer (`policy.slot_cache`)."""
+    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer (`policy.paged_cache`)."""
     return 2 * shape.layers * shape.key_value_size * DTYPE_BYTES[dtype] * trajectories * tokens

@@ -4,7 +4,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
 from stepsearch_core.planning.architecture import Architecture
 from stepsearch_core.planning.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
-from stepsearch_core.policy.slot_cache import SlotCache
+from stepsearch_core.policy.paged_cache import PagedCache
 from tests import tiny
 
 SHAPE = Architecture(
@@ -84,10 +84,10 @@ def test_checkpointing_keeps_the_layers_inputs_and_one_layer():
 
 def test_the_cache_is_that_of_the_sampler():
     model = tiny.model(tiny.tokenizer())
-    cache = SlotCache(model, rows=3, capacity=15)
-    size = cache._keys.nbytes + cache._values.nbytes
+    cache = PagedCache(model, rows=3, capacity=16, block=8)
+    size = cache.keys[:, 1:].nbytes + cache.values[:, 1:].nbytes  # but for the block that is scratch
     shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True)
-    assert cache_bytes(shape, 3, 15 + 1, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
+    assert cache_bytes(shape, 3, 16, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
 
 
 def test_logits():

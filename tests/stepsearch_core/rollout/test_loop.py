@@ -2,7 +2,9 @@ import pytest
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine, TransformersSession
+from stepsearch_core.policy import transformers_engine
+from stepsearch_core.policy.decoder import last_states
+from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import ActionKind, Author, StopReason
 from tests import tiny
@@ -130,16 +132,17 @@ def test_an_engine_that_breaks_loses_the_trajectories_it_held_and_goes_on(search
 
 def test_samples_of_a_question_share_its_prefill(searcher, retriever):
     made = rollout(searcher, retriever, batch_size=8)
-    counted, forward = [], TransformersSession._forward
+    counted = []
 
-    def counting(session, slots, stride):
-        counted.append((len(slots), stride))
-        return forward(session, slots, stride)
+    def counting(model, token_ids, step):
+        counted.append(len(token_ids) - step.padding)
+        return last_states(model, token_ids, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransformersSession, "_forward", counting)
+        patch.setattr(transformers_engine, "last_states", counting)
         together = made.sample([tiny.ADA, tiny.BOB], 4, (0,))
-    assert counted[0][0] == 2  # one row for each question
+    prompts = [made.renderer.prompt(question.question) for question in (tiny.ADA, tiny.BOB)]
+    assert counted[0] == len(prompts[0]) + len(prompts[1])  # each once, for four slots
     alone = [one for start in range(8) for one in made.sample([tiny.ADA, tiny.BOB], 4, (0,), slice(start, start + 1))]
     assert alone == together
 

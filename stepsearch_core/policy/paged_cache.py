@@ -1,0 +1,59 @@
+"""A key-value cache of blocks that contexts take as they grow and give back when they end.
+
+After PagedAttention (Kwon et al., 2023): a context's tokens lie in blocks of fixed size, anywhere in one pool; a table
+says which. So memory is touched, and read, for tokens that exist, not for every slot up to its limit. The lowest free
+block goes first, which keeps the blocks in use together.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+
+class PagedCache:
+    """Keys and values of `rows` contexts of at most `capacity` tokens each; block 0 is scratch, nobody's."""
+
+    def __init__(self, model: PreTrainedModel, rows: int, capacity: int, block: int) -> None:
+        config = model.config
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        each = -(-capacity // block)
+        shape = (config.num_hidden_layers, 1 + rows * each, config.num_key_value_heads, block, head_dim)
+        self.block = block
+        self.keys = torch.zeros(shape, dtype=model.dtype, device=model.device)  # costs no memory until written to
+        """[layers, blocks, key_value_heads, block, head_dim], as the values."""
+        self.values = torch.zeros_like(self.keys)
+        self.lengths = np.zeros(rows, dtype=np.int64)
+        """Tokens in each context."""
+        self.table = np.zeros((rows, each), dtype=np.int64)
+        """The blocks of each context, in order; 0 behind them."""
+        self._free = list(range(1, shape[1]))
+
+    def append(self, row: int, tokens: int) -> None:
+        """Make room for more tokens of a context."""
+        used = -(-int(self.lengths[row]) // self.block)
+        self.lengths[row] += tokens
+        for number in range(used, -(-int(self.lengths[row]) // self.block)):
+            self.table[row, number] = heapq.heappop(self._free)
+
+    def clear(self, row: int) -> None:
+        """Give a context's blocks back."""
+        for block in self.table[row][self.table[row] > 0].tolist():
+            heapq.heappush(self._free, block)
+        self.table[row], self.lengths[row] = 0, 0
+
+    def share(self, row: int, others: Sequence[int]) -> None:
+        """Give empty contexts what another holds."""
+        for other in others:
+            self.append(other, int(self.lengths[row]))
+            for stored in (self.keys, self.values):
+                stored[:, self.blocks(other)] = stored[:, self.blocks(row)]
+
+    def blocks(self, row: int) -> torch.Tensor:
+        """The blocks of a context, in order."""
+        used = -(-int(self.lengths[row]) // self.block)
+        return torch.from_numpy(self.table[row, :used]).to(self.keys.device)
