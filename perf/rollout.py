@@ -1,13 +1,16 @@
 """The rollout against lock-step loops, and under slow and faulty retrieval: trajectories a second, greedy.
 
-On the active profile's warm start, its index and its held-out training questions (`dvc repro warmstart` first). Both
-lock-step loops (`perf.lockstep`) must make the same trajectories, which is checked. `slow` adds 200 ms to every call of
-the retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight, and only trajectories that
-did not fail count.
+On the active profile's warm start, its index and its training questions (`dvc repro warmstart` first). Both lock-step
+loops (`perf.lockstep`) must make the same trajectories, which is checked. `slow` adds 200 ms to every call of the
+retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight, and only trajectories that did
+not fail count. However fast an engine is, 64 trajectories with 200 ms for each of their searches cannot be faster than
+`slow_retrieval_bound`; `slow_retrieval_most_in_flight` compares 256 with 256. The curve has vLLM's points where vLLM is
+installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import operator
 import sys
 import time
@@ -22,8 +25,9 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import load_params
+from stepsearch_core.policy.engine import Engine
+from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import load_policy
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
 from stepsearch_core.rollout.loop import Rollout
@@ -69,16 +73,24 @@ def main(quick: bool) -> None:
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
     model, tokenizer = load_policy(folder)
     renderer = Renderer(tokenizer, params.environment)
-    questions = load_questions(DATA / "synthesize" / "train.jsonl")[: 128 if quick else 256]
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")[: 256 if quick else 512]
     repeats = 1 if quick else 5
     made: dict[str, list[Trajectory]] = {}
     waits: list[float] = []
 
-    def ours(name: str, source: Retriever, in_flight: int) -> Callable[[], float]:
-        settings = replace(params.rollout, batch_size=in_flight, retrieval_workers=1 if source is retriever else 4)
+    def engine(name: str) -> Engine:
+        settings = replace(params.rollout, engine=name, batch_size=max(CURVE))
+        return open_engine(model, tokenizer, folder, params.model, params.environment, settings)
+
+    transformers = engine("transformers")
+
+    def ours(
+        name: str, in_flight: int = IN_FLIGHT, source: Retriever = retriever, writer: Engine = transformers
+    ) -> Callable[[], float]:
+        settings = replace(params.rollout, batch_size=in_flight, retrieval_workers=1 if source is retriever else 16)
 
         def side() -> float:
-            rollout = Rollout(TransformersEngine(model, tokenizer), source, renderer, settings)
+            rollout = Rollout(writer, source, renderer, settings)
             took = seconds(lambda: made.update({name: rollout.greedy(questions)}))
             if name == "ours":
                 waits.append(rollout.waited / took)
@@ -93,13 +105,17 @@ def main(quick: bool) -> None:
         return lambda: len(questions) / seconds(run)
 
     sides = {
-        "ours": ours("ours", retriever, IN_FLIGHT),
+        "ours": ours("ours"),
         "lockstep_stop": lockstep("lockstep_stop", True),
         "lockstep": lockstep("lockstep", False),
-        "slow_retrieval": ours("slow_retrieval", _Slow(retriever), IN_FLIGHT),
-        "faulty_retrieval": ours("faulty_retrieval", _Faulty(retriever), IN_FLIGHT),
-        **{f"in_flight_{count}": ours(f"in_flight_{count}", retriever, count) for count in CURVE},
+        "slow_retrieval": ours("slow_retrieval", source=_Slow(retriever)),
+        "slow_retrieval_most": ours("slow_retrieval_most", max(CURVE), _Slow(retriever)),
+        "faulty_retrieval": ours("faulty_retrieval", source=_Faulty(retriever)),
+        **{f"transformers_{count}": ours(f"transformers_{count}", count) for count in CURVE},
     }
+    if importlib.util.find_spec("vllm"):
+        vllm = engine("vllm")
+        sides |= {f"vllm_{count}": ours(f"vllm_{count}", count, writer=vllm) for count in CURVE}
     in_turn({name: sides[name] for name in ("ours", "lockstep_stop")}, 1)
     values = in_turn(sides, repeats)
     for name in ("lockstep_stop", "lockstep"):
@@ -110,13 +126,18 @@ def main(quick: bool) -> None:
     def ratio(one: str, other: str) -> float:
         return median_of_pairs(operator.truediv, values[one], values[other])
 
+    searches = float(np.mean([len(one.searches) for one in made["ours"]]))
     figures = {
         "speedup_lockstep_stop": ratio("ours", "lockstep_stop"),
         "speedup_lockstep": ratio("ours", "lockstep"),
         "retrieval_wait_share": float(np.median(waits)),
         "slow_retrieval_throughput": ratio("slow_retrieval", "ours"),
+        "slow_retrieval_bound": IN_FLIGHT / (DELAY * searches) / float(np.median(values["ours"])),
+        "slow_retrieval_most_in_flight": ratio("slow_retrieval_most", f"transformers_{max(CURVE)}"),
         "faulty_retrieval_throughput": ratio("faulty_retrieval", "ours"),
-        **{f"trajectories_per_second_{count}": float(np.median(values[f"in_flight_{count}"])) for count in CURVE},
+        **{
+            f"trajectories_per_second_{name}": float(np.median(of)) for name, of in values.items() if name[-1].isdigit()
+        },
     }
     workload = [[question.question for question in questions], IN_FLIGHT, DELAY, FAULTS, params.profile, params.seed]
     report("rollout", figures, values, repeats, workload, trajectories=len(questions))

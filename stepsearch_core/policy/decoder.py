@@ -60,7 +60,7 @@ def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass) -> 
 
 def _heads(states: torch.Tensor, attention: Any, name: str) -> torch.Tensor:
     """A projection of states [tokens, hidden], as [tokens, heads, head_dim], normalised where the model does so."""
-    projected = getattr(attention, f"{name}_proj")(states).unflatten(1, (-1, attention.head_dim))
+    projected = getattr(attention, f"{name}_proj")(states).view(len(states), -1, attention.head_dim)
     norm = getattr(attention, f"{name}_norm", None)
     return projected if norm is None else _norm(projected, norm)
 

@@ -121,12 +121,14 @@ class TransformersSession:
 
     def _sample(self, logits: torch.Tensor, turns: list[TurnInProgress]) -> tuple[np.ndarray, np.ndarray]:
         """Next token of each turn and its log-probability, [turns] each."""
-        greedy = torch.tensor([turn.greedy for turn in turns], device=logits.device)
-        logits = torch.where(greedy[:, None], logits, logits / self._engine.temperature)
-        uniform = torch.tensor([turn.next_uniform() for turn in turns], dtype=torch.float64, device=logits.device)
-        cumulative = torch.softmax(logits, dim=-1).cumsum(dim=-1, dtype=torch.float64)
-        threshold = uniform * cumulative[:, -1]
-        drawn = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
-        tokens = torch.where(greedy, logits.argmax(dim=-1), drawn.clamp(max=logits.shape[-1] - 1))
-        chosen = logits.gather(-1, tokens[:, None]).squeeze(-1) - torch.logsumexp(logits, dim=-1)
-        return tokens.cpu().numpy(), chosen.cpu().numpy()
+        tokens = logits.argmax(dim=-1)
+        drawing = [number for number, turn in enumerate(turns) if not turn.greedy]
+        if drawing:
+            logits[drawing] /= self._engine.temperature
+            uniform = torch.tensor([turns[number].next_uniform() for number in drawing], dtype=torch.float64)
+            cumulative = torch.softmax(logits[drawing], dim=-1).cumsum(dim=-1, dtype=torch.float64)
+            threshold = uniform.to(logits.device) * cumulative[:, -1]
+            drawn = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
+            tokens[drawing] = drawn.clamp(max=logits.shape[-1] - 1)
+        log_probs = logits.gather(-1, tokens[:, None]).squeeze(-1) - torch.logsumexp(logits, dim=-1)
+        return tokens.cpu().numpy(), log_probs.cpu().numpy()

@@ -40,7 +40,7 @@ class StopRule:
         self._tokenizer = tokenizer
         self._end = tokenizer.eos_token_id
         texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-        self._may_close = {token for token, text in enumerate(texts) if ">" in text}
+        self._may_close = {token for token, text in enumerate(texts) if may_close(text)}
 
     def ends(self, ids: list[int]) -> bool:
         """Whether a turn of these tokens is over."""
@@ -50,3 +50,9 @@ class StopRule:
             return False
         tail = self._tokenizer.decode(ids[-_STOP_WINDOW:])
         return any(stop in tail for stop in STOP_STRINGS)
+
+
+def may_close(text: str) -> bool:
+    """Whether a stop string may end within the text of a token."""
+    ends = [text[: place + 1] for place, letter in enumerate(text) if letter == ">"]
+    return any(stop.endswith(end) or end.endswith(stop) for end in ends for stop in STOP_STRINGS)
