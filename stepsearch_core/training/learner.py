@@ -119,7 +119,7 @@ class Learner:
             self.critic.save(folder / "critic")
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote with as many processes; called by every rank.
+        """Read what `save` wrote with as many processes; called by every rank, before `push`.
 
         Raises:
             DataError: no whole checkpoint, or one of another architecture.
@@ -127,7 +127,6 @@ class Learner:
         self.actor.load(folder / "actor")
         if self.critic is not None:
             self.critic.load(folder / "critic")
-        self.push()
 
     def plain_policy(self) -> PreTrainedModel:
         """The policy with whole weights and without adapters: itself, or a copy that has them merged."""
