@@ -14,6 +14,7 @@ from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
 from stepsearch_core.io import DataError
+from stepsearch_core.policy.fixed_pass import FixedPass
 from stepsearch_core.policy.paged_attention import Pass
 
 _FIELD = "rollout.engine"
@@ -38,7 +39,7 @@ def check_structure(config: Any) -> None:
         raise DataError("transformers does not sample from models with sliding attention", "params", field=_FIELD)
 
 
-def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass) -> torch.Tensor:
+def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | FixedPass) -> torch.Tensor:
     """States [contexts, hidden] after the last new token of each context of a pass; stores its keys and values."""
     decoder: Any = model.model
     states = decoder.embed_tokens(token_ids)

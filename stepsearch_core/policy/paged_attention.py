@@ -17,7 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from stepsearch_core.policy.paged_cache import PagedCache
 
-_HIDDEN = -1e30
+HIDDEN = -1e30
 """Added to scores that do not count: finite, so that blocks of which nothing counts give no NaN."""
 
 
@@ -46,7 +46,7 @@ class Pass:
         """[tokens] in their contexts."""
         self.last = self._tensor(np.concatenate([ends - 1, np.zeros(-len(rows) % stride, np.int64)]))
         """The last token of each context."""
-        self._blocks = _Blocks(cache, row_of)
+        self._blocks = _plan_blocks(cache, row_of)
         self._decoding = int((count == 1).sum())
         self._spans = self._plan_spans(rows[self._decoding :], counts[self._decoding :])
 
@@ -97,37 +97,42 @@ class Pass:
         return found
 
 
-class _Blocks:
-    """The blocks that single queries of some contexts read."""
+class Blocks(NamedTuple):
+    """The blocks that single queries of some contexts read, and how what they find is put together."""
 
-    def __init__(self, cache: PagedCache, rows: np.ndarray) -> None:
-        lengths = cache.lengths[rows]
-        table = cache.table[rows, : -(-int(lengths.max()) // cache.block)]
-        which, number = np.nonzero(table)
-        chosen = table[which, number]
-        end = int(chosen.max()) + 1
-        copied = 2 * len(chosen) < end  # few of the pool: better picked out than read with all that lies between
-        place = np.arange(1, len(chosen) + 1) if copied else chosen
-        size = len(chosen) + 1 if copied else end
-        owner, seen, table = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros_like(table)
-        owner[place], table[which, number] = which, place
-        seen[place] = lengths[which] - number * cache.block
-        hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(_HIDDEN), np.float32(0))
-        device = cache.keys.device
-        self._read: Any = torch.from_numpy(np.concatenate([[0], chosen])).to(device) if copied else slice(end)
-        self._hidden = torch.from_numpy(hidden).to(device)[:, None, None]
-        self._owner, self._table, self._place, self._which = (
-            torch.from_numpy(array).to(device) for array in (owner, table, place, which)
-        )
+    read: Any  # of the pool: [blocks], or a slice of it
+    hidden: torch.Tensor  # [blocks, 1, 1, block]: added to scores
+    owner: torch.Tensor  # [blocks]: the context that reads each
+    table: torch.Tensor  # [contexts, most blocks]: the other way round, a block of which nothing counts behind them
+    place: Any  # of `read`: the blocks that have an owner
+    which: torch.Tensor  # their owners
 
     def attend(self, keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
         """[contexts, heads, head_dim], as the queries. Softmax is taken apart: maximum, sum and mean of each block."""
-        keys, values = keys[self._read], values[self._read]
-        asked = query.unflatten(1, (keys.shape[1], -1))[self._owner]  # [blocks, key_value_heads, group, head_dim]
-        scores = (asked @ keys.transpose(-1, -2)).float().add_(self._hidden)
+        keys, values = keys[self.read], values[self.read]
+        asked = query.unflatten(1, (keys.shape[1], -1))[self.owner]  # [blocks, key_value_heads, group, head_dim]
+        scores = (asked @ keys.transpose(-1, -2)).float().add_(self.hidden)
         top = scores.amax(-1, keepdim=True)
         shares = scores.sub_(top).exp_()
         parts = torch.cat(((shares.to(values.dtype) @ values).float(), shares.sum(-1, keepdim=True)), dim=-1)
-        parts *= (top - top[self._table].amax(1)[self._owner]).exp_()
-        whole = parts.new_zeros(len(query), *parts.shape[1:]).index_add_(0, self._which, parts[self._place])
+        parts *= (top - top[self.table].amax(1)[self.owner]).exp_()
+        whole = parts.new_zeros(len(query), *parts.shape[1:]).index_add_(0, self.which, parts[self.place])
         return (whole[..., :-1] / whole[..., -1:]).flatten(1, 2).to(query.dtype)
+
+
+def _plan_blocks(cache: PagedCache, rows: np.ndarray) -> Blocks:
+    lengths = cache.lengths[rows]
+    table = cache.table[rows, : -(-int(lengths.max()) // cache.block)]
+    which, number = np.nonzero(table)
+    chosen = table[which, number]
+    end = int(chosen.max()) + 1
+    copied = 2 * len(chosen) < end  # few of the pool: better picked out than read with all that lies between
+    place = np.arange(1, len(chosen) + 1) if copied else chosen
+    size = len(chosen) + 1 if copied else end
+    owner, seen, table = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros_like(table)
+    owner[place], table[which, number] = which, place
+    seen[place] = lengths[which] - number * cache.block
+    hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(HIDDEN), np.float32(0))[:, None, None]
+    read = torch.from_numpy(np.concatenate([[0], chosen])).to(cache.keys.device) if copied else slice(end)
+    planned = [torch.from_numpy(array).to(cache.keys.device) for array in (hidden, owner, table, place, which)]
+    return Blocks(read, *planned)

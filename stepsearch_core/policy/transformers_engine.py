@@ -6,6 +6,9 @@ others share its passes (with MKL's AVX-512 kernels; with its AVX2 kernels it ca
 numbers come from its own stream, one a token. So neither the batch nor the order of events (how long a search took,
 say) changes a trajectory. Slots that begin with the same prompt share its prefill. Log-probabilities are those of the
 distribution sampled from (temperature applied, nothing truncated).
+
+On a GPU, passes in which everybody decodes are CUDA graphs (`policy.decode_graph`), and sums have no fixed order, so
+bits can change. That has never been run.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from stepsearch_core.policy.decode_graph import DecodeGraphs, FixedDecoding, can_be_captured
 from stepsearch_core.policy.decoder import check_structure, last_states
 from stepsearch_core.policy.engine import Generation, TurnRequest
 from stepsearch_core.policy.paged_attention import Pass
@@ -34,13 +38,19 @@ class TransformersEngine:
 
     in_place = True
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0, graphs: bool = True) -> None:
         """
+        Args:
+            model: the policy.
+            tokenizer: the policy's.
+            temperature: of slots that are not greedy.
+            graphs: whether decoding on a GPU is captured as CUDA graphs; a CPU has none.
+
         Raises:
             DataError: the model is of a structure that is not written down in `policy.decoder`.
         """
         check_structure(model.config)
-        self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
+        self.model, self.tokenizer, self.temperature, self.graphs = model, tokenizer, temperature, graphs
         self.stops = StopRule(tokenizer)
 
     def session(self, slots: int, capacity: int) -> TransformersSession:
@@ -62,6 +72,9 @@ class TransformersSession:
     def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
         self._engine = engine
         self._cache = PagedCache(engine.model, slots, capacity, _BLOCK)
+        self._decoding: FixedDecoding | None = None
+        if engine.graphs and can_be_captured(engine.model):
+            self._decoding = DecodeGraphs(engine.model, self._cache)
         self._streams: dict[int, np.random.Generator | None] = {}
         self._new: dict[int, list[int]] = {}  # tokens of a slot's context that no pass has seen yet
         self._turns: dict[int, TurnInProgress] = {}
@@ -99,7 +112,12 @@ class TransformersSession:
 
     def _forward(self, slots: list[int]) -> torch.Tensor:
         """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after each one's last."""
-        model, alike = self._engine.model, self._alike(slots)
+        model, decoding = self._engine.model, self._decoding
+        if decoding and decoding.model is model and all(len(self._new[slot]) == 1 for slot in slots):
+            for slot in slots:
+                self._cache.append(slot, 1)
+            return decoding.logits(slots, [self._new[slot][0] for slot in slots])
+        alike = self._alike(slots)
         order = sorted(alike, key=lambda slot: len(self._new[slot]) > 1)
         new = [self._new[slot] for slot in order]
         for slot, tokens in zip(order, new, strict=True):
