@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
+    "rollout_gpu": "decoding with Qwen2.5-0.5B and 3B shapes with random weights, against a GPU's memory bandwidth",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }

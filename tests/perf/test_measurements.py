@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import Qwen2Config
 
+from perf.rollout_gpu import decoding_limit, measure, open_engines, tokens_made
 from perf.update_gpu import flops_per_token, tokens_per_second
 from tests.import_graph import ROOT
 
@@ -77,10 +78,11 @@ def test_update():
     [
         ("grpo_step", "STEPSEARCH_PEERS_PYTHON", "skipped: STEPSEARCH_PEERS_PYTHON"),
         ("update_gpu", "", "needs a CUDA GPU"),
+        ("rollout_gpu", "", "needs a CUDA GPU"),
     ],
 )
 def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message):
-    if name == "update_gpu" and torch.cuda.is_available():
+    if name.endswith("_gpu") and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     environment = {key: value for key, value in os.environ.items() if key != variable}
     command = [sys.executable, "-m", "perf", name, "--quick"]
@@ -89,12 +91,35 @@ def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message
     assert message in ran.stderr
 
 
-def test_the_gpus_measurement_runs_on_a_small_shape_too():
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=True, **shape)
-    rates = tokens_per_second(config, rows=2, repeats=2, micro_batch_tokens=2048)
+SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+CONFIG = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=True, **SHAPE)
+# a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last norm
+LAYERS = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
+
+
+def test_the_gpus_update_runs_on_a_small_shape_too():
+    rates = tokens_per_second(CONFIG, rows=2, repeats=2, micro_batch_tokens=2048)
     assert len(rates) == 2
     assert min(rates) > 0
-    # a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last norm
-    layers = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
-    assert flops_per_token(config) == pytest.approx(6 * (layers + 3200 * 400 / 1700) + 12 * 2 * 32 * 850)
+    assert flops_per_token(CONFIG) == pytest.approx(6 * (LAYERS + 3200 * 400 / 1700) + 12 * 2 * 32 * 850)
+
+
+def test_the_gpus_rollout_runs_on_a_small_shape_too():
+    measured = measure(CONFIG, turn=20, repeats=2, all_slots=(1, 3), prompt=10)
+    assert measured.keys() >= {(name, slots) for name in ("graphs", "no_graphs") for slots in (1, 3)}
+    assert {len(rates) for rates in measured.values()} == {2}
+
+
+def test_the_gpus_rollout_counts_tokens_that_were_made(tmp_path):
+    engine = open_engines(CONFIG, 3, 30, tmp_path)["graphs"]
+    assert engine.tokenizer.decode([99, 3]) == "99 3"
+    session = engine.session(3, 30)
+    assert tokens_made(session, [[5, 6], [7], [8] * 9], 1) == 3
+    made = tokens_made(session, [[5, 6], [7], [8] * 9], 20)
+    assert 3 * 20 / 2 < made <= 3 * 20
+
+
+def test_the_limit_of_decoding_is_that_of_its_reading():
+    # 2 bytes of each weight, embeddings once; keys and values of 2 layers, 2 heads of 8, for 50 tokens of 64 contexts
+    read = 2 * (LAYERS + 3200) + 64 * 50 * (2 * 2 * 2 * 8 * 2)
+    assert decoding_limit(CONFIG, 64, 50, 1e9) == pytest.approx(64 * 1e9 / read)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from stepsearch_core.policy import transformers_engine
 from stepsearch_core.policy.decode_graph import DecodeGraphs, FixedDecoding, can_be_captured, pool_sizes
+from stepsearch_core.policy.decoder import FAMILIES
 from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.paged_cache import PagedCache
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from tests import tiny
+from tests.stepsearch_core.policy.families import model
 
 WORD = tiny.tokenizer()
 MODEL = tiny.model(WORD, sharpness=2.0)
@@ -50,7 +52,7 @@ def played(engine, slots=5, capacity=100):
 
 def test_a_session_samples_the_same_with_passes_of_fixed_shape(monkeypatch):
     expected, _ = played(TransformersEngine(MODEL, WORD))
-    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda model: True)
+    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda policy: True)
     monkeypatch.setattr(transformers_engine, "DecodeGraphs", Counted)
     monkeypatch.setattr(Counted, "passes", {}, raising=False)
     made, _ = played(TransformersEngine(MODEL, WORD))
@@ -62,7 +64,7 @@ def test_a_session_samples_the_same_with_passes_of_fixed_shape(monkeypatch):
 
 
 def test_another_model_is_sampled_from_with_ordinary_passes(monkeypatch):
-    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda model: True)
+    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda policy: True)
     monkeypatch.setattr(transformers_engine, "DecodeGraphs", Counted)
     monkeypatch.setattr(Counted, "passes", {}, raising=False)
     engine = TransformersEngine(MODEL, WORD)
@@ -78,7 +80,7 @@ def test_another_model_is_sampled_from_with_ordinary_passes(monkeypatch):
 
 
 def test_graphs_can_be_turned_off(monkeypatch):
-    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda model: True)
+    monkeypatch.setattr(transformers_engine, "can_be_captured", lambda policy: True)
     monkeypatch.setattr(transformers_engine, "DecodeGraphs", Counted)
     monkeypatch.setattr(Counted, "passes", {}, raising=False)
     played(TransformersEngine(MODEL, WORD, graphs=False))
@@ -94,6 +96,12 @@ def test_weights_updated_in_place_are_seen():
     with torch.no_grad():
         policy.model.norm.weight.mul_(2)
     assert torch.allclose(decoding.logits([1], [7]), 2 * before, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_kernel_depends_on_a_value(family):
+    policy = model(family).to("meta")  # where whatever reads a value fails, as it does while a graph is captured
+    FixedDecoding(policy, PagedCache(policy, 4, 24, 4))._run(9)
 
 
 @given(st.integers(1, 5000))
@@ -118,8 +126,8 @@ def test_sizes_are_eighths():
 )
 def test_what_is_captured(device, rope_type, captured):
     rotary = SimpleNamespace(rope_type=rope_type)
-    model = SimpleNamespace(device=torch.device(device), model=SimpleNamespace(rotary_emb=rotary))
-    assert can_be_captured(model) == captured
+    policy = SimpleNamespace(device=torch.device(device), model=SimpleNamespace(rotary_emb=rotary))
+    assert can_be_captured(policy) == captured
 
 
 @needs_gpu
