@@ -53,7 +53,7 @@ class RolloutParams:
 
     engine: str = one_of("transformers", "transformers", "vllm")
     batch_size: int = number(64, at_least=1)  # trajectories in flight
-    temperature: float = number(1.0, above=0)
+    temperature: float = number(1.0, at_least=0.001)
     retrieval_workers: int = number(1, at_least=1)  # batches of searches in flight
     retrieval_timeout: float | None = number(60.0, above=0)  # seconds a search, its retries included; null: none
     retrieval_attempts: int = number(3, at_least=1)

@@ -27,7 +27,7 @@ def check_structure(config: Any) -> None:
     """See whether a model can be sampled from with `last_states`.
 
     Raises:
-        DataError: another family, or attention to a window only.
+        DataError: another family, attention to a window only, or positions embedded by the longest context.
     """
     if config.model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
@@ -37,6 +37,10 @@ def check_structure(config: Any) -> None:
     layers = getattr(config, "layer_types", None) or ()
     if "sliding_attention" in layers or (config.model_type == "mistral" and config.sliding_window):
         raise DataError("transformers does not sample from models with sliding attention", "params", field=_FIELD)
+    kind = str((getattr(config, "rope_parameters", None) or {}).get("rope_type", "default"))
+    if kind == "longrope" or "dynamic" in kind:  # frequencies of one context would depend on the others
+        problem = f"transformers does not sample from models with {kind} position embeddings"
+        raise DataError(problem, "params", field=_FIELD)
 
 
 def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | FixedPass) -> torch.Tensor:

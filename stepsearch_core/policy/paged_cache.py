@@ -1,8 +1,8 @@
 """A key-value cache of blocks that contexts take as they grow and give back when they end.
 
 After PagedAttention (Kwon et al., 2023): a context's tokens lie in blocks of fixed size, anywhere in one pool; a table
-says which. So memory is touched, and read, for tokens that exist, not for every slot up to its limit. The lowest free
-block goes first, which keeps the blocks in use together.
+says which. So what is read is tokens that exist, not every slot up to its limit; nor does a CPU give memory to what was
+never written (a GPU does). The lowest free block goes first, which keeps the blocks in use together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class PagedCache:
         each = -(-capacity // block)
         shape = (config.num_hidden_layers, 1 + rows * each, config.num_key_value_heads, block, head_dim)
         self.block = block
-        self.keys = torch.zeros(shape, dtype=model.dtype, device=model.device)  # costs no memory until written to
+        self.keys = torch.zeros(shape, dtype=model.dtype, device=model.device)
         """[layers, blocks, key_value_heads, block, head_dim], as the values."""
         self.values = torch.zeros_like(self.keys)
         self.lengths = np.zeros(rows, dtype=np.int64)

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from stepsearch_core.policy.decode_graph import DecodeGraphs, FixedDecoding, can_be_captured
 from stepsearch_core.policy.decoder import check_structure, last_states
-from stepsearch_core.policy.engine import Generation, TurnRequest
+from stepsearch_core.policy.engine import EngineError, Generation, TurnRequest
 from stepsearch_core.policy.paged_attention import Pass
 from stepsearch_core.policy.paged_cache import PagedCache
 from stepsearch_core.policy.turns import StopRule, TurnInProgress
@@ -70,7 +70,7 @@ class TransformersSession:
     """Slots of one batch; see `policy.engine.Session`."""
 
     def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
-        self._engine = engine
+        self._engine, self._capacity = engine, capacity
         self._cache = PagedCache(engine.model, slots, capacity, _BLOCK)
         self._decoding: FixedDecoding | None = None
         if engine.graphs and can_be_captured(engine.model):
@@ -80,13 +80,21 @@ class TransformersSession:
         self._turns: dict[int, TurnInProgress] = {}
 
     def open(self, slot: int, stream: np.random.Generator | None) -> None:
-        """Begin an empty context in a slot."""
+        """Begin an empty context in a slot, whatever it held."""
         self.close(slot)
+        self._turns.pop(slot, None)
         self._streams[slot], self._new[slot] = stream, []
 
     def submit(self, slot: int, request: TurnRequest) -> None:
-        """Ask for a turn of a slot."""
+        """Ask for a turn of a slot.
+
+        Raises:
+            ValueError: it could grow beyond the session's capacity.
+        """
         self._new[slot] += request.new_tokens
+        longest = int(self._cache.lengths[slot]) + len(self._new[slot]) + request.max_new_tokens
+        if longest > self._capacity:
+            raise ValueError(f"slot {slot} could hold {longest} tokens, its capacity is {self._capacity}")
         self._turns[slot] = TurnInProgress(request.max_new_tokens, self._streams[slot])
 
     def close(self, slot: int) -> None:
@@ -95,11 +103,18 @@ class TransformersSession:
 
     @torch.no_grad()
     def step(self) -> dict[int, Generation]:
-        """Make one pass; the turns that ended with it."""
+        """Make one pass; the turns that ended with it.
+
+        Raises:
+            EngineError: torch could not make it, for want of memory say.
+        """
         if not self._turns:
             return {}
         turns = self._turns
-        tokens, log_probs = self._sample(self._forward(list(turns)), list(turns.values()))
+        try:
+            tokens, log_probs = self._sample(self._forward(list(turns)), list(turns.values()))
+        except RuntimeError as error:
+            raise EngineError(f"a pass failed: {' '.join(str(error).split())[:300]}") from error
         ended = {}
         for (slot, turn), token, log_prob in zip(turns.items(), tokens.tolist(), log_probs.tolist(), strict=True):
             self._new[slot] = [token]

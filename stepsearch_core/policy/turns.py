@@ -48,7 +48,7 @@ class StopRule:
             return True
         if ids[-1] not in self._may_close:
             return False
-        tail = self._tokenizer.decode(ids[-_STOP_WINDOW:])
+        tail = self._tokenizer.decode(ids[-_STOP_WINDOW:], skip_special_tokens=True)
         return any(stop in tail for stop in STOP_STRINGS)
 
 

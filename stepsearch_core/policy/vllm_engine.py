@@ -144,7 +144,7 @@ class VllmEngine:
 
     def _forget(self) -> None:
         if not self._vllm.reset_prefix_cache():
-            raise RuntimeError("the cache is in use")
+            raise EngineError("vLLM could not forget what it has computed: its cache is in use")
 
 
 def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:

@@ -1,8 +1,8 @@
 """The multi-turn rollout, asynchronous by trajectory: while one waits for its search, the others generate.
 
 Token in, token out: sampled ids go into the context as they are. A slot whose episode has ended takes the next one. A
-retriever's failure ends the trajectories that asked, an engine's failure those it was working on; both are marked by
-their stop reason and the rollout goes on. Departure from the released loop: turns stop at their own closing tag instead
+retriever's failure ends the trajectories that asked, an engine's failure all that had a slot; both are marked by their
+stop reason and the rollout goes on. Departure from the released loop: turns stop at their own closing tag instead
 of running to the limit, nobody waits for the slowest, and the cache is kept across turns.
 """
 
@@ -71,7 +71,7 @@ class Rollout:
             while waiting:
                 table = _Table(self, episodes, streams, waiting, searches, bar.update)
                 try:
-                    table.play()
+                    table.play(self.engine)
                 except EngineError as error:
                     logging.getLogger("rollout").warning("trajectories are lost: %s", error)
                     table.fail()
@@ -93,15 +93,21 @@ class _Table:
     ) -> None:
         self._episodes, self._streams, self._waiting = episodes, streams, waiting
         self._searches, self._ended = searches, ended
-        self._slots = min(len(waiting), rollout.params.batch_size)
-        self._at: dict[int, int] = {}  # slot -> number of its episode
+        slots = min(len(waiting), rollout.params.batch_size)
+        self._at = {slot: waiting.popleft() for slot in range(slots)}  # the number of its episode
         self._generating: set[int] = set()
-        self._session: Session = rollout.engine.session(self._slots, rollout.renderer.params.max_trajectory_tokens)
+        self._session: Session
+        self._capacity = rollout.renderer.params.max_trajectory_tokens
 
-    def play(self) -> None:
-        """Play until no episode waits and all slots are free."""
-        for slot in range(self._slots):
-            self._next(slot)
+    def play(self, engine: Engine) -> None:
+        """Play until no episode waits and all slots are free.
+
+        Raises:
+            EngineError: the engine could not open its session, or not go on.
+        """
+        self._session = engine.session(len(self._at), self._capacity)
+        for slot in list(self._at):
+            self._begin(slot)
         while self._at:
             if self._generating:
                 for slot, generation in self._session.step().items():
@@ -118,12 +124,16 @@ class _Table:
             self._ended()
 
     def _next(self, slot: int) -> None:
-        """Put the next episode into a free slot."""
-        self._at.pop(slot, None)
+        """Put the next episode into a slot whose episode has ended."""
+        del self._at[slot]
         if not self._waiting:
             self._session.close(slot)
             return
-        number = self._at[slot] = self._waiting.popleft()
+        self._at[slot] = self._waiting.popleft()
+        self._begin(slot)
+
+    def _begin(self, slot: int) -> None:
+        number = self._at[slot]
         self._session.open(slot, None if self._streams is None else self._streams[number])
         self._submit(slot)
 

@@ -7,11 +7,13 @@ ever larger batches; more workers keep several requests in flight.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -43,6 +45,9 @@ class Searches:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        with suppress(queue.Empty):  # of late searches
+            while True:
+                self._asked.get_nowait()
         for _ in self._workers:
             self._asked.put(None)
 
@@ -88,13 +93,16 @@ class Searches:
         """Seconds until the oldest search is late."""
         if self._params.retrieval_timeout is None:
             return 3600.0
-        return max(0.001, min(self._since.values()) + self._params.retrieval_timeout - time.monotonic())
+        late = min(self._since.values()) + self._params.retrieval_timeout
+        return min(3600.0, max(0.001, late - time.monotonic()))
 
     def _work(self) -> None:
         while (first := self._asked.get()) is not None:
             batch = [first]
-            while not self._asked.empty() and (another := self._asked.get()) is not None:
-                batch.append(another)
+            with suppress(queue.Empty):
+                while (another := self._asked.get_nowait()) is not None:
+                    batch.append(another)
+                self._asked.put(None)  # the end of a worker: not to be lost
             self._answered.put(self._search(batch))
 
     def _search(self, batch: list[_Asked]) -> list[tuple[int, Outcome]]:
@@ -107,22 +115,24 @@ class Searches:
             ):
                 with attempt:
                     hits = self._retriever.search([query for _, query in batch], self._k)
-                    found = _passages(hits, len(batch))
-        except Exception as error:  # whatever a retriever raises must not end in a thread that nobody looks at
+                    found = _passages(hits, len(batch), self._k)
+        except (Exception, SystemExit) as error:  # whatever it is, it must not end in a thread that nobody looks at
             logging.getLogger("rollout").warning("%d searches failed: %s", len(batch), error)
             return [(number, StopReason.RETRIEVAL_FAILED) for number, _ in batch]
         return [(number, passages) for (number, _), passages in zip(batch, found, strict=True)]
 
 
-def _passages(hits: Sequence[Sequence[Hit]], queries: int) -> list[list[Passage]]:
-    """The passages of each query.
+def _passages(hits: Sequence[Sequence[Hit]], queries: int, k: int) -> list[list[Passage]]:
+    """The passages of each query, at most `k`.
 
     Raises:
-        RetrievalError: what came back is no list of hits for each query.
+        RetrievalError: what came back is no list of hits for each query, with passages that can be shown.
     """
     try:
-        found = [[hit.passage for hit in of_query] for of_query in hits]
-    except (TypeError, AttributeError) as error:
+        found = [[hit.passage for hit in of_query][:k] for of_query in hits]
+        for passage in itertools.chain(*found):
+            "\n".join((passage.id, passage.title, passage.text)).encode()  # strings, without lone surrogates
+    except (TypeError, AttributeError, UnicodeEncodeError) as error:
         raise RetrievalError(f"garbage instead of hits: {error}") from None
     if len(found) != queries:
         raise RetrievalError(f"{len(found)} results for {queries} queries")

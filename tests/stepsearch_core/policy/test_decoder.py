@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from transformers import Gemma2Config, MistralConfig, Qwen2Config
+from transformers import Gemma2Config, LlamaConfig, MistralConfig, Qwen2Config
 
 from stepsearch_core.io import DataError
 from stepsearch_core.policy.decoder import FAMILIES, check_structure, last_states
@@ -64,6 +64,7 @@ def test_adapters_take_part():
     [
         (Gemma2Config(), "samples from llama, mistral, qwen2, qwen3 models, not from gemma2"),
         (MistralConfig(), "sliding attention"),  # 4096 tokens by default
+        (LlamaConfig(rope_parameters={"rope_type": "dynamic", "factor": 2.0}), "dynamic position embeddings"),
         (Qwen2Config(use_sliding_window=True, max_window_layers=1, num_hidden_layers=2), "sliding attention"),
     ],
 )

@@ -4,7 +4,7 @@ import torch
 from scipy import stats
 
 from stepsearch_core.environment.actions import THINK
-from stepsearch_core.policy.engine import TurnRequest
+from stepsearch_core.policy.engine import EngineError, TurnRequest
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.policy.writers import untagged_bpe, writer
@@ -204,3 +204,30 @@ def test_a_model_in_training_mode_samples_as_in_evaluation():
         for model in (tiny.model(WORD).train(), tiny.model(WORD))
     ]
     assert made[0] == made[1]
+
+
+def test_what_torch_cannot_do_is_an_error_of_the_engine(monkeypatch):
+    session = opened(TransformersEngine(MODEL, WORD), streams(1), 20)
+    session.submit(0, TurnRequest([5], 6))
+
+    def full(*arguments):
+        raise torch.OutOfMemoryError("out of\nmemory")
+
+    monkeypatch.setattr(MODEL.lm_head, "forward", full)
+    with pytest.raises(EngineError, match="a pass failed: out of memory"):
+        session.step()
+
+
+def test_a_slot_opened_again_forgets_its_turn():
+    session = opened(TransformersEngine(MODEL, WORD), streams(2), 20)
+    session.submit(0, TurnRequest([5, 6], 6))
+    session.step()
+    session.open(0, streams(1)[0])
+    made = generate(session, {0: TurnRequest([5], 6)})
+    assert made == generate(opened(TransformersEngine(MODEL, WORD), streams(1), 20), {0: TurnRequest([5], 6)})
+
+
+def test_a_turn_beyond_the_capacity_is_refused():
+    session = opened(TransformersEngine(MODEL, WORD), streams(1), 20)
+    with pytest.raises(ValueError, match="slot 0 could hold 21 tokens, its capacity is 20"):
+        session.submit(0, TurnRequest([5] * 15, 6))

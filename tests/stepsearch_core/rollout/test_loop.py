@@ -8,7 +8,7 @@ from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import ActionKind, Author, StopReason
 from tests import tiny
-from tests.stepsearch_core.rollout.troubles import Breaking, Delayed, Failing
+from tests.stepsearch_core.rollout.troubles import Breaking, Closed, Delayed, Failing
 
 WORD = tiny.tokenizer()
 QUESTIONS = [tiny.ADA, tiny.BOB] * 3
@@ -149,3 +149,13 @@ def test_samples_of_a_question_share_its_prefill(searcher, retriever):
 
 def test_no_questions_are_no_trajectories(searcher, retriever):
     assert rollout(searcher, retriever).sample([], 2, (0,)) == rollout(searcher, retriever).greedy([]) == []
+
+
+def test_an_engine_that_cannot_open_a_session_fails_those_that_wanted_one(searcher, retriever):
+    closed = rollout(searcher, retriever)
+    closed.engine = Closed(closed.engine, sessions=0)
+    made = closed.sample(QUESTIONS, 2, (0,))
+    assert {trajectory.stop_reason for trajectory in made} == {StopReason.ENGINE_FAILED}
+    assert all(len(trajectory.segments) == 1 for trajectory in made)
+    closed.engine.sessions = 1
+    assert closed.sample(QUESTIONS, 2, (0,)) == rollout(searcher, retriever).sample(QUESTIONS, 2, (0,))

@@ -113,3 +113,48 @@ def test_a_search_that_takes_too_long_ends_without_its_answer():
         searches.submit(1, "another")
         found = all_results(searches)
     assert list(found) == [1]  # the late answer to the first was dropped
+
+
+def exits(queries):
+    raise SystemExit(3)
+
+
+def test_a_retriever_that_exits_fails_its_searches_and_no_later_one():
+    with Searches(Service(exits), 1, RolloutParams(retrieval_attempts=1)) as searches:
+        searches.submit(0, "a")
+        assert all_results(searches) == {0: StopReason.RETRIEVAL_FAILED}
+        searches.submit(1, "b")
+        assert ids(all_results(searches)[1]) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "passage", [None, Passage("p", "", None), Passage(7, "", "text"), Passage("p", "", "a lone \ud800"), "text"]
+)
+def test_a_passage_that_cannot_be_shown_is_garbage(passage):
+    with Searches(Service([[Hit(passage, 1.0)]]), 1, RolloutParams(retrieval_attempts=1)) as searches:
+        searches.submit(0, "a")
+        assert all_results(searches) == {0: StopReason.RETRIEVAL_FAILED}
+
+
+def test_no_more_passages_than_asked_for():
+    hits = [Hit(Passage(name, "", name), 1.0) for name in "pqr"]
+    with Searches(Service([hits]), 2, RolloutParams()) as searches:
+        searches.submit(0, "a")
+        assert ids(all_results(searches)[0]) == ["p", "q"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_end_with_the_rollout_even_if_searches_were_late(workers):
+    gate = threading.Event()
+    waits = [lambda queries: gate.wait(10) and None] * workers
+    params = RolloutParams(retrieval_workers=workers, retrieval_timeout=0.05)
+    with Searches(Service(*waits), 1, params) as searches:
+        for number in range(workers):
+            searches.submit(number, "first")
+        while len(searches):
+            searches.results(wait=True)  # all are late
+        searches.submit(workers, "never looked at")
+    gate.set()
+    for worker in searches._workers:
+        worker.join(10)
+        assert not worker.is_alive()

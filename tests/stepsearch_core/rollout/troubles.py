@@ -50,3 +50,16 @@ class Breaking:
 
         session.step = sometimes
         return session
+
+
+class Closed:
+    """An engine that opens no session after the given ones."""
+
+    def __init__(self, engine, sessions):
+        self.engine, self.sessions = engine, sessions
+
+    def session(self, slots, capacity):
+        self.sessions -= 1
+        if self.sessions < 0:
+            raise EngineError("no memory for a cache")
+        return self.engine.session(slots, capacity)
