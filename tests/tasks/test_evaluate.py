@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.io import read_json, read_jsonl
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
@@ -29,7 +30,7 @@ def folder(tmp_path_factory):
         for stage in (fetch, corpus, index):
             stage.main(params)
         texts = [passage.contents for passage in Corpus.open("data/corpus")]
-        tokenizer = train_tokenizer(texts, params.tokenizer)
+        tokenizer = train_tokenizer(texts, params.tokenizer, THINK.tags)
         for seed, name in enumerate(("warmstart", "train")):
             torch.manual_seed(seed)
             policy = build_model(params.model, tokenizer)
