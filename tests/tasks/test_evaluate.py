@@ -1,6 +1,5 @@
 """The stage `evaluate` with policies that know nothing, on the micro profile's benchmarks."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -95,5 +94,8 @@ def test_the_oracle_asks_once_whatever_samples_says(evaluated):
 
 @needs_vllm
 def test_greedy_answers_of_vllm_are_those_of_transformers(evaluated):
-    plain, of_vllm = evaluated(), evaluated("rollout.engine=vllm")
-    assert json.dumps(of_vllm) == json.dumps(plain)
+    (plain, _), (of_vllm, _) = evaluated(), evaluated("rollout.engine=vllm")
+    for policy, answers in plain.items():
+        same = [one == other for one, other in zip(answers, of_vllm[policy], strict=True)]
+        assert sum(same) >= 0.9 * len(same)  # all, but for near ties that rounding decides
+    assert plain["warmstart"] != plain["trained"]
