@@ -33,6 +33,13 @@ def model(seed=0, tokenizer=WORD):
         return tiny.model(tokenizer, seed, sharpness=2.0)
 
 
+def searcher():
+    """`tiny.searcher` in a shape that vLLM can sample from on a CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "MODEL", SHAPE)
+        return tiny.searcher(WORD)
+
+
 def loaded(policy, tokenizer, folder, slots=SLOTS, temperature=0.6):
     save_policy(policy, tokenizer, folder)
     environment = tiny.environment(max_trajectory_tokens=CAPACITY)

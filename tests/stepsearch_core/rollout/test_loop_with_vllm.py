@@ -13,7 +13,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.types import StopReason
 from tests import tiny
 from tests.stepsearch_core.rollout.troubles import Delayed
-from tests.vllm_parts import SHAPE, WORD, needs_vllm
+from tests.vllm_parts import WORD, needs_vllm, searcher
 
 QUESTIONS = [tiny.ADA, tiny.BOB] * 3
 SAME_TOKENS = 0.9
@@ -22,9 +22,7 @@ SAME_TOKENS = 0.9
 
 @pytest.fixture(scope="module")
 def policy():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "MODEL", SHAPE)
-        return tiny.searcher(WORD)
+    return searcher()
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,14 @@ from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.learner import Learner
 from tests import tiny
-from tests.vllm_parts import NEEDS_VLLM, SHAPE, WORD
+from tests.vllm_parts import NEEDS_VLLM, WORD, searcher
 
 TEMPERATURE = 0.6
 
 
 @pytest.fixture(scope="module")
 def policy():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "MODEL", SHAPE)
-        return tiny.searcher(WORD)
+    return searcher()
 
 
 @pytest.fixture(params=["transformers", pytest.param("vllm", marks=NEEDS_VLLM)])
