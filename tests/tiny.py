@@ -129,3 +129,11 @@ def plain_log_probs(model, trajectory: Trajectory, temperature: float = 1.0):
     log_probs = torch.log_softmax(model(torch.tensor([ids])).logits[0] / temperature, dim=-1)
     written = [position for position, policy in enumerate(trajectory.policy_mask) if policy]
     return torch.stack([log_probs[position - 1, ids[position]] for position in written])
+
+
+def full_log_probs(policy, context: list[int], temperature: float = 1.0):
+    """[len(context), vocabulary] by one plain forward pass, without any cache."""
+    import torch
+
+    with torch.no_grad():
+        return torch.log_softmax(policy(torch.tensor([context])).logits[0].float() / temperature, dim=-1)

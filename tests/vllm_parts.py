@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.policy.engine import TurnRequest
@@ -73,24 +72,18 @@ def turn(session, slot, new_tokens, limit):
     return finish(session, 1)[slot]
 
 
-def full_log_probs(policy, context, temperature=1.0):
-    """[len(context), vocabulary] by one plain forward pass, without any cache."""
-    with torch.no_grad():
-        return torch.log_softmax(policy(torch.tensor([context])).logits[0].float() / temperature, dim=-1)
-
-
 def written(policy, context, limit):
     """Greedy tokens, the whole context run again for each, and their log-probabilities; no tag ends it."""
     ids, log_probs = [], []
     while len(ids) < limit:
-        last = full_log_probs(policy, context + ids)[-1]
+        last = tiny.full_log_probs(policy, context + ids)[-1]
         ids.append(last.argmax().item())
         log_probs.append(last.max().item())
     return ids, log_probs
 
 
 def expected(policy, prompt, made, temperature):
-    rows = full_log_probs(policy, prompt + made.token_ids, temperature)
+    rows = tiny.full_log_probs(policy, prompt + made.token_ids, temperature)
     return [rows[len(prompt) + i - 1, token].item() for i, token in enumerate(made.token_ids)]
 
 

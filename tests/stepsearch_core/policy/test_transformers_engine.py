@@ -37,12 +37,6 @@ def generate(session, requests):
     return made
 
 
-def full_log_probs(model, context, temperature=1.0):
-    """[len(context), vocabulary] by one plain forward pass, without any cache."""
-    with torch.no_grad():
-        return torch.log_softmax(model(torch.tensor([context])).logits[0].float() / temperature, dim=-1)
-
-
 def random_ids(generator, length):
     return generator.integers(3, VOCABULARY - len(THINK.tags), size=length).tolist()
 
@@ -79,7 +73,7 @@ SCHEDULE = [
 def test_recorded_log_probs_are_those_of_one_full_pass(temperature):
     session = opened(TransformersEngine(MODEL, WORD, temperature), streams(5), 150)
     for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
-        expected = full_log_probs(MODEL, context, temperature)
+        expected = tiny.full_log_probs(MODEL, context, temperature)
         positions = [position for position, written in enumerate(mask) if written]
         assert len(positions) == len(recorded)
         again = [expected[position - 1, context[position]].item() for position in positions]
@@ -89,7 +83,7 @@ def test_recorded_log_probs_are_those_of_one_full_pass(temperature):
 def test_greedy_equals_running_the_whole_context_for_every_token():
     session = opened(TransformersEngine(MODEL, WORD, 1.0), [None] * 5, 150)
     for context, mask, recorded in play(session, PROMPTS, SCHEDULE).values():
-        expected = full_log_probs(MODEL, context)
+        expected = tiny.full_log_probs(MODEL, context)
         for position, written in enumerate(mask):
             if written:
                 assert context[position] == expected[position - 1].argmax().item()
@@ -125,7 +119,7 @@ def test_a_full_context_and_a_capacity_that_is_no_round_number():
     for slot, generation in made.items():
         context = prompts[slot] + generation.token_ids
         assert len(context) <= 50
-        expected = full_log_probs(MODEL, context)
+        expected = tiny.full_log_probs(MODEL, context)
         start = len(prompts[slot])
         again = [expected[start + i - 1, token].item() for i, token in enumerate(generation.token_ids)]
         assert generation.log_probs == pytest.approx(again, abs=1e-5)
@@ -183,9 +177,9 @@ def test_tokens_follow_the_distribution(temperature):
         session = opened(engine, streams(rows, seed), 8)
         for made in generate(session, {row: TurnRequest([5, 9, 7], 1) for row in range(rows)}).values():
             counts[made.token_ids[0]] += 1
-    probabilities = full_log_probs(model, [5, 9, 7], temperature)[-1].double().exp().numpy()
+    probabilities = tiny.full_log_probs(model, [5, 9, 7], temperature)[-1].double().exp().numpy()
     assert chi_square(counts, probabilities) > 0.001
-    other = full_log_probs(model, [5, 9, 7], 0.8)[-1].double().exp().numpy()
+    other = tiny.full_log_probs(model, [5, 9, 7], 0.8)[-1].double().exp().numpy()
     assert chi_square(counts, other) < 1e-6  # the test can tell temperatures apart
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from stepsearch_core.policy.engine import TurnRequest
+from tests import tiny
 from tests.vllm_parts import (
     CAPACITY,
     FIRST,
     PROMPTS,
     expected,
     finish,
-    full_log_probs,
     needs_vllm,
     random_ids,
     turn,
@@ -63,7 +63,7 @@ def play(session, seed=3, greedy=False):
 def test_recorded_log_probs_are_those_of_one_full_pass(engine, temperature):
     engine.temperature = temperature
     for context, mask, recorded in play(engine.session(5, CAPACITY)).values():
-        rows = full_log_probs(FIRST, context, temperature)
+        rows = tiny.full_log_probs(FIRST, context, temperature)
         again = [rows[p - 1, context[p]].item() for p, policy in enumerate(mask) if policy]
         assert recorded == pytest.approx(again, abs=1e-4)
 
@@ -71,7 +71,7 @@ def test_recorded_log_probs_are_those_of_one_full_pass(engine, temperature):
 @needs_vllm
 def test_greedy_equals_running_the_whole_context_for_every_token(engine):
     for context, mask, recorded in play(engine.session(5, CAPACITY), greedy=True).values():
-        rows = full_log_probs(FIRST, context)
+        rows = tiny.full_log_probs(FIRST, context)
         positions = [p for p, policy in enumerate(mask) if policy]
         assert [context[p] for p in positions] == [rows[p - 1].argmax().item() for p in positions]
         assert recorded == pytest.approx([rows[p - 1].max().item() for p in positions], abs=1e-4)
@@ -107,11 +107,11 @@ def test_tokens_follow_the_distribution(engine):
         session.open(slot, np.random.default_rng([7, slot]))
         session.submit(slot, TurnRequest([5, 9, 7], 1))
     tokens = [made.token_ids[0] for made in finish(session, 400).values()]
-    probabilities = full_log_probs(FIRST, [5, 9, 7], 0.6)[-1].exp()
+    probabilities = tiny.full_log_probs(FIRST, [5, 9, 7], 0.6)[-1].exp()
     likeliest = probabilities.argmax().item()
     share, p = tokens.count(likeliest) / 400, probabilities[likeliest].item()
     assert abs(share - p) < 4 * (p * (1 - p) / 400) ** 0.5
-    other = full_log_probs(FIRST, [5, 9, 7], 1.0)[-1].exp()[likeliest].item()
+    other = tiny.full_log_probs(FIRST, [5, 9, 7], 1.0)[-1].exp()[likeliest].item()
     assert abs(share - other) > 4 * (other * (1 - other) / 400) ** 0.5  # it can tell temperatures apart
 
 
