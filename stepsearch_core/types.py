@@ -65,6 +65,18 @@ class ActionKind(StrEnum):
     INVALID = "invalid"
 
 
+class InvalidReason(StrEnum):
+    """Why a turn held no valid action (`environment.actions` has the table of turns)."""
+
+    NO_ACTION = "no action"
+    BROKEN_TAG = "a tag that is not closed, not opened or inside another"
+    TEXT_OUTSIDE = "text outside of the tags"
+    NOT_ONE_ACTION = "not one action after the reasoning"
+    EMPTY_SEARCH = "empty <search>"
+    EMPTY_ANSWER = "empty <answer>"
+    LAST_TURN = "a search in the last turn"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """The one action of a turn: the query of a search, the answer, or why the turn held no valid action."""
@@ -72,6 +84,13 @@ class Action:
     kind: ActionKind
     text: str
     has_think: bool = False
+    reason: InvalidReason | None = None
+    """Set if, and only if, the turn held no valid action."""
+
+    @classmethod
+    def invalid(cls, reason: InvalidReason) -> Action:
+        """No valid action."""
+        return cls(ActionKind.INVALID, str(reason), reason=reason)
 
 
 class StopReason(StrEnum):

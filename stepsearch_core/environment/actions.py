@@ -1,27 +1,39 @@
-"""The action grammar: what one turn of the policy means.
+"""The action grammar: what one turn of the policy means, read in one of two ways (`environment.parser`).
 
-A turn is the style's reasoning, each block at most once and in the style's order, then exactly one action, closed at
-the very end: `<search>query</search>` or `<answer>text</answer>`. The parser gets what the policy wrote in this turn
-and nothing else; it never sees prompts, passages or notices, so tags in them mean nothing. Every text has one outcome:
+`strict`: a turn is the style's reasoning, each block at most once and in the style's order, then exactly one action,
+closed at the very end: `<search>query</search>` or `<answer>text</answer>`. It is for small models that the warm start
+has taught the format. `lenient`: the first closed pair of search or answer tags is the action, and all around it is
+text, as the released code reads turns (1.2); it is for models that come with habits of their own. The parser gets what
+the policy wrote in this turn and nothing else; it never sees prompts, passages or notices, so tags in them mean
+nothing. Every text has one outcome:
 
-| the turn | its action |
-| --- | --- |
-| reasoning (or none), then one closed action; white space around and between | SEARCH or ANSWER |
-| an answer before any search | ANSWER; the paper's format check (`metrics.search.format_valid`) fails it later |
-| no reasoning, or only a comment where the style has one | valid, with `has_think` false |
-| no tags: plain text, nothing at all, end-of-text before an action | INVALID, "no action" |
-| text before, between or after the blocks, as after an answer | INVALID, "text outside of the tags" |
-| an action cut by the turn's limit or by end-of-text; a closing tag alone; mixed up tags | INVALID, "a tag ..." |
-| a tag inside another, a tag of information or reasoning included | INVALID, "a tag ..." |
-| two actions, an action before reasoning, reasoning twice or in another order, `<information>` | INVALID, "not ..." |
-| an action with nothing but white space in it | INVALID, "empty <search>" or "empty <answer>" |
-| tags in capitals, with blanks in them, or of another style | text like any other, inside and outside of blocks |
-| white space in an action | runs become one blank; all else is kept as written, whatever the script |
-| a long action | kept whole: only the turn's limit in tokens bounds it |
+| the turn | strict | lenient |
+| --- | --- | --- |
+| reasoning (or none), then one closed action; white space around and between | SEARCH or ANSWER | the same |
+| an answer before any search | ANSWER; the paper's format check (`metrics.search`) fails it later | the same |
+| no reasoning, or only a comment where the style has one | valid, with `has_think` false | the same |
+| no tags: plain text, nothing at all, end-of-text before an action | INVALID, "no action" | the same |
+| reasoning alone; an information block alone | INVALID, "not ..." | INVALID, "no action" |
+| an action cut by the turn's limit or by end-of-text; a closing tag alone | INVALID, "a tag ..." | the same |
+| an action opened with one tag and closed with the other's | INVALID, "a tag ..." | the same |
+| text before, between or after the blocks | INVALID, "text outside ..." | the action |
+| text behind the tag in the token that closes it, as in `</search>.` | the action (see `Renderer.closed`) | the same |
+| reasoning that is not closed, or only closed, before an action | INVALID, "a tag ..." | the action |
+| reasoning that names a tag of an action, then an action | INVALID, "a tag ..." | the action |
+| an action inside reasoning, closed there | INVALID, "a tag ..." | the action: the turn ends with it |
+| a tag of reasoning or information inside an action | INVALID, "a tag ..." | the action, its text as written |
+| a tag of an action inside an action | INVALID, "a tag ..." | the innermost pair that closes first |
+| two actions, an action before reasoning, reasoning twice, `<information>` | INVALID, "not ..." | the first action |
+| an action with nothing but white space in it | INVALID, "empty ..." | the same |
+| tags in capitals, with blanks in them, or of another style | text like any other | the same |
+| white space in an action | runs become one blank; all else is kept as written, whatever the script | the same |
+| a long action | kept whole: only the turn's limit in tokens bounds it | the same |
 
-Special tokens are no text: decoding leaves them out. In the last turn, `search_environment` makes a search INVALID too.
-Departure from the released code: it takes the first pair found anywhere in the turn and runs empty queries (section 1.2
-and 1.5 of its listing); here both are invalid.
+`has_think` is true where reasoning stands before the action; to the lenient reading one of its two tags is enough, for
+a model may forget the other (or a chat template open the block for it). Special tokens are no text: decoding leaves
+them out. In the last turn, `search_environment` makes a search INVALID too.
+Departures of `lenient` from the released code: empty queries, which it runs, are INVALID; and of a pair that is opened
+twice it takes the outer one, here it is the inner, so that a thought that names `<search>` does no harm.
 """
 
 from __future__ import annotations
@@ -30,10 +42,13 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from stepsearch_core.types import Action, ActionKind
+from stepsearch_core.types import Action, ActionKind, InvalidReason
 
 STOP_STRINGS = ("</search>", "</answer>")
 """A turn ends where the policy closes an action."""
+
+_ACTION = re.compile(r"<(search|answer)>((?:(?!</?(?:search|answer)>).)*)</\1>", re.DOTALL)
+_ACTION_TAG = re.compile(r"</?(?:search|answer)>")
 
 
 @dataclass(frozen=True)
@@ -49,25 +64,31 @@ class Grammar:
         names = (self.reasoning, "search", "information", "answer", *((self.comment,) if self.comment else ()))
         return tuple(f"<{slash}{name}>" for name in names for slash in ("", "/"))
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, reading: str = "strict") -> Action:
         """The action of one turn's text, by the table above; never raises."""
+        return self._lenient(text) if reading == "lenient" else self._strict(text)
+
+    def _strict(self, text: str) -> Action:
         pieces = self._tag.split(text)
         texts, tags = pieces[::2], pieces[1::2]
         outside, inside, names = texts[::2], texts[1::2], [tag.strip("</>") for tag in tags[::2]]
-        problem = None
         if not tags:
-            problem = "no action"
-        elif tags != [tag for name in names for tag in (f"<{name}>", f"</{name}>")]:
-            problem = "a tag that is not closed, not opened or inside another"
-        elif any(part.strip() for part in outside):
-            problem = "text outside of the tags"
-        elif names[-1] not in ("search", "answer") or not self._is_reasoning(names[:-1]):
-            problem = "not one action after the reasoning"
-        elif not inside[-1].strip():
-            problem = f"empty <{names[-1]}>"
-        if problem:
-            return Action(ActionKind.INVALID, problem)
-        return Action(ActionKind(names[-1]), " ".join(inside[-1].split()), has_think=self.reasoning in names)
+            return Action.invalid(InvalidReason.NO_ACTION)
+        if tags != [tag for name in names for tag in (f"<{name}>", f"</{name}>")]:
+            return Action.invalid(InvalidReason.BROKEN_TAG)
+        if any(part.strip() for part in outside):
+            return Action.invalid(InvalidReason.TEXT_OUTSIDE)
+        if names[-1] not in ("search", "answer") or not self._is_reasoning(names[:-1]):
+            return Action.invalid(InvalidReason.NOT_ONE_ACTION)
+        return _action(names[-1], inside[-1], self.reasoning in names)
+
+    def _lenient(self, text: str) -> Action:
+        found = _ACTION.search(text)
+        if not found:
+            cut = _ACTION_TAG.search(text)
+            return Action.invalid(InvalidReason.BROKEN_TAG if cut else InvalidReason.NO_ACTION)
+        before = text[: found.start()]
+        return _action(found[1], found[2], f"<{self.reasoning}>" in before or f"</{self.reasoning}>" in before)
 
     def search_turn(self, thought: str, query: str, shown: int = 0) -> str:
         """The text of a turn that searches, as the warm start and the oracle write it.
@@ -93,6 +114,13 @@ class Grammar:
     @cached_property
     def _tag(self) -> re.Pattern[str]:
         return re.compile(f"({'|'.join(self.tags)})")
+
+
+def _action(name: str, content: str, has_think: bool) -> Action:
+    words = content.split()
+    if not words:
+        return Action.invalid(InvalidReason.EMPTY_SEARCH if name == "search" else InvalidReason.EMPTY_ANSWER)
+    return Action(ActionKind(name), " ".join(words), has_think)
 
 
 THINK = Grammar("think")

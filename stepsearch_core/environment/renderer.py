@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams
@@ -52,6 +53,18 @@ class Renderer:
         """
         ids = self.encode(text)
         return (ids, None, text) if len(ids) <= limit else (ids[:limit], None, self.decode(ids[:limit]))
+
+    def closed(self, token_ids: Sequence[int], text: str) -> str:
+        """A turn's text without what its last token holds behind the tag that it closes.
+
+        Many vocabularies have `>.` or a whole `</search>.` as one token: what comes with the tag was not chosen. Text
+        that tokens of its own write behind the tag stays.
+        """
+        ends = [text.find(stop) + len(stop) for stop in STOP_STRINGS if stop in text]
+        if not ends or not text[min(ends) :].strip():
+            return text
+        before = self.decode(token_ids[:-1])
+        return text if any(stop in before for stop in STOP_STRINGS) else text[: min(ends)]
 
     def prompt(self, question: str) -> list[int]:
         """The prompt's ids, through the tokenizer's chat template if `environment.chat_template` says so.

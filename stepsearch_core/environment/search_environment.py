@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.types import Action, ActionKind, Author, Passage, Question, Segment, StopReason, Trajectory, Turn
+from stepsearch_core.types import (
+    Action,
+    ActionKind,
+    Author,
+    InvalidReason,
+    Passage,
+    Question,
+    Segment,
+    StopReason,
+    Trajectory,
+    Turn,
+)
 
 
 class Episode:
@@ -39,12 +50,13 @@ class Episode:
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
         """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the episode."""
         self._append(Author.POLICY, token_ids, log_probs)
-        action = self._renderer.style.grammar.parse(text)
+        action = self._renderer.style.grammar.parse(self._renderer.closed(token_ids, text), self._params.parser)
         if action.kind is ActionKind.ANSWER:
             self._end(StopReason.ANSWERED)
         elif self._turn == self._params.max_searches:
             self._end(StopReason.TURN_LIMIT)
-            action = Action(ActionKind.INVALID, f"no answer in the last turn: {action.text}", action.has_think)
+            reason = action.reason or InvalidReason.LAST_TURN
+            action = Action(ActionKind.INVALID, f"no answer in the last turn: {action.text}", reason=reason)
         if self.done or action.kind is ActionKind.INVALID:
             self._record(action, text)
         self._pending = (action, text)

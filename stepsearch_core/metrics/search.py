@@ -47,7 +47,8 @@ def support_recall(trajectory: Trajectory, question: Question) -> float | None:
 def format_valid(trajectory: Trajectory) -> bool:
     """The paper's hard constraint (section 2.3): searches and thinks at least once, answers exactly once and last.
 
-    A turn without a valid action breaks it. The released code checks only that nothing follows the last answer.
+    Turns without a valid action do not break it: they cost a turn each and are counted (`invalid_turns`). The released
+    code checks only that nothing follows the last answer.
     """
     actions = [turn.action for turn in trajectory.turns]
     kinds = [action.kind for action in actions]
@@ -55,6 +56,11 @@ def format_valid(trajectory: Trajectory) -> bool:
         trajectory.answer is not None
         and kinds.count(ActionKind.ANSWER) == 1
         and ActionKind.SEARCH in kinds
-        and ActionKind.INVALID not in kinds
         and any(action.has_think for action in actions)
     )
+
+
+def invalid_turns(trajectory: Trajectory) -> float | None:
+    """Share of the turns that held no valid action; None without turns."""
+    turns = trajectory.turns
+    return sum(turn.action.kind is ActionKind.INVALID for turn in turns) / len(turns) if turns else None

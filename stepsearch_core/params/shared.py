@@ -35,11 +35,12 @@ class TokenizerParams:
 class EnvironmentParams:
     """The episode: prompt, limits (in tokens unless said otherwise) and how passages are shown.
 
-    `environment.renderer` says what counts as an observation.
+    `environment.renderer` says what counts as an observation, `environment.actions` how turns are read.
     """
 
     prompt: str = one_of("minimal", "minimal", "paper", "released")
     chat_template: bool = False
+    parser: str = one_of("strict", "strict", "lenient")
     max_searches: int = number(5, at_least=1)
     passages_per_search: int = number(2, at_least=1)
     max_turn_tokens: int = number(32, at_least=1)

@@ -1,6 +1,6 @@
 """Trajectories and questions written by hand, for tests of whatever reads them."""
 
-from stepsearch_core.types import Action, ActionKind, Author, Question, Segment, Step, Trajectory, Turn
+from stepsearch_core.types import Action, ActionKind, Author, InvalidReason, Question, Segment, Step, Trajectory, Turn
 
 
 def search(query, *passage_ids, think=True):
@@ -11,8 +11,8 @@ def answer(text, think=True):
     return Turn(Action(ActionKind.ANSWER, text, think), "")
 
 
-def invalid(think=True):
-    return Turn(Action(ActionKind.INVALID, "two actions", think), "")
+def invalid(reason=InvalidReason.NOT_ONE_ACTION):
+    return Turn(Action.invalid(reason), "")
 
 
 def trajectory(*turns, policy_tokens=3, environment_tokens=2, prompt_tokens=4):

@@ -1,24 +1,29 @@
 import re
 import time
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.environment.actions import PLAN, STOP_STRINGS, THINK
-from stepsearch_core.types import Action, ActionKind
+from stepsearch_core.types import Action, ActionKind, InvalidReason
 
 SEARCH, ANSWER, INVALID = ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.INVALID
 BOTH = pytest.mark.parametrize("grammar", [THINK, PLAN], ids=["think", "plan"])
 TAGS = dict.fromkeys([*THINK.tags, *PLAN.tags])
 OTHERS = ["<search", "search>", "</", "<warning>", " ", "\n", "paris", "Capital of France", "é", "<", ">", ""]
 TURNS = st.lists(st.sampled_from([*TAGS, *OTHERS]), max_size=10).map("".join)
-NO_ACTION, TAG, OUTSIDE = (
-    "no action",
-    "a tag that is not closed, not opened or inside another",
-    "text outside of the tags",
+NO_ACTION, TAG, OUTSIDE, ORDER = (
+    Action.invalid(reason)
+    for reason in (
+        InvalidReason.NO_ACTION,
+        InvalidReason.BROKEN_TAG,
+        InvalidReason.TEXT_OUTSIDE,
+        InvalidReason.NOT_ONE_ACTION,
+    )
 )
-ORDER, NO_QUERY, NO_ANSWER = "not one action after the reasoning", "empty <search>", "empty <answer>"
+NO_QUERY, NO_ANSWER = Action.invalid(InvalidReason.EMPTY_SEARCH), Action.invalid(InvalidReason.EMPTY_ANSWER)
 
 
 @pytest.mark.parametrize(
@@ -43,78 +48,133 @@ ORDER, NO_QUERY, NO_ANSWER = "not one action after the reasoning", "empty <searc
     ],
 )
 def test_valid_turns(text, action):
-    assert THINK.parse(text) == action
+    assert THINK.parse(text) == THINK.parse(text, "lenient") == action
 
 
 @pytest.mark.parametrize(
-    ("text", "action"),
+    ("text", "strict", "lenient"),
     [
-        ("<plan> p </plan> <search> paris </search>", Action(SEARCH, "paris", True)),
-        ("<observation> o </observation>\n<plan> p </plan> <answer> x </answer>", Action(ANSWER, "x", True)),
-        ("<observation> o </observation> <answer> x </answer>", Action(ANSWER, "x", False)),  # no plan
-        ("<answer> x </answer>", Action(ANSWER, "x", False)),
-        ("<plan> <think> p </think> </plan> <answer> <think> </answer>", Action(ANSWER, "<think>", True)),
-        ("<plan> p </plan> <observation> o </observation> <answer> x </answer>", Action(INVALID, ORDER)),
-        ("<plan> p </plan> <plan> p </plan> <answer> x </answer>", Action(INVALID, ORDER)),
-        ("<observation> o </observation> <observation> o </observation> <answer> x </answer>", Action(INVALID, ORDER)),
-        ("<plan> p </plan> <answer> x </answer> <observation> o </observation>", Action(INVALID, ORDER)),
-        ("<plan> p <observation> o </observation> </plan> <answer> x </answer>", Action(INVALID, TAG)),
-        ("<plan> p <answer> x </answer>", Action(INVALID, TAG)),
-        ("<answer> x </observation> </answer>", Action(INVALID, TAG)),
-        ("<think> p </think> <answer> x </answer>", Action(INVALID, OUTSIDE)),  # a tag of another style is text
-        ("<observation> o </observation> <plan> p </plan>", Action(INVALID, ORDER)),
+        ("<plan> p </plan> <search> paris </search>", Action(SEARCH, "paris", True), None),
+        ("<observation> o </observation>\n<plan> p </plan> <answer> x </answer>", Action(ANSWER, "x", True), None),
+        ("<observation> o </observation> <answer> x </answer>", Action(ANSWER, "x", False), None),  # no plan
+        ("<answer> x </answer>", Action(ANSWER, "x", False), None),
+        ("<plan> <think> p </think> </plan> <answer> <think> </answer>", Action(ANSWER, "<think>", True), None),
+        ("<plan> p </plan> <observation> o </observation> <answer> x </answer>", ORDER, Action(ANSWER, "x", True)),
+        ("<plan> p </plan> <plan> p </plan> <answer> x </answer>", ORDER, Action(ANSWER, "x", True)),
+        (
+            "<observation> o </observation> <observation> o </observation> <answer> x </answer>",
+            ORDER,
+            Action(ANSWER, "x", False),
+        ),
+        ("<plan> p </plan> <answer> x </answer> <observation> o </observation>", ORDER, Action(ANSWER, "x", True)),
+        ("<plan> p <observation> o </observation> </plan> <answer> x </answer>", TAG, Action(ANSWER, "x", True)),
+        ("<plan> p <answer> x </answer>", TAG, Action(ANSWER, "x", True)),
+        ("<answer> x </observation> </answer>", TAG, Action(ANSWER, "x </observation>", False)),
+        ("<think> p </think> <answer> x </answer>", OUTSIDE, Action(ANSWER, "x", False)),  # another style's tag is text
+        ("<observation> o </observation> <plan> p </plan>", ORDER, NO_ACTION),
     ],
 )
-def test_turns_of_the_released_style(text, action):
-    assert PLAN.parse(text) == action
+def test_turns_of_the_released_style(text, strict, lenient):
+    assert PLAN.parse(text) == strict
+    assert PLAN.parse(text, "lenient") == (lenient or strict)
+
+
+def found(text, has_think=False, kind=SEARCH):
+    return Action(kind, text, has_think)
 
 
 @BOTH
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "strict", "lenient"),
     [
-        ("", NO_ACTION),
-        (" ", NO_ACTION),
-        ("Paris", NO_ACTION),
-        ("<SEARCH> paris </SEARCH>", NO_ACTION),
-        ("<search > paris </search >", NO_ACTION),
-        ("<RRR> hm </RRR>", ORDER),
-        ("<RRR> hm <search> paris </search>", TAG),  # the reasoning never ends
-        ("hm </RRR> <search> paris </search>", TAG),
-        ("<search> paris", TAG),  # cut by the turn's limit, or end-of-text inside of it
-        ("<search> paris </answer>", TAG),
-        ("<answer> paris </search>", TAG),
-        ("paris </search>", TAG),
-        ("</search> paris <search>", TAG),
-        ("<search>paris</search", TAG),
-        ("<search> paris </SEARCH>", TAG),
-        ("<search> paris </search> <answer> paris </answer>", ORDER),
-        ("<search> a </search> <search> b </search>", ORDER),
-        ("<answer> a </answer> <answer> b </answer>", ORDER),
-        ("<search> <search> paris </search> </search>", TAG),
-        ("<search> <answer> paris </answer> </search>", TAG),
-        ("<search> <RRR> hm </RRR> paris </search>", TAG),
-        ("<RRR> <search> paris </search> </RRR>", TAG),
-        ("<RRR> <search> paris </search> </RRR> <answer> paris </answer>", TAG),
-        ("<RRR> a </RRR> <RRR> b </RRR> <search> paris </search>", ORDER),
-        ("<RRR> a </RRR> and so <search> paris </search>", OUTSIDE),
-        ("so <search> paris </search>", OUTSIDE),
-        ("<search> paris </search> <RRR> hm </RRR>", ORDER),
-        ("<answer> paris </answer> of course", OUTSIDE),
-        ("<answer> paris </answer>.", OUTSIDE),
-        ("<answer> paris </answer> </answer>", TAG),
-        ("<information> paris </information>", ORDER),
-        ("<information> paris </information> <answer> x </answer>", ORDER),
-        ("<search> paris <information> x </information> </search>", TAG),
-        ("<RRR> <information> x </information> </RRR> <answer> x </answer>", TAG),
-        ("<search></search>", NO_QUERY),
-        ("<search> \n\t\u3000 </search>", NO_QUERY),
-        ("<answer></answer>", NO_ANSWER),
-        ("<RRR> hm </RRR> <answer> </answer>", NO_ANSWER),
+        ("", NO_ACTION, None),
+        (" ", NO_ACTION, None),
+        ("Paris", NO_ACTION, None),
+        ("<SEARCH> paris </SEARCH>", NO_ACTION, None),
+        ("<search > paris </search >", NO_ACTION, None),
+        ("<RRR> hm </RRR>", ORDER, NO_ACTION),
+        ("<RRR> hm", TAG, NO_ACTION),
+        ("<RRR> hm <search> paris </search>", TAG, found("paris", True)),  # the reasoning never ends
+        ("hm </RRR> <search> paris </search>", TAG, found("paris", True)),  # a template may have opened it
+        ("<search> paris", TAG, TAG),  # cut by the turn's limit, or end-of-text inside of it
+        ("<search> paris </answer>", TAG, TAG),
+        ("<answer> paris </search>", TAG, TAG),
+        ("paris </search>", TAG, TAG),
+        ("</search> paris <search>", TAG, TAG),
+        ("<search>paris</search", TAG, TAG),
+        ("<search> paris </SEARCH>", TAG, TAG),
+        ("<search> paris </search> <answer> paris </answer>", ORDER, found("paris")),
+        ("<search> a </search> <search> b </search>", ORDER, found("a")),
+        ("<answer> a </answer> <answer> b </answer>", ORDER, found("a", kind=ANSWER)),
+        ("<search> <search> paris </search> </search>", TAG, found("paris")),
+        ("<search> <answer> paris </answer> </search>", TAG, found("paris", kind=ANSWER)),
+        ("<search> a <answer> b </search> c </answer>", TAG, TAG),
+        ("<search> <RRR> hm </RRR> paris </search>", TAG, found("<RRR> hm </RRR> paris")),
+        ("<RRR> <search> paris </search> </RRR>", TAG, found("paris", True)),
+        ("<RRR> <search> paris </search> </RRR> <answer> paris </answer>", TAG, found("paris", True)),
+        ("<RRR> I <search> next </RRR> <search> paris </search>", TAG, found("paris", True)),
+        ("<RRR> I close it with </search> </RRR> <search> paris </search>", TAG, found("paris", True)),
+        ("<RRR> a </RRR> <RRR> b </RRR> <search> paris </search>", ORDER, found("paris", True)),
+        ("<RRR> a </RRR> and so <search> paris </search>", OUTSIDE, found("paris", True)),
+        ("so <search> paris </search>", OUTSIDE, found("paris")),
+        ("<search> paris </search> <RRR> hm </RRR>", ORDER, found("paris")),
+        ("<answer> paris </answer> of course", OUTSIDE, found("paris", kind=ANSWER)),
+        ("<answer> paris </answer>.", OUTSIDE, found("paris", kind=ANSWER)),
+        ("<answer> paris </answer> </answer>", TAG, found("paris", kind=ANSWER)),
+        ("<answer> paris </answer> </", OUTSIDE, found("paris", kind=ANSWER)),
+        ("<information> paris </information>", ORDER, NO_ACTION),
+        ("<information> paris </information> <answer> x </answer>", ORDER, found("x", kind=ANSWER)),
+        ("<search> paris <information> x </information> </search>", TAG, found("paris <information> x </information>")),
+        ("<RRR> <information> x </information> </RRR> <answer> x </answer>", TAG, found("x", True, ANSWER)),
+        ("<search></search>", NO_QUERY, NO_QUERY),
+        ("<search> \n\t\u3000 </search>", NO_QUERY, NO_QUERY),
+        ("<search></search> <search> paris </search>", ORDER, NO_QUERY),
+        ("<answer></answer>", NO_ANSWER, NO_ANSWER),
+        ("<RRR> hm </RRR> <answer> </answer>", NO_ANSWER, NO_ANSWER),
     ],
 )
-def test_every_malformed_turn_is_invalid_with_its_reason(grammar, text, reason):
-    assert grammar.parse(text.replace("RRR", grammar.reasoning)) == Action(INVALID, reason)
+def test_every_malformed_turn_in_both_readings(grammar, text, strict, lenient):
+    text = text.replace("RRR", grammar.reasoning)
+    lenient = lenient or strict
+    assert grammar.parse(text) == strict
+    assert grammar.parse(text, "lenient") == replace(lenient, text=lenient.text.replace("RRR", grammar.reasoning))
+
+
+def released(text):
+    """What the released code takes for the action of a turn: (1.2): cut at a first closing tag, then the first pair."""
+    for stop in STOP_STRINGS:
+        if stop in text:
+            text = text[: text.index(stop) + len(stop)]
+            break
+    pair = re.search(r"<(search|answer)>(.*?)</\1>", text, re.DOTALL)
+    return pair and (pair[1], pair[2])
+
+
+@BOTH
+@settings(max_examples=50)
+@given(text=st.text() | TURNS)
+def test_the_lenient_reading_is_the_released_one_where_an_action_is_opened_once(grammar, text):
+    stops = [place for stop in STOP_STRINGS if (place := text.find(stop) + len(stop)) >= len(stop)]
+    text = text[: min(stops)] if stops else text  # a sampled turn ends there
+    action = grammar.parse(text, "lenient")
+    if sum(text.count(tag) for tag in ("<search>", "<answer>")) > 1:
+        return
+    theirs = released(text)
+    if theirs is None:
+        assert action.kind is INVALID
+    elif not theirs[1].split():
+        assert action.reason in (InvalidReason.EMPTY_SEARCH, InvalidReason.EMPTY_ANSWER)
+    else:
+        assert (action.kind, action.text) == (theirs[0], " ".join(theirs[1].split()))
+
+
+@BOTH
+@given(text=st.text() | TURNS)
+def test_what_the_strict_reading_takes_the_lenient_one_takes_too(grammar, text):
+    strict, lenient = grammar.parse(text), grammar.parse(text, "lenient")
+    assert (lenient.kind is INVALID) == (lenient.reason is not None)
+    if strict.kind is not INVALID:
+        assert lenient == strict
 
 
 @BOTH
@@ -125,7 +185,9 @@ def test_no_text_raises_and_no_valid_action_is_empty_or_holds_a_tag(grammar, tex
     assert action.text
     if action.kind is INVALID:
         assert not action.has_think
+        assert action.text == action.reason
         return
+    assert action.reason is None
     assert not any(tag in action.text for tag in grammar.tags)
     assert action.text == " ".join(action.text.split())
     assert text.count(f"<{action.kind}>") == text.count(f"</{action.kind}>") == 1
@@ -142,7 +204,8 @@ def test_what_the_warm_start_writes_is_read_back(grammar, thought, content, show
         if any(tag in thought or tag in content for tag in grammar.tags) or not content.split():
             assert action.kind is INVALID
         else:
-            assert action == Action(kind, " ".join(content.split()), True)
+            read = Action(kind, " ".join(content.split()), True)
+            assert action == grammar.parse(write(thought, content, shown), "lenient") == read
 
 
 def test_turns_as_they_are_written():
@@ -158,7 +221,8 @@ def test_a_long_turn_of_tags_takes_no_time(grammar):
     started = time.perf_counter()
     for piece in (*grammar.tags, "<think></think>", "</plan><search>", "<answer> ", "\n"):
         for before, after in (("", ""), ("<plan>", "</search>"), ("<search>", "x")):
-            grammar.parse(before + piece * 3000 + after)
+            for reading in ("strict", "lenient"):
+                grammar.parse(before + piece * 3000 + after, reading)
     assert time.perf_counter() - started < 2.0
 
 

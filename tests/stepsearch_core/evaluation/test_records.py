@@ -34,7 +34,7 @@ def test_a_whole_record_by_hand():
         "searches": 2,
         "redundancy": pytest.approx(0.25),
         "support_recall": 1.0,
-        "format_valid": 0.0,
+        "format_valid": 1.0,
         "stop_reason": "answered",
         "response_length": 4 * 3 + 3 * 2,
         "hops": 2,

@@ -1,6 +1,13 @@
 import pytest
 
-from stepsearch_core.metrics.search import format_valid, redundancy, repeated_shares, search_count, support_recall
+from stepsearch_core.metrics.search import (
+    format_valid,
+    invalid_turns,
+    redundancy,
+    repeated_shares,
+    search_count,
+    support_recall,
+)
 from stepsearch_core.types import Trajectory
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
@@ -39,7 +46,8 @@ def test_support_recall_is_undefined_without_gold_passages():
         ([search("x", "a")], False),  # never answers
         ([search("x", "a"), answer("z"), search("y")], False),  # the answer is not at the end
         ([search("x", "a"), answer("y"), answer("z")], False),  # two answers
-        ([search("x", "a"), invalid(), answer("z")], False),
+        ([invalid(), search("x", "a"), invalid(), invalid(), answer("z")], True),  # counted, not fatal
+        ([invalid(), search("x", "a", think=False), answer("z", think=False)], False),
         ([search("x", "a"), invalid()], False),
     ],
 )
@@ -49,3 +57,9 @@ def test_format(turns, expected):
 
 def test_a_trajectory_without_turns_has_no_valid_format():
     assert format_valid(Trajectory("q", 0)) is False
+
+
+def test_the_share_of_invalid_turns():
+    assert invalid_turns(trajectory(invalid(), search("x"), invalid(), answer("z"))) == 0.5
+    assert invalid_turns(trajectory(search("x"), answer("z"))) == 0.0
+    assert invalid_turns(Trajectory("q", 0)) is None

@@ -9,13 +9,17 @@ def test_f1_if_the_format_is_right():
     assert answer_reward(trajectory(search("x", "a"), answer("The Eiffel Tower, Paris")), asked) == pytest.approx(0.8)
 
 
+def test_invalid_turns_before_the_answer_cost_no_reward():
+    asked = question(answers=["Paris"])
+    assert answer_reward(trajectory(invalid(), search("x", "a"), invalid(), answer("Paris")), asked) == 1.0
+
+
 @pytest.mark.parametrize(
     "turns",
     [
         [answer("Paris")],
         [search("x", "a")],
         [search("x", "a"), answer("Rome"), answer("Paris")],
-        [search("x", "a"), invalid(), answer("Paris")],
         [search("x", "a", think=False), answer("Paris", think=False)],
     ],
 )

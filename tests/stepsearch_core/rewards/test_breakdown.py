@@ -60,8 +60,8 @@ def test_steps_keep_the_number_of_their_turn_and_include_searches_without_a_hit(
     parts = scored(invalid(), search("nothing"), invalid(), search("q", "g1"), answer("Paris"))
     assert [(step.turn, step.redundancy) for step in parts.steps] == [(1, 0.0), (3, 0.0)]
     assert [step.information_gain for step in parts.steps] == pytest.approx([0.0, 0.5])
-    assert not parts.format_ok
-    assert parts.answer == 0.0
+    assert parts.format_ok
+    assert parts.answer == 1.0
 
 
 def test_a_wrong_format_leaves_step_and_key_rewards():

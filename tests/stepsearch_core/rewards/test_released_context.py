@@ -13,7 +13,7 @@ from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.released import ReleasedScorer, render, score_text
 from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import Action, ActionKind, Passage, Turn
+from stepsearch_core.types import Action, ActionKind, InvalidReason, Passage, Turn
 from tests import tiny
 from tests.oracles import episodes
 
@@ -34,7 +34,7 @@ def search(query, *passage_ids):
 
 
 ANSWERED = written(episodes.answer("Paris"), f"<think> t </think> {ANSWER}")
-INVALID = Turn(Action(ActionKind.INVALID, "no action"), "what now")
+INVALID = Turn(Action.invalid(InvalidReason.NO_ACTION), "what now")
 
 
 def scored_tokens(*turns):
