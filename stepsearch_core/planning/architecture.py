@@ -1,19 +1,25 @@
 """The policy's architecture without its weights: configuration, parameter count, sizes that memory depends on.
 
-Models are built on torch's meta device, which allocates nothing. A published model's configuration is taken from the
-local cache or a folder; where there is none, from the table below; for any other name, from the hub.
+Parameters of the families that are sampled here are counted from the configuration, which takes no torch and so no
+seconds; models of other families are built on torch's meta device, which allocates nothing. A published model's
+configuration is taken from a folder or the local cache; where there is none, from the table below; for any other name,
+from the hub.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
+from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config
+from stepsearch_core.training.algorithms import ALGORITHMS
 
 _QWEN25 = {
+    "model_type": "qwen2",
     "num_key_value_heads": 2,
     "vocab_size": 151936,
     "tie_word_embeddings": True,
@@ -28,7 +34,7 @@ QWEN25: dict[str, dict[str, Any]] = {
     | {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28}
     | {"num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False},
 }
-"""Published architectures as `Qwen2Config` arguments (Qwen2.5 technical report, arXiv 2412.15115, table 1)."""
+"""Published architectures as configurations (Qwen2.5 technical report, arXiv 2412.15115, table 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +65,109 @@ def architecture(model: ModelParams, tokenizer: TokenizerParams, prompt: str, tr
     Raises:
         DataError: the configuration of `model.source` cannot be read.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from stepsearch_core.policy.models import parameter_count, random_config
-    from stepsearch_core.training.actor_critic import ActorCritic, Critic
-    from stepsearch_core.training.adapters import add_adapters
-    from stepsearch_core.training.algorithms import ALGORITHMS
-
     vocab_size = tokenizer.vocab_size + len(STYLES[prompt].grammar.tags)
-    config: Any = _published_config(model.source) if model.source else random_config(model, vocab_size)
-    with torch.device("meta"):
-        policy = AutoModelForCausalLM.from_config(config)
-        parameters = parameter_count(policy)
-        has_critic = ALGORITHMS[train.algorithm].critic
-        critic = parameter_count(Critic(policy)) if has_critic and train.critic == "model" else 0
-        if train.lora_rank:
-            add_adapters(policy, train.lora_rank, train.lora_alpha)
-        actor = ActorCritic(policy, with_value_head=has_critic and not critic)
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    config = published_config(model.source) if model.source else _random_config(model, vocab_size)
+    has_critic = ALGORITHMS[train.algorithm].critic
+    count = _counted if config["model_type"] in FAMILIES else _built
+    parameters, adapters, critic = count(config, train)
+    critic = critic if has_critic and train.critic == "model" else 0
+    hidden = config["hidden_size"]
+    value_head = (hidden + 1) * hidden + hidden + 1 if has_critic and not critic else 0
     return Architecture(
         parameters=parameters,
-        actor=parameter_count(actor),
-        trained=sum(parameter.numel() for parameter in actor.parameters() if parameter.requires_grad),
+        actor=parameters + adapters + value_head,
+        trained=(adapters or parameters) + value_head,
         critic=critic,
-        layers=config.num_hidden_layers,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        key_value_size=config.num_key_value_heads * head_dim,
-        vocab_size=config.vocab_size,
-        normalises_heads=config.model_type == "qwen3",
+        layers=config["num_hidden_layers"],
+        hidden_size=hidden,
+        intermediate_size=config["intermediate_size"],
+        key_value_size=_key_value_heads(config) * _head_dim(config),
+        vocab_size=config["vocab_size"],
+        normalises_heads=config["model_type"] == "qwen3",
     )
 
 
-def _published_config(source: str) -> Any:
-    from transformers import AutoConfig, Qwen2Config
+def published_config(source: str, download: bool = True) -> dict[str, Any]:
+    """A published model's configuration: of its folder, of the cache, of `QWEN25`, or else of the hub.
 
-    try:
-        return AutoConfig.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError):
-        pass
-    for size, arguments in QWEN25.items():
+    Raises:
+        DataError: it cannot be read, or is only at the hub and `download` is False.
+    """
+    if folder := local_folder(source):
+        return read_config(folder)
+    for size, config in QWEN25.items():
         if source in (f"Qwen/Qwen2.5-{size}", f"Qwen/Qwen2.5-{size}-Instruct"):
-            return Qwen2Config(**arguments)
-    try:
-        return AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise DataError(f"model.source: no configuration can be read: {str(error).splitlines()[0]}", source) from None
+            return config
+    problem = "not on this machine"
+    if download:
+        from transformers import AutoConfig
+
+        try:
+            return AutoConfig.from_pretrained(source).to_dict()
+        except (OSError, ValueError) as error:
+            problem = str(error).splitlines()[0]
+    raise DataError(f"model.source: no configuration can be read: {problem}", source)
+
+
+def _random_config(model: ModelParams, vocab_size: int) -> dict[str, Any]:
+    """What `policy.models.random_config` builds from `model`."""
+    return {
+        "model_type": "qwen3",
+        "vocab_size": vocab_size,
+        "hidden_size": model.hidden_size,
+        "intermediate_size": model.intermediate_size,
+        "num_hidden_layers": model.layers,
+        "num_attention_heads": model.heads,
+        "num_key_value_heads": model.key_value_heads,
+        "head_dim": model.hidden_size // model.heads,
+        "tie_word_embeddings": True,
+    }
+
+
+def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
+    """Parameters of a model of `FAMILIES`, of adapters in it (0 without), and of a critic model beside it."""
+    hidden, wide = config["hidden_size"], config["intermediate_size"]
+    queries, keys = config["num_attention_heads"] * _head_dim(config), _key_value_heads(config) * _head_dim(config)
+    attention = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden)]
+    feed_forward = [(hidden, wide), (hidden, wide), (wide, hidden)]
+    layer = sum(rows * columns for rows, columns in attention + feed_forward) + 2 * hidden
+    if config["model_type"] == "qwen2":
+        layer += queries + 2 * keys
+    if config.get("attention_bias"):
+        layer += queries + 2 * keys + hidden
+    if config.get("mlp_bias"):
+        layer += 2 * wide + hidden
+    if config["model_type"] == "qwen3":
+        layer += 2 * _head_dim(config)
+    embeddings = config["vocab_size"] * hidden
+    backbone = embeddings + config["num_hidden_layers"] * layer + hidden
+    parameters = backbone if config.get("tie_word_embeddings") else backbone + embeddings
+    adapters = config["num_hidden_layers"] * sum(train.lora_rank * (a + b) for a, b in attention + feed_forward)
+    return parameters, adapters, backbone + hidden + 1
+
+
+def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
+    """As `_counted`, for any family, by building the modules without memory."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from stepsearch_core.policy.models import parameter_count
+    from stepsearch_core.training.actor_critic import Critic
+    from stepsearch_core.training.adapters import add_adapters
+
+    with torch.device("meta"):
+        arguments = {name: value for name, value in config.items() if name != "model_type"}
+        policy = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **arguments))
+        parameters = parameter_count(policy)
+        critic = parameter_count(Critic(policy)) if ALGORITHMS[train.algorithm].critic else 0
+        if train.lora_rank:
+            add_adapters(policy, train.lora_rank, train.lora_alpha)
+    return parameters, parameter_count(policy) - parameters, critic
+
+
+def _head_dim(config: Mapping[str, Any]) -> int:
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
+def _key_value_heads(config: Mapping[str, Any]) -> int:
+    return config.get("num_key_value_heads") or config["num_attention_heads"]

@@ -16,11 +16,7 @@ from transformers import PreTrainedModel
 from stepsearch_core.io import DataError
 from stepsearch_core.policy.fixed_pass import FixedPass
 from stepsearch_core.policy.paged_attention import Pass
-
-_FIELD = "rollout.engine"
-
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-"""Model types of the structure that is written down here."""
+from stepsearch_core.policy.structure import structure_problem
 
 
 def check_structure(config: Any) -> None:
@@ -29,18 +25,8 @@ def check_structure(config: Any) -> None:
     Raises:
         DataError: another family, attention to a window only, or positions embedded by the longest context.
     """
-    if config.model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise DataError(
-            f"transformers samples from {known} models, not from {config.model_type}", "params", field=_FIELD
-        )
-    layers = getattr(config, "layer_types", None) or ()
-    if "sliding_attention" in layers or (config.model_type == "mistral" and config.sliding_window):
-        raise DataError("transformers does not sample from models with sliding attention", "params", field=_FIELD)
-    kind = str((getattr(config, "rope_parameters", None) or {}).get("rope_type", "default"))
-    if kind == "longrope" or "dynamic" in kind:  # frequencies of one context would depend on the others
-        problem = f"transformers does not sample from models with {kind} position embeddings"
-        raise DataError(problem, "params", field=_FIELD)
+    if problem := structure_problem(config.to_dict()):
+        raise DataError(problem, "params", field="rollout.engine")
 
 
 def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | FixedPass) -> torch.Tensor:

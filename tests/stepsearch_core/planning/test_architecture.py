@@ -1,13 +1,18 @@
+import subprocess
+import sys
+
 import pytest
-from transformers import Qwen2Config
+from transformers import AutoConfig, GPTNeoXConfig, Qwen2Config
 
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
-from stepsearch_core.planning.architecture import architecture
+from stepsearch_core.planning.architecture import _built, _counted, architecture
 from stepsearch_core.policy.models import parameter_count
+from stepsearch_core.policy.structure import FAMILIES
 from stepsearch_core.training.actor_critic import ActorCritic
 from tests import tiny
+from tests.stepsearch_core.policy.families import MORE, SHAPE
 
 
 def test_parameters_are_those_of_the_model_that_is_built():
@@ -45,3 +50,31 @@ def test_an_unknown_model_is_one_error_that_names_it():
     with pytest.raises(DataError, match=r"^nobody/nothing: model\.source: no configuration can be read") as raised:
         architecture(ModelParams(source="nobody/nothing"), TokenizerParams(), "paper", TrainParams())
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("rank", [0, 3])
+def test_what_is_counted_is_what_is_built(family, tied, rank):
+    config = AutoConfig.for_model(family, **SHAPE, **MORE.get(family, {}), tie_word_embeddings=tied).to_dict()
+    train = TrainParams(lora_rank=rank, critic="model")
+    assert _counted(config, train) == _built(config, train)
+
+
+def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
+    GPTNeoXConfig(vocab_size=10, hidden_size=8, intermediate_size=6, num_hidden_layers=1, num_attention_heads=2,
+                  tie_word_embeddings=False).save_pretrained(tmp_path)  # fmt: skip
+    train = TrainParams(algorithm="grpo")
+    shape = architecture(ModelParams(source=str(tmp_path)), TokenizerParams(), "paper", train)
+    linear = (8 * 24 + 24) + (8 * 8 + 8) + (8 * 6 + 6) + (6 * 8 + 8)
+    assert shape.parameters == 2 * 10 * 8 + linear + 3 * 2 * 8
+
+
+def test_planning_a_profile_needs_no_torch():
+    code = (
+        "import sys; from stepsearch_core.params import *; from stepsearch_core.planning.architecture import *;"
+        "architecture(ModelParams(), TokenizerParams(), 'paper', TrainParams());"
+        "architecture(ModelParams(source='Qwen/Qwen2.5-7B'), TokenizerParams(), 'paper', TrainParams());"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from stepsearch_core.policy import transformers_engine
 from stepsearch_core.policy.decode_graph import DecodeGraphs, FixedDecoding, can_be_captured, pool_sizes
-from stepsearch_core.policy.decoder import FAMILIES
 from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.paged_cache import PagedCache
+from stepsearch_core.policy.structure import FAMILIES
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.policy.families import model

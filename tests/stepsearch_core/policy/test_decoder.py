@@ -1,14 +1,13 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from transformers import Gemma2Config, LlamaConfig, MistralConfig, Qwen2Config
 
 from stepsearch_core.io import DataError
-from stepsearch_core.policy.decoder import FAMILIES, check_structure, last_states
+from stepsearch_core.policy.decoder import check_structure, last_states
 from stepsearch_core.policy.paged_attention import Pass
 from stepsearch_core.policy.paged_cache import PagedCache
+from stepsearch_core.policy.structure import FAMILIES, structure_problem
 from tests.stepsearch_core.policy.families import model
 
 
@@ -76,4 +75,4 @@ def test_what_is_not_written_down_is_refused(config, problem):
 def test_what_is_written_down_is_not():
     for family in FAMILIES:
         check_structure(model(family).config)
-    check_structure(SimpleNamespace(model_type="llama"))
+    assert structure_problem({"model_type": "llama"}) is None

@@ -4,10 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.policy.decoder import FAMILIES, last_states
+from stepsearch_core.policy.decoder import last_states
 from stepsearch_core.policy.fixed_pass import FixedPass
 from stepsearch_core.policy.paged_attention import Pass
 from stepsearch_core.policy.paged_cache import PagedCache
+from stepsearch_core.policy.structure import FAMILIES
 from tests.stepsearch_core.policy.families import model
 
 ROWS, CAPACITY, BLOCK = 4, 24, 4

@@ -1,0 +1,55 @@
+import json
+
+import pytest
+from huggingface_hub import constants
+
+from stepsearch_core.io import DataError
+from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config, structure_problem
+
+
+def test_a_model_is_a_folder_or_a_snapshot_in_the_cache_or_nowhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert local_folder(str(tmp_path)) == tmp_path
+    for nowhere in ("some/model", str(tmp_path / "none"), "a/b/c"):
+        assert local_folder(nowhere) is None
+    repository = tmp_path / "cache" / "models--some--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("12ab")
+    snapshot = repository / "snapshots" / "12ab"
+    snapshot.mkdir(parents=True)
+    assert local_folder("some/model") is None  # a download that had only begun
+    (snapshot / "config.json").write_text("{}")
+    assert local_folder("some/model") == snapshot
+
+
+def test_a_configuration_names_its_type_of_model(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 8}))
+    with pytest.raises(DataError, match=r"field 'model_type': missing"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_published_configurations_without_a_window_can_be_sampled(family):
+    assert structure_problem({"model_type": family, "sliding_window": None}) is None
+    assert structure_problem({"model_type": family, "rope_scaling": {"type": "linear", "factor": 2}}) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"model_type": "gpt2"}, "not from gpt2"),
+        ({"model_type": "mistral", "sliding_window": 4096}, "sliding attention"),
+        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 4096}, "sliding attention"),
+        ({"model_type": "qwen3", "layer_types": ["full_attention", "sliding_attention"]}, "sliding attention"),
+        ({"model_type": "llama", "rope_scaling": {"rope_type": "longrope"}}, "longrope position"),
+        ({"model_type": "llama", "rope_scaling": {"type": "dynamic"}}, "dynamic position"),
+    ],
+)
+def test_what_cannot_be_sampled_says_why(config, problem):
+    assert problem in structure_problem(config)
+
+
+def test_a_window_that_is_switched_off_is_none():
+    assert structure_problem({"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 4096}) is None
