@@ -1,6 +1,6 @@
 """What a parameter's value may be, declared where the parameter is: `steps: int = number(100, at_least=1)`.
 
-A limit lies in the field's metadata. `first_problem` walks any dataclass of such fields. None, where the type allows
+A limit lies in the field's metadata. `problems` walks any dataclass of such fields. None, where the type allows
 it, is within every limit; of a list every element is held to the limit, and it may not be empty.
 """
 
@@ -48,9 +48,9 @@ def one_of(default: Any, *choices: str) -> Any:
     return _limited(default, Limit(f"one of {', '.join(choices)}", choices.__contains__))
 
 
-def first_problem(section: Any, prefix: str = "") -> str | None:
-    """The first value out of its limit, as `train.steps: 0 is not at least 1`; None if there is none."""
-    return next(_problems(section, prefix), None)
+def problems(section: Any) -> list[str]:
+    """Every value out of its limit, as `train.steps: 0 is not at least 1`."""
+    return list(_problems(section, ""))
 
 
 def _problems(section: Any, prefix: str) -> Iterator[str]:

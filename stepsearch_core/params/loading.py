@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
 
@@ -9,13 +10,20 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from stepsearch_core.limits import first_problem
-from stepsearch_core.params.rules import broken_rule
+from stepsearch_core.limits import problems
+from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params
 
 
 class ParamsError(ValueError):
-    """A parameter file that does not fit the schema; the message names file and key."""
+    """Parameters that do not fit the schema or each other; the message names file and key.
+
+    `problems` has the message of each of them, without the file, where what is wrong are values.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
@@ -27,7 +35,7 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
     path = Path(path)
     try:
         params = _merged(path, overrides or [])
-        problem = first_problem(params) or broken_rule(params)
+        found = problems(params) or broken_rules(params)
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file") from None
     except YAMLError as error:
@@ -40,8 +48,8 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
         raise ParamsError(f"{path}: {_with_key(error)}") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:  # OmegaConf on values that are no mapping
         raise ParamsError(f"{path}: {_one_line(error)}") from None
-    if problem:
-        raise ParamsError(f"{path}: {problem}")
+    if found:
+        raise ParamsError(f"{path}: {'; '.join(found)}", found)
     return params
 
 

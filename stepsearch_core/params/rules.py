@@ -84,9 +84,8 @@ RULES = (
 )
 
 
-def broken_rule(params: Params) -> str | None:
-    """The first rule that does not hold, as an error message."""
-    for rule in RULES:
-        if not rule.holds(params):
-            return f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}"
-    return None
+def broken_rules(params: Params) -> list[str]:
+    """Every rule that does not hold, as an error message; the parameters must be within their limits."""
+    return [
+        f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}" for rule in RULES if not rule.holds(params)
+    ]

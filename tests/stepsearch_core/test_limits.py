@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stepsearch_core.limits import first_problem, number, one_of, share
+from stepsearch_core.limits import number, one_of, problems, share
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Outer:
 
 
 def test_defaults_and_bounds_that_are_included_are_fine():
-    assert first_problem(Outer()) is None
-    assert first_problem(Outer(count=None, part=1.0, depths=[1], inner=Inner(rate=1, kinds=["b"]))) is None
+    assert problems(Outer()) == []
+    assert problems(Outer(count=None, part=1.0, depths=[1], inner=Inner(rate=1, kinds=["b"]))) == []
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,17 @@ def test_defaults_and_bounds_that_are_included_are_fine():
         (Outer(inner=Inner(kinds=["a", "c"])), "inner.kinds: 'c' is not one of a, b"),
     ],
 )
-def test_the_first_value_out_of_its_limits_is_named(values, problem):
-    assert first_problem(values) == problem
+def test_a_value_out_of_its_limits_is_named(values, problem):
+    assert problems(values) == [problem]
 
 
 def test_lists_are_not_shared_between_instances():
     assert Outer().depths is not Outer().depths
+
+
+def test_every_value_out_of_its_limits_is_named():
+    assert problems(Outer(count=0, depths=[], inner=Inner(rate=2))) == [
+        "count: 0 is not at least 1",
+        "depths: empty",
+        "inner.rate: 2 is not above 0 and at most 1",
+    ]

@@ -97,6 +97,19 @@ def test_damaged_files(tmp_path, content, problem):
     assert re.match(problem, refusal(tmp_path / "params.yaml"))
 
 
+def test_all_that_is_wrong_is_said_at_once():
+    tiny = ROOT / "conf" / "tiny.yaml"
+    limits = refusal(tiny, ["train.steps=0", "seed=-1"])
+    assert limits == "seed: -1 is not at least 0; train.steps: 0 is not at least 1"
+    with pytest.raises(ParamsError) as raised:
+        load_params(tiny, ["model.heads=3", "train.kl_estimator=k1"])
+    assert [problem.split(":")[0] for problem in raised.value.problems] == [
+        "model.hidden_size",
+        "model.heads",
+        "train.kl_estimator",
+    ]
+
+
 def test_a_missing_file_or_a_folder_is_named(tmp_path):
     assert refusal(tmp_path / "params.yaml") == "no such file"
     assert "Is a directory" in refusal(tmp_path)
