@@ -90,18 +90,21 @@ class Grammar:
         before = text[: found.start()]
         return _action(found[1], found[2], f"<{self.reasoning}>" in before or f"</{self.reasoning}>" in before)
 
-    def search_turn(self, thought: str, query: str, shown: int = 0) -> str:
+    def search_turn(self, thought: str, query: str, shown: int = 0, opened: str = "") -> str:
         """The text of a turn that searches, as the warm start and the oracle write it.
 
         After a search that had shown documents, a style's comment names each of them: there is nothing more to say.
+        What the context has `opened` (`Episode.opened`) is not repeated.
         """
-        return f"{self._reasoned(thought, shown)} <search> {query} </search>"
+        return f"{self._reasoned(thought, shown, opened)} <search> {query} </search>"
 
-    def answer_turn(self, thought: str, answer: str, shown: int = 0) -> str:
+    def answer_turn(self, thought: str, answer: str, shown: int = 0, opened: str = "") -> str:
         """The text of a turn that answers."""
-        return f"{self._reasoned(thought, shown)} <answer> {answer} </answer>"
+        return f"{self._reasoned(thought, shown, opened)} <answer> {answer} </answer>"
 
-    def _reasoned(self, thought: str, shown: int) -> str:
+    def _reasoned(self, thought: str, shown: int, opened: str) -> str:
+        if opened:
+            return f"{'' if opened[-1].isspace() else ' '}{thought} </{self.reasoning}>"
         written = f"<{self.reasoning}> {thought} </{self.reasoning}>"
         if not self.comment or not shown:
             return written

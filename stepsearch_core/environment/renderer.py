@@ -8,15 +8,22 @@ What a search adds to the context is the information block, and before the last 
 against `max_observation_tokens`: its tags, the blank lines that a style puts around them, the documents' headings and
 texts. The notices do not, that of an invalid action neither: they are of fixed length and come whole. All of it counts
 against `max_trajectory_tokens`, of which `max_turn_tokens` are kept free for the turn that follows.
+
+A prompt begins with what the tokenizer begins a text with, once: a chat template that writes it is left as it is.
+What of questions and passages would be control tokens is plain text (`environment.encoding`). In a chat, a notice after
+a turn that the policy has closed by an end-of-turn token is a user's turn, and a new assistant's turn begins behind it;
+after any other turn it stands within the assistant's, as passages do (`environment.chat`). Without a chat template the
+notice simply follows the end-of-text token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from stepsearch_core.environment.actions import STOP_STRINGS
+from stepsearch_core.environment.chat import chat_of, plain
+from stepsearch_core.environment.encoding import TextEncoder, end_ids
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams
@@ -33,26 +40,48 @@ class Renderer:
     def __init__(self, tokenizer: Any, params: EnvironmentParams) -> None:
         self.params = params
         self.style = STYLES[params.prompt]
-        self._tokenizer = tokenizer
-        self._encode = lru_cache(maxsize=200_000)(self._encode_uncached)
+        self._encoder = TextEncoder(tokenizer, self.style.grammar.tags)
+        self._chat = chat_of(tokenizer, self.style.prompt) if params.chat_template else plain(self.style.prompt)
+        self._ends = end_ids(tokenizer)
+        ends = (self._chat.end, tokenizer.eos_token_id, *sorted(self._ends))
+        self._end = next((end for end in ends if end is not None), None)
         self._check()
 
+    @property
+    def opened(self) -> str:
+        """What the prompt's end has opened for the first turn, as `<think>` and a line break; mostly nothing."""
+        return self._chat.opened
+
+    def closed_by(self, token_ids: Sequence[int]) -> int | None:
+        """The token by which a turn of these tokens has closed the assistant's turn of a chat, None if it has not."""
+        closed = self.params.chat_template and bool(token_ids) and token_ids[-1] in self._ends
+        return token_ids[-1] if closed else None
+
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, without special tokens."""
-        return list(self._encode(text))
+        """Token ids of a text that is ours, without special tokens around it."""
+        return self._encoder.ours(text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
-        return self._tokenizer.decode(token_ids, skip_special_tokens=True)
+        return self._encoder.decode(token_ids)
 
-    def written(self, text: str, limit: int) -> tuple[list[int], None, str]:
+    def written(self, text: str, limit: int, ended: bool = False) -> tuple[list[int], None, str]:
         """A turn that is given instead of sampled, cut where a model would have had to stop.
+
+        Args:
+            text: with the protocol's tags; what else it spells is plain text.
+            limit: tokens at most.
+            ended: whether the token follows that ends a turn (of the chat template, or the end of text).
 
         Returns:
             What `Episode.act` takes: ids, no log-probabilities, and their text.
         """
-        ids = self.encode(text)
-        return (ids, None, text) if len(ids) <= limit else (ids[:limit], None, self.decode(ids[:limit]))
+        ids = self._encoder.turn(text)
+        if len(ids) > limit:
+            return ids[:limit], None, self.decode(ids[:limit])
+        if ended and self._end is not None and len(ids) < limit:
+            ids.append(self._end)
+        return ids, None, text
 
     def closed(self, token_ids: Sequence[int], text: str) -> str:
         """A turn's text without what its last token holds behind the tag that it closes.
@@ -72,11 +101,10 @@ class Renderer:
         Raises:
             DataError: the prompt leaves no room for a turn; a question is never cut.
         """
-        text = self.style.prompt.format(question=question)
-        if self.params.chat_template:
-            messages = [{"role": "user", "content": text}]
-            text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = self.encode(text)
+        chat, begin = self._chat, self._encoder.begin
+        ids = self._encoder.theirs_within(chat.before_question, question, chat.after_question)
+        if ids[: len(begin)] != begin:
+            ids = [*begin, *ids]
         room = self.params.max_trajectory_tokens - self.params.max_turn_tokens
         if len(ids) > room:
             problem = (
@@ -108,18 +136,26 @@ class Renderer:
         documents: list[int] = []
         shown = 0
         for rank, passage in enumerate(passages, start=1):
-            ids = self.encode(self.style.document.format(rank=rank, title=passage.title, text=passage.text))
+            ids = self._encoder.theirs(self.style.document.format(rank=rank, title=passage.title, text=passage.text))
             if used + len(documents) + len(ids) > room:
                 break
             documents += ids
             shown = rank
         return [*opening, *documents, *closing, *notice], shown
 
-    def invalid_notice(self, room: int, last_turn: bool = False) -> list[int] | None:
-        """The answer to an invalid action, or None if it does not fit into `room`."""
-        ids = self.encode(self.style.invalid_notice)
-        if last_turn:
-            ids += self.encode(self.style.last_turn_notice)
+    def invalid_notice(self, room: int, last_turn: bool = False, closed_by: int | None = None) -> list[int] | None:
+        """The answer to an invalid action, or None if it does not fit into `room`.
+
+        Args:
+            room: tokens at most.
+            last_turn: whether the notice before the last turn follows.
+            closed_by: the token by which the turn has closed the assistant's turn of a chat, if it has: then
+                the notice is a user's turn, and the prompt's end is repeated behind it.
+        """
+        notices = [self.style.invalid_notice, *([self.style.last_turn_notice] if last_turn else [])]
+        if closed_by is not None:
+            notices = [self._chat.notice("".join(notices), closed_by)]
+        ids = [token for notice in notices for token in self.encode(notice)]
         return ids if len(ids) <= room else None
 
     def _check(self) -> None:
@@ -127,12 +163,10 @@ class Renderer:
             if self.decode(self.encode(tag)).strip() != tag:
                 problem = f"the tokenizer cannot write the tag {tag} of the style {self.params.prompt!r}"
                 raise DataError(problem, "params", field="environment.prompt")
-        if self.params.chat_template and not getattr(self._tokenizer, "chat_template", None):
-            raise DataError("the tokenizer has no chat template", "params", field="environment.chat_template")
+        if self.opened and not self.opened.startswith(f"<{self.style.grammar.reasoning}>"):
+            problem = f"the chat template opens {self.opened.strip()!r}, which the style {self.params.prompt!r} lacks"
+            raise DataError(problem, "params", field="environment.prompt")
         tags = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
         if tags > self.params.max_observation_tokens:
             problem = f"{self.params.max_observation_tokens} do not hold the {tags} tokens around the documents"
             raise DataError(problem, "params", field="environment.max_observation_tokens")
-
-    def _encode_uncached(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False))

@@ -30,6 +30,8 @@ class Episode:
     def __init__(self, question: Question, sample: int, renderer: Renderer) -> None:
         self.question = question
         self.done = False
+        self.opened = renderer.opened
+        """What the context has opened for the turn that is due, a reasoning tag or nothing: the turn begins with it."""
         self.trajectory = Trajectory(question.id, sample)
         self._renderer = renderer
         self._params = renderer.params
@@ -50,7 +52,8 @@ class Episode:
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
         """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the episode."""
         self._append(Author.POLICY, token_ids, log_probs)
-        action = self._renderer.style.grammar.parse(self._renderer.closed(token_ids, text), self._params.parser)
+        written = self.opened + self._renderer.closed(token_ids, text)
+        action = self._renderer.style.grammar.parse(written, self._params.parser)
         if action.kind is ActionKind.ANSWER:
             self._end(StopReason.ANSWERED)
         elif self._turn == self._params.max_searches:
@@ -69,8 +72,11 @@ class Episode:
         """
         last_turn = self._turn + 1 == self._params.max_searches
         room = self._room - self._params.max_turn_tokens
+        self.opened = ""
         if passages is None:
-            ids, shown = self._renderer.invalid_notice(room, last_turn), 0
+            closed_by = self._renderer.closed_by(self.trajectory.segments[-1].token_ids)
+            ids, shown = self._renderer.invalid_notice(room, last_turn, closed_by), 0
+            self.opened = "" if closed_by is None else self._renderer.opened
         else:
             ids, shown = self._renderer.observation(passages, room, last_turn) or (None, 0)
             self._record(*self._pending, tuple(passage.id for passage in passages[:shown]))

@@ -1,7 +1,10 @@
 """Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are context only.
 
-Trajectories are replayed through the environment's own renderer, so their token sequences are those of rollouts. A
-small random model needs this to know the format at all; instruct models may skip it.
+Trajectories are replayed through the environment's own renderer, so their token sequences are those of rollouts, with
+one token more: behind `</answer>` stands the token that ends a turn, so that the policy stops there wherever it is
+used. A rollout ends with `</answer>`: what would follow has no reward of its own, yet the last token would carry the
+answer's, and reinforcement learning would strengthen whatever happened to be sampled there.
+A small random model needs the warm start to know the format at all; instruct models may skip it.
 """
 
 from __future__ import annotations
@@ -41,10 +44,10 @@ def replay(
     episode, grammar = Episode(question, 0, renderer), renderer.style.grammar
     for turn in turns:
         if "query" in turn:
-            text = grammar.search_turn(turn["think"], turn["query"], episode.shown)
+            text = grammar.search_turn(turn["think"], turn["query"], episode.shown, episode.opened)
         else:
-            text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown)
-        action = episode.act(*renderer.written(text, episode.turn_tokens))
+            text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown, episode.opened)
+        action = episode.act(*renderer.written(text, episode.turn_tokens, ended="answer" in turn))
         if episode.done:
             break
         found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]

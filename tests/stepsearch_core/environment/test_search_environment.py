@@ -95,7 +95,7 @@ def test_an_invalid_turn_uses_a_turn_and_is_told():
 
 
 def test_tags_inside_a_passage_mean_nothing():
-    playing = episode()
+    playing = episode(max_observation_tokens=40)
     write(playing, SEARCH)
     playing.observe([TRAP])
     assert not playing.done

@@ -1,0 +1,95 @@
+"""What a chat template writes around our texts: the question, the end of a turn, a notice after it, an opened thought.
+
+A template is rendered once, around marks, and taken apart where the marks stand; so a question never goes through it,
+and what it spells is no template text. Passages follow a search within the assistant's turn, as they do without a
+template. An assistant's turn that the policy has closed itself, by an end-of-turn token, stays closed: what the
+environment says next is a user's turn, and a new assistant's turn begins behind it (`Chat.notice`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from stepsearch_core.environment.actions import PLAN, THINK
+from stepsearch_core.environment.encoding import control_tokens
+from stepsearch_core.io import DataError
+
+_FIELD = "environment.chat_template"
+_QUESTION, _TURN, _NOTICE = "QUESTIONGOESHERE", "TURNGOESHERE", "NOTICEGOESHERE"
+_REASONING = re.compile(f"<(/?)({THINK.reasoning}|{PLAN.reasoning})>")
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Texts around ours; `end` is the token that closes an assistant's turn, where the template has one."""
+
+    before_question: str
+    after_question: str
+    end: int | None = None
+    closing: str = ""
+    """From the end of an assistant's turn to the user's words, the end itself included."""
+    end_text: str = ""
+
+    @property
+    def opened(self) -> str:
+        """What the prompt's end has opened and the policy is to go on with: a reasoning tag and what follows it."""
+        tags = list(_REASONING.finditer(self.after_question))
+        return self.after_question[tags[-1].start() :] if tags and not tags[-1][1] else ""
+
+    def notice(self, text: str, last: int) -> str:
+        """A notice after an assistant's turn that ended with the token `last`, and the next turn's beginning."""
+        written = self.end_text if last == self.end else ""
+        return self.closing.removeprefix(written) + text + self.after_question
+
+
+def plain(prompt: str) -> Chat:
+    """No chat: `prompt`, with {question}, alone."""
+    before, after = prompt.format(question=_QUESTION).split(_QUESTION)
+    return Chat(before, after)
+
+
+def chat_of(tokenizer: Any, prompt: str) -> Chat:
+    """The parts of the tokenizer's chat template around `prompt`, which has {question}.
+
+    Raises:
+        DataError: there is no template, or it does not write what it is given.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise DataError("the tokenizer has no chat template", "params", field=_FIELD)
+    asked = {"role": "user", "content": prompt.format(question=_QUESTION)}
+    before, after = _split(_rendered(tokenizer, [asked]), _QUESTION)
+    end, closing, end_text = end_of_turn(tokenizer)
+    return Chat(before, after, end, closing, end_text)
+
+
+def end_of_turn(tokenizer: Any) -> tuple[int | None, str, str]:
+    """How the chat template ends an assistant's turn.
+
+    Returns:
+        The control token (None if it ends with plain text), the text from there to the user's words, the token's text.
+
+    Raises:
+        DataError: the template does not take a conversation.
+    """
+    talk = [{"role": role, "content": text} for role, text in (("user", "a"), ("assistant", _TURN), ("user", _NOTICE))]
+    closing = _split(_split(_rendered(tokenizer, talk), _TURN)[1], _NOTICE)[0].lstrip()
+    first = tokenizer.encode(closing, add_special_tokens=False)[:1]
+    end_text = control_tokens(tokenizer).get(first[0]) if first else None
+    return (first[0], closing, end_text) if end_text else (None, closing, "")
+
+
+def _rendered(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # a template is a program: it may raise anything
+        problem = f"the tokenizer's chat template fails: {' '.join(str(error).split())[:200]}"
+        raise DataError(problem, "params", field=_FIELD) from None
+
+
+def _split(text: str, mark: str) -> tuple[str, str]:
+    before, found, after = text.partition(mark)
+    if not found or mark in after:
+        raise DataError("the tokenizer's chat template does not write a message once", "params", field=_FIELD)
+    return before, after
