@@ -24,7 +24,7 @@ from stepsearch_core.io import sha256_folder, write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.engine import Engine
 from stepsearch_core.policy.engines import open_engine
-from stepsearch_core.policy.models import load_policy, load_tokenizer
+from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -76,6 +76,7 @@ class Examination:
     def policy(self, name: str, folder: Path, params: Params) -> Answer:
         """What the policy in `folder` answers. The first one opens the engine, which takes the others' weights."""
         model, tokenizer = load_policy(folder)
+        check_context(model.config, params.environment.max_trajectory_tokens)
         torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
         in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         if self._engine is None:

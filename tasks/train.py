@@ -17,7 +17,7 @@ from stepsearch_core.evaluation.records import record
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.engines import open_engine
-from stepsearch_core.policy.models import load_policy
+from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.similarity import TfidfSimilarity
@@ -50,6 +50,7 @@ def main(params: Params) -> None:
     validation = load_questions(DATA / "synthesize" / "validation.jsonl")
     start = DATA / "warmstart" / "policy"
     policy, tokenizer = load_policy(start)
+    check_context(policy.config, params.environment.max_trajectory_tokens)
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
     engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
     rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout)

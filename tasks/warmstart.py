@@ -14,7 +14,7 @@ from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
-from stepsearch_core.policy.models import build_model, load_policy, save_policy
+from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
@@ -35,6 +35,7 @@ def main(params: Params) -> None:
         style = STYLES[params.environment.prompt]
         tokenizer = train_tokenizer(itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
         policy = build_model(params.model, tokenizer)
+    check_context(policy.config, params.environment.max_trajectory_tokens)
     renderer = Renderer(tokenizer, params.environment)
     trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
     history: list[dict[str, float]] = []

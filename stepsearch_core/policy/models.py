@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Qwen3Config
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, Qwen3Config
 
 from stepsearch_core.io import DataError, atomic_folder
 from stepsearch_core.params import ModelParams
+from stepsearch_core.policy.tokenizers import prepare
 
 
 def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
@@ -47,6 +48,9 @@ def random_config(
 def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, Any]:
     """Model and tokenizer of a Hugging Face name or folder; `auto` is the dtype that it was saved with.
 
+    The tokenizer is prepared (`policy.tokenizers.prepare`); every token that ends a turn stands in the model's
+    generation config, so that it ends one wherever the policy is used.
+
     Raises:
         DataError: neither a folder with a whole model nor a name that can be found, or weights of another architecture.
     """
@@ -66,19 +70,61 @@ def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedMode
         raise DataError(problem, source)
     if found["missing_keys"]:
         raise DataError(f"no model can be loaded: no tensor {min(found['missing_keys'])}", source)
+    prepare(tokenizer, model.generation_config.eos_token_id, model.get_input_embeddings().num_embeddings)
+    if len(tokenizer.turn_ends) > 1:
+        model.generation_config.eos_token_id = sorted(tokenizer.turn_ends)
     return model, tokenizer
 
 
 def load_tokenizer(source: str | Path) -> Any:
-    """The tokenizer alone of a Hugging Face name or folder.
+    """The tokenizer alone of a Hugging Face name or folder, prepared as `load_policy` does.
 
     Raises:
         DataError: there is none.
     """
     try:
-        return AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise DataError(f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}", source) from None
+    try:
+        ends = GenerationConfig.from_pretrained(source).eos_token_id
+    except (OSError, ValueError):  # it has no such file
+        ends = None
+    return prepare(tokenizer, ends)
+
+
+def context_limit(config: Any) -> int | None:
+    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings stretch them.
+
+    `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the original length);
+    "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
+
+    Args:
+        config: of a model, as `AutoConfig` loads it.
+
+    Returns:
+        None if the configuration names no limit.
+    """
+    config = config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None)
+    rope = getattr(config, "rope_parameters", None) or {}
+    if positions is None or "rope_type" not in rope or rope["rope_type"] in ("default", "llama3", "longrope"):
+        return positions
+    if rope["rope_type"] == "yarn":
+        positions = rope.get("original_max_position_embeddings") or positions
+    return int(positions * (rope.get("factor") or 1.0))
+
+
+def check_context(config: Any, tokens: int) -> None:
+    """See whether a model's contexts may be as long as `environment.max_trajectory_tokens` says.
+
+    Raises:
+        DataError: they may not.
+    """
+    limit = context_limit(config)
+    if limit is not None and tokens > limit:
+        problem = f"{tokens} tokens, but the model is made for contexts of at most {limit}"
+        raise DataError(problem, "params", field="environment.max_trajectory_tokens")
 
 
 def save_policy(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:

@@ -1,18 +1,31 @@
-"""Tokenizers trained on training text, for models that start from nothing.
+"""Tokenizers: trained on training text for models that start from nothing, or published and made ready for use.
 
-Both kinds are ordinary `tokenizers` pipelines wrapped for transformers, so `AutoTokenizer.from_pretrained` loads them.
+Both kinds that are trained are ordinary `tokenizers` pipelines wrapped for transformers, so that
+`AutoTokenizer.from_pretrained` loads them.
 `word` splits at white space and punctuation (one token a word: short sequences, copying a name is copying one token);
 `bpe` is byte-level and knows every text. Each tag of the prompt's style is one token.
+
+A published tokenizer may lack what the rest of the code relies on; `prepare` settles that once, where it is loaded:
+
+* no padding token: the one that ends a text stands in; what is padded is never attended to nor trained;
+* several tokens that end a turn (a list in `generation_config.json`, a chat template's own end of turn): all do
+  (`environment.encoding.end_ids`);
+* begin-of-text, which some put before every text: `environment.renderer` does so with every prompt;
+* fewer ids than the model has rows: `id_count`, for the engines, which never sample the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from stepsearch_core.environment.chat import end_of_turn
+from stepsearch_core.io import DataError
 from stepsearch_core.params import TokenizerParams
+from stepsearch_core.text import normalize_answer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -43,6 +56,61 @@ def train_tokenizer(texts: Iterable[str], params: TokenizerParams, tags: Sequenc
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,
     )
+
+
+def prepare(tokenizer: Any, ends: int | Sequence[int] | None = None, vocab_size: int | None = None) -> Any:
+    """Settle what a published tokenizer may lack, in place; a trained one stays as it is.
+
+    Args:
+        tokenizer: as `AutoTokenizer` loads it.
+        ends: `eos_token_id` of the model's generation config.
+        vocab_size: rows of the model's embeddings; a padding token beyond them is replaced.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        DataError: it is no fast one, or has no token that could end a text.
+    """
+    if not tokenizer.is_fast:
+        problem = f"{type(tokenizer).__name__} is no fast tokenizer: it does not say which text a token is of"
+        raise DataError(problem, tokenizer.name_or_path)
+    more = [ends] if isinstance(ends, int) else list(ends or ())
+    if tokenizer.chat_template:
+        with suppress(DataError):  # of a template that nobody may want to use
+            more += [end for end in [end_of_turn(tokenizer)[0]] if end is not None]
+    tokenizer.turn_ends = frozenset(more) | ({tokenizer.eos_token_id} - {None})
+    if not tokenizer.turn_ends:
+        problem = "the tokenizer has no token that ends a text, and the model's generation config names none"
+        raise DataError(problem, tokenizer.name_or_path)
+    pad = tokenizer.pad_token_id
+    if pad is None or (vocab_size is not None and pad >= vocab_size):
+        end = tokenizer.eos_token_id
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(min(tokenizer.turn_ends) if end is None else end)
+    return tokenizer
+
+
+def id_count(tokenizer: Any) -> int:
+    """One more than the highest id that the tokenizer can decode; a model may have rows for more."""
+    return 1 + max(tokenizer.get_vocab().values())
+
+
+def unwritable(tokenizer: Any, accepted: Iterable[Sequence[str]]) -> list[str]:
+    """The first answer of each question none of whose answers can be written with this tokenizer.
+
+    An answer is written if what it is encoded as decodes to the same text, as exact match compares texts
+    (`text.normalize_answer`). Of the others no policy can write the like: the best score is below 1.
+
+    Args:
+        tokenizer: the policy's.
+        accepted: every accepted answer of each question, as in `Question.answers`.
+    """
+    return [answers[0] for answers in accepted if not any(_is_writable(tokenizer, answer) for answer in answers)]
+
+
+def _is_writable(tokenizer: Any, answer: str) -> bool:
+    ids = tokenizer.encode(answer, add_special_tokens=False)
+    return normalize_answer(tokenizer.decode(ids, skip_special_tokens=True)) == normalize_answer(answer)
 
 
 def _word(vocab_size: int) -> tuple[Tokenizer, trainers.Trainer]:

@@ -5,7 +5,8 @@ for anybody. Matrices have a multiple of 16 rows; thereby what a slot computes d
 others share its passes (with MKL's AVX-512 kernels; with its AVX2 kernels it can, up to rounding), and its random
 numbers come from its own stream, one a token. So neither the batch nor the order of events (how long a search took,
 say) changes a trajectory. Slots that begin with the same prompt share its prefill. Log-probabilities are those of the
-distribution sampled from (temperature applied, nothing truncated).
+distribution sampled from (temperature applied, nothing truncated). Rows of the vocabulary that the tokenizer has no
+token for are never drawn; their share, mostly below 1e-6, stays in the denominator, as in the trainer.
 
 On a GPU, passes in which everybody decodes are CUDA graphs (`policy.decode_graph`), and sums have no fixed order, so
 bits can change. That has never been run.
@@ -25,6 +26,7 @@ from stepsearch_core.policy.decoder import check_structure, last_states
 from stepsearch_core.policy.engine import EngineError, Generation, TurnRequest
 from stepsearch_core.policy.paged_attention import Pass
 from stepsearch_core.policy.paged_cache import PagedCache
+from stepsearch_core.policy.tokenizers import id_count
 from stepsearch_core.policy.turns import StopRule, TurnInProgress
 
 _ROWS = 16
@@ -52,6 +54,7 @@ class TransformersEngine:
         check_structure(model.config)
         self.model, self.tokenizer, self.temperature, self.graphs = model, tokenizer, temperature, graphs
         self.stops = StopRule(tokenizer)
+        self.known = id_count(tokenizer)
 
     def session(self, slots: int, capacity: int) -> TransformersSession:
         """Open a session of `slots` contexts of at most `capacity` tokens; puts the model into evaluation mode."""
@@ -154,14 +157,15 @@ class TransformersSession:
 
     def _sample(self, logits: torch.Tensor, turns: list[TurnInProgress]) -> tuple[np.ndarray, np.ndarray]:
         """Next token of each turn and its log-probability, [turns] each."""
-        tokens = logits.argmax(dim=-1)
+        known = self._engine.known
+        tokens = logits[:, :known].argmax(dim=-1)
         drawing = [number for number, turn in enumerate(turns) if not turn.greedy]
         if drawing:
             logits[drawing] /= self._engine.temperature
             uniform = torch.tensor([turns[number].next_uniform() for number in drawing], dtype=torch.float64)
-            cumulative = torch.softmax(logits[drawing], dim=-1).cumsum(dim=-1, dtype=torch.float64)
+            cumulative = torch.softmax(logits[drawing], dim=-1)[:, :known].cumsum(dim=-1, dtype=torch.float64)
             threshold = uniform.to(logits.device) * cumulative[:, -1]
             drawn = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
-            tokens[drawing] = drawn.clamp(max=logits.shape[-1] - 1)
+            tokens[drawing] = drawn.clamp(max=cumulative.shape[-1] - 1)
         log_probs = logits.gather(-1, tokens[:, None]).squeeze(-1) - torch.logsumexp(logits, dim=-1)
         return tokens.cpu().numpy(), log_probs.cpu().numpy()

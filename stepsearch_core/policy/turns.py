@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stepsearch_core.environment.actions import STOP_STRINGS
+from stepsearch_core.environment.encoding import end_ids
 
 _STOP_WINDOW = 12  # no tokenizer writes a stop string in more tokens than it has characters
 
@@ -34,17 +35,17 @@ class TurnInProgress:
 
 
 class StopRule:
-    """A turn ends with a stop string or the end-of-text token; text is decoded only after a token that may close it."""
+    """A turn ends with a stop string or one of `end_ids`; text is decoded only after a token that may close it."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._end = tokenizer.eos_token_id
+        self._ends = end_ids(tokenizer)
         texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
         self._may_close = {token for token, text in enumerate(texts) if may_close(text)}
 
     def ends(self, ids: list[int]) -> bool:
         """Whether a turn of these tokens is over."""
-        if ids[-1] == self._end:
+        if ids[-1] in self._ends:
             return True
         if ids[-1] not in self._may_close:
             return False

@@ -67,8 +67,10 @@ class VllmEngine:
             # It would end the process group, which is the trainer's as well.
             self._vllm.engine_core._finalizer.detach()  # type: ignore[attr-defined]
             gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
+            config = AutoConfig.from_pretrained(arguments["model"])
             with torch.device("meta"):
-                self._shapes = _shapes(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(arguments["model"])))
+                self._shapes = _shapes(AutoModelForCausalLM.from_config(config))
+            self._vocab_size: int = config.get_text_config().vocab_size
         self.tokenizer, self.temperature = tokenizer, temperature
         self.longest: int = arguments["max_model_len"]
         self._has_sleep_mode: bool = arguments.get("enable_sleep_mode", False)
@@ -87,7 +89,7 @@ class VllmEngine:
             raise ValueError(f"contexts of {capacity} tokens, the engine was made for {self.longest}")
         self._end_session()
         self._wake()
-        self._session = VllmSession(self._vllm, self.tokenizer, self.temperature, slots, capacity)
+        self._session = VllmSession(self._vllm, self.tokenizer, self.temperature, slots, capacity, self._vocab_size)
         return self._session
 
     def update(self, policy: PreTrainedModel) -> None:

@@ -12,15 +12,25 @@ from typing import Any
 import numpy as np
 
 from stepsearch_core.environment.actions import STOP_STRINGS
+from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.policy.engine import EngineError, Generation, TurnRequest
+from stepsearch_core.policy.tokenizers import id_count
+
+_NEVER = -100.0
+"""Added to the logits of rows that no token of the tokenizer has; vLLM allows no less."""
 
 
 class VllmSession:
     """See `policy.engine.Session`."""
 
-    def __init__(self, vllm: Any, tokenizer: Any, temperature: float, slots: int, capacity: int) -> None:
-        """Use `vllm`, an `LLMEngine` that has no other requests."""
+    def __init__(
+        self, vllm: Any, tokenizer: Any, temperature: float, slots: int, capacity: int, vocab_size: int | None = None
+    ) -> None:
+        """Use `vllm`, an `LLMEngine` that has no other requests; `vocab_size` rows are in its model's embeddings."""
         self._vllm, self._tokenizer, self._temperature, self._capacity = vllm, tokenizer, temperature, capacity
+        self._ends = sorted(end_ids(tokenizer))
+        known = id_count(tokenizer)
+        self._never = dict.fromkeys(range(known, vocab_size or known), _NEVER) or None
         self._contexts: list[list[int]] = [[] for _ in range(slots)]
         self._streams: list[np.random.Generator | None] = [None] * slots
         self._running: dict[str, int] = {}
@@ -58,6 +68,8 @@ class VllmSession:
             max_tokens=request.max_new_tokens,
             logprobs=0,  # of the sampled token and no other
             stop=list(STOP_STRINGS),
+            stop_token_ids=self._ends,
+            logit_bias=self._never,
             include_stop_str_in_output=True,
             skip_special_tokens=False,  # a tag may be one
             output_kind=RequestOutputKind.FINAL_ONLY,

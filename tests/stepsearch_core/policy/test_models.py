@@ -2,12 +2,22 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
+from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams
-from stepsearch_core.policy.models import build_model, load_policy, load_tokenizer, parameter_count, save_policy
-from tests import tiny
+from stepsearch_core.policy.models import (
+    build_model,
+    check_context,
+    context_limit,
+    load_policy,
+    load_tokenizer,
+    parameter_count,
+    save_policy,
+)
+from stepsearch_core.rollout.batching import token_batch
+from tests import published, tiny
 
 WORD = tiny.tokenizer()
 
@@ -118,3 +128,77 @@ def test_a_tokenizer_can_be_loaded_alone(tmp_path):
     assert load_tokenizer(tmp_path).get_vocab() == WORD.get_vocab()
     with pytest.raises(DataError, match="no tokenizer can be loaded"):
         load_tokenizer(tmp_path / "nothing")
+
+
+def llama_3(folder):
+    """A policy whose generation config lists its ends, as Llama 3's does, and that has more rows than tokens."""
+    tokenizer = published.llama_3()
+    model = build_model(tiny.MODEL, tokenizer)
+    model.resize_token_embeddings(448)
+    model.generation_config.eos_token_id = [401, 404]
+    save_policy(model, tokenizer, folder)
+    return folder
+
+
+def test_what_a_published_policy_lacks_is_settled_where_it_is_loaded(tmp_path):
+    model, tokenizer = load_policy(llama_3(tmp_path / "policy"))
+    assert end_ids(tokenizer) == end_ids(load_tokenizer(tmp_path / "policy")) == {401, 404}
+    batch = token_batch(tiny.random_trajectories(tokenizer, 3), tokenizer.pad_token_id)
+    assert batch.input_ids.max() < model.config.vocab_size
+
+
+def test_every_end_is_handed_on_with_the_policy(tmp_path):
+    """The end of a turn of the chat template ends texts wherever the saved policy is used."""
+    llama_3(tmp_path / "policy")
+    (tmp_path / "policy" / "generation_config.json").write_text('{"eos_token_id": 401}')
+    model, tokenizer = load_policy(tmp_path / "policy")
+    save_policy(model, tokenizer, tmp_path / "again")
+    assert GenerationConfig.from_pretrained(tmp_path / "again").eos_token_id == [401, 404]
+    (tmp_path / "policy" / "generation_config.json").unlink()
+    assert end_ids(load_tokenizer(tmp_path / "policy")) == {401, 404}
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "limit"),
+    [
+        ("qwen2", {"max_position_embeddings": 64}, 64),
+        ("llama", {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, 256),
+        (
+            "llama",
+            {
+                "max_position_embeddings": 131072,
+                "rope_parameters": {
+                    "rope_type": "llama3",
+                    "factor": 8.0,
+                    "low_freq_factor": 1.0,
+                    "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 8192,
+                },
+            },
+            131072,
+        ),
+        (
+            "qwen2",
+            {
+                "max_position_embeddings": 32768,
+                "rope_parameters": {
+                    "rope_type": "yarn",
+                    "factor": 4.0,
+                    "original_max_position_embeddings": 32768,
+                },
+            },
+            131072,
+        ),
+        ("gpt2", {"n_positions": 48}, 48),
+        ("bloom", {}, None),  # positions are biases, as many as are wanted
+    ],
+)
+def test_the_longest_context_a_model_is_made_for(family, settings, limit):
+    assert context_limit(AutoConfig.for_model(family, **settings)) == limit
+
+
+def test_longer_trajectories_than_contexts_are_refused():
+    config = AutoConfig.for_model("qwen2", max_position_embeddings=64)
+    check_context(config, 64)
+    with pytest.raises(DataError, match=r"field 'environment\.max_trajectory_tokens': 65 tokens, .* at most 64"):
+        check_context(config, 65)

@@ -4,10 +4,12 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from stepsearch_core.environment.actions import THINK
+from stepsearch_core.environment.encoding import end_ids
+from stepsearch_core.io import DataError
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.policy.tokenizers import END, PAD, UNKNOWN, train_tokenizer
-from tests import tiny
+from stepsearch_core.policy.tokenizers import END, PAD, UNKNOWN, id_count, prepare, train_tokenizer, unwritable
+from tests import published, tiny
 
 WORD, BPE = tiny.tokenizer("word"), tiny.tokenizer("bpe")
 BOTH = pytest.mark.parametrize("tokenizer", [WORD, BPE], ids=["word", "bpe"])
@@ -76,3 +78,68 @@ def test_training_is_repeatable():
 def test_a_pretrained_tokenizer_is_not_trained():
     with pytest.raises(ValueError, match=r"model\.source"):
         train_tokenizer(tiny.TEXTS, TokenizerParams("pretrained"), ())
+
+
+def test_a_tokenizer_without_padding_pads_with_what_ends_a_text():
+    tokenizer = published.llama_3()
+    assert tokenizer.pad_token_id is None
+    before = tokenizer.encode("oslo <|end_of_text|> lies"), tokenizer.get_vocab()
+    assert prepare(tokenizer).pad_token_id == 401
+    assert (tokenizer.encode("oslo <|end_of_text|> lies"), tokenizer.get_vocab()) == before
+
+
+def test_padding_that_the_model_has_no_row_for_is_replaced():
+    tokenizer = published.qwen()
+    assert prepare(tokenizer, vocab_size=404).pad_token_id == 403
+    assert prepare(tokenizer, vocab_size=403).pad_token_id == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        (None, {401, 404}),  # its end of text, and the end of a turn in its chat template
+        (401, {401, 404}),
+        ([401, 402, 404], {401, 402, 404}),
+    ],
+)
+def test_every_token_that_ends_a_turn_is_known(ends, expected):
+    assert end_ids(prepare(published.llama_3(), ends)) == expected
+
+
+def test_a_template_that_fails_hinders_nobody_who_does_not_want_it():
+    tokenizer = published.llama_3()
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    assert end_ids(prepare(tokenizer)) == {401}
+
+
+def test_without_an_end_of_text_the_generation_configs_is_taken_or_it_is_said():
+    tokenizer = published.llama_3()
+    tokenizer.eos_token = tokenizer.chat_template = None
+    with pytest.raises(DataError, match="no token that ends a text"):
+        prepare(tokenizer)
+    assert end_ids(prepare(tokenizer, 404)) == {404}
+    assert tokenizer.pad_token_id == 404
+
+
+@BOTH
+def test_a_trained_tokenizer_stays_as_it_is(tokenizer):
+    prepared = prepare(tokenizer, tokenizer.eos_token_id, len(tokenizer))
+    assert prepared is tokenizer
+    assert (prepared.pad_token, prepared.eos_token, end_ids(prepared)) == (PAD, END, {tokenizer.eos_token_id})
+    assert id_count(tokenizer) == len(tokenizer)
+
+
+def test_which_answers_cannot_be_written():
+    accepted = [
+        ("oslo",),
+        ("Oslo.",),  # exact match sees neither capitals nor full stops
+        ("the rome of norway",),
+        ("atlantis",),  # unknown
+        ("o.slo",),  # "o . slo"
+        ("atlantis", "oslo"),  # one of two is enough
+        ("lies in atlantis", "atlantis"),
+    ]
+    assert unwritable(tiny.tokenizer("word"), accepted[:1]) == []
+    word = train_tokenizer(["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ())
+    assert unwritable(word, accepted) == ["atlantis", "o.slo", "lies in atlantis"]
+    assert unwritable(BPE, accepted) == []

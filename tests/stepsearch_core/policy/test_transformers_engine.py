@@ -225,3 +225,24 @@ def test_a_turn_beyond_the_capacity_is_refused():
     session = opened(TransformersEngine(MODEL, WORD), streams(1), 20)
     with pytest.raises(ValueError, match="slot 0 could hold 21 tokens, its capacity is 20"):
         session.submit(0, TurnRequest([5] * 15, 6))
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_rows_that_the_tokenizer_has_no_token_for_are_never_drawn(greedy):
+    torch.manual_seed(0)
+    model = tiny.model(WORD)
+    model.resize_token_embeddings(VOCABULARY + 30, mean_resizing=False)
+    model.config.tie_word_embeddings = False
+    head = torch.nn.Linear(model.config.hidden_size, VOCABULARY + 30, bias=False)
+    torch.nn.init.normal_(head.weight)
+    with torch.no_grad():
+        head.weight[VOCABULARY:] *= 20  # so that one of them would be drawn every time
+    model.lm_head = head
+    stream = None if greedy else np.random.default_rng(0)
+    made = generate(opened(TransformersEngine(model, WORD), [stream], 100), {0: TurnRequest(PROMPTS[1], 30)})[0]
+    assert max(made.token_ids) < VOCABULARY
+    context = PROMPTS[1] + made.token_ids
+    rows = tiny.full_log_probs(model, context)  # over all rows, as the trainer has them
+    again = [rows[len(PROMPTS[1]) + i - 1, token].item() for i, token in enumerate(made.token_ids)]
+    assert made.log_probs == pytest.approx(again, rel=1e-4)
+    assert WORD.decode([*made.token_ids, VOCABULARY + 3]) == WORD.decode(made.token_ids)

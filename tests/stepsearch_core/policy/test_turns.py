@@ -4,9 +4,10 @@ from transformers import PreTrainedTokenizerFast
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.policy.tokenizers import prepare
 from stepsearch_core.policy.turns import StopRule, TurnInProgress, may_close
 from stepsearch_core.types import ActionKind
-from tests import tiny
+from tests import published, tiny
 
 
 @pytest.mark.parametrize("text", [">", "h>", " </search>", "</answer> and", "r>>", "x</answer>y", "search>", ">h"])
@@ -67,3 +68,8 @@ def test_text_of_tokens_of_its_own_behind_the_tag_is_text_outside_of_it(parser, 
     renderer = Renderer(tokenizer, tiny.environment(parser=parser, **limits))
     written = renderer.written("<search> oslo </search>. and", 40)  # given: a sampled turn would have ended before
     assert Episode(tiny.ADA, 0, renderer).act(*written).kind is kind
+
+
+def test_each_of_several_ends_ends_a_turn():
+    stops = StopRule(prepare(published.llama_3(), [401, 402]))
+    assert [token for token in range(405) if stops.ends([80, token])] == [401, 402, 404]
