@@ -12,8 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from perf.measure import report
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
@@ -48,7 +46,6 @@ def main(quick: bool) -> None:
     train_seconds = sum(read_json(DATA / "train" / "timings.json").values())
     seconds_per_epoch = read_json(DATA / "warmstart" / "timings.json")["fine_tune"] / params.warmstart.epochs
     params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
-    torch.manual_seed(params.seed)
     started = time.perf_counter()
     fine_tune(
         policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed + 1, lambda step, metrics: None

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from perf.measure import report
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.training.gae import generalized_advantages
 
 SEED = 0
@@ -47,7 +48,7 @@ def main(quick: bool) -> None:
 
 def _draw(trajectories: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rewards, values and masks [trajectories, tokens]: turns of both authors, a reward at the end of each."""
-    draw = np.random.default_rng(SEED)
+    draw = stream(SEED, Name.MEASUREMENT)
     rewards = np.zeros((trajectories, TURNS * (OBSERVATION + WRITTEN)))
     mask = np.zeros(rewards.shape, dtype=bool)
     for row in range(trajectories):

@@ -32,6 +32,7 @@ from stepsearch_core.environment.actions import THINK
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.released import render
 from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.search_keys import candidate_keys
 from stepsearch_core.synthesis.sub_questions import parse_steps
 from stepsearch_core.types import Action, ActionKind, Question, Trajectory, Turn
@@ -64,7 +65,9 @@ def main(quick: bool) -> None:
 
 def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, repeats: int) -> None:
     questions = {record.question.id: _with_keys(record.question) for record in records}
-    trajectories = [_search(record.question, corpus) for record in records]
+    trajectories = [
+        _search(record.question, corpus, draws(0, Name.MEASUREMENT, number)) for number, record in enumerate(records)
+    ]
     released = import_module("tests.oracles.released_rewards").score
     shown = [_as_released(trajectory, questions[trajectory.question_id], corpus) for trajectory in trajectories]
     open_scorer = Scorer(TfidfSimilarity.open(statistics_folder, corpus), questions)
@@ -105,9 +108,8 @@ def _with_keys(question: Question) -> Question:
     return replace(question, steps=tuple(replace(step, search_keys=each) for step, each in steps))
 
 
-def _search(question: Question, corpus: Corpus) -> Trajectory:
+def _search(question: Question, corpus: Corpus, draw: random.Random) -> Trajectory:
     """Four searches, the sub-questions and then the question, and the right answer."""
-    draw = random.Random(question.id)
     asked = [parsed.text for parsed in parse_steps(question)][:SEARCHES]
     asked += [question.question] * (SEARCHES - len(asked))
     supports = [step.support_ids[0] for step in question.steps]

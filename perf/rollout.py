@@ -31,6 +31,7 @@ from stepsearch_core.policy.models import load_policy
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.types import FAILURES, Trajectory
 from tasks.stage import DATA
 
@@ -55,7 +56,7 @@ class _Faulty:
     """Another retriever that fails some calls."""
 
     def __init__(self, retriever: Retriever) -> None:
-        self.retriever, self.draw = retriever, np.random.default_rng(0)
+        self.retriever, self.draw = retriever, stream(0, Name.MEASUREMENT)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         if self.draw.random() < FAULTS:

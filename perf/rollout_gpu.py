@@ -31,6 +31,7 @@ from stepsearch_core.policy.engine import Engine, Generation, Session, TurnReque
 from stepsearch_core.policy.engines import GPU_MEMORY_SHARE
 from stepsearch_core.policy.models import parameter_count, save_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.streams import Name, seed_torch, stream
 
 BANDWIDTH = {
     "NVIDIA H200": 4.8e12,
@@ -72,7 +73,7 @@ def measure(
 
     Sessions last over the rounds, so that graphs are captured in the first one, which does not count.
     """
-    draw = np.random.default_rng(0)
+    draw = stream(0, Name.MEASUREMENT)
     measured: dict[tuple[str, int], list[float]] = {}
     with TemporaryDirectory() as folder:
         engines = open_engines(config, max(all_slots), prompt + turn, Path(folder))
@@ -88,7 +89,7 @@ def measure(
 
 def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> dict[str, Engine]:
     """Engines for contexts of so many tokens around one bfloat16 model, whose every token is a word: its number."""
-    torch.manual_seed(0)
+    seed_torch(0, Name.MEASUREMENT)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     words = Tokenizer(models.WordLevel({str(token): token for token in range(config.vocab_size)}, unk_token="0"))
@@ -131,7 +132,7 @@ def decoding_rate(
 def tokens_made(session: Session, prompts: Sequence[list[int]], limit: int) -> int:
     """Of one turn after each prompt; few end before the limit, for an end is one token of many."""
     for slot, prompt in enumerate(prompts):
-        session.open(slot, np.random.default_rng(slot))
+        session.open(slot, stream(0, Name.MEASUREMENT, slot))
         session.submit(slot, TurnRequest(prompt, limit))
     ended: list[Generation] = []
     while len(ended) < len(prompts):

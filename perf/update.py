@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-import numpy as np
 import torch
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
@@ -26,6 +25,7 @@ from perf.workload import (
     trajectories,
 )
 from stepsearch_core.rollout.batching import micro_batches, token_batch
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.training.actor_critic import ActorCritic
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.learner import BETAS, Learner
@@ -48,8 +48,9 @@ def main(quick: bool) -> None:
 
     def tokens_per_second(made: list[Trajectory], counted: int) -> Callable[[], float]:
         data = experience(made)
-        draw = np.random.default_rng
-        return lambda: counted / seconds(lambda: update(learner, data, params.train, 1.0, 0, draw(0), True))
+        return lambda: (
+            counted / seconds(lambda: update(learner, data, params.train, 1.0, 0, stream(0, Name.MEASUREMENT), True))
+        )
 
     sides = {
         "ragged": tokens_per_second(ragged, useful),

@@ -20,6 +20,7 @@ from perf.workload import default_params, experience, token_count, trajectories
 from stepsearch_core.params import TrainParams
 from stepsearch_core.planning.architecture import QWEN25
 from stepsearch_core.policy.models import parameter_count
+from stepsearch_core.streams import Name, seed_torch, stream
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
@@ -52,7 +53,7 @@ def main(quick: bool) -> None:
 
 def tokens_per_second(config: Qwen2Config, rows: int, repeats: int, micro_batch_tokens: int) -> list[float]:
     """Of whole updates (two minibatches, one epoch) of a bfloat16 policy with a value head."""
-    torch.manual_seed(0)
+    seed_torch(0, Name.MEASUREMENT)
     policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     params: TrainParams = replace(
         default_params().train, micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=True, zero_stage=1
@@ -63,7 +64,7 @@ def tokens_per_second(config: Qwen2Config, rows: int, repeats: int, micro_batch_
 
     def run() -> float:
         def whole() -> None:
-            update(learner, data, params, 1.0, 0, np.random.default_rng(0), True)
+            update(learner, data, params, 1.0, 0, stream(0, Name.MEASUREMENT), True)
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import random_config
+from stepsearch_core.streams import Name, seed_torch, stream
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.types import Author, Segment, Trajectory
 
@@ -31,7 +31,7 @@ def default_params() -> Params:
 
 def default_model(params: Params) -> PreTrainedModel:
     """The default profile's model with random weights."""
-    torch.manual_seed(0)
+    seed_torch(0, Name.MEASUREMENT)
     return AutoModelForCausalLM.from_config(random_config(params.model, VOCABULARY))
 
 
@@ -51,7 +51,7 @@ def equal_lengths(length: int, tokens: int, policy_tokens: int) -> list[list[int
 
 def trajectories(lengths: Sequence[Sequence[int]], vocabulary: int = VOCABULARY) -> list[Trajectory]:
     """Trajectories of these segment lengths with random tokens."""
-    draw = np.random.default_rng(0)
+    draw = stream(0, Name.MEASUREMENT, 0)
     made = []
     for number, row in enumerate(lengths):
         segments = []
@@ -77,7 +77,7 @@ def filled(made: Sequence[Trajectory], length: int) -> list[Trajectory]:
 
 def experience(made: list[Trajectory]) -> Experience:
     """Something to learn for every policy token."""
-    draw = np.random.default_rng(1)
+    draw = stream(0, Name.MEASUREMENT, 1)
     sampler = [np.array(one.log_probs) for one in made]
 
     def noise(scale: float) -> list[np.ndarray]:

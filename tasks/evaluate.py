@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.io import sha256_folder, write_json, write_jsonl
-from stepsearch_core.params import Params
+from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.policy.engine import Engine
 from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
@@ -29,6 +30,7 @@ from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.types import Question, Trajectory
 from tasks.stage import DATA, run
 
@@ -89,8 +91,8 @@ class Examination:
             label, samples = f"{name} on {benchmark}", params.evaluate.samples
             if samples is None:
                 return rollout.greedy(questions, label)
-            seed = (params.seed, 0, params.evaluate.benchmarks.index(benchmark))
-            return rollout.sample(questions, samples, seed, progress=label)
+            stream_of = partial(stream, params.seed, Name.EVALUATION, BENCHMARKS.index(benchmark))
+            return rollout.sample(questions, samples, stream_of, progress=label)
 
         return answer
 

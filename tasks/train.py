@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import stepsearch_core
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
@@ -22,6 +20,7 @@ from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.streams import Name, seed_torch
 from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
@@ -43,7 +42,7 @@ WATCHING = ("guard", "trackers")
 def main(params: Params) -> None:
     """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl,timings.json}` and the trackers'."""
     check_installed(params.train.trackers)
-    torch.manual_seed(params.seed)
+    seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
     questions = load_questions(DATA / "synthesize" / "train.jsonl")

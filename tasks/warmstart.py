@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 
-import torch
-
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.data.trajectories import load_trajectories
@@ -16,6 +14,7 @@ from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.streams import Name, seed_torch
 from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
 from tasks.launch import launch
@@ -24,7 +23,7 @@ from tasks.stage import DATA, run
 
 def main(params: Params) -> None:
     """Tokenizer, model, fine-tuning; writes `data/warmstart/{policy,metrics.jsonl}`."""
-    torch.manual_seed(params.seed)
+    seed_torch(params.seed, Name.INITIAL_POLICY)
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)

@@ -4,6 +4,7 @@ Torch is imported only where a model is made, so that tests of the environment r
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from stepsearch_core.params import EnvironmentParams, ModelParams, RetrievalPara
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.text import passage_id
 from stepsearch_core.types import Author, Passage, Question, Segment, Step, Trajectory
 
@@ -74,6 +76,11 @@ def retriever(folder) -> CorpusRetriever:
     corpus = Corpus.open(folder / "corpus")
     (folder / "bm25").mkdir()
     return CorpusRetriever(BM25Index.build(corpus, RetrievalParams(), folder / "bm25"), corpus)
+
+
+def streams(step: int):
+    """The random streams of a training step's trajectories, by their number."""
+    return partial(stream, 0, Name.TRAJECTORIES, step)
 
 
 def environment(**changes) -> EnvironmentParams:

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -36,7 +35,6 @@ class Clock(TrainerCallback):
 def main(model_folder: str, prompts_file: str, settings_file: str) -> None:
     """Train for a few steps and print how long each took."""
     prompts, settings = (json.loads(Path(path).read_text()) for path in (prompts_file, settings_file))
-    torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     model = AutoModelForCausalLM.from_pretrained(model_folder)
     rows = len(prompts) * settings["group"]

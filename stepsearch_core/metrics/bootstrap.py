@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from stepsearch_core.streams import Name, stream
+
 _BATCH_VALUES = 4_000_000  # resampled values held in memory at once (32 MB)
 
 
@@ -58,7 +60,7 @@ def stratified_mean_interval(
         vectorized=True,
         confidence_level=confidence,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        rng=stream(seed, Name.BOOTSTRAP),
     ).confidence_interval
     return Interval(value, float(low), float(high), n)
 

@@ -64,7 +64,7 @@ class VllmSession:
             raise ValueError(f"{len(context)} tokens and a turn of {request.max_new_tokens} exceed {self._capacity}")
         sampling = SamplingParams(
             temperature=0.0 if stream is None else self._temperature,
-            seed=None if stream is None else int(stream.integers(2**31)),
+            seed=None if stream is None else int(stream.integers(2**63)),
             max_tokens=request.max_new_tokens,
             logprobs=0,  # of the sampled token and no other
             stop=list(STOP_STRINGS),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.report.inputs import BASELINE, TRAINED, Records
+from stepsearch_core.streams import Name, draws
 
 OUTCOMES = {
     "fixed": "only the trained policy is right",
@@ -55,8 +56,8 @@ def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
 def choose_cases(records: Records, count: int, seed: int = 0) -> list[Case]:
     """Draw `count` questions (fewer if there are not as many), outcomes in turn by `SHARES`, benchmarks in turn."""
     queues = {
-        outcome: _benchmarks_in_turn(benchmarks, random.Random(seed))
-        for outcome, benchmarks in _by_outcome(records).items()
+        outcome: _benchmarks_in_turn(benchmarks, draws(seed, Name.CASES, number))
+        for number, (outcome, benchmarks) in enumerate(_by_outcome(records).items())
     }
     chosen: list[tuple[str, str, str]] = []
     while queues and len(chosen) < count:

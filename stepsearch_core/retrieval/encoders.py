@@ -20,6 +20,7 @@ from tqdm import tqdm
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.io import DataError, write_array
 from stepsearch_core.params import RetrievalParams
+from stepsearch_core.streams import Name, stream
 
 TERM_BUCKETS = 1 << 20
 """Words are hashed to this many columns: of Wikipedia's words few share one, and no vocabulary is kept."""
@@ -177,7 +178,7 @@ def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
 
 def _random_projection(dimensions: int) -> csr_matrix:
     """A sparse matrix [TERM_BUCKETS, dimensions] of random signs, `ENTRIES_PER_TERM` a row."""
-    generator = np.random.default_rng(PROJECTION_SEED)
+    generator = stream(PROJECTION_SEED, Name.PROJECTION)
     entries = TERM_BUCKETS * ENTRIES_PER_TERM
     signs = generator.choice(np.array([-1, 1], dtype=np.float32), entries)
     columns = generator.integers(0, dimensions, entries, dtype=np.int32)

@@ -38,16 +38,16 @@ class Rollout:
         self,
         questions: Sequence[Question],
         samples: int,
-        seed: Sequence[int],
+        stream_of: Callable[[int], np.random.Generator],
         share: slice = slice(None),
         progress: str | None = None,
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `share` selects.
 
-        Trajectory i of all draws from the random stream (*seed, i), whoever samples it.
+        Trajectory i of all draws from `stream_of(i)`, whoever samples it.
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
-        streams = [np.random.default_rng([*seed, number]) for number in range(len(episodes))]
+        streams = [stream_of(number) for number in range(len(episodes))]
         return self.play(episodes[share], streams[share], progress)
 
     def greedy(self, questions: Sequence[Question], progress: str | None = None) -> list[Trajectory]:

@@ -6,7 +6,6 @@ support still earns information gain.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -20,6 +19,7 @@ from stepsearch_core.data.questions import write_questions
 from stepsearch_core.io import DataError, atomic_folder, write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.filtering import add_search_keys
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.sub_questions import parse_steps
@@ -103,7 +103,7 @@ def _split(questions: Sequence[Question], validation: int, seed: int) -> tuple[l
     if len(questions) <= validation:
         problem = f"{validation} leave none of {len(questions)} usable questions for training"
         raise DataError(problem, "params", field="synthesize.validation_questions")
-    shuffled = random.Random(f"{seed}:split").sample(questions, len(questions))
+    shuffled = draws(seed, Name.SPLIT).sample(questions, len(questions))
     return shuffled[: len(questions) - validation], shuffled[len(questions) - validation :]
 
 

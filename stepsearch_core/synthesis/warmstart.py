@@ -21,6 +21,7 @@ from typing import Any
 
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.filtering import search_all
 from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_steps
 from stepsearch_core.types import Question
@@ -87,12 +88,12 @@ def make_trajectories(
     Raises:
         RetrievalError: the retriever failed.
     """
-    assigned = _in_turn(questions, params.trajectories, random.Random(f"{seed}:order"))
+    assigned = _in_turn(questions, params.trajectories, draws(seed, Name.ORDER))
     found: dict[str, tuple[str, ...]] = {}
     made: dict[int, WarmstartTrajectory] = {}
     for attempt in range(1, ATTEMPTS + 1):
         plans = {
-            number: _plan(question, mined, params, random.Random(f"{seed}:{number}:{attempt}"))
+            number: _plan(question, mined, params, draws(seed, Name.SEARCHER, number, attempt))
             for number, question in enumerate(assigned)
             if number not in made
         }

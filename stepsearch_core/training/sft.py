@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
@@ -20,6 +19,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.training.actor_critic import Likelihood
 from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.distributed import all_reduce_sum, progress, share_of_micro_batch
@@ -95,7 +95,7 @@ def fine_tune(
 
 def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:
     """Indices of each batch: shuffled, and alike in length within windows of batches."""
-    generator = np.random.default_rng([seed, 1])
+    generator = stream(seed, Name.SUPERVISED_BATCHES)
     total = round(params.epochs * len(trajectories))
     order: list[int] = []
     while len(order) < total:

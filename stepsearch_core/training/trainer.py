@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.streams import Name, stream
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
 from stepsearch_core.training.distributed import gather, share, share_of_micro_batch, world_size
@@ -73,7 +75,8 @@ class Trainer:
         """
         started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
-        sampled = gather(self.rollout.sample(questions, samples, (self.seed, step), share()))
+        stream_of = partial(stream, self.seed, Name.TRAJECTORIES, step)
+        sampled = gather(self.rollout.sample(questions, samples, stream_of, share()))
         self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
@@ -82,7 +85,7 @@ class Trainer:
         experience, mismatch = self._experience(trajectories)
         scored = time.perf_counter()
         train_policy = not self.algorithm.critic or step > self.params.critic_warmup_steps
-        generator = np.random.default_rng([self.seed, step, 1])
+        generator = stream(self.seed, Name.MINIBATCHES, step)
         statistics = update(
             self.learner, experience, self.params, self.temperature, self.pad_token_id, generator, train_policy
         )
@@ -137,7 +140,7 @@ class Trainer:
         count = self.params.questions_per_step
         numbers = range((step - 1) * count, step * count)
         permutations = {
-            epoch: np.random.default_rng([self.seed, 2, epoch]).permutation(len(self.questions))
+            epoch: stream(self.seed, Name.EPOCHS, epoch).permutation(len(self.questions))
             for epoch in {number // len(self.questions) for number in numbers}
         }
         return [self.questions[permutations[n // len(self.questions)][n % len(self.questions)]] for n in numbers]

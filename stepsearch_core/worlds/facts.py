@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from stepsearch_core.params import WorldParams
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.text import passage_id
 from stepsearch_core.types import Passage
 from stepsearch_core.worlds import names
@@ -86,7 +87,7 @@ def build_world(params: WorldParams) -> World:
         ValueError: a size is too small for a consistent world, or larger than the names allow.
     """
     _check_sizes(params)
-    random_ = random.Random(f"{params.seed}:facts")
+    random_ = draws(params.seed, Name.FACTS)
     world = World(_entities(params, random_))
     objects = _objects(world.entities, random_)
     for (subject, relation), object_ in objects.items():

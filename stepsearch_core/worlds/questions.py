@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from stepsearch_core.params import WorldParams
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.text import resolve_references
 from stepsearch_core.worlds.facts import Entity, Fact, World, shuffled
 from stepsearch_core.worlds.relations import Kind
@@ -91,7 +92,7 @@ def make_questions(world: World, params: WorldParams) -> Split:
     Raises:
         ValueError: the world holds fewer chains of some structure than the questions asked for need.
     """
-    random_ = random.Random(f"{params.seed}:questions")
+    random_ = draws(params.seed, Name.QUESTIONS)
     held_out = _held_out(world, random_)
     starts = [entity for kind in STARTING_KINDS for entity in world.entities[kind]]
     test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], frozenset(), random_)

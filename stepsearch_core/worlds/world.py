@@ -7,11 +7,11 @@ namesakes, so that finding it takes a well-formed query.
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import WorldParams
+from stepsearch_core.streams import Name, draws
 from stepsearch_core.worlds import formats
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import make_questions
@@ -36,7 +36,7 @@ def write_world(params: WorldParams, folder: Path) -> None:
     folder = Path(folder)
     world = build_world(params)
     split = make_questions(world, params)
-    random_ = random.Random(f"{params.seed}:paragraphs")
+    random_ = draws(params.seed, Name.PARAGRAPHS)
     neighbours = formats.Neighbours(world)
     vocabulary = formats.vocabulary_passages(world)
     train = formats.musique_rows(split.train, neighbours, random_, vocabulary)

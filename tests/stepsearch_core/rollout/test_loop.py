@@ -32,7 +32,7 @@ def rollout(searcher, retriever, batch_size=4, **changes):
 
 
 def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):
-    one, same, other = (rollout(searcher, retriever).sample(QUESTIONS, 2, seed) for seed in ((0, 1), (0, 1), (0, 2)))
+    one, same, other = (rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(step)) for step in (1, 1, 2))
     assert one == same
     assert one != other
     kinds = {turn.action.kind for trajectory in one for turn in trajectory.turns}
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):
 
 
 def test_samples_come_question_by_question(searcher, retriever):
-    made = rollout(searcher, retriever).sample([tiny.ADA, tiny.BOB], 3, (0,))
+    made = rollout(searcher, retriever).sample([tiny.ADA, tiny.BOB], 3, tiny.streams(0))
     assert [(trajectory.question_id, trajectory.sample) for trajectory in made] == [
         ("ada", 0),
         ("ada", 1),
@@ -54,7 +54,7 @@ def test_samples_come_question_by_question(searcher, retriever):
 
 def test_a_share_samples_what_the_whole_would_have(searcher, retriever):
     whole, odd, none = (
-        rollout(searcher, retriever).sample(QUESTIONS, 2, (0, 1), share)
+        rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(1), share)
         for share in (slice(None), slice(1, None, 2), slice(99, None, 2))
     )
     assert [trajectory.token_ids for trajectory in odd] == [trajectory.token_ids for trajectory in whole[1::2]]
@@ -62,13 +62,13 @@ def test_a_share_samples_what_the_whole_would_have(searcher, retriever):
 
 
 def test_tokens_do_not_depend_on_the_batch_size(searcher, retriever):
-    runs = [rollout(searcher, retriever, size).sample(QUESTIONS, 1, (0, 1)) for size in (1, 4, 6)]
+    runs = [rollout(searcher, retriever, size).sample(QUESTIONS, 1, tiny.streams(1)) for size in (1, 4, 6)]
     tokens = [[trajectory.token_ids for trajectory in run] for run in runs]
     assert tokens[0] == tokens[1] == tokens[2]
 
 
 def test_trajectories_hold_together(searcher, retriever):
-    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 4, (5,)):
+    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 4, tiny.streams(5)):
         policy = [segment for segment in trajectory.segments if segment.author is Author.POLICY]
         assert [segment.turn for segment in policy] == list(range(len(trajectory.turns)))
         for segment, turn in zip(policy, trajectory.turns, strict=True):
@@ -78,7 +78,7 @@ def test_trajectories_hold_together(searcher, retriever):
 
 
 def test_what_is_recorded_is_what_the_retriever_finds(searcher, retriever):
-    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 2, (0,)):
+    for trajectory in rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(0)):
         for turn in trajectory.searches:
             hits = retriever.search([turn.action.text], tiny.ENVIRONMENT.passages_per_search)[0]
             assert turn.passage_ids == tuple(hit.passage.id for hit in hits)
@@ -91,9 +91,9 @@ def test_greedy_is_one_trajectory_a_question_whatever_the_batch(searcher, retrie
 
 
 def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retriever):
-    good = rollout(searcher, retriever, 32).sample(QUESTIONS, 5, (0,))
+    good = rollout(searcher, retriever, 32).sample(QUESTIONS, 5, tiny.streams(0))
     failing = Failing(retriever, first=2)  # the second turn of the only batch
-    made = rollout(searcher, failing, 32).sample(QUESTIONS, 5, (0,))
+    made = rollout(searcher, failing, 32).sample(QUESTIONS, 5, tiny.streams(0))
     failed = [trajectory for trajectory in made if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
     assert sorted(trajectory.turns[-1].action.text for trajectory in failed) == sorted(failing.asked)
     assert 0 < len(failed) < len(made)
@@ -111,7 +111,7 @@ def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, 
     def run(source):
         made = rollout(searcher, source, batch_size=5)
         made.params.retrieval_workers = workers
-        return made.sample(QUESTIONS, 4, (0, 1))
+        return made.sample(QUESTIONS, 4, tiny.streams(1))
 
     expected = run(retriever)
     assert sum(len(trajectory.searches) for trajectory in expected) > 10
@@ -120,10 +120,10 @@ def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, 
 
 
 def test_an_engine_that_breaks_loses_the_trajectories_it_held_and_goes_on(searcher, retriever):
-    good = rollout(searcher, retriever).sample(QUESTIONS, 2, (0,))
+    good = rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(0))
     broken = rollout(searcher, retriever)
     broken.engine = Breaking(broken.engine, passes={9, 30})
-    made = broken.sample(QUESTIONS, 2, (0,))
+    made = broken.sample(QUESTIONS, 2, tiny.streams(0))
     failed = [trajectory.stop_reason is StopReason.ENGINE_FAILED for trajectory in made]
     assert 2 <= sum(failed) <= 8  # two sessions of four slots
     for before, after, lost in zip(good, made, failed, strict=True):
@@ -140,22 +140,28 @@ def test_samples_of_a_question_share_its_prefill(searcher, retriever):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transformers_engine, "last_states", counting)
-        together = made.sample([tiny.ADA, tiny.BOB], 4, (0,))
+        together = made.sample([tiny.ADA, tiny.BOB], 4, tiny.streams(0))
     prompts = [made.renderer.prompt(question.question) for question in (tiny.ADA, tiny.BOB)]
     assert counted[0] == len(prompts[0]) + len(prompts[1])  # each once, for four slots
-    alone = [one for start in range(8) for one in made.sample([tiny.ADA, tiny.BOB], 4, (0,), slice(start, start + 1))]
+    alone = [
+        one
+        for start in range(8)
+        for one in made.sample([tiny.ADA, tiny.BOB], 4, tiny.streams(0), slice(start, start + 1))
+    ]
     assert alone == together
 
 
 def test_no_questions_are_no_trajectories(searcher, retriever):
-    assert rollout(searcher, retriever).sample([], 2, (0,)) == rollout(searcher, retriever).greedy([]) == []
+    assert rollout(searcher, retriever).sample([], 2, tiny.streams(0)) == rollout(searcher, retriever).greedy([]) == []
 
 
 def test_an_engine_that_cannot_open_a_session_fails_those_that_wanted_one(searcher, retriever):
     closed = rollout(searcher, retriever)
     closed.engine = Closed(closed.engine, sessions=0)
-    made = closed.sample(QUESTIONS, 2, (0,))
+    made = closed.sample(QUESTIONS, 2, tiny.streams(0))
     assert {trajectory.stop_reason for trajectory in made} == {StopReason.ENGINE_FAILED}
     assert all(len(trajectory.segments) == 1 for trajectory in made)
     closed.engine.sessions = 1
-    assert closed.sample(QUESTIONS, 2, (0,)) == rollout(searcher, retriever).sample(QUESTIONS, 2, (0,))
+    assert closed.sample(QUESTIONS, 2, tiny.streams(0)) == rollout(searcher, retriever).sample(
+        QUESTIONS, 2, tiny.streams(0)
+    )

@@ -30,7 +30,7 @@ def play(writer, retriever, tokenizer, prompt, questions=(tiny.ADA,), **limits):
     """Two samples of a question, by an engine or by scripts."""
     renderer = Renderer(tokenizer, tiny.environment(prompt=prompt, **(ROOM | limits)))
     engine = ScriptedEngine(renderer, writer) if isinstance(writer, list) else writer
-    return Rollout(engine, retriever, renderer, RolloutParams(batch_size=4)).sample(questions, 2, (0,))
+    return Rollout(engine, retriever, renderer, RolloutParams(batch_size=4)).sample(questions, 2, tiny.streams(0))
 
 
 def shown(tokenizer, trajectory):

@@ -57,11 +57,11 @@ def test_greedy_trajectories_are_those_of_the_transformers_engine(engine, policy
 @needs_vllm
 def test_delays_change_the_order_of_events_and_trajectories_by_no_more_than_rounding(engine, policy, retriever):
     engine.update(policy)
-    expected = rollout(engine, retriever).sample(QUESTIONS, 4, (0, 1))
+    expected = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(1))
     assert sum(len(trajectory.searches) for trajectory in expected) > 10
     for seed in range(3):
-        assert_same(rollout(engine, Delayed(retriever, seed)).sample(QUESTIONS, 4, (0, 1)), expected)
-    other = rollout(engine, retriever).sample(QUESTIONS, 4, (0, 2))
+        assert_same(rollout(engine, Delayed(retriever, seed)).sample(QUESTIONS, 4, tiny.streams(1)), expected)
+    other = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(2))
     with pytest.raises(AssertionError):  # it can tell other draws apart
         assert_same(other, expected)
 
@@ -69,7 +69,7 @@ def test_delays_change_the_order_of_events_and_trajectories_by_no_more_than_roun
 @needs_vllm
 def test_a_pass_that_fails_loses_the_trajectories_in_it_and_no_others(engine, policy, retriever):
     engine.update(policy)
-    good = rollout(engine, retriever).sample(QUESTIONS, 4, (0,))
+    good = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(0))
     passes = 0
 
     def breaks_twice(module, inputs):
@@ -80,7 +80,7 @@ def test_a_pass_that_fails_loses_the_trajectories_in_it_and_no_others(engine, po
 
     [hook] = engine._vllm.apply_model(lambda model: model.model.layers[1].register_forward_pre_hook(breaks_twice))
     try:
-        made = rollout(engine, retriever).sample(QUESTIONS, 4, (0,))
+        made = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(0))
     finally:
         hook.remove()
     kept = [trajectory.stop_reason is not StopReason.ENGINE_FAILED for trajectory in made]

@@ -59,7 +59,9 @@ def check_nothing_is_encoded_again(parts):
     renderer = Renderer(tokenizer, parts.environment)
     engine = Recording(TransformersEngine(parts.model, tokenizer))
     with encoded_texts() as encoded:
-        made = Rollout(engine, parts.retriever, renderer, RolloutParams(batch_size=4)).sample(QUESTIONS, 2, (0,))
+        made = Rollout(engine, parts.retriever, renderer, RolloutParams(batch_size=4)).sample(
+            QUESTIONS, 2, tiny.streams(0)
+        )
         batch = token_batch(made, tokenizer.pad_token_id)
 
     own = {style.prompt.format(question=asked.question) for asked in QUESTIONS}

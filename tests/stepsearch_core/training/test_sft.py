@@ -123,7 +123,7 @@ def test_steps_epochs_and_learning_rate():
 
 def test_the_seed_decides_everything():
     params = WarmstartParams(epochs=2, batch_size=1)
-    one, same, other = (tune(params, seed, COPIES * 2)[1] for seed in (0, 0, 3))
+    one, same, other = (tune(params, seed, COPIES * 4)[1] for seed in (0, 0, 1))
     assert one == same
     assert one != other
 
