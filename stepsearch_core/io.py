@@ -1,18 +1,20 @@
-"""Files: atomic writing, JSON and JSON lines with errors that name the line, and content hashes.
+"""Files: atomic writing, text, JSON and JSON lines with errors that name the line, and content hashes.
 
 A file appears whole or not at all: it is written beside its place and renamed. Every reader of outside data goes
-through `read_jsonl` or `read_json`, so that damage is reported with file and line by one piece of code.
+through `read_text`, `read_json` or `read_jsonl`, so that damage is reported with file and line by one piece of code.
+Text is UTF-8, with or without the byte-order mark that some editors and spreadsheets put before it.
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -28,11 +30,15 @@ _FULL_WORDS = re.compile(
 
 
 class DataError(ValueError):
-    """Bad input. The message names the file and, where they apply, the line or record and the field."""
+    """Bad input. The message names the file and, where they apply, the line or record and the field.
+
+    The parts of the message are kept: `place` (file and line or record), `field` and `problem`.
+    """
 
     def __init__(self, message: str, path: Path | str, line: int | None = None, field: str | None = None) -> None:
-        place = str(path) + (f", line {line}" if line is not None else "")
-        super().__init__(f"{place}: {f'field {field!r}: ' if field else ''}{message}")
+        self.place = str(path) + (f", line {line}" if line is not None else "")
+        self.field, self.problem = field, message
+        super().__init__(f"{self.place}: {f'field {field!r}: ' if field else ''}{message}")
 
 
 class DiskFullError(DataError):
@@ -155,25 +161,34 @@ def write_jsonl(path: Path | str, rows: Iterable[Any]) -> int:
     return count
 
 
+def read_text(path: Path | str) -> str:
+    """Read a text file.
+
+    Raises:
+        DataError: it is missing or not UTF-8.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("no such file", path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path) from None
+    _check_encoding(content[:4], path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, line) from None
+
+
 def read_json(path: Path | str) -> Any:
     """Read a JSON file.
 
     Raises:
         DataError: it is missing, not UTF-8, or not JSON.
     """
-    path = Path(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("no such file", path) from None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path) from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path) from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, error.lineno) from None
-    except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
-        raise DataError(f"not JSON: {error}", path) from None
+    return _parse_json(read_text(path), path)
 
 
 def read_object(path: Path | str, fields: Iterable[str] = ()) -> dict[str, Any]:
@@ -191,30 +206,64 @@ def read_object(path: Path | str, fields: Iterable[str] = ()) -> dict[str, Any]:
     return value
 
 
-def read_jsonl(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
+def refuse(error: DataError) -> None:
+    """What a reader does about a bad row unless it is told otherwise: it raises the error."""
+    raise error
+
+
+def read_jsonl(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for every non-blank line.
 
+    Args:
+        path: JSON lines.
+        refused: Gets the error of a line that is not UTF-8, not JSON or no object; if it returns, the line is left out.
+
     Raises:
-        DataError: the file is missing, or a line is not UTF-8, not JSON, or not an object.
+        DataError: the file is missing or in another encoding, or `refused` raised.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError("no such file", path)
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
+            if number == 1:
+                _check_encoding(raw[:4], path)
+                raw = raw.removeprefix(codecs.BOM_UTF8)
             if not raw.strip():
                 continue
             try:
-                row = json.loads(raw.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, number) from None
-            except json.JSONDecodeError as error:
-                raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, number) from None
-            except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
-                raise DataError(f"not JSON: {error}", path, number) from None
-            if not isinstance(row, dict):
-                raise DataError(f"expected an object, found {type(row).__name__}", path, number)
-            yield number, row
+                row = _parse_line(raw, path, number)
+            except DataError as error:
+                refused(error)
+            else:
+                yield number, row
+
+
+def _parse_line(raw: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = _parse_json(raw.decode("utf-8"), path, number)
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, number) from None
+    if not isinstance(row, dict):
+        raise DataError(f"expected an object, found {type(row).__name__}", path, number)
+    return row
+
+
+def _parse_json(text: str, path: Path | str, line: int | None = None) -> Any:
+    """The value of a whole file or, given its number, of a line."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, line or error.lineno) from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
+        raise DataError(f"not JSON: {error}", path, line) from None
+
+
+def _check_encoding(start: bytes, path: Path) -> None:
+    """Refuse what other programs call "Unicode text": no line of it could be read, and all would look damaged."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
+        problem = "UTF-16 or UTF-32 text; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8 FILE > NEW` converts it)"
+        raise DataError(problem, path)
 
 
 def sha256_file(path: Path | str) -> str:

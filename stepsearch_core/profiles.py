@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from stepsearch_core.io import atomic_write
-from stepsearch_core.params import Params, ParamsError, load_params
+from stepsearch_core.params import Params, ParamsError, load_params, params_yaml
 
 PROFILES = Path("conf")
 ACTIVE = Path("params.yaml")
@@ -43,7 +41,12 @@ def activate(name: str, overrides: list[str] | None = None, folder: Path = PROFI
     source = folder / f"{name}.yaml"
     text = source.read_text(encoding="utf-8")
     if overrides:
-        text = f"# {source} with {' '.join(overrides)}\n{OmegaConf.to_yaml(OmegaConf.structured(params))}"
+        text = f"# {source} with {' '.join(map(_printable, overrides))}\n{params_yaml(params)}"
     with atomic_write(target) as file:
         file.write(text)
     return params
+
+
+def _printable(override: str) -> str:
+    """An override on one line of a comment."""
+    return override if override.isprintable() else repr(override)

@@ -32,6 +32,7 @@ from stepsearch_core.params.stages import (
     WorldParams,
 )
 from stepsearch_core.params.training import GuardParams, TrainParams, WarmstartParams
+from stepsearch_core.params.values import params_yaml
 
 __all__ = [
     "BENCHMARKS",
@@ -59,4 +60,5 @@ __all__ = [
     "WarmstartParams",
     "WorldParams",
     "load_params",
+    "params_yaml",
 ]

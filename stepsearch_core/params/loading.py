@@ -1,4 +1,7 @@
-"""Reads a parameter file onto the schema, with one clear error for whatever is wrong with it."""
+"""Reads a parameter file onto the schema, with one clear error for whatever is wrong with it.
+
+The one way in for files, profiles and overrides, whoever gives these: the commands, a flow's parameters, the stages.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from stepsearch_core.io import DataError, read_text
 from stepsearch_core.limits import problems
 from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params
+from stepsearch_core.params.values import for_omegaconf, lay_over, parse_yaml
 
 
 class ParamsError(ValueError):
@@ -27,7 +32,7 @@ class ParamsError(ValueError):
 
 
 def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
-    """Read and validate a parameter file; `overrides` are `key.sub=value` strings laid over it.
+    """Read and validate a parameter file; `overrides` are `key.sub=value` texts laid over it (see `values.lay_over`).
 
     Raises:
         ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a broken rule.
@@ -36,17 +41,15 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
     try:
         params = _merged(path, overrides or [])
         found = problems(params) or broken_rules(params)
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file") from None
+    except DataError as error:
+        raise ParamsError(f"{path}: {error.problem}") from None
     except YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {_one_line(error)}") from None
-    except UnicodeDecodeError as error:
-        raise ParamsError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except RecursionError:
         raise ParamsError(f"{path}: nested too deeply") from None
     except OmegaConfBaseException as error:
         raise ParamsError(f"{path}: {_with_key(error)}") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # OmegaConf on values that are no mapping
+    except (ValueError, TypeError, AttributeError) as error:  # ours, and OmegaConf's on values that are no mapping
         raise ParamsError(f"{path}: {_one_line(error)}") from None
     if found:
         raise ParamsError(f"{path}: {'; '.join(found)}", found)
@@ -54,8 +57,15 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
 
 
 def _merged(path: Path, overrides: list[str]) -> Params:
-    config = OmegaConf.merge(OmegaConf.structured(Params), OmegaConf.load(path))
-    params = OmegaConf.to_object(OmegaConf.merge(config, OmegaConf.from_dotlist(overrides)))
+    values = parse_yaml(read_text(path))
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ValueError(f"expected a mapping of sections, found {type(values).__name__}")
+    for override in overrides:
+        lay_over(values, override)
+    config = OmegaConf.merge(OmegaConf.structured(Params), for_omegaconf(values))
+    params = OmegaConf.to_object(config)
     assert isinstance(params, Params)
     return params
 

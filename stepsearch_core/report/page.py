@@ -9,10 +9,9 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
-from omegaconf import OmegaConf
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.params import Params
+from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
@@ -71,7 +70,7 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
     warmstart = curves.charts(inputs.warmstart_log, curves.WARMSTART_CURVES)
     return {
         "params": params,
-        "params_yaml": OmegaConf.to_yaml(OmegaConf.structured(params)),
+        "params_yaml": params_yaml(params),
         "headline": results.headline(inputs.metrics, params.evaluate.confidence),
         "metrics": inputs.metrics,
         "columns": results.columns(inputs.metrics),
