@@ -43,7 +43,7 @@ format: $(VENV)/.installed-dev ## let ruff sort imports and lay out the code
 	ruff format
 
 clean: ## remove the environments, the stages' outputs, checkpoints and tool caches (DVC's cache and your files stay)
-	rm -rf $(VENV) $(VLLM_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report) checkpoints build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report timings) checkpoints tensorboard build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: the environment is made again when pyproject.toml changes. The test extras include everything else.

@@ -27,7 +27,7 @@ from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.sft import fine_tune, replay
-from tasks.stage import DATA
+from tasks.stage import DATA, TIMINGS
 
 SURPLUS = 1.5
 """An epoch's time varies with what else the machine does; the control must not get less than its due."""
@@ -43,8 +43,8 @@ def main(quick: bool) -> None:
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
     trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
-    train_seconds = sum(read_json(DATA / "train" / "timings.json").values())
-    seconds_per_epoch = read_json(DATA / "warmstart" / "timings.json")["fine_tune"] / params.warmstart.epochs
+    train_seconds = sum(read_json(TIMINGS / "train.json").values())
+    seconds_per_epoch = read_json(TIMINGS / "warmstart.json")["fine_tune"] / params.warmstart.epochs
     params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
     started = time.perf_counter()
     fine_tune(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from stepsearch_core.io import read_json
+from tasks.stage import TIMINGS
 
 REPEATS = 3
 
@@ -26,7 +27,7 @@ def main(quick: bool) -> None:
     sides = {"dvc": lambda: seconds(_run("dvc", "repro")), "flow": lambda: seconds(_run("flows.train_stepsearch"))}
     both_sides = in_turn(sides, repeats)
     added = median_of_pairs(operator.sub, both_sides["flow"], both_sides["dvc"])
-    computing = sum(sum(read_json(path).values()) for path in sorted(Path("data").glob("*/timings.json")))
+    computing = sum(sum(read_json(path).values()) for path in sorted(TIMINGS.glob("*.json")))
     figures = {
         "flow_seconds": statistics.median(both_sides["flow"]),
         "dvc_seconds": statistics.median(both_sides["dvc"]),

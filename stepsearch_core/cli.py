@@ -10,7 +10,7 @@ from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError, load_params
 from stepsearch_core.profiles import activate, profile_names, read_profile
-from stepsearch_core.report.inputs import read_metrics
+from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import results_table
 
 
@@ -66,6 +66,9 @@ def _takes_a_profile(command: argparse.ArgumentParser, example: str) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     print(results_table(read_metrics(options.data / "evaluate" / "metrics.json")))
+    for stage, parts in read_timings(options.data / "timings").items():
+        seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in parts.items())
+        print(f"{stage}, when it last ran here: {seconds}")
     print(f"report: {options.data / 'report' / 'index.html'}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,10 +28,19 @@ class WorkFolder:
     activity = "working"
 
     def __init__(self, root: Path, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
-        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all files)."""
+        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all files).
+
+        Raises:
+            DataError: an input is missing.
+        """
+        for path in inputs:
+            if not path.exists():
+                raise DataError("no such file or folder", path)
         files = [file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
         files = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
-        made_by = {"parameters": parameters, "inputs": [sha256_file(file) for file in files]}
+        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
+            contents = dict(zip(map(str, files), pool.map(sha256_file, files), strict=True))
+        made_by = {"parameters": parameters, "inputs": contents}
         self.path = root / sha256_json(made_by)[:16]
         self._lock = FileLock(self.path / "lock")
 

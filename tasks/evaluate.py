@@ -32,7 +32,7 @@ from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.streams import Name, stream
 from stepsearch_core.types import Question, Trajectory
-from tasks.stage import DATA, run
+from tasks.stage import DATA, TIMINGS, run
 
 FOLDERS = {
     "warmstart": DATA / "warmstart" / "policy",
@@ -45,7 +45,7 @@ Answer = Callable[[str, Sequence[Question]], list[Trajectory]]
 
 
 def main(params: Params) -> None:
-    """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,timings.json,records/POLICY/BENCHMARK.jsonl}`."""
+    """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,records/POLICY/BENCHMARK.jsonl}`."""
     out = DATA / "evaluate"
     folders = {policy: FOLDERS[policy] for policy in params.evaluate.policies}
     timings: dict[str, float] = {}
@@ -59,7 +59,7 @@ def main(params: Params) -> None:
     write_json(out / "metrics.json", summarize(records, params.evaluate, params.seed))
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
     write_json(out / "evaluated.json", {"policies": hashes, "fingerprint": fingerprint(DATA, params)})
-    write_json(out / "timings.json", timings)
+    write_json(TIMINGS / "evaluate.json", timings)
 
 
 class Examination:

@@ -12,17 +12,18 @@ from stepsearch_core.io import write_json
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
 from stepsearch_core.retrieval.dense import DenseIndex
-from stepsearch_core.retrieval.index import build_index, open_ranker, open_work
+from stepsearch_core.retrieval.index import build_index, open_ranker
 from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.work_folder import ROOT
-from tasks.stage import DATA, run
+from stepsearch_core.work_folder import ROOT, WorkFolder
+from tasks.made_by import made_by
+from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
     """Fill `data/index`."""
     folder, depths = DATA / "index", params.index.measured_depths
     corpus = Corpus.open(DATA / "corpus")
-    with open_work(ROOT, corpus, params.retrieval) as work:
+    with WorkFolder(ROOT, *made_by("index", params)) as work:
         clock = [time.perf_counter()]
         build_index(corpus, params.retrieval, folder, work.path)
         clock.append(time.perf_counter())
@@ -32,7 +33,7 @@ def main(params: Params) -> None:
         clock.append(time.perf_counter())
         write_json(folder / "report.json", report)
         seconds = [round(end - start, 3) for start, end in pairwise(clock)]
-        write_json(folder / "timings.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
+        write_json(TIMINGS / "index.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
         work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
 

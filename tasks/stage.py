@@ -13,6 +13,10 @@ from pathlib import Path
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
 
+TIMINGS = DATA / "timings"
+"""`NAME.json` has the seconds of each part of a stage when it last ran here; DVC does not track it, as no run takes as
+long as another and equal results have to have equal hashes."""
+
 
 def run(name: str, work: Callable[..., None]) -> None:
     """Run `work(params)` as the stage `name`.

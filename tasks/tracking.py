@@ -1,4 +1,7 @@
-"""Metrics into the trackers that `train.trackers` names: DVCLive, which `dvc plots` reads, TensorBoard, wandb.
+"""Metrics into the trackers that `watch.trackers` names: DVCLive, which `dvc plots` reads, TensorBoard, wandb.
+
+DVCLive's files are outputs of the stage, which two runs must write alike: they hold no metric that measures time. The
+others write outside of `data/train`, and everything.
 
 A resumed run logs its earlier rows again, in order, so each tracker starts afresh and shows one curve from step 0.
 """
@@ -13,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.params import ParamsError
+from stepsearch_core.training.tracker import untimed
+
+TENSORBOARD = Path("tensorboard")
+"""Where `tensorboard --logdir` finds the last run."""
 
 
 class DvcLiveTracker:
@@ -26,7 +33,7 @@ class DvcLiveTracker:
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append each metric to its own file of points."""
         self._live.step = step
-        for name, value in _named(metrics):
+        for name, value in _named(untimed(metrics)):
             self._live.log_metric(name, value)
         self._live.make_summary()
 
@@ -77,7 +84,7 @@ class WandbTracker:
         except (wandb.Error, ValueError) as error:  # a ValueError for what its variables may not be
             reason = " ".join(str(error).split()).rstrip(".")
             advice = "WANDB_MODE=offline needs neither network nor login"
-            raise ParamsError(f"train.trackers: wandb: {reason}; {advice}") from None
+            raise ParamsError(f"watch.trackers: wandb: {reason}; {advice}") from None
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log a row."""
@@ -93,7 +100,7 @@ class Trackers:
 
     Args:
         names: out of `dvclive`, `tensorboard`, `wandb`.
-        folder: gets a folder for each of them but wandb.
+        folder: gets DVCLive's files.
         run: what wandb calls the run.
         config: parameters that wandb shows with it.
 
@@ -106,7 +113,7 @@ class Trackers:
         if "dvclive" in names:
             self._trackers.append(DvcLiveTracker(folder / "dvclive"))
         if "tensorboard" in names:
-            self._trackers.append(TensorBoardTracker(folder / "tensorboard"))
+            self._trackers.append(TensorBoardTracker(TENSORBOARD))
         if "wandb" in names:
             self._trackers.append(WandbTracker(run, config))
 
@@ -129,7 +136,7 @@ def check_installed(names: Sequence[str]) -> None:
     """
     for name in names:
         if find_spec(name) is None:
-            raise ParamsError(f"train.trackers: {name} is not installed; pip install --editable '.[trackers]'")
+            raise ParamsError(f"watch.trackers: {name} is not installed; pip install --editable '.[trackers]'")
 
 
 def _named(metrics: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import stepsearch_core
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.renderer import Renderer
@@ -21,27 +18,22 @@ from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.streams import Name, seed_torch
-from stepsearch_core.training.distributed import is_main
+from stepsearch_core.training.distributed import is_main, world_size
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.tracker import TIMING, untimed
 from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import Trajectory
 from stepsearch_core.work_folder import ROOT
 from tasks.launch import launch
-from tasks.stage import DATA, run
+from tasks.made_by import made_by
+from tasks.stage import DATA, TIMINGS, run
 from tasks.tracking import Trackers, check_installed
-
-CODE = ("environment", "rewards", "rollout", "policy", "training")
-"""Parts of the core whose changed code must not go on from a checkpoint of the code before."""
-
-READ = ("seed", "model", "train", "reward", "rollout", "environment", "retrieval")
-WATCHING = ("guard", "trackers")
-"""Of `train`: they change no result, so a run goes on from its checkpoint when they have been changed."""
 
 
 def main(params: Params) -> None:
-    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl,timings.json}` and the trackers'."""
-    check_installed(params.train.trackers)
+    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl}` and the trackers'."""
+    check_installed(params.watch.trackers)
     seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
@@ -76,25 +68,21 @@ def main(params: Params) -> None:
             for t in trajectories[: params.train.logged_trajectories]
         ]
 
-    parameters = {
-        name: asdict(value) if hasattr(value := getattr(params, name), "__dict__") else value for name in READ
-    }
-    inputs = [start, DATA / "synthesize" / "train.jsonl", DATA / "index" / "manifest.json"]
-    inputs += [Path(stepsearch_core.__path__[0]) / part for part in CODE]
-    made_by = parameters | {"train": {k: v for k, v in parameters["train"].items() if k not in WATCHING}}
-    with RunFolder(ROOT, made_by, inputs) as folder:
+    parameters, inputs = made_by("train", params)
+    ranks = {"ranks": world_size()}  # `train.processes`, or what started this process from outside
+    with RunFolder(ROOT, parameters | ranks, inputs) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
-        tracker = Trackers(params.train.trackers, out, name, parameters) if is_main() else None
-        history, samples = train(trainer, folder, validation, tracker, keep)
+        tracker = Trackers(params.watch.trackers, out, name, parameters) if is_main() else None
+        history, samples = train(trainer, folder, validation, params.watch.guard, tracker, keep)
         trainer.learner.export(tokenizer, out)
         if tracker is None:
             return  # the first rank writes what follows
         tracker.close()
-        write_jsonl(out / "metrics.jsonl", history)
+        write_jsonl(out / "metrics.jsonl", map(untimed, history))
         write_jsonl(out / "trajectories.jsonl", samples)
         phases = ("rollout", "experience", "update")
-        seconds = {name: sum(row.get(f"timing/{name}", 0.0) for row in history) for name in phases}
-        write_json(out / "timings.json", seconds)
+        seconds = {name: sum(row.get(f"{TIMING}{name}", 0.0) for row in history) for name in phases}
+        write_json(TIMINGS / "train.json", seconds)
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 
 

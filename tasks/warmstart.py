@@ -18,7 +18,7 @@ from stepsearch_core.streams import Name, seed_torch
 from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
 from tasks.launch import launch
-from tasks.stage import DATA, run
+from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
@@ -49,7 +49,7 @@ def main(params: Params) -> None:
     )
     if not is_main():
         return
-    write_json(DATA / "warmstart" / "timings.json", {"fine_tune": time.perf_counter() - started})
+    write_json(TIMINGS / "warmstart.json", {"fine_tune": time.perf_counter() - started})
     write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
     save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
 

@@ -27,6 +27,13 @@ def copy_checkout(target: Path) -> Path:
     return target
 
 
+def link_checkout(target: Path) -> Path:
+    """Let `target` be a checkout for stages that are called in it: with dvc.yaml and the code that it names."""
+    for name in ("dvc.yaml", "tasks", "stepsearch_core"):
+        (target / name).symlink_to(ROOT / name)
+    return target
+
+
 def commit(folder: Path) -> None:
     """Commit everything that git does not ignore."""
     author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]

@@ -61,7 +61,7 @@ def assert_well_formed(metrics: dict, benchmarks: list[str], questions: int) -> 
 
 def test_every_stage_leaves_what_it_promises(micro):
     data = micro / "data"
-    assert {path.name for path in data.iterdir() if path.is_dir()} == set(STAGES)
+    assert {path.name for path in data.iterdir() if path.is_dir()} == {*STAGES, "timings"}
     assert read(data / "fetch" / "manifest.json")
     metrics = read(data / "evaluate" / "metrics.json")
     assert_well_formed(metrics, list(BENCHMARKS), questions=20)
@@ -69,7 +69,9 @@ def test_every_stage_leaves_what_it_promises(micro):
     page = (data / "report" / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert 'src="http' not in page
-    assert "Mean" in run(micro, "stepsearch_core.cli", "show")
+    shown = run(micro, "stepsearch_core.cli", "show")
+    assert "Mean" in shown
+    assert "train, when it last ran here: rollout " in shown
 
 
 @pytest.mark.parametrize("stage", ["warmstart", "train"])
@@ -96,6 +98,11 @@ def test_a_changed_training_parameter_reruns_training_evaluation_and_report_only
     assert stages_run(dvc(fork, "repro")) == ["train", "evaluate", "report"]
 
 
+def test_other_limits_and_trackers_train_nothing_again(fork):
+    profile(fork, "micro", "watch.guard.patience=3", "watch.trackers=[dvclive,tensorboard]")
+    assert stages_run(dvc(fork, "repro")) == ["report"]  # which prints all parameters
+
+
 def test_two_processes_train_as_one_does(micro, fork):
     profile(fork, "micro", "train.processes=2")
     assert stages_run(dvc(fork, "repro", "train")) == ["train"]
@@ -107,10 +114,9 @@ def test_two_processes_train_as_one_does(micro, fork):
 
 
 def metrics_rows(folder: Path) -> list[dict]:
-    """The training's rows without what measures time."""
+    """The training's rows."""
     lines = (folder / "data" / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    timed = ("timing/", "tokens_per")
-    return [{k: v for k, v in json.loads(line).items() if not k.startswith(timed)} for line in lines]
+    return [json.loads(line) for line in lines]
 
 
 def test_going_back_to_earlier_parameters_runs_nothing(fork):
@@ -144,13 +150,20 @@ def test_pushed_results_can_be_pulled_elsewhere(fork, tmp_path):
     assert (clone / name).read_bytes() == (fork / name).read_bytes()
 
 
-def test_the_flow_runs_the_same_stages_and_the_same_seed_gives_the_same_metrics(micro, tmp_path):
+def test_the_flow_runs_the_same_stages_and_the_same_seed_gives_the_same_bytes(micro, tmp_path):
+    """All outputs are alike, and so is dvc.lock, which names them: `dvc status` and git prove a reproduction."""
     again = copy_checkout(tmp_path)
     output = run(again, "flows.train_stepsearch", "--profile", "micro")
     assert stages_run_in_log(output) == STAGES
     assert "Completed" in output
-    for name in ("metrics.json", "records/trained/musique.jsonl"):
-        assert (again / "data" / "evaluate" / name).read_bytes() == (micro / "data" / "evaluate" / name).read_bytes()
+    for stage in STAGES:
+        assert files(again / "data" / stage) == files(micro / "data" / stage)
+    assert (again / "dvc.lock").read_bytes() == (micro / "dvc.lock").read_bytes()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its name there."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def stages_run_in_log(output: str) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from stepsearch_core.io import read_json, sha256_json
 from stepsearch_core.params import Params
-
-SOFTWARE = ("stepsearch", "torch", "transformers", "tokenizers", "bm25s", "faiss-cpu", "faiss-gpu", "vllm")
+from stepsearch_core.software import versions
 
 
 def fingerprint(data: Path, params: Params) -> dict[str, Any]:
@@ -22,7 +20,7 @@ def fingerprint(data: Path, params: Params) -> dict[str, Any]:
         "index": sha256_json(read_json(data / "index" / "manifest.json")),
         "retriever": sha256_json(asdict(params.retrieval)),
         "environment": sha256_json(asdict(params.environment)),
-        "software": _versions(),
+        "software": versions(),
     }
 
 
@@ -37,13 +35,3 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         elif one != other:
             changed.append(key)
     return sorted(changed)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in SOFTWARE:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

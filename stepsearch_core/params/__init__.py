@@ -31,7 +31,7 @@ from stepsearch_core.params.stages import (
     SynthesizeParams,
     WorldParams,
 )
-from stepsearch_core.params.training import GuardParams, TrainParams, WarmstartParams
+from stepsearch_core.params.training import GuardParams, TrainParams, WarmstartParams, WatchParams
 from stepsearch_core.params.values import params_yaml
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "TokenizerParams",
     "TrainParams",
     "WarmstartParams",
+    "WatchParams",
     "WorldParams",
     "load_params",
     "params_yaml",

@@ -67,14 +67,14 @@ RULES = (
         lambda p: p.train.kl_estimator != "k1" or p.train.kl_placement == "reward",
     ),
     Rule(
-        "train.trackers",
+        "watch.trackers",
         "with dvclive, whose files `dvc plots` shows",
-        lambda p: "dvclive" in p.train.trackers,
+        lambda p: "dvclive" in p.watch.trackers,
     ),
     Rule(
-        "train.guard.max_kl",
+        "watch.guard.max_kl",
         "possible without train.kl_coefficient, which a reference is kept for",
-        lambda p: p.train.guard.max_kl is None or p.train.kl_coefficient > 0,
+        lambda p: p.watch.guard.max_kl is None or p.train.kl_coefficient > 0,
     ),
     Rule(
         "train.minibatches",

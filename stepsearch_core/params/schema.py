@@ -24,7 +24,7 @@ from stepsearch_core.params.stages import (
     ReportParams,
     SynthesizeParams,
 )
-from stepsearch_core.params.training import TrainParams, WarmstartParams
+from stepsearch_core.params.training import TrainParams, WarmstartParams, WatchParams
 
 
 @dataclass
@@ -47,4 +47,5 @@ class Params:
     train: TrainParams = field(default_factory=TrainParams)
     evaluate: EvaluateParams = field(default_factory=EvaluateParams)
     report: ReportParams = field(default_factory=ReportParams)
+    watch: WatchParams = field(default_factory=WatchParams)
     hardware: HardwareParams = field(default_factory=HardwareParams)

@@ -1,4 +1,4 @@
-"""The sections `warmstart` and `train`."""
+"""The sections `warmstart`, `train` and `watch`."""
 
 from __future__ import annotations
 
@@ -69,5 +69,11 @@ class TrainParams:
     checkpoint_every: int = number(20, at_least=1)
     validate_every: int = number(25, at_least=1)
     logged_trajectories: int = number(8, at_least=0)  # kept at every validation, for inspection
+
+
+@dataclass
+class WatchParams:
+    """How training is watched. None of it changes a result, so no stage is stale or starts anew for it."""
+
     trackers: list[str] = one_of(("dvclive",), "dvclive", "tensorboard", "wandb")
     guard: GuardParams = field(default_factory=GuardParams)

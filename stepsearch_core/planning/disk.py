@@ -21,7 +21,7 @@ TERM_BYTES = 400
 CHECKPOINT_BYTES = 14
 """A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place.
 
-One more stays while a limit of `train.guard` is being broken.
+One more stays while a limit of `watch.guard` is being broken.
 """
 
 
@@ -54,7 +54,7 @@ def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known."""
     passages = passage_count(params.fetch) or 0
-    guarded = any(limit is not None for name, limit in vars(params.train.guard).items() if name != "patience")
+    guarded = any(limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience")
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
         "indexes": (BM25_BYTES + TERM_BYTES) * passages + index_bytes(params.retrieval, passages),

@@ -1,11 +1,11 @@
 """Everything that the report shows, read from the stages' outputs and checked once.
 
-What a stage always writes is required and its absence is one clear error; only timings are optional.
+What a stage writes is required and its absence is one clear error. How long stages took is none of it: the page is an
+output of its stage, which two runs must write alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ Records = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The outputs of all earlier stages; `timings` is stage -> name -> seconds."""
+    """The outputs of all earlier stages."""
 
     metrics: Metrics
     records: Records
@@ -40,7 +40,6 @@ class Inputs:
     index_report: dict[str, Any]
     synthesis_report: dict[str, Any]
     fetch_manifest: dict[str, Any]
-    timings: dict[str, dict[str, float]]
 
 
 def read_inputs(data: Path) -> Inputs:
@@ -58,7 +57,6 @@ def read_inputs(data: Path) -> Inputs:
         index_report=read_json(data / "index" / "report.json"),
         synthesis_report=read_json(data / "synthesize" / "report.json"),
         fetch_manifest=read_json(data / "fetch" / "manifest.json"),
-        timings=_read_timings(sorted(data.glob("*/timings.json"))),
     )
 
 
@@ -124,5 +122,6 @@ def _read_log(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _read_timings(paths: Iterable[Path]) -> dict[str, dict[str, float]]:
-    return {path.parent.name: read_json(path) for path in paths}
+def read_timings(folder: Path) -> dict[str, dict[str, float]]:
+    """Stage -> part -> seconds, of the stages that have run here."""
+    return {path.stem: read_object(path) for path in sorted(folder.glob("*.json"))}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import jinja2
@@ -15,8 +13,7 @@ from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
-
-PACKAGES = ("stepsearch", "torch", "transformers", "deepspeed", "tokenizers", "bm25s", "faiss-cpu", "faiss-gpu", "dvc")
+from stepsearch_core.software import versions
 
 TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
 
@@ -41,17 +38,6 @@ def mark_tags(text: str) -> Markup:
         Markup('<span class="tag">{}</span>').format(part) if index % 2 else escape(part)
         for index, part in enumerate(parts)
     )
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that make the numbers, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _environment() -> jinja2.Environment:
@@ -92,8 +78,7 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "outcome_counts": cases.outcome_counts(inputs.records),
         "baseline": BASELINE,
         "published": published,
-        "timings": inputs.timings,
-        "versions": installed_versions(),
+        "versions": versions(),
     }
 
 

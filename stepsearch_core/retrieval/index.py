@@ -12,7 +12,6 @@ from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
-from stepsearch_core.work_folder import WorkFolder
 
 METHODS = {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}
 """Which indexes each `retrieval.method` searches."""
@@ -23,8 +22,9 @@ def build_index(
 ) -> dict[str, Any]:
     """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest.
 
-    With a folder `work`, of `open_work`, a build that was killed encodes only the passages that it had not yet
-    encoded. BM25 is one call of a library, seconds for 100,000 passages and minutes for millions: it starts over.
+    With a folder `work`, kept for this corpus and these settings, a build that was killed encodes only the passages
+    that it had not yet encoded. BM25 is one call of a library, seconds for 100,000 passages and minutes for millions:
+    it starts over.
 
     Raises:
         DataError: a setting that an index cannot have; DiskFullError: no space left.
@@ -44,13 +44,6 @@ def build_index(
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
-
-
-def open_work(root: Path, corpus: Corpus, params: RetrievalParams) -> WorkFolder:
-    """The folder for the vectors of this corpus by this encoder; changed code or another version has one of its own."""
-    encoder = {"encoder": params.encoder, "dimensions": params.dimensions, "versions": _versions()}
-    code = [Path(__file__).with_name(name) for name in ("dense.py", "encoders.py")]
-    return WorkFolder(root, {"corpus": corpus.hash, **encoder}, [*code, Path(params.encoder)])
 
 
 def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Retriever:

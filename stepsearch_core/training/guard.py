@@ -1,7 +1,7 @@
 """The guard against collapse: training stops once a metric has been beyond its limit for several steps in a row.
 
 Collapse is the complaint most often heard about training search agents: entropy falls to nothing, the policy stops
-searching, answers grow without end. The paper watches for none of it; the limits are parameters (`train.guard`), and
+searching, answers grow without end. The paper watches for none of it; the limits are parameters (`watch.guard`), and
 without them nothing is stopped. A row without the metric (the validation before the first step, or a value that is not
 finite) neither adds to a count nor ends it.
 """
@@ -17,12 +17,12 @@ from stepsearch_core.training.run_folder import RunFolder
 
 
 class CollapseError(ExplainedError):
-    """A metric was beyond its limit for `train.guard.patience` steps in a row."""
+    """A metric was beyond its limit for `watch.guard.patience` steps in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A parameter of `train.guard`, the metric that it limits, and what helps against the collapse it stands for."""
+    """A parameter of `watch.guard`, the metric that it limits, and what helps against the collapse it stands for."""
 
     parameter: str
     metric: str
@@ -83,7 +83,7 @@ class Guard:
         last = ", ".join(f"{value:.4g} (step {step})" for step, value in steps[-self._patience :])
         good = self._folder.last_before(steps[0][0])
         checkpoint = f"step {good}, {self._folder.checkpoint(good)}" if good else "none"
-        name = f"train.guard.{watch.parameter}"
+        name = f"watch.guard.{watch.parameter}"
         side = "below" if watch.parameter.startswith("min_") else "above"
         return (
             f"the policy collapses: {watch.metric} {side} {name} = {self._limits[watch]:g} for "

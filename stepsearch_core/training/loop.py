@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsearch_core.params import GuardParams
 from stepsearch_core.training.distributed import progress
 from stepsearch_core.training.guard import Guard
 from stepsearch_core.training.run_folder import RunFolder
@@ -18,7 +19,12 @@ Sampled = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
 
 
 def train(
-    trainer: Trainer, folder: RunFolder, validation: Sequence[Question], tracker: Tracker | None, sampled: Sampled
+    trainer: Trainer,
+    folder: RunFolder,
+    validation: Sequence[Question],
+    limits: GuardParams,
+    tracker: Tracker | None,
+    sampled: Sampled,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Train to the last step, from the folder's last checkpoint.
 
@@ -26,6 +32,7 @@ def train(
         trainer: fresh; a checkpoint is loaded into it.
         folder: locked by the caller.
         validation: questions answered greedily before the first step and every `validate_every` steps.
+        limits: end a run that collapses.
         tracker: gets every row, those before a resume first; None for none, as on all ranks but one.
         sampled: gets each step's trajectories and returns the records to keep of them.
 
@@ -33,7 +40,7 @@ def train(
         One row of metrics for each step, and the records kept, those before a resume first.
 
     Raises:
-        CollapseError: a limit of `train.guard` was broken for too long.
+        CollapseError: a limit of `watch.guard` was broken for too long.
         DataError: there are checkpoints, but none is whole; or a new one does not read back.
     """
     params = trainer.params
@@ -46,7 +53,7 @@ def train(
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)
-    guard = Guard(params.guard, folder)
+    guard = Guard(limits, folder)
     guard.check(history)
     with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
         for step in bar:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+TIMING = "timing/"
+"""Begins the names of metrics that measure time, which no run has twice."""
+
+
+def untimed(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that another run with the same seed has too: those that may stand in a stage's outputs."""
+    return {name: value for name, value in metrics.items() if not name.startswith(TIMING)}
+
 
 class Tracker(Protocol):
     """Takes one row of metrics a step."""

@@ -42,6 +42,7 @@ from stepsearch_core.training.mismatch import (
     within_sequence_limit,
 )
 from stepsearch_core.training.ppo_update import update
+from stepsearch_core.training.tracker import TIMING
 from stepsearch_core.types import Question, Trajectory
 
 
@@ -100,11 +101,11 @@ class Trainer:
         metrics |= {
             "reward/total": float(np.mean([rewards.sum() for rewards in experience.rewards])),
             "failed": len(sampled) - len(trajectories),
-            "timing/rollout": rolled_out - started,
-            "timing/retrieval_wait": self.rollout.waited - waited,
-            "timing/experience": scored - rolled_out,
-            "timing/update": ended - scored,
-            "tokens_per_second": tokens / (ended - started),
+            f"{TIMING}rollout": rolled_out - started,
+            f"{TIMING}retrieval_wait": self.rollout.waited - waited,
+            f"{TIMING}experience": scored - rolled_out,
+            f"{TIMING}update": ended - scored,
+            f"{TIMING}tokens_per_second": tokens / (ended - started),
         }
         return metrics, sampled
 

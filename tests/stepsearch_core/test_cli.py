@@ -22,9 +22,17 @@ def data(tmp_path):
 def test_show_prints_the_table_and_where_the_report_lies(data, capsys):
     main(["show", "--data", str(data)])
     printed = capsys.readouterr().out
+    assert "ran here" not in printed
     assert "Trained" in printed
     assert "0.250" in printed
     assert printed.splitlines()[-1] == f"report: {data / 'report' / 'index.html'}"
+
+
+def test_show_says_how_long_stages_took_where_they_ran(data, capsys):
+    (data / "timings").mkdir()
+    (data / "timings" / "index.json").write_text('{"build": 1.25, "term_statistics": 2}')
+    main(["show", "--data", str(data)])
+    assert "index, when it last ran here: build 1.2 s, term statistics 2.0 s" in capsys.readouterr().out
 
 
 def test_show_without_results_is_one_line(tmp_path):

@@ -8,6 +8,7 @@ from stepsearch_core.params import FetchParams, IndexParams, Params, RetrievalPa
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rewards.similarity import TfidfSimilarity
 from tasks.index import main
+from tests.checkout import link_checkout
 
 WORLD = WorldParams(
     people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
@@ -16,7 +17,7 @@ WORLD = WorldParams(
 
 @pytest.fixture
 def params(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(link_checkout(tmp_path))
     fetched = FetchParams(source="world", world=WORLD)
     fetch(fetched, "data/fetch")
     build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
@@ -32,7 +33,7 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     assert list(report["methods"]) == ["bm25", "dense", "hybrid"]
     assert report["methods"]["bm25"]["musique_train"]["questions"] == 20
     assert "dense_against_exact" not in report
-    timings = json.loads((tmp_path / "data" / "index" / "timings.json").read_text())
+    timings = json.loads((tmp_path / "data" / "timings" / "index.json").read_text())
     assert set(timings) == {"build", "term_statistics", "measure"}
     assert TfidfSimilarity.open("data/index/tfidf", corpus).documents == len(corpus)
     assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]

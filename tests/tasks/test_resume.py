@@ -13,6 +13,7 @@ from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.data.fetch import fetch
 from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
 from stepsearch_core.retrieval.index import build_index
+from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 
 WORLD = WorldParams(
@@ -62,15 +63,15 @@ def finish(stage, folder):
 
 
 def outputs(folder) -> dict[str, bytes]:
-    """Every file of a stage's outputs but the wall times."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "timings.json")
+    """Every file of a stage's outputs."""
+    files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Folders with what the stages read, one for the run that is left alone."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("alone", "killed")]
+    folders = [link_checkout(tmp_path_factory.mktemp(name)) for name in ("alone", "killed")]
     for folder in folders:
         fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
         build_corpus(read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus")

@@ -4,10 +4,11 @@ from stepsearch_core.data.questions import load_questions
 from stepsearch_core.params import FetchParams, Params, SynthesizeParams, WorldParams
 from stepsearch_core.retrieval.index import build_index
 from tasks.synthesize import main
+from tests.checkout import link_checkout
 
 
 def test_the_stage_reads_the_stages_before_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(link_checkout(tmp_path))
     world = WorldParams(
         people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
     )

@@ -18,7 +18,7 @@ from tests.import_graph import ROOT
 
 ROWS = [
     {"step": 0, "validation/f1": 0.25},
-    {"step": 1, "f1": 0.5, "reward/total": -1.0},
+    {"step": 1, "f1": 0.5, "reward/total": -1.0, "timing/update": 3.25},
     {"step": 2, "f1": 0.75, "reward/total": 2.0, "validation/f1": 0.5},
 ]
 POINTS = {
@@ -26,6 +26,7 @@ POINTS = {
     "reward/total": [(1, -1.0), (2, 2.0)],
     "validation/f1": [(0, 0.25), (2, 0.5)],
 }
+ALL_POINTS = {**POINTS, "timing/update": [(1, 3.25)]}
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def wandb_runs(here):
     return sorted((here / "wandb").glob("offline-run-*"))
 
 
-def test_dvclive_rows_become_points_that_dvc_plots(here):
+def test_dvclive_rows_become_points_that_dvc_plots_but_for_those_of_time(here):
     track(DvcLiveTracker(here / "dvclive"))
     assert dvclive_points(here / "dvclive") == POINTS
     summary = json.loads((here / "dvclive" / "metrics.json").read_text())
@@ -106,15 +107,15 @@ def test_dvclive_rows_become_points_that_dvc_plots(here):
 
 def test_tensorboard_rows_become_scalars_at_once(here):
     track(tracker := TensorBoardTracker(here / "tensorboard"), close=False)
-    assert tensorboard_points(here / "tensorboard") == POINTS
+    assert tensorboard_points(here / "tensorboard") == ALL_POINTS
     tracker.close()
-    assert tensorboard_points(here / "tensorboard") == POINTS
+    assert tensorboard_points(here / "tensorboard") == ALL_POINTS
 
 
 def test_wandb_rows_become_history_with_the_parameters(here):
     track(WandbTracker("steppo-seed3", {"seed": 3, "train": {"steps": 2, "trackers": ["dvclive", "wandb"]}}))
     (run,) = wandb_runs(here)
-    assert wandb_points(run) == POINTS
+    assert wandb_points(run) == ALL_POINTS
     started = next(record.run for record in wandb_records(run) if record.WhichOneof("record_type") == "run")
     assert (started.project, started.display_name) == ("stepsearch", "steppo-seed3")
     config = {item.key: json.loads(item.value_json) for item in started.config.update}
@@ -144,14 +145,15 @@ for row in {ROWS[:2]}:
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert dvclive_points(here / "train" / "dvclive").keys() == {"validation/f1", "f1", "reward/total"}
+    assert dvclive_points(here / "train" / "dvclive").keys() == POINTS.keys()
     killed = wandb_runs(here)
     track(Trackers(["dvclive", "tensorboard", "wandb"], here / "train", "run", {}))
     assert dvclive_points(here / "train" / "dvclive") == POINTS
-    assert tensorboard_points(here / "train" / "tensorboard") == POINTS
+    assert tensorboard_points(here / "tensorboard") == ALL_POINTS
     (resumed,) = set(wandb_runs(here)) - set(killed)
-    assert wandb_points(resumed) == POINTS
-    assert {path.name for path in here.iterdir()} == {"train", "wandb"}
+    assert wandb_points(resumed) == ALL_POINTS
+    assert {path.name for path in here.iterdir()} == {"train", "tensorboard", "wandb"}
+    assert {path.name for path in (here / "train").iterdir()} == {"dvclive"}  # the stage's output is that of any run
 
 
 def test_only_the_trackers_named_are_written(here):
@@ -167,7 +169,7 @@ def test_a_missing_package_is_named_with_the_command(monkeypatch, package):
     with pytest.raises(ParamsError) as refused:
         check_installed(["dvclive", "tensorboard", "wandb"])
     command = "pip install --editable '.[trackers]'"
-    assert str(refused.value) == f"train.trackers: {package} is not installed; {command}"
+    assert str(refused.value) == f"watch.trackers: {package} is not installed; {command}"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,6 @@ def test_wandb_that_cannot_start_is_one_line(here, monkeypatch, mode, reason):
     with pytest.raises(ParamsError) as refused:
         WandbTracker("run", {})
     message = str(refused.value)
-    assert message.startswith(f"train.trackers: wandb: {reason}")
+    assert message.startswith(f"watch.trackers: wandb: {reason}")
     assert message.endswith("; WANDB_MODE=offline needs neither network nor login")
     assert "\n" not in message

@@ -47,7 +47,7 @@ def test_disk_of_a_model_without_a_corpus():
 
 def test_the_guard_keeps_a_third_checkpoint():
     params = Params(profile="x")
-    params.train.guard.max_kl = 0.5
+    params.watch.guard.max_kl = 0.5
     assert disk_bytes(params, 100, 2)["checkpoints"] == 3 * 14 * 100
 
 

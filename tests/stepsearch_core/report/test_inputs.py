@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from stepsearch_core.io import DataError, write_json
-from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_inputs, read_metrics
+from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_inputs, read_metrics, read_timings
 
 
 def test_everything_is_read(data):
@@ -13,12 +13,12 @@ def test_everything_is_read(data):
     assert benchmarks_of(inputs.metrics) == ["musique", "bamboogle"]
     assert list(inputs.records["trained"]["musique"]) == ["musique-0", "musique-1", "musique-2", "musique-3"]
     assert len(inputs.train_log) == 4
-    assert inputs.timings == {}
 
 
-def test_timings_are_optional_and_named_by_stage(data):
-    write_json(data / "evaluate" / "timings.json", {"oracle": 1.25})
-    assert read_inputs(data).timings == {"evaluate": {"oracle": 1.25}}
+def test_timings_are_named_by_stage(tmp_path):
+    assert read_timings(tmp_path / "timings") == {}
+    write_json(tmp_path / "timings" / "evaluate.json", {"oracle": 1.25})
+    assert read_timings(tmp_path / "timings") == {"evaluate": {"oracle": 1.25}}
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stepsearch_core.io import write_json
 from stepsearch_core.report.inputs import read_inputs
-from stepsearch_core.report.page import installed_versions, mark_tags, render_curves, render_page
+from stepsearch_core.report.page import mark_tags, render_curves, render_page
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
 
@@ -125,20 +124,10 @@ def test_tables_have_headers_and_captions(page):
     assert all("aria-label" in drawing["attributes"] for drawing in page.all("svg"))
 
 
-def test_time_is_shown_only_where_it_is_known(text, data, params):
-    assert "Where the time went" not in text
-    write_json(data / "train" / "timings.json", {"rollout": 12.34})
-    assert '<th scope="row">train: rollout</th><td>12.3</td>' in render_page(read_inputs(data), params)
-
-
 def test_published_figures_are_marked_as_such(page):
     (section,) = page.all("section", id="published")
     assert "Not comparable" in section["text"]
     assert ".329 / .434" in section["text"]
-
-
-def test_versions_name_what_is_installed():
-    assert {"python", "torch", "transformers"} <= installed_versions().keys()
 
 
 def test_the_curves_are_one_image_that_stands_alone():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from stepsearch_core.training.tracker import untimed
 from tests import tiny
 from tests.import_graph import ROOT
 from tests.ranks import VARIANTS
@@ -34,10 +35,6 @@ def near(one, other, tolerance=1e-5):
     if isinstance(one, list):
         return len(one) == len(other) and all(near(a, b, tolerance) for a, b in zip(one, other, strict=True))
     return bool(np.allclose(one, other, rtol=0, atol=tolerance, equal_nan=True))
-
-
-def untimed(metrics):
-    return {name: value for name, value in metrics.items() if not name.startswith(("timing/", "tokens_per"))}
 
 
 def test_shares_come_together_in_order(results):

@@ -71,7 +71,7 @@ def test_a_limit_holds_on_its_side_and_a_value_at_it_is_fine(folder, limit, metr
     step, message = stops_at(guard(), rows(metric, [beyond, beyond, fine, beyond, beyond, beyond]))
     assert step == 6
     assert f"{metric} " in message
-    assert f"train.guard.{next(iter(limit))} = " in message
+    assert f"watch.guard.{next(iter(limit))} = " in message
     assert stops_at(Guard(OFF, folder), rows(metric, [beyond] * 10)) is None  # no limit, no stop
 
 
@@ -81,9 +81,9 @@ def test_the_message_has_the_evidence_the_checkpoint_and_what_helps(folder):
     step, message = stops_at(guard, rows("search/count", [2.0, 1.5, 0.875, 0.25, 0.1234567]))
     assert step == 5
     assert message == (
-        "the policy collapses: search/count below train.guard.min_searches = 1 for 3 steps in a row: 0.875 (step 3), "
+        "the policy collapses: search/count below watch.guard.min_searches = 1 for 3 steps in a row: 0.875 (step 3), "
         f"0.25 (step 4), 0.1235 (step 5); last checkpoint before them: step 2, {folder.path}/step_000002; "
-        "lower reward.redundancy_weight or train.learning_rate; or move train.guard.min_searches (null: no limit) "
+        "lower reward.redundancy_weight or train.learning_rate; or move watch.guard.min_searches (null: no limit) "
         "to go on from the last checkpoint"
     )
 
@@ -166,12 +166,11 @@ def run(root, retriever, guard):
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
-    params = replace(PARAMS, guard=guard)
-    trainer = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
+    trainer = Trainer(policy, rollout, QUESTIONS, scorer, PARAMS, RewardParams(), 1.0, WORD.pad_token_id, 0)
     logged, message = Rows(), None
     with RunFolder(root, {}, []) as folder:
         try:
-            train(trainer, folder, QUESTIONS, logged, lambda step, trajectories: [])
+            train(trainer, folder, QUESTIONS, guard, logged, lambda step, trajectories: [])
         except CollapseError as error:
             message = str(error)
         return logged, message, sorted(path.name for path in folder.path.glob("step_*"))

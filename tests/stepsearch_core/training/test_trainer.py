@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import RewardParams, RolloutParams, TrainParams
+from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
@@ -15,6 +15,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.tracker import untimed
 from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import StopReason
 from tests import tiny
@@ -85,17 +86,13 @@ def weights(made):
     return torch.cat([parameter.detach().flatten() for parameter in made.learner.actor.engine.module.parameters()])
 
 
-def untimed(rows):
-    return [{k: v for k, v in row.items() if not k.startswith(("timing/", "tokens_per"))} for row in rows]
-
-
 def kept(step, trajectories):
     return [{"step": step, "text": trajectories[0].turns[0].text}]
 
 
 def run(made, root, tracker=None, sampled=kept):
     with RunFolder(root, {}, []) as folder:
-        return train(made, folder, QUESTIONS[:2], tracker or Rows(), sampled)
+        return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), sampled)
 
 
 def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
@@ -107,14 +104,14 @@ def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
     with torch.no_grad():
         resumed.learner.actor.engine.module.value_head[-1].bias.fill_(3.0)  # whatever it starts with is replaced
     history, again = run(resumed, tmp_path / "cut", tracker)
-    assert untimed(history) == untimed(expected)
+    assert list(map(untimed, history)) == list(map(untimed, expected))
     assert again == records
     assert [record["step"] for record in again] == [1, 2, 3, 4, 5]  # those before the kill, too
     assert torch.equal(weights(resumed), weights(whole))
     assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
     assert tracker.rows[1][1] == history[1]
     ended = trainer(warm, retriever)
-    assert untimed(run(ended, tmp_path / "cut")[0]) == untimed(expected)  # nothing is left to do
+    assert list(map(untimed, run(ended, tmp_path / "cut")[0])) == list(map(untimed, expected))  # nothing is left to do
     assert torch.equal(weights(ended), weights(whole))
 
 
@@ -184,7 +181,7 @@ def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
     assert rows[0][0]["reward/information_gain"] > 0  # there was something to ignore
     assert rows[1][0]["reward/total"] == pytest.approx(rows[1][0]["reward/answer"], abs=1e-12)
     assert rows[0][0]["reward/total"] != pytest.approx(rows[0][0]["reward/answer"], abs=1e-3)
-    assert untimed(rows[1]) == untimed(rows[2])
+    assert list(map(untimed, rows[1])) == list(map(untimed, rows[2]))
     assert torch.equal(weights(outcome), weights(explicit))
     assert not torch.equal(weights(outcome), weights(stepwise))
 

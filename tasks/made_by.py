@@ -1,0 +1,51 @@
+"""What a stage's result is made by, as dvc.yaml says: the name of its work in progress.
+
+DVC runs a stage again when one of its `deps` or `params` changes, and a stage that was killed may go on from the parts
+that it left under exactly the same condition. So both are read from one place: what changes a result is listed in
+dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Two things that DVC does not look at count here
+as well: installed packages, whose update leaves finished results alone but must not mix two versions in one, and the
+files of a local encoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stepsearch_core.params import Params
+from stepsearch_core.software import versions
+
+PIPELINE = Path("dvc.yaml")
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+
+
+def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
+    """Everything that the work in progress of a stage depends on, for its `WorkFolder`. Called in the checkout.
+
+    Returns:
+        Plain values (the parameters by their dotted keys, `software`) and the files and folders whose content counts.
+    """
+    parameters, inputs = listed(stage, params)
+    encoder = Path(params.retrieval.encoder)  # a name (`hashing`, one of the hub) or a folder
+    return parameters | {"software": versions()}, inputs + [encoder] * encoder.is_dir()
+
+
+def listed(stage: str, params: Params, pipeline: Path = PIPELINE) -> tuple[dict[str, Any], list[Path]]:
+    """A stage's `params`, with their values, and its `deps`, as DVC reads them: `${key}` is the parameter's value."""
+    entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
+    values = asdict(params)
+    keys = [key for item in entry["params"] for key in ([item] if isinstance(item, str) else values)]
+    deps = [_REFERENCE.sub(lambda match: str(_value(values, match[1])), dep) for dep in entry["deps"]]
+    return {key: _value(values, key) for key in keys}, list(map(Path, deps))
+
+
+def _value(values: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key."""
+    return reduce(getitem, key.split("."), values)

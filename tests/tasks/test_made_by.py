@@ -1,0 +1,129 @@
+"""Work in progress is named by what DVC reads: compared with DVC itself, and seen in a checkout that is changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+
+from stepsearch_core.params import RetrievalParams, load_params
+from stepsearch_core.work_folder import WorkFolder
+from tasks import made_by as module
+from tasks.made_by import listed, made_by
+from tests.checkout import copy_checkout
+from tests.import_graph import ROOT
+
+LONG = ("index", "synthesize", "train")
+"""Stages that keep work in progress."""
+
+
+def asked_of_dvc(stage) -> tuple[dict, set[str]]:
+    """The values of the parameters that a stage names, and its other dependencies, as DVC resolves them."""
+    values, deps = {}, set()
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            values |= dep.get_hash().value
+        else:
+            deps.add(dep.def_path)
+    return values, deps
+
+
+@pytest.mark.parametrize("profile", ["tiny", "musique_local"])
+def test_parameters_and_inputs_are_those_that_dvc_sees(tmp_path, monkeypatch, profile):
+    """`fetch` has a dependency that is a parameter, `report` all parameters."""
+    for name in ("dvc.yaml", "conf"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "params.yaml").write_bytes((ROOT / "conf" / f"{profile}.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True).close()
+    with Repo() as repo:
+        stages = {stage.name: asked_of_dvc(stage) for stage in repo.index.stages}
+    params = load_params()
+    assert len(stages) == 8
+    for name, (values, deps) in stages.items():
+        parameters, inputs = listed(name, params)
+        assert set(map(str, inputs)) == deps
+        assert parameters == values
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory) -> Path:
+    """A checkout with something in every stage's folder."""
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    for name in ("fetch/musique.jsonl", "corpus/text", "index/manifest.json", "synthesize/train.jsonl"):
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text("{}\n")
+    for name in ("synthesize/validation.jsonl", "warmstart/policy/model.safetensors"):
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text("{}\n")
+    return folder
+
+
+@pytest.fixture
+def name_of(copied, monkeypatch):
+    """The name of a stage's work in progress, with parameters changed or not."""
+    monkeypatch.chdir(copied)
+
+    def name(stage, **changes):
+        params = replace(load_params(), **changes)
+        return WorkFolder(Path("checkpoints"), *made_by(stage, params)).path.name
+
+    return name
+
+
+@pytest.mark.parametrize(
+    ("stage", "file"),
+    [
+        ("train", "stepsearch_core/metrics/answers.py"),  # the answer reward
+        ("train", "stepsearch_core/metrics/search.py"),
+        ("train", "stepsearch_core/text.py"),
+        ("train", "stepsearch_core/types.py"),
+        ("train", "stepsearch_core/retrieval/bm25.py"),
+        ("train", "stepsearch_core/rewards/information_gain.py"),
+        ("train", "tasks/train.py"),
+        ("train", "data/synthesize/validation.jsonl"),
+        ("train", "data/warmstart/policy/model.safetensors"),
+        ("synthesize", "stepsearch_core/text.py"),
+        ("synthesize", "data/fetch/musique.jsonl"),
+        ("index", "stepsearch_core/retrieval/encoders.py"),
+        ("index", "data/corpus/text"),
+    ],
+)
+def test_what_changes_a_result_starts_anew(copied, name_of, stage, file):
+    path, before = copied / file, name_of(stage)
+    kept = path.read_bytes()
+    path.write_bytes(kept + b"\n")
+    assert name_of(stage) != before
+    path.write_bytes(kept)
+    assert name_of(stage) == before
+
+
+@pytest.mark.parametrize("stage", LONG)
+def test_watching_and_what_the_stage_does_not_read_changes_nothing(copied, name_of, stage):
+    params = load_params()
+    before = name_of(stage)
+    watch = replace(params.watch, trackers=["dvclive", "wandb"], guard=replace(params.watch.guard, patience=1))
+    assert name_of(stage, watch=watch, evaluate=replace(params.evaluate, samples=3)) == before
+    path = copied / "stepsearch_core" / "report" / "page.py"
+    kept = path.read_bytes()
+    path.write_bytes(kept + b"\n")
+    assert name_of(stage) == before
+    path.write_bytes(kept)
+    assert name_of(stage, retrieval=replace(params.retrieval, bm25_b=0.5)) != before
+
+
+def test_a_parameter_of_training_starts_training_alone_anew(name_of):
+    changed = replace(load_params().train, learning_rate=0.5)
+    assert {stage for stage in LONG if name_of(stage, train=changed) != name_of(stage)} == {"train"}
+
+
+def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path, monkeypatch):
+    (tmp_path / "weights").write_text("1")
+    local = RetrievalParams(method="dense", encoder=str(tmp_path))
+    before = name_of("synthesize", retrieval=local)
+    (tmp_path / "weights").write_text("2")
+    assert name_of("synthesize", retrieval=local) != before
+    before = name_of("synthesize")
+    monkeypatch.setattr(module, "versions", lambda: {"bm25s": "9.9"})
+    assert name_of("synthesize") != before
