@@ -22,12 +22,11 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.io import DataError, atomic_write, write_array
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
-from stepsearch_core.retrieval.retriever import Ranking, top_k
+from stepsearch_core.retrieval.factory import check_factory, faiss_reason, make_index, naming_faiss, training_positions
+from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
 
 SHARD_PASSAGES = 4096
 """Passages encoded at once and kept in one file (12 MB at 768 dimensions)."""
-TRAINING_PASSAGES = 262_144
-"""Passages, evenly spaced over the corpus, on which clusters and quantisers are trained."""
 
 
 class DenseIndex:
@@ -53,11 +52,13 @@ class DenseIndex:
         with nullcontext(work) if work else TemporaryDirectory(dir=folder, prefix="shards") as kept:
             shards = Path(kept)
             encoder = fit_encoder(params, corpus, shards)
+            check_factory(params.index_factory, encoder.dimensions, len(corpus))
             for _ in encode_corpus(encoder, corpus, shards):
                 pass
             index = _trained_index(params.index_factory, encoder.dimensions, corpus, shards)
             for _, vectors in encode_corpus(encoder, corpus, shards):
-                index.add(vectors)
+                with naming_faiss(params.index_factory):
+                    index.add(vectors)
         encoder.save(folder)
         with atomic_write(folder / "index.faiss", "wb") as file:
             # FAISS's own writer does not notice a disk that is full when the file is closed
@@ -66,16 +67,34 @@ class DenseIndex:
 
     @classmethod
     def open(cls, folder: Path, params: RetrievalParams) -> DenseIndex:
-        """Memory-map (as far as the kind of index allows) an index that `build` saved."""
-        flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
-        return cls(faiss.read_index(str(folder / "index.faiss"), flags), open_encoder(params, folder))
+        """Memory-map (as far as the kind of index allows) an index that `build` saved.
+
+        Raises:
+            DataError: it is missing or damaged, or its vectors are not those of the encoder.
+        """
+        flags, file = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY, folder / "index.faiss"
+        try:
+            index = faiss.read_index(str(file), flags)
+        except (RuntimeError, MemoryError) as error:
+            raise DataError(f"no whole index: {faiss_reason(error)}", file) from None
+        encoder = open_encoder(params, folder)
+        if index.d != encoder.dimensions:
+            raise DataError(f"vectors of {index.d} dimensions, and the encoder makes {encoder.dimensions}", file)
+        return cls(index, encoder)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
-        """See `Ranker.rank`. A query whose vector is zero matches nothing."""
+        """See `Ranker.rank`. A query whose vector is zero matches nothing.
+
+        Raises:
+            RetrievalError: FAISS failed.
+        """
         if not queries:
             return []
         vectors = self.encoder.encode_queries(queries)
-        scores, positions = self.index.search(vectors, min(k, self.index.ntotal))
+        try:
+            scores, positions = self.index.search(vectors, min(k, self.index.ntotal))
+        except (RuntimeError, MemoryError) as error:
+            raise RetrievalError(f"FAISS cannot search: {faiss_reason(error)}") from None
         return [
             _ranking(row_scores, row_positions, k) if vector.any() else []
             for vector, row_scores, row_positions in zip(vectors, scores, positions, strict=True)
@@ -118,19 +137,16 @@ def _shard_name(start: int) -> str:
 
 
 def _trained_index(factory: str, dimensions: int, corpus: Corpus, shards: Path) -> faiss.Index:
-    try:
-        index = faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        problem = f"FAISS makes no index of {factory!r} with {dimensions} dimensions: {str(error).splitlines()[-1]}"
-        raise DataError(problem, "params", field="retrieval.index_factory") from None
+    index = make_index(factory, dimensions)
     if not index.is_trained:
-        index.train(_sample(corpus, shards))
+        with naming_faiss(factory):
+            index.train(_sample(corpus, shards))
     return index
 
 
 def _sample(corpus: Corpus, shards: Path) -> np.ndarray:
-    """Vectors of at most `TRAINING_PASSAGES` passages, evenly spaced, from whole shards."""
-    step = -(-len(corpus) // TRAINING_PASSAGES)
+    """The vectors of the passages at `training_positions`, from whole shards."""
+    step = training_positions(len(corpus)).step
     parts = []
     for start in range(0, len(corpus), SHARD_PASSAGES):
         vectors = np.load(shards / _shard_name(start), mmap_mode="r")

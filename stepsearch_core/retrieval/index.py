@@ -30,7 +30,10 @@ def build_index(
         DataError: a setting that an index cannot have; DiskFullError: no space left.
     """
     from stepsearch_core.retrieval.dense import DenseIndex
+    from stepsearch_core.retrieval.factory import check_factory
 
+    if params.encoder == "hashing":  # another encoder's dimensions are known once it is open, before it encodes
+        check_factory(params.index_factory, params.dimensions, len(corpus))
     with atomic_folder(folder) as temporary:
         for name in ("bm25", "dense"):
             (temporary / name).mkdir()

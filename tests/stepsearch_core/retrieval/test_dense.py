@@ -5,6 +5,7 @@ from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.dense import DenseIndex, _sample, encode_corpus, exact_ranking
 from stepsearch_core.retrieval.encoders import fit_encoder
+from stepsearch_core.retrieval.index import build_index
 
 WORDS = [f"word{number}" for number in range(100)]
 
@@ -84,7 +85,7 @@ def test_only_missing_shards_are_encoded_and_the_index_is_the_same(make_corpus, 
 @pytest.mark.parametrize(("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])])
 def test_clusters_are_trained_on_evenly_spaced_passages(make_corpus, tmp_path, monkeypatch, passages, most, positions):
     monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 4)
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.TRAINING_PASSAGES", most)
+    monkeypatch.setattr("stepsearch_core.retrieval.factory.TRAINING_PASSAGES", most)
     corpus = make_corpus(texts(passages, seed=8))
     encoder = fit_encoder(RetrievalParams(dimensions=16), corpus, tmp_path)
     vectors = np.concatenate([part for _, part in encode_corpus(encoder, corpus, tmp_path)])
@@ -104,3 +105,33 @@ def test_settings_that_cannot_be_are_named(make_corpus, tmp_path, changes, field
     with pytest.raises(DataError, match=rf"^params: field 'retrieval\.{field}': ") as caught:
         DenseIndex.build(make_corpus(texts(20, seed=9)), params, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_factory_that_the_corpus_is_too_small_for_ends_before_anything_is_encoded(make_corpus, tmp_path):
+    """A sentence encoder would have worked for hours: not one shard lies in the work folder."""
+    for name in ("out", "work"):
+        (tmp_path / name).mkdir()
+    params = RetrievalParams(dimensions=32, index_factory="IVF4096,SQ8")
+    corpus = make_corpus(texts(375, seed=10))
+    problem = r"^params: field 'retrieval\.index_factory': 'IVF4096,SQ8' is trained on at least 4,096 passages, .* 375"
+    with pytest.raises(DataError, match=problem):
+        DenseIndex.build(corpus, params, tmp_path / "out", tmp_path / "work")
+    assert list((tmp_path / "work").glob("passages_*")) == []
+    with pytest.raises(DataError, match=problem):
+        build_index(corpus, params, tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+
+
+def test_a_damaged_index_and_one_of_another_encoder_are_named(make_corpus, tmp_path):
+    params = RetrievalParams(dimensions=32)
+    DenseIndex.build(make_corpus(texts(20, seed=11)), params, tmp_path)
+    with pytest.raises(DataError, match=r"index\.faiss: vectors of 32 dimensions, and the encoder makes 16"):
+        DenseIndex.open(tmp_path, RetrievalParams(dimensions=16))
+    whole = (tmp_path / "index.faiss").read_bytes()
+    for damaged in (b"", b"nonsense", whole[:60]):
+        (tmp_path / "index.faiss").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"index\.faiss: no whole index: "):
+            DenseIndex.open(tmp_path, params)
+    (tmp_path / "index.faiss").unlink()
+    with pytest.raises(DataError, match=r"index\.faiss: no whole index: "):
+        DenseIndex.open(tmp_path, params)

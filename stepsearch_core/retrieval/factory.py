@@ -1,0 +1,120 @@
+"""FAISS index factories: whether one can be made and trained for a corpus, said before anything is encoded.
+
+FAISS refuses fewer training vectors than a clustering has centroids, and says so only once it is given them: after an
+encoder has worked for hours. The number it needs follows from the index that a factory makes, without a vector.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import faiss
+import numpy as np
+
+from stepsearch_core.io import DataError
+
+TRAINING_PASSAGES = 262_144
+"""Passages, evenly spaced over the corpus, on which clusters and quantisers are trained."""
+ADVISED_A_CLUSTER = 39
+"""Training vectors a cluster below which FAISS warns."""
+_TRIED = 256
+_TOO_FEW_LINKS = re.compile(r"HNSW[01](?!\d)")
+
+
+def check_factory(factory: str, dimensions: int, passages: int) -> None:
+    """Whether FAISS makes the index that a factory string names, and can train it on so many passages.
+
+    Takes well under a second. An index that needs no training is filled with a few random vectors and searched.
+
+    Args:
+        factory: `retrieval.index_factory`.
+        dimensions: Of the encoder's vectors.
+        passages: Of the corpus.
+
+    Raises:
+        DataError: it cannot; names `retrieval.index_factory`, what it needs and what to write instead.
+    """
+    index = make_index(factory, dimensions)
+    needed, given = training_needs(index), len(training_positions(passages))
+    if needed > given:
+        clusters = max(1, given // ADVISED_A_CLUSTER)
+        problem = (
+            f"{factory!r} is trained on at least {needed:,} passages, and of the corpus's {passages:,} it gets "
+            f"{given:,}: write Flat, which is exact and needs none, or at most IVF{clusters},SQ8 ({ADVISED_A_CLUSTER} a cluster)"
+        )
+        raise DataError(problem, "params", field="retrieval.index_factory")
+    if index.is_trained:
+        vectors = np.random.default_rng(0).random((min(passages, _TRIED), dimensions), dtype=np.float32)
+        with naming_faiss(factory):
+            index.add(vectors)
+            index.search(vectors[:1], 1)
+
+
+def make_index(factory: str, dimensions: int) -> faiss.Index:
+    """The empty index of a factory string, for inner products.
+
+    Raises:
+        DataError: FAISS knows no such index.
+    """
+    with naming_faiss(factory):
+        if _TOO_FEW_LINKS.search(factory):
+            raise ValueError("HNSW needs at least 2 links a vector")  # FAISS ends the process, or never returns
+        return faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+
+
+def training_positions(passages: int) -> range:
+    """The positions of the passages that an index is trained on."""
+    return range(0, passages, max(1, -(-passages // TRAINING_PASSAGES)))
+
+
+def training_needs(index: faiss.Index) -> int:
+    """Vectors without which training fails: as many as the largest of its clusterings has centroids; 0 for none."""
+    made: Any = faiss.downcast_index(index)
+    parts = [getattr(made, name) for name in ("index", "base_index", "refine_index", "storage") if hasattr(made, name)]
+    needs = [training_needs(part) for part in parts if isinstance(part, faiss.Index)]
+    if isinstance(made, faiss.IndexIVF):
+        needs.append(made.nlist)
+    if not made.is_trained:
+        needs += [2 ** int(bits) for bits in _code_bits(made)]
+    if isinstance(made, faiss.IndexPreTransform):
+        links: Any = made.chain
+        chain = [faiss.downcast_VectorTransform(links.at(place)) for place in range(links.size())]
+        needs += [256 for transform in chain if isinstance(transform, faiss.OPQMatrix)]  # its product quantiser's codes
+    return max(needs, default=0)
+
+
+@contextmanager
+def naming_faiss(factory: str) -> Iterator[None]:
+    """Around calls of FAISS on the index of this factory: its errors are one line that names the parameter.
+
+    Raises:
+        DataError: FAISS raised anything.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (
+        Exception
+    ) as error:  # RuntimeError of its own code; AssertionError, IndexError or MemoryError of what wraps it
+        problem = f"FAISS cannot make {factory!r}: {faiss_reason(error)}; Flat always works"
+        raise DataError(problem, "params", field="retrieval.index_factory") from None
+
+
+def faiss_reason(error: Exception) -> str:
+    """What an error of FAISS says, without the signature of the function that it comes from."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.split(r"Error: | failed: ", text)[-1]
+
+
+def _code_bits(index: Any) -> list[int]:
+    """Bits of each code of a product or additive quantiser; 2 to this power are its centroids."""
+    if isinstance(index, faiss.IndexScalarQuantizer | faiss.IndexIVFScalarQuantizer):
+        return []
+    if hasattr(index, "pq"):
+        return [index.pq.nbits]
+    additive = next((getattr(index, name) for name in ("rq", "lsq", "prq", "plsq", "aq") if hasattr(index, name)), None)
+    return [] if additive is None else list(faiss.vector_to_array(additive.nbits))

@@ -1,0 +1,65 @@
+"""What is said of a factory before it gets a vector is what FAISS says of it when it gets them."""
+
+import numpy as np
+import pytest
+
+from stepsearch_core.io import DataError
+from stepsearch_core.retrieval.factory import check_factory, make_index, training_needs, training_positions
+
+VECTORS = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("factory", "needed"),
+    [
+        ("Flat", 0),
+        ("HNSW8", 0),
+        ("SQfp16", 0),
+        ("IVF32,Flat", 32),
+        ("IVF32,SQ8", 32),
+        ("IVF32_HNSW8,Flat", 32),
+        ("IVF8,PQ2x4", 16),
+        ("PQ2x5", 32),
+        ("PQ4x4fs", 16),
+        ("RQ2x5", 32),
+        ("IVF4,RQ2x6", 64),
+        ("PCA8,IVF32,Flat", 32),
+        ("OPQ4,Flat", 256),
+        ("IVF32,Flat,RFlat", 32),
+        ("PQ2x4,Refine(PQ2x5)", 32),
+    ],
+)
+def test_training_needs_as_many_vectors_as_faiss_refuses_less_than(factory, needed):
+    assert training_needs(make_index(factory, 16)) == needed
+    check_factory(factory, 16, max(needed, 8))
+    if not needed:
+        return
+    make_index(factory, 16).train(VECTORS[:needed])
+    with pytest.raises(RuntimeError, match="should be at least as large as number of clusters"):
+        make_index(factory, 16).train(VECTORS[: needed - 1])
+    with pytest.raises(
+        DataError, match=rf"at least {needed} passages, and of the corpus's {needed - 1} it gets"
+    ) as said:
+        check_factory(factory, 16, needed - 1)
+    assert str(said.value).startswith("params: field 'retrieval.index_factory': ")
+    assert "write Flat" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    "factory", ["Nope", "PQ7", "", "IVF", "IVF64,", "IVF99999999999,Flat", "HNSW0", "HNSW1", "IDMap,Flat", "LSH"]
+)
+def test_what_faiss_cannot_make_is_one_line_that_names_the_parameter(factory):
+    with pytest.raises(DataError, match=r"^params: field 'retrieval\.index_factory': FAISS cannot make '") as said:
+        check_factory(factory, 16, 600)
+    assert "\n" not in str(said.value)
+
+
+def test_codes_of_eight_bits_need_256_vectors():
+    assert [training_needs(make_index(factory, 16)) for factory in ("PQ4", "HNSW8_PQ4", "IVF8,PQ4")] == [256] * 3
+
+
+def test_of_a_large_corpus_only_the_sample_counts():
+    assert len(training_positions(21_015_324)) == 259_449  # every 81st
+    with pytest.raises(DataError, match="at least 262,145 passages, and of the corpus's 21,015,324 it gets 259,449"):
+        check_factory("IVF262145,Flat", 2, 21_015_324)
+    check_factory("IVF259449,Flat", 2, 21_015_324)
