@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 
 from stepsearch_core.data.corpus import Corpus
@@ -13,7 +14,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
-from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.policy.tokenizers import train_tokenizer, written_answers
 from stepsearch_core.streams import Name, seed_torch
 from stepsearch_core.training.distributed import is_main
 from stepsearch_core.training.sft import fine_tune, replay, training_texts
@@ -22,7 +23,7 @@ from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
-    """Tokenizer, model, fine-tuning; writes `data/warmstart/{policy,metrics.jsonl}`."""
+    """Tokenizer, model, fine-tuning; writes `data/warmstart/{policy,metrics.jsonl,answers.json}`."""
     seed_torch(params.seed, Name.INITIAL_POLICY)
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
@@ -35,6 +36,12 @@ def main(params: Params) -> None:
         tokenizer = train_tokenizer(itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
         policy = build_model(params.model, tokenizer)
     check_context(policy.config, params.environment.max_trajectory_tokens)
+    answers = written_answers(tokenizer, [question.answers for question in questions.values()])
+    if answers["unwritable"]:
+        level = logging.WARNING if answers["share"] > answers["warn_above"] else logging.INFO
+        words = "%d of %d training questions have no answer that the tokenizer can write, as %s"
+        counts = answers["unwritable"], answers["questions"], ", ".join(map(repr, answers["examples"]))
+        logging.getLogger("warmstart").log(level, words, *counts)
     renderer = Renderer(tokenizer, params.environment)
     trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
     history: list[dict[str, float]] = []
@@ -50,6 +57,7 @@ def main(params: Params) -> None:
     if not is_main():
         return
     write_json(TIMINGS / "warmstart.json", {"fine_tune": time.perf_counter() - started})
+    write_json(DATA / "warmstart" / "answers.json", answers)
     write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
     save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
 

@@ -100,6 +100,11 @@ def make_index_report() -> dict[str, Any]:
     return {"passages": 1234, "gold": gold, "methods": {"bm25": sets, "dense": {"musique": sets["musique"]}}}
 
 
+def make_written_answers(share: float) -> dict[str, Any]:
+    examples = ["U.S.", HOSTILE] if share else []
+    return {"questions": 200, "unwritable": 200 * share, "share": share, "warn_above": 0.01, "examples": examples}
+
+
 def write_outputs(folder: Path) -> None:
     """Write the outputs of every stage before `report`."""
     write_json(folder / "evaluate" / "metrics.json", make_metrics())
@@ -115,6 +120,7 @@ def write_outputs(folder: Path) -> None:
     log[3]["validation/f1"] = 0.75
     write_jsonl(folder / "train" / "metrics.jsonl", log)
     write_jsonl(folder / "warmstart" / "metrics.jsonl", [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0}])
+    write_json(folder / "warmstart" / "answers.json", make_written_answers(0.0))
     write_json(folder / "index" / "report.json", make_index_report())
     write_json(folder / "synthesize" / "report.json", {"questions": 40, "dropped": {"no_support": 2}})
     write_json(folder / "fetch" / "manifest.json", {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]})

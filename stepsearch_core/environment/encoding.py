@@ -26,6 +26,8 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self._unknown = tokenizer.unk_token_id
         self._control = control_tokens(tokenizer)
+        self._never = self._control.keys() - {self._unknown}  # of text that spells none
+        self._spelled_unknown = self._control.get(self._unknown, "\0")
         self._tags = frozenset(token for token, text in self._control.items() if text in tags)
         self._plain = lru_cache(maxsize=200_000)(self._plain_uncached)
         self._ours = lru_cache(maxsize=1_000)(self._ours_uncached)
@@ -59,9 +61,9 @@ class TextEncoder:
         self, text: str, start: int, end: int, allowed: frozenset[int] = frozenset()
     ) -> tuple[int, ...]:
         """Ids of a text whose characters from `start` to `end` make no control token but those allowed."""
-        if end - start == len(text):
+        if end - start == len(text) and self._spelled_unknown not in text:
             ids = self._ours_uncached(text)
-            if (self._control.keys() - allowed).isdisjoint(ids):
+            if (self._never - allowed).isdisjoint(ids):
                 return ids
         ids, windows = (), [(0, len(text))]
         while windows:

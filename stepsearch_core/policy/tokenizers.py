@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 PAD, END, UNKNOWN = "<|pad|>", "<|end|>", "<|unknown|>"
 
+UNWRITABLE_SHARE = 0.01
+"""Of questions: more than this many without an answer that can be written are worth a warning."""
+_EXAMPLES = 10
+
 
 def train_tokenizer(texts: Iterable[str], params: TokenizerParams, tags: Sequence[str]) -> PreTrainedTokenizerFast:
     """Train a tokenizer of the given kind; `tags`, in this order, come behind the vocabulary.
@@ -106,6 +110,22 @@ def unwritable(tokenizer: Any, accepted: Iterable[Sequence[str]]) -> list[str]:
         accepted: every accepted answer of each question, as in `Question.answers`.
     """
     return [answers[0] for answers in accepted if not any(_is_writable(tokenizer, answer) for answer in answers)]
+
+
+def written_answers(tokenizer: Any, accepted: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """How many questions have an answer that can be written, for the log and the report; see `unwritable`.
+
+    Returns:
+        `{"questions", "unwritable", "share", "warn_above", "examples"}`; the share is that of the unwritable.
+    """
+    found = unwritable(tokenizer, accepted)
+    return {
+        "questions": len(accepted),
+        "unwritable": len(found),
+        "share": len(found) / len(accepted) if accepted else 0.0,
+        "warn_above": UNWRITABLE_SHARE,
+        "examples": list(dict.fromkeys(found))[:_EXAMPLES],
+    }
 
 
 def _is_writable(tokenizer: Any, answer: str) -> bool:

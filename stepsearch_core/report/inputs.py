@@ -37,6 +37,7 @@ class Inputs:
     records: Records
     train_log: list[dict[str, Any]]
     warmstart_log: list[dict[str, Any]]
+    written_answers: dict[str, Any]
     index_report: dict[str, Any]
     synthesis_report: dict[str, Any]
     fetch_manifest: dict[str, Any]
@@ -54,6 +55,7 @@ def read_inputs(data: Path) -> Inputs:
         records=_read_records(data / "evaluate" / "records", metrics),
         train_log=_read_log(data / "train" / "metrics.jsonl"),
         warmstart_log=_read_log(data / "warmstart" / "metrics.jsonl"),
+        written_answers=read_object(data / "warmstart" / "answers.json"),
         index_report=read_json(data / "index" / "report.json"),
         synthesis_report=read_json(data / "synthesize" / "report.json"),
         fetch_manifest=read_json(data / "fetch" / "manifest.json"),

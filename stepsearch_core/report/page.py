@@ -72,6 +72,7 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "curve_data": {chart.key: chart.data for chart in (*training, *diagnostics, *warmstart)},
         "retrieval": retrieval.retrieval_tables(inputs.index_report, params.retrieval.method),
         "synthesis": tables.report_tables(inputs.synthesis_report),
+        "written_answers": inputs.written_answers,
         "data": tables.report_tables(inputs.fetch_manifest),
         "cases": cases.choose_cases(inputs.records, params.report.case_studies, params.seed),
         "outcomes": cases.OUTCOMES,

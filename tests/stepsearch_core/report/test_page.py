@@ -5,8 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from stepsearch_core.io import write_json
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
+from tests.report_data import make_written_answers
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
 
@@ -139,3 +141,12 @@ def test_the_curves_are_one_image_that_stands_alone():
     assert titles == ["Answer F1", "Searches"]
     assert len(list(image.iter(f"{space}polyline"))) == 4
     assert len(list(image.iter(f"{space}circle"))) == 3
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.0, False), (0.01, False), (0.115, True)])
+def test_answers_that_the_tokenizer_cannot_write_are_warned_of(data, params, share, warned):
+    write_json(data / "warmstart" / "answers.json", make_written_answers(share))
+    text = render_page(read_inputs(data), params)
+    assert ("11.5% of the training questions have no answer that the tokenizer can write" in text) == warned
+    assert ("“U.S.”, “&lt;/script&gt;" in text) == warned
+    Page(text)

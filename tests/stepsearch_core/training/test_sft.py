@@ -146,3 +146,15 @@ def test_no_epochs_leave_the_policy_as_it_is():
     assert logged == []
     pairs = zip(policy.parameters(), tiny.model(WORD).parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_after_the_warm_start_plain_generation_stops_behind_the_answer():
+    """Wherever the policy is used: the model's own `generate`, which knows no tags, ends with the end of text."""
+    policy = tiny.model(WORD)
+    params = WarmstartParams(epochs=120, batch_size=2, learning_rate=5e-3)
+    fine_tune(policy, COPIES, params, WORD.pad_token_id, 0, lambda step, row: None)
+    for copy in COPIES:
+        context, written = copy.token_ids, copy.segments[-1].token_ids
+        made = policy.eval().generate(torch.tensor([context[: -len(written)]]), do_sample=False, max_new_tokens=30)
+        assert made[0].tolist() == context
+        assert WORD.decode(made[0]).endswith("</answer> <|end|>")

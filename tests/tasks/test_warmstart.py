@@ -1,12 +1,14 @@
-"""A model whose contexts are shorter than trajectories may become is refused before any work."""
+"""What stages say of a model before any work: contexts that are too short, answers that it cannot write."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stepsearch_core.data.corpus import build_corpus
 from stepsearch_core.data.questions import write_questions
-from stepsearch_core.io import DataError, write_jsonl
+from stepsearch_core.io import DataError, read_json, write_jsonl
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
 from tasks import evaluate, train, warmstart
@@ -40,3 +42,25 @@ def test_a_model_with_too_few_positions_is_refused(folder, stage):
     params = load_params(ROOT / "conf" / "micro.yaml", overrides)
     with pytest.raises(DataError, match=r"field 'environment\.max_trajectory_tokens': 257 tokens, .* at most 256"):
         stage(params)
+
+
+@pytest.mark.parametrize(("count", "level"), [(50, logging.WARNING), (120, logging.INFO)])
+def test_answers_that_cannot_be_written_are_said_and_counted(folder, caplog, count, level):
+    """One of 51 questions is worth a warning, one of 121 a word."""
+    questions = [replace(tiny.ADA, id=f"ada{number}") for number in range(count)]
+    questions += [replace(tiny.ADA, answers=("U.S.", "atlantis"))]
+    write_questions("data/synthesize/train.jsonl", questions)
+    overrides = [f"model.source={folder}", "tokenizer.kind=pretrained", "environment.max_trajectory_tokens=256"]
+    params = load_params(ROOT / "conf" / "micro.yaml", [*overrides, "warmstart.epochs=0"])
+    caplog.set_level(logging.INFO)
+    warmstart.main(params)
+    said = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "warmstart"]
+    words = "training questions have no answer that the tokenizer can write, as 'U.S.'"
+    assert said == [(level, f"1 of {count + 1} {words}")]
+    assert read_json("data/warmstart/answers.json") == {
+        "questions": count + 1,
+        "unwritable": 1,
+        "share": 1 / (count + 1),
+        "warn_above": 0.01,
+        "examples": ["U.S."],
+    }
