@@ -102,6 +102,8 @@ class StopReason(StrEnum):
     """The last turn allowed was used and held no answer."""
     LENGTH_LIMIT = "length_limit"
     """No room for another turn within the trajectory's token limit."""
+    PROMPT_TOO_LONG = "prompt_too_long"
+    """The question was never asked: its prompt leaves no room for a turn."""
     RETRIEVAL_FAILED = "retrieval_failed"
     """The retriever refused or answered garbage, in every attempt."""
     RETRIEVAL_TIMEOUT = "retrieval_timeout"
@@ -110,7 +112,12 @@ class StopReason(StrEnum):
     """The sampling engine failed while it held the trajectory's context."""
 
 
-FAILURES = (StopReason.RETRIEVAL_FAILED, StopReason.RETRIEVAL_TIMEOUT, StopReason.ENGINE_FAILED)
+FAILURES = (
+    StopReason.PROMPT_TOO_LONG,
+    StopReason.RETRIEVAL_FAILED,
+    StopReason.RETRIEVAL_TIMEOUT,
+    StopReason.ENGINE_FAILED,
+)
 """Not the policy's doing: such trajectories are kept for inspection, left out of the loss and of group statistics."""
 
 
@@ -134,11 +141,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the environment saw in a turn. `passage_ids` is in rank order and empty unless the action was a search."""
+    """What the environment saw in a turn. The passages are those of a search, in rank order."""
 
     action: Action
     text: str
     passage_ids: tuple[str, ...] = ()
+    """What the policy was shown, whole or cut."""
+    cut_ids: tuple[str, ...] = ()
+    """Of these, what was too long to be shown whole."""
+    hidden_ids: tuple[str, ...] = ()
+    """Found but not shown: no room was left, or the passage alone takes more than there is."""
 
 
 @dataclass(slots=True)

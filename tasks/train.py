@@ -7,6 +7,7 @@ from typing import Any
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
+from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.records import record
 from stepsearch_core.io import write_json, write_jsonl
@@ -37,14 +38,15 @@ def main(params: Params) -> None:
     seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
-    questions = load_questions(DATA / "synthesize" / "train.jsonl")
-    validation = load_questions(DATA / "synthesize" / "validation.jsonl")
     start = DATA / "warmstart" / "policy"
     policy, tokenizer = load_policy(start)
     check_context(policy.config, params.environment.max_trajectory_tokens)
+    renderer = Renderer(tokenizer, params.environment)
+    questions = those_that_fit(load_questions(DATA / "synthesize" / "train.jsonl"), renderer)
+    validation = those_that_fit(load_questions(DATA / "synthesize" / "validation.jsonl"), renderer)
     retriever = open_retriever(params.retrieval, DATA / "index", corpus)
     engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
-    rollout = Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout)
+    rollout = Rollout(engine, retriever, renderer, params.rollout)
     by_id = {question.id: question for question in questions}
     similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
     scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)

@@ -10,14 +10,15 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import load_questions
 from stepsearch_core.data.trajectories import load_trajectories
 from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
-from stepsearch_core.policy.tokenizers import train_tokenizer, written_answers
+from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts, written_answers
 from stepsearch_core.streams import Name, seed_torch
 from stepsearch_core.training.distributed import is_main
-from stepsearch_core.training.sft import fine_tune, replay, training_texts
+from stepsearch_core.training.sft import fine_tune, replay
 from tasks.launch import launch
 from tasks.stage import DATA, TIMINGS, run
 
@@ -43,7 +44,8 @@ def main(params: Params) -> None:
         counts = answers["unwritable"], answers["questions"], ", ".join(map(repr, answers["examples"]))
         logging.getLogger("warmstart").log(level, words, *counts)
     renderer = Renderer(tokenizer, params.environment)
-    trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
+    asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}
+    trajectories = [replay(turns, asked[name], corpus.get, renderer) for name, turns in shown if name in asked]
     history: list[dict[str, float]] = []
     started = time.perf_counter()
     fine_tune(

@@ -30,11 +30,13 @@ class PromptStyle:
     grammar: Grammar = THINK
     opening: str = "<information>"
     closing: str = "</information>"
+    cut_mark: str = " ..."
+    """Behind the text of a document that is cut."""
 
     def vocabulary(self) -> list[str]:
         """Texts with every word the environment itself may say, for training a tokenizer."""
         documents = [self.document.format(rank=rank, title="", text="") for rank in range(1, 11)]
-        return [self.prompt.format(question=""), *documents, self.invalid_notice, self.last_turn_notice]
+        return [self.prompt.format(question=""), *documents, self.invalid_notice, self.last_turn_notice, self.cut_mark]
 
 
 MINIMAL = PromptStyle(
@@ -42,6 +44,7 @@ MINIMAL = PromptStyle(
     document="Doc {rank} : {text}",
     invalid_notice="Invalid . Search or answer .",
     last_turn_notice="Answer now .",
+    cut_mark=" . . .",
 )
 
 PAPER = PromptStyle(

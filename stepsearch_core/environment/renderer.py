@@ -1,8 +1,11 @@
 """From text to token ids, once: prompts, observations and notices are encoded here and never decoded again.
 
 Observations are assembled from pieces that are encoded separately (tag, documents, tag), so that their length is known
-exactly and whole passages can be dropped instead of cutting a closing tag. Warm-start trajectories are encoded by the
-same code, so supervised training sees the token sequences that rollouts will make.
+exactly and a closing tag is never cut. A passage that does not fit is treated by `environment.long_passages`: `cut` at
+the end of a sentence or word, with a mark, it ends the list and counts as shown; with `skip` it is left out for the
+next one that fits. Documents are numbered as they are shown. (The released code cuts the block itself, see 1.3.)
+Warm-start trajectories are encoded by the same code, so supervised training sees the token sequences that rollouts
+will make.
 
 What a search adds to the context is the information block, and before the last turn a notice after it. The block counts
 against `max_observation_tokens`: its tags, the blank lines that a style puts around them, the documents' headings and
@@ -19,15 +22,30 @@ notice simply follows the end-of-text token.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.chat import chat_of, plain
 from stepsearch_core.environment.encoding import TextEncoder, end_ids
+from stepsearch_core.environment.excerpts import longest_excerpt
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams
 from stepsearch_core.types import Passage
+
+SHORTEST_EXCERPT = 8
+"""Tokens: a passage of which less than this would be left, with the mark and the heading beside it, is not cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The ids of an information block (and notice), and the positions of the passages that it shows, whole or cut."""
+
+    ids: list[int]
+    shown: tuple[int, ...]
+    cut: tuple[int, ...]
 
 
 class Renderer:
@@ -41,6 +59,7 @@ class Renderer:
         self.params = params
         self.style = STYLES[params.prompt]
         self._encoder = TextEncoder(tokenizer, self.style.grammar.tags)
+        self._cut = lru_cache(maxsize=20_000)(self._cut_uncached)
         self._chat = chat_of(tokenizer, self.style.prompt) if params.chat_template else plain(self.style.prompt)
         self._ends = end_ids(tokenizer)
         ends = (self._chat.end, tokenizer.eos_token_id, *sorted(self._ends))
@@ -101,47 +120,70 @@ class Renderer:
         Raises:
             DataError: the prompt leaves no room for a turn; a question is never cut.
         """
-        chat, begin = self._chat, self._encoder.begin
-        ids = self._encoder.theirs_within(chat.before_question, question, chat.after_question)
-        if ids[: len(begin)] != begin:
-            ids = [*begin, *ids]
-        room = self.params.max_trajectory_tokens - self.params.max_turn_tokens
-        if len(ids) > room:
+        ids = self._prompt(question)
+        if len(ids) > self.prompt_room:
             problem = (
-                f"a prompt of {len(ids)} tokens does not fit: {room} are left beside one turn "
+                f"a prompt of {len(ids)} tokens does not fit: {self.prompt_room} are left beside one turn "
                 f"(question: {question[:80]!r})"
             )
             raise DataError(problem, "params", field="environment.max_trajectory_tokens")
         return ids
 
-    def observation(
-        self, passages: Sequence[Passage], room: int, last_turn: bool = False
-    ) -> tuple[list[int], int] | None:
-        """`<information>` with as many whole passages, best first, as fit into `room` and the limit.
+    @property
+    def prompt_room(self) -> int:
+        """Tokens that a prompt may have."""
+        return self.params.max_trajectory_tokens - self.params.max_turn_tokens
+
+    def prompt_length(self, question: str) -> int:
+        """Tokens of the question's prompt, whether it fits or not."""
+        return len(self._prompt(question))
+
+    def fits(self, question: str) -> bool:
+        """Whether the question's prompt leaves room for a turn."""
+        return self.prompt_length(question) <= self.prompt_room
+
+    def _prompt(self, question: str) -> list[int]:
+        chat, begin = self._chat, self._encoder.begin
+        ids = self._encoder.theirs_within(chat.before_question, question, chat.after_question)
+        return ids if ids[: len(begin)] == begin else [*begin, *ids]
+
+    def observation(self, passages: Sequence[Passage], room: int, last_turn: bool = False) -> Observation | None:
+        """`<information>` with as many passages, best first, as fit into `room` and the limit.
 
         Args:
-            passages: best first; the first that does not fit ends the list.
+            passages: best first.
             room: tokens at most, the notice included.
             last_turn: whether the notice before the last turn follows.
 
         Returns:
-            The ids and how many passages they show, or None if not even the tags (and the notice) fit.
+            None if not even the tags (and the notice) fit.
         """
         opening, closing = self.encode(self.style.opening), self.encode(self.style.closing)
         notice = self.encode(self.style.last_turn_notice) if last_turn else []
-        room = min(room, self.params.max_observation_tokens + len(notice))
-        used = len(opening) + len(closing) + len(notice)
-        if used > room:
+        left = min(room, self.params.max_observation_tokens + len(notice)) - len(opening) - len(closing) - len(notice)
+        if left < 0:
             return None
         documents: list[int] = []
-        shown = 0
-        for rank, passage in enumerate(passages, start=1):
-            ids = self._encoder.theirs(self.style.document.format(rank=rank, title=passage.title, text=passage.text))
-            if used + len(documents) + len(ids) > room:
-                break
+        shown: list[int] = []
+        cut: list[int] = []
+        for position, passage in enumerate(passages):
+            ids: Sequence[int] = self._document(len(shown) + 1, passage.title, passage.text)
+            if len(ids) > left:
+                ids = self._cut(len(shown) + 1, passage, left) if self.params.long_passages == "cut" else ()
+                if not ids:
+                    continue
+                cut.append(position)
             documents += ids
-            shown = rank
-        return [*opening, *documents, *closing, *notice], shown
+            left -= len(ids)
+            shown.append(position)
+            if cut:
+                break
+        return Observation([*opening, *documents, *closing, *notice], tuple(shown), tuple(cut))
+
+    def shown(self, passages: Sequence[Passage]) -> list[str]:
+        """The ids of the passages that a search with these results shows where a trajectory has room for all."""
+        made = self.observation(passages, room=self.params.max_observation_tokens)
+        return [passages[position].id for position in made.shown] if made else []
 
     def invalid_notice(self, room: int, last_turn: bool = False, closed_by: int | None = None) -> list[int] | None:
         """The answer to an invalid action, or None if it does not fit into `room`.
@@ -166,7 +208,31 @@ class Renderer:
         if self.opened and not self.opened.startswith(f"<{self.style.grammar.reasoning}>"):
             problem = f"the chat template opens {self.opened.strip()!r}, which the style {self.params.prompt!r} lacks"
             raise DataError(problem, "params", field="environment.prompt")
-        tags = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
-        if tags > self.params.max_observation_tokens:
-            problem = f"{self.params.max_observation_tokens} do not hold the {tags} tokens around the documents"
+        around = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
+        needed = around + self._shortest(1, "")
+        if needed > self.params.max_observation_tokens:
+            problem = (
+                f"{self.params.max_observation_tokens} would show nothing of any search: the tags around the "
+                f"documents, a heading and the shortest text take {needed}"
+            )
             raise DataError(problem, "params", field="environment.max_observation_tokens")
+
+    def _document(self, rank: int, title: str, text: str) -> list[int]:
+        return self._encoder.theirs(self.style.document.format(rank=rank, title=title, text=text))
+
+    def _shortest(self, rank: int, title: str) -> int:
+        """Tokens of the least that is shown of a passage: all of a short one, or the beginning of one that is cut."""
+        if self.params.long_passages == "skip":
+            return len(self._document(rank, title, "")) + 1
+        return len(self._document(rank, title, self.style.cut_mark)) + SHORTEST_EXCERPT
+
+    def _cut_uncached(self, rank: int, passage: Passage, room: int) -> tuple[int, ...]:
+        """The document with as much of the passage's text as fits and the mark behind it; () if that is too little."""
+        if self._shortest(rank, passage.title) > room:
+            return ()
+
+        def encoded(text: str) -> list[int]:
+            return self._document(rank, passage.title, text + self.style.cut_mark)
+
+        excerpt = longest_excerpt(passage.text, lambda text: len(encoded(text)) <= room)
+        return tuple(encoded(excerpt)) if excerpt else ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.renderer import Observation, Renderer
 from stepsearch_core.types import (
     Action,
     ActionKind,
@@ -25,7 +25,10 @@ from stepsearch_core.types import (
 
 
 class Episode:
-    """A trajectory in the making. Its context is a list of token ids that only grows."""
+    """A trajectory in the making. Its context is a list of token ids that only grows.
+
+    An episode whose question does not fit into a prompt is done before it begins: its trajectory is empty.
+    """
 
     def __init__(self, question: Question, sample: int, renderer: Renderer) -> None:
         self.question = question
@@ -36,8 +39,12 @@ class Episode:
         self._renderer = renderer
         self._params = renderer.params
         self._length = 0
-        self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
+        self.new_tokens: list[int] = []
         """Tokens the policy has not seen yet."""
+        if renderer.fits(question.question):
+            self.new_tokens = self._append(Author.PROMPT, renderer.prompt(question.question))
+        else:
+            self._end(StopReason.PROMPT_TOO_LONG)
 
     @property
     def shown(self) -> int:
@@ -68,18 +75,19 @@ class Episode:
     def observe(self, passages: Sequence[Passage] | None) -> None:
         """Append what a search found (None: the action was invalid); ends the episode if nothing fits any more.
 
-        Recorded are the passages that are shown: one that does not fit is as if it had not been found.
+        Recorded as the turn's are the passages that are shown; what was found but is not shown is kept beside them.
         """
         last_turn = self._turn + 1 == self._params.max_searches
         room = self._room - self._params.max_turn_tokens
         self.opened = ""
         if passages is None:
             closed_by = self._renderer.closed_by(self.trajectory.segments[-1].token_ids)
-            ids, shown = self._renderer.invalid_notice(room, last_turn, closed_by), 0
+            ids = self._renderer.invalid_notice(room, last_turn, closed_by)
             self.opened = "" if closed_by is None else self._renderer.opened
         else:
-            ids, shown = self._renderer.observation(passages, room, last_turn) or (None, 0)
-            self._record(*self._pending, tuple(passage.id for passage in passages[:shown]))
+            shown = self._renderer.observation(passages, room, last_turn)
+            ids = shown.ids if shown else None
+            self._record(*self._pending, passages, shown)
         if ids is None:
             self._end(StopReason.LENGTH_LIMIT)
         else:
@@ -105,8 +113,19 @@ class Episode:
         self._length += len(token_ids)
         return token_ids
 
-    def _record(self, action: Action, text: str, passage_ids: tuple[str, ...] = ()) -> None:
-        self.trajectory.turns.append(Turn(action, text, passage_ids))
+    def _record(
+        self, action: Action, text: str, found: Sequence[Passage] = (), shown: Observation | None = None
+    ) -> None:
+        names = [passage.id for passage in found]
+        seen, cut = (shown.shown, shown.cut) if shown else ((), ())
+        turn = Turn(
+            action,
+            text,
+            passage_ids=tuple(names[position] for position in seen),
+            cut_ids=tuple(names[position] for position in cut),
+            hidden_ids=tuple(name for position, name in enumerate(names) if position not in seen),
+        )
+        self.trajectory.turns.append(turn)
 
     def _end(self, reason: StopReason) -> None:
         self.done = True

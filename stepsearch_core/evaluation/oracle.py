@@ -32,7 +32,9 @@ def ask_gold_sub_questions(
 ) -> list[Trajectory]:
     """One trajectory for each question; each must have a decomposition. `progress` names a progress bar."""
     episodes = [Episode(question, 0, renderer) for question in questions]
-    engine = ScriptedEngine(renderer, (_turns(episode, renderer.style.grammar) for episode in episodes))
+    engine = ScriptedEngine(
+        renderer, (_turns(episode, renderer.style.grammar) for episode in episodes if not episode.done)
+    )
     return Rollout(engine, retriever, renderer, params).play(episodes, progress=progress)
 
 

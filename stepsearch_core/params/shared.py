@@ -45,6 +45,7 @@ class EnvironmentParams:
     passages_per_search: int = number(2, at_least=1)
     max_turn_tokens: int = number(32, at_least=1)
     max_observation_tokens: int = number(96, at_least=1)
+    long_passages: str = one_of("cut", "cut", "skip")
     max_trajectory_tokens: int = number(512, at_least=1)
 
 

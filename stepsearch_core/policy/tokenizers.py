@@ -16,7 +16,7 @@ A published tokenizer may lack what the rest of the code relies on; `prepare` se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from stepsearch_core.environment.chat import end_of_turn
 from stepsearch_core.io import DataError
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.text import normalize_answer
+from stepsearch_core.types import Passage, Question
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -131,6 +132,19 @@ def written_answers(tokenizer: Any, accepted: Sequence[Sequence[str]]) -> dict[s
 def _is_writable(tokenizer: Any, answer: str) -> bool:
     ids = tokenizer.encode(answer, add_special_tokens=False)
     return normalize_answer(tokenizer.decode(ids, skip_special_tokens=True)) == normalize_answer(answer)
+
+
+def training_texts(
+    questions: Iterable[Question], trajectories: Iterable[Sequence[Mapping[str, Any]]], passages: Iterable[Passage]
+) -> Iterator[str]:
+    """What a tokenizer is trained on: passages, training questions, and the turns of the warm start."""
+    for passage in passages:
+        yield passage.contents
+    for question in questions:
+        yield question.question
+    for turns in trajectories:
+        for turn in turns:
+            yield " ".join(str(turn[name]) for name in ("think", "query", "answer") if name in turn)
 
 
 def _word(vocab_size: int) -> tuple[Tokenizer, trainers.Trainer]:

@@ -8,7 +8,7 @@ search, those in a warning included; passages keep the "Doc 2" of the one behind
 gold texts by a TF-IDF of its own; a repeat is an equal string, within a round too; a query is credited to one
 sub-question, where it overwrites better ones; F1 has four digits; gain and penalty weigh 1.6.
 
-Left out: the cut of long observations (this environment drops whole passages), the notice before the last turn (its
+Left out: the cut of long observations (here a passage that was cut counts whole), the notice before the last turn (its
 empty search scores 0 for nobody), and the shifts of re-encoding: a step reward sits on the last policy token of the
 turn with the round's first `</search>`. Where that tag stands in a warning, which the policy did not write, it is the
 last policy token of the turn before the warning.

@@ -57,16 +57,16 @@ class Rollout:
     def play(
         self, episodes: Sequence[Episode], streams: Streams = None, progress: str | None = None
     ) -> list[Trajectory]:
-        """Play new episodes to their ends; their trajectories, in order.
+        """Play new episodes to their ends; their trajectories, in order. Those that are done stay as they are.
 
         Args:
             episodes: the engine's contexts are opened in their order.
             streams: what each draws its random numbers from; None: all are greedy.
             progress: the name of a progress bar, if there is to be one.
         """
-        waiting = deque(range(len(episodes)))
+        waiting = deque(number for number, episode in enumerate(episodes) if not episode.done)
         k = self.renderer.params.passages_per_search
-        bar = tqdm(total=len(episodes), desc=progress, disable=progress is None, unit="trajectory")
+        bar = tqdm(total=len(waiting), desc=progress, disable=progress is None, unit="trajectory")
         with bar, Searches(self.retriever, k, self.params) as searches:
             while waiting:
                 table = _Table(self, episodes, streams, waiting, searches, bar.update)

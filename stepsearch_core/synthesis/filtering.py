@@ -2,7 +2,7 @@
 
 The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results, which it does
 not define. Here M = 1, the retriever that the policy will search with, and valid means that a support of the step is
-among the first `key_depth` results.
+among the first `key_depth` results and is shown, where not all of them have room in an observation.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_
 from stepsearch_core.synthesis.sub_questions import parse_steps, words
 from stepsearch_core.types import Passage, Question, Step
 
+Show = Callable[[Sequence[Passage]], Sequence[str]]
+"""Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""
+
 MAX_SIMILARITY = 0.8
 """Keys whose sets of words have a larger Jaccard index are near-duplicates."""
 _BATCH = 512
@@ -27,12 +30,13 @@ _BATCH = 512
 
 @dataclass
 class KeyCounts:
-    """What became of the candidates, and how many keys the steps have."""
+    """What became of the candidates, how many keys the steps have, and how much of what was found is shown."""
 
     steps_by_keys: Counter[int] = field(default_factory=Counter)
     candidates: Counter[KeyKind] = field(default_factory=Counter)
     kept: Counter[KeyKind] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    passages: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
         """Everything in plain types, with the share of steps that have no key."""
@@ -44,6 +48,7 @@ class KeyCounts:
             "candidates": {kind.value: self.candidates[kind] for kind in KeyKind},
             "kept": {kind.value: self.kept[kind] for kind in KeyKind},
             "dropped": dict(sorted(self.dropped.items())),
+            "passages": dict(sorted(self.passages.items())),
         }
 
 
@@ -53,6 +58,7 @@ def add_search_keys(
     params: SynthesizeParams,
     retriever: Retriever,
     passage: Callable[[str], Passage],
+    show: Show,
 ) -> tuple[list[Question], KeyCounts]:
     """Give every step its search keys; a step without any is kept.
 
@@ -62,14 +68,17 @@ def add_search_keys(
         params: `keys_per_step` and `key_depth`.
         retriever: Judges the keys.
         passage: Gives a passage by its id.
+        show: Says which results are shown.
 
     Raises:
         RetrievalError: the retriever failed.
     """
     candidates = [_candidates(question, mined, passage) for question in questions]
     queries = (key.text for steps in candidates for keys in steps for key in keys)
-    found = search_all(retriever, queries, params.key_depth, "search keys")
+    found = search_all(retriever, queries, params.key_depth, "search keys", show)
     counts = KeyCounts()
+    counts.passages["found"] = sum(len(search.passage_ids) for search in found.values())
+    counts.passages["not shown"] = counts.passages["found"] - sum(len(search.shown) for search in found.values())
     keyed = []
     for question, keys_by_step in zip(questions, candidates, strict=True):
         choices = zip(question.steps, keys_by_step, strict=True)
@@ -78,19 +87,28 @@ def add_search_keys(
     return keyed, counts
 
 
-def search_all(retriever: Retriever, queries: Iterable[str], k: int, what: str) -> dict[str, tuple[str, ...]]:
-    """The ids of the first `k` passages for every distinct query, searched in batches under a progress bar.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The ids of what a query finds, best first, and of these what is shown."""
+
+    passage_ids: tuple[str, ...]
+    shown: frozenset[str]
+
+
+def search_all(retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show) -> dict[str, Search]:
+    """The first `k` passages for every distinct query, searched in batches under a progress bar.
 
     Raises:
         RetrievalError: the retriever failed.
     """
     distinct = list(dict.fromkeys(queries))
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, Search] = {}
     with tqdm(total=len(distinct), desc=what, unit=" queries") as progress:
         for start in range(0, len(distinct), _BATCH):
             batch = distinct[start : start + _BATCH]
             for query, hits in zip(batch, retriever.search(batch, k), strict=True):
-                found[query] = tuple(hit.passage.id for hit in hits)
+                passages = [hit.passage for hit in hits]
+                found[query] = Search(tuple(passage.id for passage in passages), frozenset(show(passages)))
             progress.update(len(batch))
     return found
 
@@ -127,14 +145,16 @@ def _candidates(
 
 
 def _with_keys(
-    step: Step, keys: Sequence[SearchKey], found: Mapping[str, tuple[str, ...]], limit: int, counts: KeyCounts
+    step: Step, keys: Sequence[SearchKey], found: Mapping[str, Search], limit: int, counts: KeyCounts
 ) -> Step:
-    working = [key for key in keys if set(found[key.text]).intersection(step.support_ids)]
+    finding = [key for key in keys if set(found[key.text].passage_ids).intersection(step.support_ids)]
+    working = [key for key in finding if found[key.text].shown.intersection(step.support_ids)]
     chosen, duplicates = choose_keys(working, limit)
     counts.steps_by_keys[len(chosen)] += 1
     counts.candidates.update(key.kind for key in keys)
     counts.kept.update(key.kind for key in chosen)
-    counts.dropped["support not found"] += len(keys) - len(working)
+    counts.dropped["support not found"] += len(keys) - len(finding)
+    counts.dropped["support not shown"] += len(finding) - len(working)
     counts.dropped["near-duplicate"] += len(duplicates)
     counts.dropped["enough others"] += len(working) - len(chosen) - len(duplicates)
     return replace(step, search_keys=tuple(key.text for key in chosen))

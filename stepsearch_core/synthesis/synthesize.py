@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.questions import write_questions
+from stepsearch_core.environment.questions import those_that_fit
+from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import DataError, atomic_folder, write_json, write_jsonl
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
@@ -31,7 +33,12 @@ BACKGROUND_PASSAGES = 50_000
 
 
 def synthesize(
-    questions: Sequence[Question], corpus: Corpus, retriever: Retriever, params: Params, folder: Path | str
+    questions: Sequence[Question],
+    corpus: Corpus,
+    retriever: Retriever,
+    renderer: Renderer,
+    params: Params,
+    folder: Path | str,
 ) -> dict[str, Any]:
     """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl` and `report.json`; returns the report.
 
@@ -39,27 +46,33 @@ def synthesize(
         questions: Training questions with decompositions.
         corpus: Gives support passages and the words of the corpus.
         retriever: Judges the keys and answers the warm start's searches.
+        renderer: Says which results are shown and which questions fit into a prompt.
         params: Sections `synthesize` and `environment`, and the seed.
         folder: Replaced as a whole.
 
     Raises:
-        DataError: no question would be left for training, or no warm-start trajectory succeeded.
+        DataError: no question would be left for training, too many do not fit into a prompt, or no warm-start
+            trajectory succeeded.
         RetrievalError: the retriever failed.
     """
-    usable, dropped = _usable(questions, corpus)
+    usable, dropped = _usable(questions, corpus, renderer)
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
-    keyed, keys = add_search_keys([*train, *validation], mined, params.synthesize, retriever, corpus.get)
-    trajectories = make_trajectories(train, mined, params.synthesize, params.environment, retriever, params.seed)
+    keyed, keys = add_search_keys(
+        [*train, *validation], mined, params.synthesize, retriever, corpus.get, renderer.shown
+    )
+    trajectories = make_trajectories(
+        train, mined, params.synthesize, params.environment, retriever, renderer.shown, params.seed
+    )
     if params.synthesize.trajectories and not trajectories:
-        raise DataError("no attempt at any question found its supports", "params", field="synthesize.trajectories")
+        raise DataError("no attempt at any question was shown its supports", "params", field="synthesize.trajectories")
     report = {
         "questions": {"read": len(questions), "train": len(train), "validation": len(validation), "dropped": dropped},
         "search_keys": keys.to_json(),
         "relations": _describe_relations(mined),
         "trajectories": {
             "asked_for": params.synthesize.trajectories,
-            "dropped, no attempt found every support": params.synthesize.trajectories - len(trajectories),
+            "dropped, no attempt was shown every support": params.synthesize.trajectories - len(trajectories),
             **_describe_trajectories(trajectories, train),
         },
     }
@@ -84,7 +97,7 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
     return miner.mine(Background.of(corpus[position].contents for position in sample))
 
 
-def _usable(questions: Sequence[Question], corpus: Corpus) -> tuple[list[Question], dict[str, int]]:
+def _usable(questions: Sequence[Question], corpus: Corpus, renderer: Renderer) -> tuple[list[Question], dict[str, int]]:
     """The questions that can be trained on, and why the others cannot."""
     dropped = Counter({"no decomposition": 0, "support not in the corpus": 0})
     usable = []
@@ -95,7 +108,9 @@ def _usable(questions: Sequence[Question], corpus: Corpus) -> tuple[list[Questio
             dropped["support not in the corpus"] += 1
         else:
             usable.append(question)
-    return usable, dict(dropped)
+    asked = those_that_fit(usable, renderer)
+    dropped["too long for the prompt"] = len(usable) - len(asked)
+    return asked, dict(dropped)
 
 
 def _split(questions: Sequence[Question], validation: int, seed: int) -> tuple[list[Question], list[Question]]:

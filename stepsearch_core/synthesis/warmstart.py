@@ -22,7 +22,7 @@ from typing import Any
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.streams import Name, draws
-from stepsearch_core.synthesis.filtering import search_all
+from stepsearch_core.synthesis.filtering import Search, Show, search_all
 from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_steps
 from stepsearch_core.types import Question
 
@@ -73,6 +73,7 @@ def make_trajectories(
     params: SynthesizeParams,
     environment: EnvironmentParams,
     retriever: Retriever,
+    show: Show,
     seed: int,
 ) -> list[WarmstartTrajectory]:
     """At most `params.trajectories` trajectories over `questions`, every question once before any is used again.
@@ -83,13 +84,14 @@ def make_trajectories(
         params: How many, and how imperfect.
         environment: How many searches at most, and how many passages each.
         retriever: Finds the passages.
+        show: Says which of them are shown.
         seed: Fixes every draw.
 
     Raises:
         RetrievalError: the retriever failed.
     """
     assigned = _in_turn(questions, params.trajectories, draws(seed, Name.ORDER))
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, Search] = {}
     made: dict[int, WarmstartTrajectory] = {}
     for attempt in range(1, ATTEMPTS + 1):
         plans = {
@@ -99,7 +101,7 @@ def make_trajectories(
         }
         queries = (query for hops in plans.values() for hop in hops for query in (hop.first, hop.retry) if query)
         new = [query for query in queries if query not in found]
-        found |= search_all(retriever, new, environment.passages_per_search, f"warm start, attempt {attempt}")
+        found |= search_all(retriever, new, environment.passages_per_search, f"warm start, attempt {attempt}", show)
         for number, hops in plans.items():
             searches = _play(hops, found, environment.max_searches)
             if searches:
@@ -152,18 +154,18 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
     return " ".join([sub_question.entity, *(mined[index] for index in chosen)])
 
 
-def _play(hops: Sequence[_Hop], found: Mapping[str, tuple[str, ...]], max_searches: int) -> list[SearchTurn] | None:
+def _play(hops: Sequence[_Hop], found: Mapping[str, Search], max_searches: int) -> list[SearchTurn] | None:
     """The searches, or None where a hop's support is not shown or they are more than allowed."""
     searches: list[SearchTurn] = []
     for hop in hops:
         searches += _search_hop(hop, found)
-        if not hop.support_ids.intersection(searches[-1].passage_ids):
+        if not hop.support_ids.intersection(found[searches[-1].query].shown):
             return None
     return searches if len(searches) <= max_searches else None
 
 
-def _search_hop(hop: _Hop, found: Mapping[str, tuple[str, ...]]) -> list[SearchTurn]:
+def _search_hop(hop: _Hop, found: Mapping[str, Search]) -> list[SearchTurn]:
     queries = [hop.first, hop.first] if hop.repeated else [hop.first]
-    if hop.retry and not hop.support_ids.intersection(found[hop.first]):
+    if hop.retry and not hop.support_ids.intersection(found[hop.first].shown):
         queries.append(hop.retry)
-    return [SearchTurn(hop.sub_question.thought, query, found[query]) for query in queries]
+    return [SearchTurn(hop.sub_question.thought, query, found[query].passage_ids) for query in queries]

@@ -9,7 +9,7 @@ A small random model needs the warm start to know the format at all; instruct mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,6 +43,8 @@ def replay(
     """
     episode, grammar = Episode(question, 0, renderer), renderer.style.grammar
     for turn in turns:
+        if episode.done:
+            break
         if "query" in turn:
             text = grammar.search_turn(turn["think"], turn["query"], episode.shown, episode.opened)
         else:
@@ -52,8 +54,6 @@ def replay(
             break
         found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]
         episode.observe(found if action.kind is ActionKind.SEARCH else None)
-        if episode.done:
-            break
     return episode.trajectory
 
 
@@ -106,16 +106,3 @@ def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: 
         groups = length_groups([trajectories[index] for index in chunk], params.batch_size)
         for group in generator.permutation(len(groups)):
             yield [chunk[index] for index in groups[group]]
-
-
-def training_texts(
-    questions: Iterable[Question], trajectories: Iterable[Sequence[Mapping[str, Any]]], passages: Iterable[Passage]
-) -> Iterator[str]:
-    """What a tokenizer is trained on: passages, training questions, and the turns of the warm start."""
-    for passage in passages:
-        yield passage.contents
-    for question in questions:
-        yield question.question
-    for turns in trajectories:
-        for turn in turns:
-            yield " ".join(str(turn[name]) for name in ("think", "query", "answer") if name in turn)

@@ -122,9 +122,9 @@ def test_questions_and_passages_in_prompt_and_observation(name, chat_template):
         ids = renderer.prompt(question)
         assert control_ids(name, ids) == plain
         assert question in TOKENIZERS[name].decode(ids)
-        ids, shown = renderer.observation([Passage("p", spelled, f"oslo {spelled}")] * 2, 900)
-        assert shown == 2
-        assert control_ids(name, ids) == []
+        made = renderer.observation([Passage("p", spelled, f"oslo {spelled}")] * 2, 900)
+        assert made.shown == (0, 1)
+        assert control_ids(name, made.ids) == []
 
 
 def test_thousands_of_control_tokens_are_cut_in_passing():

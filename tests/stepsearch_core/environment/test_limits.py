@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.renderer import SHORTEST_EXCERPT, Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.types import ActionKind, Author, Passage, StopReason
 from tests import tiny
@@ -26,22 +26,37 @@ def turns_of(grammar):
     )
 
 
+@pytest.mark.parametrize("long_passages", ["cut", "skip"])
 @pytest.mark.parametrize(("kind", "prompt"), TOKENIZERS)
-def test_every_context_is_what_the_limits_say(kind, prompt):
+def test_every_context_is_what_the_limits_say(kind, prompt, long_passages):
     tokenizer, style = TOKENIZERS[kind, prompt], STYLES[prompt]
 
     def encode(text):
         return tokenizer.encode(text, add_special_tokens=False)
 
-    def document(rank, passage):
+    def document(rank, passage, text=None):
         """A passage's tags are text, cut behind their first character."""
-        text = style.document.format(rank=rank, title=passage.title, text=passage.text)
+        text = passage.text if text is None else f"{text}{style.cut_mark}"
+        text = style.document.format(rank=rank, title=passage.title, text=text)
         parts = re.split(r"(?<=<)(?=/?(?:information|search|answer)>)", text)
         return [token for part in parts for token in encode(part)]
+
+    def cut(rank, passage, room):
+        """The most of a passage that fits, one word more at a time (a word here has less than 20 letters)."""
+        best, words = None, passage.text.split()
+        if len(document(rank, passage, "")) + SHORTEST_EXCERPT <= room:
+            for count in range(1, len(words) + 1):
+                ids = document(rank, passage, " ".join(words[:count]))
+                best = ids if len(ids) <= room else best
+        return best
 
     opening, closing = encode(style.opening), encode(style.closing)
     invalid, last_notice = encode(style.invalid_notice), encode(style.last_turn_notice)
     question = encode(style.prompt.format(question=tiny.ADA.question))
+    empty = Passage("", "", "")
+    shortest = (
+        len(document(1, empty)) + 1 if long_passages == "skip" else len(document(1, empty, "")) + SHORTEST_EXCERPT
+    )
 
     def expected(made, passages, limits, last):
         """What follows the last turn, by adding up lengths one passage at a time; None if nothing fits."""
@@ -49,15 +64,17 @@ def test_every_context_is_what_the_limits_say(kind, prompt):
         free = limits["max_trajectory_tokens"] - len(made.token_ids) - limits["max_turn_tokens"] - len(notice)
         if passages is None:
             return [*invalid, *notice] if len(invalid) <= free else None
-        body = []
-        for rank, passage in enumerate(passages, start=1):
-            longer = [*body, *document(rank, passage)]
-            if len(opening) + len(longer) + len(closing) > min(free, limits["max_observation_tokens"]):
+        body, rank = [], 1
+        for passage in passages:
+            room = min(free, limits["max_observation_tokens"]) - len(opening) - len(body) - len(closing)
+            if len(document(rank, passage)) <= room:
+                body, rank = [*body, *document(rank, passage)], rank + 1
+            elif long_passages == "cut" and room >= 0 and (ids := cut(rank, passage, room)):
+                body = [*body, *ids]
                 break
-            body = longer
         return [*opening, *body, *closing, *notice] if len(opening) + len(closing) <= free else None
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(
         script=st.lists(st.tuples(turns_of(style.grammar), st.lists(PASSAGES, max_size=3)), min_size=5, max_size=5),
         max_searches=st.integers(0, 4),
@@ -68,12 +85,11 @@ def test_every_context_is_what_the_limits_say(kind, prompt):
     def check(script, max_searches, turn, beside_tags, spare):
         limits = {
             "max_turn_tokens": turn,
-            "max_observation_tokens": len(opening) + len(closing) + beside_tags,
+            "max_observation_tokens": len(opening) + len(closing) + shortest + beside_tags,
             "max_trajectory_tokens": len(question) + turn + spare,
         }
-        playing = Episode(
-            tiny.ADA, 0, Renderer(tokenizer, tiny.environment(prompt=prompt, max_searches=max_searches, **limits))
-        )
+        changes = {"prompt": prompt, "max_searches": max_searches, "long_passages": long_passages}
+        playing = Episode(tiny.ADA, 0, Renderer(tokenizer, tiny.environment(**changes, **limits)))
         made = playing.trajectory
         assert playing.new_tokens == made.token_ids == question
         for number, (text, passages) in enumerate(script):
@@ -118,6 +134,7 @@ def test_a_question_is_whole_or_refused(kind, prompt):
         question = "where lies " + "oslo " * words
         ids = tokenizer.encode(STYLES[prompt].prompt.format(question=question), add_special_tokens=False)
         limits = {"max_turn_tokens": turn, "max_trajectory_tokens": len(ids) + turn + spare}
+        limits["max_observation_tokens"] = 400
         said = Renderer(tokenizer, tiny.environment(prompt=prompt, **limits))
         if spare < 0:
             with pytest.raises(ValueError, match=r"environment\.max_trajectory_tokens"):

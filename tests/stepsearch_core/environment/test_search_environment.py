@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.types import ActionKind, Author, Passage, StopReason
+from stepsearch_core.types import ActionKind, Author, Passage, StopReason, Trajectory
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -105,11 +107,22 @@ def test_tags_inside_a_passage_mean_nothing():
     assert playing.trajectory.answer == "italy"
 
 
-def test_a_passage_that_is_not_shown_is_as_if_it_had_not_been_found():
-    playing = episode(max_observation_tokens=12)  # tags and one passage of 3 + 5 tokens
+def test_what_is_found_but_not_shown_is_kept_beside_what_is():
+    playing = episode(max_observation_tokens=12, long_passages="skip")  # tags and one passage of 3 + 5 tokens
     write(playing, SEARCH)
-    playing.observe([OSLO, OSLO])
-    assert playing.trajectory.turns[0].passage_ids == ("o",)
+    playing.observe([Passage("long", "", "oslo " * 20), OSLO, TRAP])
+    turn = playing.trajectory.turns[0]
+    assert (turn.passage_ids, turn.cut_ids, turn.hidden_ids) == (("o",), (), ("long", "t"))
+
+
+def test_a_passage_that_is_cut_is_shown():
+    playing = episode(max_observation_tokens=24)
+    write(playing, SEARCH)
+    playing.observe([Passage("long", "", "oslo " * 20), OSLO])
+    turn = playing.trajectory.turns[0]
+    assert (turn.passage_ids, turn.cut_ids, turn.hidden_ids) == (("long",), ("long",), ("o",))
+    assert WORD.decode(playing.new_tokens).endswith("oslo . . . </information>")
+    assert playing.shown == 1
 
 
 def test_a_failed_retrieval_marks_the_trajectory():
@@ -182,6 +195,13 @@ def test_an_answer_without_a_search_ends_the_episode():
     assert playing.trajectory.stop_reason is StopReason.ANSWERED
     assert playing.trajectory.answer == "norway"
     assert playing.trajectory.searches == []
+
+
+def test_a_question_that_does_not_fit_into_a_prompt_is_never_asked():
+    asked = replace(tiny.ADA, question="oslo " * 200)
+    playing = Episode(asked, 0, Renderer(WORD, tiny.environment()))
+    assert playing.done
+    assert playing.trajectory == Trajectory(asked.id, 0, stop_reason=StopReason.PROMPT_TOO_LONG)
 
 
 def test_how_many_documents_were_shown_last():

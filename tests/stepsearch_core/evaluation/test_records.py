@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.evaluation.records import METRICS, one_a_question, record
-from stepsearch_core.types import Passage, RewardBreakdown, StepReward, StopReason
+from stepsearch_core.types import Passage, RewardBreakdown, StepReward, StopReason, Trajectory
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
@@ -78,6 +78,13 @@ def test_no_answer_and_no_supports():
     assert row["support_recall"] is None
     assert (row["hops"], row["support_ids"], row["steps"]) == (0, [], [])
     assert row["stop_reason"] == "turn_limit"
+
+
+def test_a_question_that_was_never_asked_has_a_record_and_counts_as_wrong():
+    unasked = Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG)
+    row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__)
+    assert (row["prediction"], row["em"], row["f1"], row["support_recall"]) == (None, 0.0, 0.0, 0.0)
+    assert (row["stop_reason"], row["turns"], row["response_length"]) == ("prompt_too_long", [], 0)
 
 
 def test_a_passage_twice_in_one_round_is_not_repeated():

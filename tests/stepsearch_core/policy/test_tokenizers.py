@@ -8,7 +8,16 @@ from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.io import DataError
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.policy.tokenizers import END, PAD, UNKNOWN, id_count, prepare, train_tokenizer, unwritable
+from stepsearch_core.policy.tokenizers import (
+    END,
+    PAD,
+    UNKNOWN,
+    id_count,
+    prepare,
+    train_tokenizer,
+    training_texts,
+    unwritable,
+)
 from tests import published, tiny
 
 WORD, BPE = tiny.tokenizer("word"), tiny.tokenizer("bpe")
@@ -143,3 +152,15 @@ def test_which_answers_cannot_be_written():
     word = train_tokenizer(["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ())
     assert unwritable(word, accepted) == ["atlantis", "o.slo", "lies in atlantis"]
     assert unwritable(BPE, accepted) == []
+
+
+def test_texts_for_a_tokenizer():
+    texts = list(training_texts([tiny.ADA], [tiny.turns(tiny.ADA)], tiny.PASSAGES[:1]))
+    said = [" ".join(text.split()) for text in texts]
+    assert said == [
+        "ada was born in oslo .",
+        "where lies the birthplace of ada",
+        "where was ada born",
+        "where lies oslo",
+        "norway",
+    ]

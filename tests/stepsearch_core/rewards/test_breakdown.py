@@ -64,6 +64,11 @@ def test_steps_keep_the_number_of_their_turn_and_include_searches_without_a_hit(
     assert parts.answer == 1.0
 
 
+def test_a_question_that_was_never_asked_earns_nothing():
+    parts = scored()
+    assert (parts.answer, parts.search_key, parts.steps, parts.format_ok) == (0.0, 0.0, (), False)
+
+
 def test_a_wrong_format_leaves_step_and_key_rewards():
     parts = scored(search("capital of france", "g1"))
     assert parts.answer == 0.0

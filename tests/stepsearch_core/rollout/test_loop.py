@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stepsearch_core.environment.renderer import Renderer
@@ -50,6 +52,18 @@ def test_samples_come_question_by_question(searcher, retriever):
         ("bob", 2),
     ]
     assert len({tuple(trajectory.token_ids) for trajectory in made}) > 2  # each has a random stream of its own
+
+
+def test_a_question_that_is_too_long_is_answered_by_nobody_and_disturbs_nobody(searcher, retriever):
+    long = replace(tiny.ADA, id="long", question="oslo " * 200)
+    for batch_size in (1, 4):
+        playing = rollout(searcher, retriever, batch_size)
+        made = playing.greedy([long, tiny.ADA, long, tiny.BOB, long])
+        assert [trajectory.question_id for trajectory in made] == ["long", "ada", "long", "bob", "long"]
+        assert [made[1].token_ids, made[3].token_ids] == [t.token_ids for t in playing.greedy([tiny.ADA, tiny.BOB])]
+        assert {trajectory.stop_reason for trajectory in made[::2]} == {StopReason.PROMPT_TOO_LONG}
+        assert [trajectory.token_ids for trajectory in made[::2]] == [[], [], []]
+    assert playing.greedy([long])[0].answer is None
 
 
 def test_a_share_samples_what_the_whole_would_have(searcher, retriever):

@@ -1,5 +1,6 @@
 """A small generated world, its corpus and BM25 over it."""
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.data.fetch import fetch
 from stepsearch_core.data.sources import read_questions
-from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
+from stepsearch_core.environment.actions import THINK
+from stepsearch_core.environment.prompts import MINIMAL
+from stepsearch_core.params import FetchParams, RetrievalParams, TokenizerParams, WorldParams
+from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 
@@ -25,4 +29,11 @@ def world(tmp_path_factory):
     corpus = Corpus.open(folder / "corpus")
     retriever = CorpusRetriever(BM25Index.build(corpus, RetrievalParams(), folder / "bm25"), corpus)
     questions = read_questions(folder / "fetch", "musique", "train")
-    return SimpleNamespace(questions=questions, corpus=corpus, retriever=retriever)
+    texts = itertools.chain(MINIMAL.vocabulary(), training_texts(questions, (), corpus))
+    tokenizer = train_tokenizer(texts, TokenizerParams(), THINK.tags)
+    return SimpleNamespace(questions=questions, corpus=corpus, retriever=retriever, tokenizer=tokenizer)
+
+
+def everything(passages):
+    """An environment with room for all."""
+    return [passage.id for passage in passages]

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.params import SynthesizeParams
-from stepsearch_core.synthesis.filtering import MAX_SIMILARITY, add_search_keys, choose_keys, search_all
+from stepsearch_core.synthesis.filtering import MAX_SIMILARITY, Search, add_search_keys, choose_keys, search_all
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from stepsearch_core.types import Passage, Question, Step
+from tests.stepsearch_core.synthesis.conftest import everything
 
 
 def keys(*texts):
@@ -62,11 +63,11 @@ def test_chosen_keys_are_few_unlike_and_from_the_candidates(texts, limit):
 
 def test_every_query_is_searched_once_in_batches():
     retriever = Table({"q3": ("p1", "p2", "p3")})
-    found = search_all(retriever, (f"q{i % 600}" for i in range(1200)), 2, "test")
+    found = search_all(retriever, (f"q{i % 600}" for i in range(1200)), 2, "test", everything)
     assert [len(batch) for batch, _ in retriever.asked] == [512, 88]
     assert {k for _, k in retriever.asked} == {2}
-    assert found["q3"] == ("p1", "p2")
-    assert found["q4"] == ()
+    assert found["q3"] == Search(("p1", "p2"), frozenset({"p1", "p2"}))
+    assert found["q4"] == Search((), frozenset())
     assert len(found) == 600
 
 
@@ -77,7 +78,7 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
     retriever = Table({"Dark River": ("o", "x", "s"), "Dark River author": ("s",), "Dark River pen": ("o", "s")})
     params = SynthesizeParams(keys_per_step=4, key_depth=2)
     (keyed,), counts = add_search_keys(
-        [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get
+        [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get, everything
     )
     assert [step.search_keys for step in keyed.steps] == [("Dark River pen", "Dark River author"), ()]
     assert counts.to_json() == {
@@ -86,8 +87,21 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
         "steps_without_key": 0.5,
         "candidates": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 2, "keywords": 0, "entity": 2},
         "kept": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 1, "keywords": 0, "entity": 0},
-        "dropped": {"enough others": 0, "near-duplicate": 0, "support not found": 3},
+        "dropped": {"enough others": 0, "near-duplicate": 0, "support not found": 3, "support not shown": 0},
+        "passages": {"found": 5, "not shown": 0},
     }
+
+
+def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
+    question = Question("1", "musique", "train", "?", ("Ann",), (Step("Dark River >> author", "Ann", ("s",)),))
+    retriever = Table({"Dark River": ("o", "s"), "Dark River author": ("s",)})
+    passages = {"s": Passage("s", "Dark River", "sprang from the pen of Ann"), "o": Passage("o", "", "")}
+    (keyed,), counts = add_search_keys(
+        [question], {}, SynthesizeParams(key_depth=2), retriever, passages.get, lambda found: [found[0].id]
+    )
+    assert keyed.steps[0].search_keys == ("Dark River author",)
+    assert counts.dropped["support not shown"] == 1
+    assert counts.to_json()["passages"] == {"found": 3, "not shown": 1}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4])
@@ -95,7 +109,7 @@ def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(wor
     params = SynthesizeParams(keys_per_step=limit, key_depth=2)
     questions = world.questions[:100]
     mined = mine_phrasings(world.questions, world.corpus)
-    keyed, counts = add_search_keys(questions, mined, params, world.retriever, world.corpus.get)
+    keyed, counts = add_search_keys(questions, mined, params, world.retriever, world.corpus.get, everything)
     steps = [step for question in keyed for step in question.steps]
     pairs = [(key, step) for step in steps for key in step.search_keys]
     for (_, step), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):

@@ -6,8 +6,11 @@ import pytest
 from stepsearch_core.data.benchmarks import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.data.questions import load_questions
+from stepsearch_core.environment.actions import THINK
+from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import DataError
-from stepsearch_core.params import Params, SynthesizeParams
+from stepsearch_core.params import EnvironmentParams, Params, SynthesizeParams, TokenizerParams
+from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.synthesis.synthesize import synthesize
@@ -18,19 +21,23 @@ def params(**changes):
     return Params(profile="test", synthesize=SynthesizeParams(validation_questions=40, trajectories=100, **changes))
 
 
+def renderer(world, **limits):
+    return Renderer(world.tokenizer, EnvironmentParams(**limits))
+
+
 def test_the_folder_holds_what_the_report_says(world, tmp_path):
-    report = synthesize(world.questions, world.corpus, world.retriever, params(), tmp_path / "out")
+    report = synthesize(world.questions, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     train, validation = (load_questions(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation"))
     assert report["questions"] == {
         "read": 500,
         "train": 460,
         "validation": 40,
-        "dropped": {"no decomposition": 0, "support not in the corpus": 0},
+        "dropped": {"no decomposition": 0, "support not in the corpus": 0, "too long for the prompt": 0},
     }
     assert (len(train), len(validation)) == (460, 40)
     assert {question.id for question in train + validation} == {question.id for question in world.questions}
     lines = [json.loads(line) for line in (tmp_path / "out" / "trajectories.jsonl").read_text().splitlines()]
-    dropped = report["trajectories"]["dropped, no attempt found every support"]
+    dropped = report["trajectories"]["dropped, no attempt was shown every support"]
     assert len(lines) == 100 - dropped == report["trajectories"]["all"]["count"]
     assert dropped < 10
     assert {line["question_id"] for line in lines} <= {question.id for question in train}
@@ -42,7 +49,7 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
 
 def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
     for name in ("one", "two"):
-        synthesize(world.questions[:200], world.corpus, world.retriever, params(), tmp_path / name)
+        synthesize(world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
@@ -52,18 +59,18 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
     bare = replace(questions[0], steps=tuple(replace(step, sub_question="") for step in questions[0].steps))
     elsewhere = replace(questions[1], steps=(*questions[1].steps, Step("a >> b", "c", ("0" * 16,))))
     given = [bare, elsewhere, *questions[2:]]
-    report = synthesize(given, world.corpus, world.retriever, params(), tmp_path / "out")
+    report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert report["questions"] == {
         "read": 60,
         "train": 18,
         "validation": 40,
-        "dropped": {"no decomposition": 1, "support not in the corpus": 1},
+        "dropped": {"no decomposition": 1, "support not in the corpus": 1, "too long for the prompt": 0},
     }
 
 
 def test_validation_must_leave_training_questions(world, tmp_path):
     with pytest.raises(DataError, match=r"validation_questions.*40 leave none of 40 usable questions"):
-        synthesize(world.questions[:40], world.corpus, world.retriever, params(), tmp_path / "out")
+        synthesize(world.questions[:40], world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -71,8 +78,25 @@ def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
     settings = params()
     settings.environment.max_searches = 1  # every question has two hops or more
     settings.synthesize.skipped_hop_share = 0.0
-    with pytest.raises(DataError, match=r"synthesize\.trajectories.*no attempt at any question found its supports"):
-        synthesize(world.questions, world.corpus, world.retriever, settings, tmp_path / "out")
+    with pytest.raises(DataError, match=r"synthesize\.trajectories.*no attempt at any question was shown its supports"):
+        synthesize(world.questions, world.corpus, world.retriever, renderer(world), settings, tmp_path / "out")
+
+
+def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_path):
+    whole = synthesize(world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / "a")
+    tight = renderer(world, max_observation_tokens=18, long_passages="skip")
+    less = synthesize(world.questions[:200], world.corpus, world.retriever, tight, params(), tmp_path / "b")
+    assert whole["search_keys"]["passages"]["not shown"] == whole["search_keys"]["dropped"]["support not shown"] == 0
+    assert less["search_keys"]["passages"]["not shown"] > 0.3 * less["search_keys"]["passages"]["found"]
+    assert less["search_keys"]["steps_without_key"] > whole["search_keys"]["steps_without_key"]
+
+
+def test_questions_that_are_too_long_are_left_out_and_counted(world, tmp_path):
+    long = replace(world.questions[0], question="where " * 600)
+    given = [long, *world.questions[1:60]]
+    report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
+    assert report["questions"]["dropped"]["too long for the prompt"] == 1
+    assert report["questions"]["train"] == 19
 
 
 @pytest.mark.slow
@@ -83,7 +107,17 @@ def test_published_steps_get_keys(real_data, tmp_path):
     settings.retrieval.stopwords = "en"
     retriever = CorpusRetriever(BM25Index.build(corpus, settings.retrieval, tmp_path / "bm25"), corpus)
     records = read_benchmark("musique", real_data / "musique_ans_train100.jsonl", "train")
-    report = synthesize([record.question for record in records], corpus, retriever, settings, tmp_path / "out")
+    texts = training_texts((), (), corpus)
+    tokenizer = train_tokenizer(texts, TokenizerParams("word", 30_000), THINK.tags)
+    settings.environment.max_observation_tokens = 450
+    report = synthesize(
+        [record.question for record in records],
+        corpus,
+        retriever,
+        Renderer(tokenizer, settings.environment),
+        settings,
+        tmp_path / "out",
+    )
     assert report["search_keys"]["steps"] == 237
     # The resolved sub-question alone finds 73.4% of the supports among the first three.
     assert report["search_keys"]["kept"]["sub_question"] / 237 == pytest.approx(0.734, abs=0.02)

@@ -6,6 +6,7 @@ from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.synthesis.sub_questions import parse_steps
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from stepsearch_core.synthesis.warmstart import QUERY_WORDS, make_trajectories
+from tests.stepsearch_core.synthesis.conftest import everything
 
 
 @pytest.fixture(scope="module")
@@ -13,10 +14,10 @@ def mined(world):
     return mine_phrasings(world.questions, world.corpus)
 
 
-def trajectories(world, mined, seed=0, searches=5, **shares):
+def trajectories(world, mined, seed=0, searches=5, show=everything, **shares):
     params = SynthesizeParams(**{"trajectories": 300, **shares})
     environment = EnvironmentParams(max_searches=searches, passages_per_search=2)
-    return make_trajectories(world.questions[:120], mined, params, environment, world.retriever, seed)
+    return make_trajectories(world.questions[:120], mined, params, environment, world.retriever, show, seed)
 
 
 PERFECT = {"bare_query_share": 0.0, "retry_share": 1.0, "skipped_hop_share": 0.0, "repeated_search_share": 0.0}
@@ -58,6 +59,25 @@ def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mine
             turns = [turn for turn in trajectory.searches if turn.think == thought]
             assert set(step.support_ids) & set(turns[-1].passage_ids)
         assert trajectory.answer == question.answers[0]
+
+
+def test_a_support_that_is_found_but_not_shown_is_no_success(world, mined):
+    questions = {question.id: question for question in world.questions}
+    only_first = trajectories(world, mined, show=lambda passages: [passage.id for passage in passages[:1]])
+    assert 0 < len(only_first) < 300
+    for trajectory in only_first:
+        supports = set(questions[trajectory.question_id].support_ids)
+        for turns in _by_thought(trajectory):
+            assert turns[-1].passage_ids[0] in supports
+            assert len(turns[-1].passage_ids) == 2  # what came back is kept: the environment decides again
+    assert trajectories(world, mined, show=lambda passages: []) == []
+
+
+def _by_thought(trajectory):
+    turns = {}
+    for turn in trajectory.searches:
+        turns.setdefault(turn.think, []).append(turn)
+    return turns.values()
 
 
 def test_long_chains_are_tried_again_and_not_thinned_out(world, mined):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import get_cosine_schedule_with_warmup
@@ -7,7 +9,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.sft import fine_tune, replay, training_texts
+from stepsearch_core.training.sft import fine_tune, replay
 from stepsearch_core.types import Author, StopReason
 from tests import tiny
 
@@ -77,6 +79,11 @@ def test_a_replay_stops_where_the_environment_does():
     assert len(made.token_ids) <= 40
 
 
+def test_a_question_that_is_too_long_is_not_replayed():
+    long = replace(tiny.ADA, question="oslo " * 200)
+    assert replay(tiny.turns(tiny.ADA), long, tiny.BY_ID.__getitem__, RENDERER).segments == []
+
+
 def tune(params, seed=0, trajectories=COPIES):
     policy = tiny.model(WORD)
     history = []
@@ -126,18 +133,6 @@ def test_the_seed_decides_everything():
     one, same, other = (tune(params, seed, COPIES * 4)[1] for seed in (0, 0, 1))
     assert one == same
     assert one != other
-
-
-def test_texts_for_a_tokenizer():
-    texts = list(training_texts([tiny.ADA], [tiny.turns(tiny.ADA)], tiny.PASSAGES[:1]))
-    said = [" ".join(text.split()) for text in texts]
-    assert said == [
-        "ada was born in oslo .",
-        "where lies the birthplace of ada",
-        "where was ada born",
-        "where lies oslo",
-        "norway",
-    ]
 
 
 def test_no_epochs_leave_the_policy_as_it_is():
