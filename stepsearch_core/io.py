@@ -87,11 +87,25 @@ def atomic_folder(folder: Path | str) -> Iterator[Path]:
         with naming_full_disk(folder, temporary):
             temporary.mkdir(parents=True)
             yield temporary
+            give_usual_modes(temporary)
             if folder.exists():
                 shutil.rmtree(folder)
             temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def give_usual_modes(folder: Path) -> None:
+    """Files and folders in a folder that has just been made become readable to those to whom it is.
+
+    Some libraries, safetensors among them, write a file under a temporary name that is for its owner's eyes alone
+    (mode 600), and it keeps that mode. The new folder's own mode tells the umask, which cannot be read without being
+    set.
+    """
+    mode = folder.stat().st_mode & 0o777
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(mode if path.is_dir() else mode & 0o666)
 
 
 @contextmanager

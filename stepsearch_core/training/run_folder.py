@@ -18,6 +18,7 @@ from typing import Any, Self
 from stepsearch_core.io import (
     DataError,
     discard,
+    give_usual_modes,
     naming_full_disk,
     read_jsonl,
     read_object,
@@ -114,6 +115,7 @@ class RunFolder(WorkFolder):
         write_json(temporary / _MANIFEST, dict(zip(names, _each(_sha256_written, files), strict=True)))
         if self.checkpoint(step).exists():  # damaged: the run went on from an older one
             discard(self.checkpoint(step))
+        give_usual_modes(temporary)
         temporary.replace(self.checkpoint(step))
 
     def _read_back(self, step: int) -> None:

@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from stepsearch_core.io import DataError, atomic_folder, atomic_write, read_object, write_array, write_json, write_jsonl
 from tests.import_graph import ROOT
@@ -122,3 +124,35 @@ def test_an_object_has_its_fields(tmp_path):
         read_object(tmp_path / "a.json")
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read_object(tmp_path)
+
+
+def private_parts(folder):
+    """A file and a folder as libraries make them that write under a temporary name first: for their owner alone."""
+    handle, name = tempfile.mkstemp(dir=folder)
+    os.close(handle)
+    deep = Path(tempfile.mkdtemp(dir=folder))
+    Path(name).replace(deep / "weights")
+    save_file({"a": np.zeros(3)}, folder / "model.safetensors")
+
+
+def modes(folder):
+    """Of a folder and of all in it, folders first."""
+    found = {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if path.is_dir()}
+    return found, {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, (0o755, 0o644)), (0o027, (0o750, 0o640))])
+def test_whoever_may_read_a_folder_may_read_all_in_it(tmp_path, umask, expected):
+    before = os.umask(umask)
+    try:
+        private_parts(tmp_path)
+        assert 0o600 in modes(tmp_path)[1]  # there is something to mend
+        with atomic_folder(tmp_path / "out") as folder:
+            private_parts(folder)
+            with atomic_folder(folder / "nested") as nested:
+                private_parts(nested)
+            write_array(folder / "array.npy", np.zeros(3))
+            write_json(folder / "file.json", 1)
+    finally:
+        os.umask(before)
+    assert modes(tmp_path / "out") == ({expected[0]}, {expected[1]})

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -202,3 +203,15 @@ def test_longer_trajectories_than_contexts_are_refused():
     check_context(config, 64)
     with pytest.raises(DataError, match=r"field 'environment\.max_trajectory_tokens': 65 tokens, .* at most 64"):
         check_context(config, 65)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_whoever_may_read_the_tokenizer_may_read_the_weights(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "policy").iterdir()}
+    assert "model.safetensors" in modes
+    assert set(modes.values()) == {mode}

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from stepsearch_core.io import DataError
 from stepsearch_core.training.run_folder import RunFolder
@@ -161,3 +163,21 @@ def test_checkpoints_before_given_steps_stay(tmp_path):
         assert folder.last_before(6) == 4
         assert save(8, 5) == ["step_000004", "step_000008"]
         assert save(10) == ["step_000010"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_a_checkpoint_s_files_can_be_read_by_whoever_may_read_its_folder(tmp_path, umask, mode):
+    def private(folder):
+        folder.mkdir()
+        save_file({"a": np.zeros(3)}, folder / "weights.safetensors")  # in mode 600
+
+    before = os.umask(umask)
+    try:
+        with RunFolder(tmp_path, PARAMETERS, []) as folder:
+            folder.save(1, private, {"history": []})
+    finally:
+        os.umask(before)
+    files = [path for path in folder.checkpoint(1).rglob("*") if path.is_file()]
+    assert {path.name: path.stat().st_mode & 0o777 for path in files} == dict.fromkeys(
+        ("weights.safetensors", "history.jsonl", "manifest.json"), mode
+    )
