@@ -50,6 +50,7 @@ def train(
     kept = folder.rows(start, "sampled") if start else []
     if start:
         trainer.load(folder.checkpoint(start))
+        trainer.mismatch.steps_beyond = int(history[-1].get("mismatch/steps_beyond", 0))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)

@@ -10,6 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+MAX_LOG_RATIO = 10.0
+"""Log-ratios of probabilities are cut here before their exponential is taken (22,026), so that no single token can make
+a sum infinite. Only from above: below, the exponential goes to 0. Beyond it the gradient is zero, as a clamp's is."""
+
 
 def policy_loss(
     log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip_range: float
@@ -23,11 +27,12 @@ def policy_loss(
         clip_range: epsilon.
 
     Returns:
-        The loss of each token [tokens], and detached per-token statistics [tokens], to be averaged as the loss is:
+        The loss of each token [tokens] (without a gradient where the log-ratio is above `MAX_LOG_RATIO`), and detached
+        per-token statistics [tokens], to be averaged as the loss is:
         `approx_kl` = (r - 1) - log r (Schulman's k3 from the sampling policy to the trained one) and `clip_frac`,
         1 where the ratio left [1 - epsilon, 1 + epsilon].
     """
-    log_ratio = log_probs - old_log_probs
+    log_ratio = (log_probs - old_log_probs).clamp(max=MAX_LOG_RATIO)
     ratio = log_ratio.exp()
     unclipped = advantages * ratio
     clipped = advantages * ratio.clamp(1 - clip_range, 1 + clip_range)
@@ -57,6 +62,7 @@ def kl_estimate(log_probs: Tensor, reference_log_probs: Tensor, kind: str) -> Te
 
     Schulman, "Approximating KL divergence" (2020), with r = p_reference / p_policy:
     k1 = -log r (unbiased, of either sign), k2 = (log r)^2 / 2 (biased), k3 = (r - 1) - log r (unbiased, never below 0).
+    In k3 a log r above `MAX_LOG_RATIO` counts as that and has no gradient.
 
     Raises:
         ValueError: `kind` is not k1, k2 or k3.
@@ -67,6 +73,7 @@ def kl_estimate(log_probs: Tensor, reference_log_probs: Tensor, kind: str) -> Te
     if kind == "k2":
         return 0.5 * log_ratio.square()
     if kind == "k3":
+        log_ratio = log_ratio.clamp(max=MAX_LOG_RATIO)
         return torch.expm1(log_ratio) - log_ratio
     raise ValueError(f"kind {kind!r} is not one of k1, k2, k3")
 

@@ -1,63 +1,122 @@
-"""Sampler and trainer should give a token one probability; where they differ, say by how much, correct, or stop.
+"""Sampler and trainer should give a token one probability; where they differ, say by how much, correct, mask, or stop.
 
 Different kernels, precisions and batch shapes make the engine that samples and the one that trains disagree, and stale
 weights or another temperature make them disagree a lot. Truncated importance sampling weighs a token's policy loss by
 min(p_trainer / p_sampler, cap) (Yao et al., "Your efficient RL framework secretly brings you off-policy RL training",
 2025); a whole trajectory whose mean ratio is far off is left out. All arrays are float64 over policy tokens; the
 trainer's are empty for trajectories that were not measured.
+
+No run is lost to one batch: where the mean gap of a step is beyond `train.max_mismatch`, the trajectories that are
+beyond it are masked, with a warning. Training stops if that happens `PATIENCE` times in a row, if no
+trajectory is left, or if the mean is `NO_ROUNDING` times the limit: rounding does not do that.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from stepsearch_core.io import ExplainedError
+from stepsearch_core.training.distributed import is_main
+from stepsearch_core.training.losses import MAX_LOG_RATIO
 from stepsearch_core.types import Trajectory
+
+BFLOAT16_ALLOWANCE = 4.0
+"""`train.max_mismatch` is meant for float32; in bfloat16 it is so many times as large. With 8 bits of mantissa a sound
+SmolLM2-135M-Instruct shows .0475 nats a token on average, about the limit that float32 has by default."""
+PATIENCE = 5
+"""Steps in a row beyond the limit that stop training."""
+NO_ROUNDING = 10.0
+"""A mean gap of so many times the limit has another cause than rounding, and stops training at once."""
 
 
 class MismatchError(ExplainedError):
-    """Sampler and trainer differ by more than `train.max_mismatch`."""
+    """Sampler and trainer differ so much, or for so long, that something is wrong with one of them."""
+
+
+class MismatchGuard:
+    """Judges the gap between sampler and trainer, step after step."""
+
+    def __init__(self, limit: float | None, dtype: torch.dtype) -> None:
+        """Take `train.max_mismatch` (None: no limit) and the policy's dtype."""
+        allowance = BFLOAT16_ALLOWANCE if dtype is torch.bfloat16 else 1.0
+        self.limit = None if limit is None else limit * allowance
+        self.steps_beyond = 0
+        """In a row until now; part of a run's state."""
+
+    def within(self, trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> bool:
+        """Whether a step's mean gap over what was measured is within the limit.
+
+        Raises:
+            MismatchError: it has not been for too long, or it is larger than rounding explains.
+        """
+        gaps = _gaps(trajectories, trainer)
+        mean = float(np.concatenate(gaps).mean())
+        if self.limit is None or mean <= self.limit:
+            self.steps_beyond = 0
+            return True
+        self.steps_beyond += 1
+        finite = [gap for gap in gaps if np.isfinite(gap).all()]  # rows with something else are masked
+        hopeless = not finite or np.concatenate(finite).mean() > NO_ROUNDING * self.limit
+        if hopeless or self.steps_beyond >= PATIENCE:
+            raise MismatchError(
+                f"{self._evidence(trajectories, trainer)}, {self.steps_beyond} steps in a row. {_CAUSES}"
+            )
+        return False
+
+    def kept(self, trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> list[int]:
+        """After a step beyond the limit: indices of the trajectories whose own mean gap is within it.
+
+        All have been measured. Warns of the others.
+
+        Raises:
+            MismatchError: there are none.
+        """
+        assert self.limit is not None
+        kept = [index for index, gap in enumerate(_gaps(trajectories, trainer)) if gap.mean() <= self.limit]
+        evidence = self._evidence(trajectories, trainer)
+        if not kept:
+            raise MismatchError(f"{evidence}, and so does every trajectory: there is nothing to learn from. {_CAUSES}")
+        if is_main():
+            masked = f"{len(trajectories) - len(kept)} of {len(trajectories)} trajectories are masked"
+            logging.getLogger("train").warning("%s: %s", evidence, masked)
+        return kept
+
+    def _evidence(self, trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> str:
+        """The mean gap and the token with the largest one."""
+        gaps = [np.nan_to_num(gap, nan=np.inf) for gap in _gaps(trajectories, trainer)]
+        worst = max(range(len(gaps)), key=lambda index: gaps[index].max(initial=0.0))
+        position, trajectory = int(gaps[worst].argmax()), trajectories[worst]
+        token = [i for i, own in zip(trajectory.token_ids, trajectory.policy_mask, strict=True) if own][position]
+        return (
+            f"sampler and trainer differ by {np.concatenate(gaps).mean():.3g} nats a token on average, more than the "
+            f"{self.limit:g} of train.max_mismatch; most at question {trajectory.question_id}, policy token {position} "
+            f"(id {token}): log-probability {trajectory.log_probs[position]:.4f} when sampled, "
+            f"{trainer[worst][position]:.4f} in training"
+        )
+
+
+_CAUSES = "Weights that were not pushed, another temperature or another precision do this"
+
+
+def _gaps(trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """|log p_trainer - log p_sampler| of each trajectory's tokens; empty where it was not measured."""
+    pairs = zip(trajectories, trainer, strict=True)
+    return [np.abs(row - np.array(of.log_probs)) if len(row) else np.empty(0) for of, row in pairs]
 
 
 def mismatch(sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray]) -> dict[str, float]:
     """Mean and largest |log p_trainer - log p_sampler| over tokens measured, and KL(sampler || trainer) by k3."""
     gap = np.concatenate([t - s for s, t in zip(sampler, trainer, strict=True) if len(t)])
+    capped = np.minimum(gap, MAX_LOG_RATIO)
     return {
         "mismatch/mean": float(np.abs(gap).mean()),
         "mismatch/max": float(np.abs(gap).max()),
-        "mismatch/kl": float((np.expm1(gap) - gap).mean()),
+        "mismatch/kl": float((np.expm1(capped) - capped).mean()),
     }
-
-
-def check_mismatch(
-    trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray], limit: float | None
-) -> dict[str, float]:
-    """The figures of `mismatch`, if the mean is within the limit.
-
-    Raises:
-        MismatchError: it is not (or not a number); names the token with the largest gap.
-    """
-    measured = [(of, row) for of, row in zip(trajectories, trainer, strict=True) if len(row)]
-    trajectories, trainer = [of for of, _ in measured], [row for _, row in measured]
-    sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
-    figures = mismatch(sampler, trainer)
-    if limit is None or figures["mismatch/mean"] <= limit:
-        return figures
-    gaps = [np.abs(np.nan_to_num(t - s, nan=np.inf)) for s, t in zip(sampler, trainer, strict=True)]
-    worst = max(range(len(gaps)), key=lambda index: gaps[index].max(initial=0.0))
-    position = int(gaps[worst].argmax())
-    policy_ids = [
-        i for i, own in zip(trajectories[worst].token_ids, trajectories[worst].policy_mask, strict=True) if own
-    ]
-    raise MismatchError(
-        f"sampler and trainer differ by {figures['mismatch/mean']:.3g} nats a token on average, more than "
-        f"train.max_mismatch = {limit:g}; most at question {trajectories[worst].question_id}, policy token {position} "
-        f"(id {policy_ids[position]}): log-probability {sampler[worst][position]:.4f} when sampled, "
-        f"{trainer[worst][position]:.4f} in training. Weights that were not pushed, another temperature or another "
-        "precision do this"
-    )
 
 
 def importance_weights(
@@ -66,7 +125,7 @@ def importance_weights(
     """min(p_trainer / p_sampler, cap) of every token; 1 without a cap."""
     if cap is None:
         return [np.ones(len(row)) for row in sampler]
-    return [np.minimum(np.exp(t - s), cap) for s, t in zip(sampler, trainer, strict=True)]
+    return [np.minimum(np.exp(np.minimum(t - s, MAX_LOG_RATIO)), cap) for s, t in zip(sampler, trainer, strict=True)]
 
 
 def within_sequence_limit(

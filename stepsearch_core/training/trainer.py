@@ -37,8 +37,9 @@ from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
 from stepsearch_core.training.mismatch import (
     MismatchError,
-    check_mismatch,
+    MismatchGuard,
     importance_weights,
+    mismatch,
     within_sequence_limit,
 )
 from stepsearch_core.training.ppo_update import update
@@ -66,13 +67,14 @@ class Trainer:
         self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
         self.temperature, self.pad_token_id, self.seed = temperature, pad_token_id, seed
         self.learner = Learner(policy, params, self.algorithm.critic)
+        self.mismatch = MismatchGuard(params.max_mismatch, policy.dtype)
 
     def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
         """One training step (from 1): its metrics and the trajectories sampled for it.
 
         Raises:
             RetrievalError: fewer trajectories than `train.min_survivors` have not failed.
-            MismatchError: sampler and trainer give tokens too different probabilities.
+            MismatchError: sampler and trainer give tokens too different probabilities, or have for too long.
         """
         started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
@@ -83,7 +85,7 @@ class Trainer:
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
             raise RetrievalError(too_few(step, sampled, self.params.min_survivors))
         rolled_out = time.perf_counter()
-        experience, mismatch = self._experience(trajectories)
+        experience, differences = self._experience(trajectories)
         scored = time.perf_counter()
         train_policy = not self.algorithm.critic or step > self.params.critic_warmup_steps
         generator = stream(self.seed, Name.MINIBATCHES, step)
@@ -94,7 +96,7 @@ class Trainer:
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
         metrics = (
-            describe(experience.trajectories, experience.breakdowns, self.scorer.questions) | statistics | mismatch
+            describe(experience.trajectories, experience.breakdowns, self.scorer.questions) | statistics | differences
         )
         if self.algorithm.critic:
             metrics["explained_variance"] = _explained_variance(experience)
@@ -150,10 +152,16 @@ class Trainer:
         """What the update needs, and how far apart sampler and trainer are."""
         params = self.params
         values, reference, trainer = self._score(trajectories)
-        figures = check_mismatch(trajectories, trainer, params.max_mismatch)
         sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
+        within = self.mismatch.within(trajectories, trainer)
+        if not within and not all(map(len, trainer)):
+            values, reference, trainer = self._score(trajectories, everything=True)
+        figures = mismatch(sampler, trainer)
         kept = within_sequence_limit(sampler, trainer, params.sequence_ratio_limit)
+        if not within:
+            kept = [index for index in self.mismatch.kept(trajectories, trainer) if index in set(kept)]
         figures["mismatch/masked"] = len(trajectories) - len(kept)
+        figures["mismatch/steps_beyond"] = self.mismatch.steps_beyond
         if not kept:
             raise MismatchError("every trajectory is beyond train.sequence_ratio_limit: there is nothing to learn from")
         trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
@@ -170,7 +178,7 @@ class Trainer:
         return made, figures
 
     @torch.no_grad()
-    def _score(self, trajectories: Sequence[Trajectory]) -> tuple[Rows, Rows, Rows]:
+    def _score(self, trajectories: Sequence[Trajectory], everything: bool = False) -> tuple[Rows, Rows, Rows]:
         """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens.
 
         Where nothing but the mismatch needs the policy's own, one micro-batch is a sample enough; the other rows are
@@ -178,7 +186,7 @@ class Trainer:
         """
         params = self.params
         corrected = params.importance_cap is not None or params.sequence_ratio_limit is not None
-        needs_all = self.algorithm.critic or corrected
+        needs_all = everything or self.algorithm.critic or corrected
         scored: list[tuple[int, tuple[np.ndarray, ...]]] = []
         groups = micro_batches(trajectories, params.micro_batch_tokens, world_size())
         for number, group in enumerate(groups):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import tensor
 
-from stepsearch_core.training.losses import explained_variance, kl_estimate, policy_loss, value_loss
+from stepsearch_core.training.losses import MAX_LOG_RATIO, explained_variance, kl_estimate, policy_loss, value_loss
 
 
 def test_policy_loss_by_hand():
@@ -100,3 +100,29 @@ def test_explained_variance():
     assert explained_variance(tensor([1.0, 2.0, 3.0]), tensor([1.0, 2.0, 4.0])) == pytest.approx(1 - 1 / 7)
     assert explained_variance(tensor([7.0, 7.0, 7.0]), tensor([1.0, 2.0, 4.0])) == pytest.approx(0.0, abs=1e-6)
     assert math.isnan(explained_variance(tensor([1.0, 2.0]), tensor([3.0, 3.0])))
+
+
+@pytest.mark.parametrize("advantage", [1.0, -1.0])
+def test_a_token_beyond_all_bounds_leaves_the_loss_finite_and_has_no_gradient(advantage):
+    """Float32's exponential is infinite from 89 on."""
+    old = tensor([-2000.0, -1.0, -0.01])
+    log_probs = tensor([-0.01, -1.0, -2000.0], requires_grad=True)
+    loss, stats = policy_loss(log_probs, old, torch.full((3,), advantage), 0.2)
+    kl = kl_estimate(log_probs, old, "k3")
+    assert all(torch.isfinite(values).all() for values in (loss, kl, *stats.values()))
+    assert kl.max().item() == pytest.approx(math.exp(MAX_LOG_RATIO), rel=1e-3)
+    (gradient,) = torch.autograd.grad(loss.sum(), log_probs)
+    assert gradient.tolist() == pytest.approx([0, -advantage, 0])
+    (gradient,) = torch.autograd.grad(kl.sum(), log_probs)
+    assert gradient.tolist() == pytest.approx([1, 0, 0])  # 1 - r as ever; of the third, above the bound, none
+
+
+def test_below_the_bound_nothing_is_cut():
+    log_probs = tensor([-1.0, -1.0], dtype=torch.float64, requires_grad=True)
+    old = log_probs.detach() - tensor([MAX_LOG_RATIO - 0.01, -MAX_LOG_RATIO - 3])
+    loss, _ = policy_loss(log_probs, old, -torch.ones(2, dtype=torch.float64), 0.2)
+    assert loss[0].item() == pytest.approx(math.exp(MAX_LOG_RATIO - 0.01))
+    (gradient,) = torch.autograd.grad(loss[0], log_probs)
+    assert gradient[0].item() == pytest.approx(math.exp(MAX_LOG_RATIO - 0.01))
+    estimate = kl_estimate(log_probs, old, "k3")
+    assert estimate[0].item() == pytest.approx(math.exp(-MAX_LOG_RATIO + 0.01) - 1 + MAX_LOG_RATIO - 0.01)

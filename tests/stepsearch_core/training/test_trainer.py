@@ -82,6 +82,14 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     return Trainer(policy, rollout, QUESTIONS, scorer, params, reward, 1.0, WORD.pad_token_id, seed)
 
 
+def with_other_weights(made, scale):
+    """The trainer, with a sampler that has other weights than it trains."""
+    made.rollout.engine.model = copy.deepcopy(made.learner.policy)
+    with torch.no_grad():
+        made.rollout.engine.model.get_input_embeddings().weight.mul_(scale)
+    return made
+
+
 def weights(made):
     return torch.cat([parameter.detach().flatten() for parameter in made.learner.actor.engine.module.parameters()])
 
@@ -227,11 +235,7 @@ def test_kl_in_the_reward_is_no_term_of_the_loss(warm, retriever):
 
 def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriever):
     def other_weights(**changes):
-        made = trainer(warm, retriever, replace(PARAMS, **changes))
-        made.rollout.engine.model = copy.deepcopy(made.learner.policy)
-        with torch.no_grad():
-            made.rollout.engine.model.get_input_embeddings().weight.mul_(1.3)
-        return made
+        return with_other_weights(trainer(warm, retriever, replace(PARAMS, **changes)), 1.3)
 
     plain = other_weights(max_mismatch=None).step(1)[0]
     assert plain["mismatch/mean"] > 0.05
@@ -241,10 +245,34 @@ def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriev
     assert weighed["policy_loss"] != pytest.approx(plain["policy_loss"], abs=1e-4)
     masked = other_weights(max_mismatch=None, sequence_ratio_limit=1.05).step(1)[0]
     assert 0 < masked["mismatch/masked"] < 8
-    with pytest.raises(MismatchError, match="Weights that were not pushed"):
-        other_weights(max_mismatch=0.01).step(1)
+    with pytest.raises(MismatchError, match=r"1 steps in a row\. Weights that were not pushed"):
+        other_weights(max_mismatch=0.01).step(1)  # more than ten times as far off
     with pytest.raises(MismatchError, match="every trajectory is beyond"):
         other_weights(max_mismatch=None, sequence_ratio_limit=1.0001).step(1)
+
+
+def somewhat_off(warm, retriever, algorithm):
+    """A trainer whose sampler has other weights; of each step some trajectories are within the limit."""
+    params = replace(PARAMS, algorithm=algorithm, max_mismatch=0.065, learning_rate=1e-12)
+    return with_other_weights(trainer(warm, retriever, params), 1.1)
+
+
+@pytest.mark.parametrize("algorithm", ["steppo", "grpo"])  # of grpo's trajectories one micro-batch is measured first
+def test_a_run_survives_a_batch_beyond_the_limit(warm, retriever, caplog, algorithm):
+    made = somewhat_off(warm, retriever, algorithm)
+    metrics = made.step(2)[0]
+    assert 0 < metrics["mismatch/masked"] < 8
+    assert metrics["mismatch/steps_beyond"] == 1
+    assert f"{metrics['mismatch/masked']} of 8 trajectories are masked" in caplog.text
+    made.rollout.engine.model = made.learner.policy
+    metrics = made.step(3)[0]
+    assert metrics["mismatch/masked"] == metrics["mismatch/steps_beyond"] == 0
+
+
+def test_a_run_that_stays_beyond_the_limit_stops_and_a_resume_goes_on_counting(warm, retriever, tmp_path):
+    for _ in range(2):  # the second run begins with the checkpoint of step 4
+        with pytest.raises(MismatchError, match="5 steps in a row"):
+            run(somewhat_off(warm, retriever, "steppo"), tmp_path)
 
 
 def test_questions_come_in_epochs_of_permutations(warm, retriever):
