@@ -30,8 +30,9 @@ nothing. Every text has one outcome:
 | a long action | kept whole: only the turn's limit in tokens bounds it | the same |
 
 `has_think` is true where reasoning stands before the action; to the lenient reading one of its two tags is enough, for
-a model may forget the other (or a chat template open the block for it). Special tokens are no text: decoding leaves
-them out. In the last turn, `search_environment` makes a search INVALID too.
+a model may forget the other. A turn begins where the context ends: if a chat template has opened the reasoning, its tag
+is put before what the policy wrote (`search_environment`), and the turns that we write do not repeat it. Special tokens
+are no text: decoding leaves them out. In the last turn, `search_environment` makes a search INVALID too.
 Departures of `lenient` from the released code: empty queries, which it runs, are INVALID; and of a pair that is opened
 twice it takes the outer one, here it is the inner, so that a thought that names `<search>` does no harm.
 """

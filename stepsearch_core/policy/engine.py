@@ -1,7 +1,7 @@
 """What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by pass.
 
 `submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all slots that
-have work and returns the turns that ended with it: by closing an action, by the end-of-text token, or at their limit.
+have work and returns the turns that ended with it: by closing an action, by a token that ends turns, or at their limit.
 So some slots generate while others wait for a search, and a slot that is done begins a new context at once. Ids in, ids
 out; text is decoded once, for the parser.
 """

@@ -8,6 +8,7 @@ import numpy as np
 
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.encoding import end_ids
+from stepsearch_core.policy.tokenizers import id_count
 
 _STOP_WINDOW = 12  # no tokenizer writes a stop string in more tokens than it has characters
 
@@ -40,7 +41,7 @@ class StopRule:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._ends = end_ids(tokenizer)
-        texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+        texts = tokenizer.batch_decode([[token] for token in range(id_count(tokenizer))])
         self._may_close = {token for token, text in enumerate(texts) if may_close(text)}
 
     def ends(self, ids: list[int]) -> bool:

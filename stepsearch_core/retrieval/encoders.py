@@ -105,7 +105,8 @@ class HashingEncoder:
 class TransformersEncoder:
     """A Hugging Face encoder by name or path: mean of the last hidden states, scaled to length 1.
 
-    E5 models (Wang et al. 2022) are given the prefixes that they were trained with.
+    E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special tokens that a text spells
+    are text.
     """
 
     def __init__(self, source: str) -> None:
@@ -120,6 +121,8 @@ class TransformersEncoder:
         except (OSError, ValueError, SafetensorError) as error:
             problem = f"no encoder {source!r} can be loaded: {str(error).splitlines()[0]}"
             raise DataError(problem, "params", field="retrieval.encoder") from None
+        if self._tokenizer.pad_token is None:  # padding is masked, so any token will do
+            self._tokenizer.pad_token = self._tokenizer.eos_token
         self.dimensions = self._model.config.hidden_size
         is_e5 = "e5" in Path(source).name.lower()
         self._query_prefix, self._passage_prefix = ("query: ", "passage: ") if is_e5 else ("", "")
@@ -143,8 +146,9 @@ class TransformersEncoder:
         import torch
 
         limit = min(MAX_TOKENS, self._tokenizer.model_max_length)
-        inputs = self._tokenizer(texts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
-        inputs = inputs.to(self._device)
+        inputs = self._tokenizer(
+            texts, padding=True, truncation=True, max_length=limit, split_special_tokens=True, return_tensors="pt"
+        ).to(self._device)
         with torch.inference_mode():
             hidden = self._model(**inputs).last_hidden_state
         mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)

@@ -1,8 +1,10 @@
 """Where a turn and a session of the real vLLM end."""
 
+import numpy as np
 import pytest
 
 from stepsearch_core.policy.engine import TurnRequest
+from tests import tiny
 from tests.stepsearch_core.policy.writers import untagged_bpe, writer
 from tests.vllm_parts import (
     CAPACITY,
@@ -86,6 +88,35 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(multi_token, text, text_wri
     made = turn(session, 0, prompt, 60)
     assert made.text == text_written
     assert made.token_ids == rest[: len(made.token_ids)]
+
+
+@needs_vllm
+def test_each_of_several_ends_ends_a_turn(engine, monkeypatch):
+    policy, prompt, rest = writer(model(), WORD, "ada was born in oslo rome . bob")
+    engine.update(policy)
+    ended = tiny.tokenizer()
+    ended.turn_ends = {WORD.eos_token_id, WORD.convert_tokens_to_ids("oslo")}
+    monkeypatch.setattr(engine, "tokenizer", ended)
+    session = engine.session(1, CAPACITY)
+    session.open(0, None)
+    made = turn(session, 0, prompt, 30)
+    assert made.token_ids == rest[: rest.index(WORD.convert_tokens_to_ids("oslo")) + 1]
+    assert made.log_probs == pytest.approx(expected(policy, prompt, made, 1.0), abs=1e-4)
+
+
+@needs_vllm
+def test_rows_that_the_tokenizer_has_no_token_for_are_never_drawn(engine, monkeypatch):
+    def highest(tokenizer):
+        monkeypatch.setattr(engine, "tokenizer", tokenizer)
+        session = engine.session(8, CAPACITY)
+        for slot in range(8):
+            session.open(slot, np.random.default_rng(slot))
+            session.submit(slot, TurnRequest(PROMPTS[3], 40))
+        return max(token for made in finish(session, 8).values() for token in made.token_ids)
+
+    engine.temperature = 2.0
+    few = tiny.tokenizer(vocab_size=20)
+    assert highest(few) < len(few) <= highest(WORD)
 
 
 @needs_vllm

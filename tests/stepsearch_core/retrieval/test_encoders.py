@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -60,10 +62,13 @@ def bert(tmp_path_factory):
     )
     model = BertModel(config).eval()
 
-    def save(name):
+    def save(name, **specials):
         folder = tmp_path_factory.mktemp("models") / name
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        saved = copy.deepcopy(tokenizer)
+        for special, token in specials.items():
+            setattr(saved, special, token)
+        saved.save_pretrained(folder)
         return str(folder)
 
     return save
@@ -95,3 +100,17 @@ def test_e5_models_are_given_their_prefixes(bert):
     assert np.allclose(e5.encode_queries(["word1"]), plain.encode_queries(["query: word1"]), atol=1e-6)
     assert np.allclose(e5.encode_passages(["word1"]), plain.encode_passages(["passage: word1"]), atol=1e-6)
     assert not np.allclose(e5.encode_queries(["word1"]), plain.encode_queries(["word1"]), atol=1e-3)
+
+
+def test_special_tokens_that_a_text_spells_are_text(bert):
+    encoder = TransformersEncoder(bert("plain"))
+    spelled, split = encoder.encode_passages(["word1 [PAD] word2", "word1 [ PAD ] word2"])
+    assert np.allclose(spelled, split, atol=1e-6)
+    assert not np.allclose(spelled, encoder.encode_passages(["word1 word2"])[0], atol=1e-3)
+
+
+def test_an_encoder_without_padding_pads_with_its_end_of_text(bert):
+    plain = TransformersEncoder(bert("plain"))
+    without = TransformersEncoder(bert("bare", pad_token=None, eos_token=":"))
+    texts = ["word1", "word2 word3 word4"]
+    assert np.allclose(without.encode_passages(texts), plain.encode_passages(texts), atol=1e-6)
