@@ -255,7 +255,7 @@ def read_jsonl(path: Path | str, refused: Callable[[DataError], None] = refuse) 
 
 def _parse_line(raw: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        row = _parse_json(raw.decode("utf-8"), path, number)
+        row = _parse_json(raw.decode("utf-8").rstrip(), path, number)
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, number) from None
     if not isinstance(row, dict):

@@ -1,13 +1,16 @@
 """Stage `fetch`: the profile's benchmark files, generated or given, into `data/fetch`."""
 
-from stepsearch_core.data.fetch import fetch
+import logging
+
+from stepsearch_core.data.fetch import fetch, remarks
 from stepsearch_core.params import Params
 from tasks.stage import DATA, run
 
 
 def main(params: Params) -> None:
-    """Fill `data/fetch`."""
-    fetch(params.fetch, DATA / "fetch")
+    """Fill `data/fetch`; say what was dropped or is odd."""
+    for remark in remarks(fetch(params.fetch, DATA / "fetch")):
+        logging.getLogger("fetch").warning(remark)
 
 
 if __name__ == "__main__":

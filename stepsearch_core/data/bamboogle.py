@@ -5,12 +5,13 @@ It has neither ids, contexts nor steps; ids are made of the record's number, cou
 
 from __future__ import annotations
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.records import Record
 from stepsearch_core.data.rows import Row
 from stepsearch_core.types import Question
 
 
-def read_record(row: Row, number: int, split: str) -> Record:
+def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     """One row.
 
     Raises:

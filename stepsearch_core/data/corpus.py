@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.data.rows import Row
-from stepsearch_core.io import DataError, atomic_folder, read_jsonl, read_object, write_array, write_json
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.io import DataError, atomic_folder, read_object, write_array, write_json
 from stepsearch_core.text import passage_id, squeeze
 from stepsearch_core.types import Passage
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+UNTITLED = "contents of one line, taken as text without a title"
+"""What an account calls such a row of a corpus."""
 
 CACHED_PASSAGES = 65_536
 """Passages kept in memory: training finds the same ones again and again, and a row costs about 40 µs to read."""
@@ -173,31 +177,49 @@ def _write_keys(keys: Iterable[int], folder: Path) -> None:
     write_array(folder / "positions.npy", order.astype(np.int64))
 
 
-def read_corpus_file(path: Path | str) -> Iterator[Passage]:
-    """Read passages from JSON lines: `{id, title, text}`, or Search-R1's `{id, contents}` (first line: the title).
+def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterator[Passage]:
+    """Read passages: rows of `{id, title, text}`, or Search-R1's `{id, contents}`, whose first line is the title.
 
-    The file's own ids only have to be there and to differ; passages are known by the hash of their content.
+    `contents` of a single line, which Search-R1 never has, are text without a title; the account counts them. The
+    file's own ids only have to be there and to differ; passages are known by the hash of their content.
+
+    Args:
+        path: JSON lines, which are read line by line, or another file of `rows.read_rows`.
+        account: Says how many rows may be dropped, and is told which were. None: none may.
 
     Raises:
-        DataError: no such file, no passage in it, a field missing or not text, or one id on two lines.
+        DataError: no such file, no passage in it, or more damaged rows (a field missing or not text, an id that another
+            has) than may be dropped.
     """
     path = Path(path)
-    lines: dict[str, int] = {}
-    for number, value in tqdm(read_jsonl(path), total=_count_lines(path), desc=path.name, unit=" lines"):
-        row = Row(f"{path}, line {number}", value)
-        identifier = str(row.integer("id")) if isinstance(value.get("id"), int) else row.string("id")
-        first = lines.setdefault(identifier, number)
-        if first != number:
-            raise row.error("id", f"{identifier!r} is already the id of line {first}")
-        title, text = _title_and_text(row)
-        yield Passage(passage_id(title, text), title, text)
-    if not lines:
-        raise DataError("the corpus is empty", path)
+    account = account or Account(path)
+    seen: set[str] = set()
+    rows = read_rows(path, account.drop)
+    for row in tqdm(rows, total=_count_lines(path), desc=path.name, unit=" passages"):
+        try:
+            passage = _read_passage(row, seen, account)
+        except DataError as error:
+            account.drop(error)
+        else:
+            yield passage
+    account.close(len(seen))
 
 
-def _title_and_text(row: Row) -> tuple[str, str]:
+def _read_passage(row: Row, seen: set[str], account: Account) -> Passage:
+    identifier = str(row.integer("id")) if isinstance(row.value.get("id"), int) else row.string("id")
+    if identifier in seen:
+        raise row.error("id", f"{identifier!r} is the id of an earlier passage")
+    title, text = _title_and_text(row, account)
+    seen.add(identifier)
+    return Passage(passage_id(title, text), title, text)
+
+
+def _title_and_text(row: Row, account: Account) -> tuple[str, str]:
     if "contents" in row.value:
-        title, _, text = row.string("contents").partition("\n")
+        title, line_end, text = row.string("contents").partition("\n")
+        if not line_end:
+            title, text = "", title
+            account.oddities[UNTITLED] += bool(text.strip())
         title = title.strip().removeprefix('"').removesuffix('"')
     else:
         title, text = row.string("title"), row.string("text")
@@ -207,8 +229,8 @@ def _title_and_text(row: Row) -> tuple[str, str]:
 
 
 def _count_lines(path: Path) -> int | None:
-    """Lines of a file, for the progress bar; None where there is no file (the reader says so)."""
-    if not path.is_file():
+    """Lines of a file of JSON lines, for the progress bar; None of any other kind, and of a file that is missing."""
+    if not path.is_file() or path.suffix != ".jsonl":
         return None
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

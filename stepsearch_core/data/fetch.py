@@ -2,7 +2,8 @@
 
 `source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the `datasets`
 library loads. In each case the folder gets a manifest with source, sha256, size and number of rows (and dataset and
-revision where there are any), and nothing downstream edits the files.
+revision where there are any), and nothing downstream edits the files. Rows that cannot be read are dropped here, up to
+`fetch.max_dropped_rows` of a file, and listed in the manifest beside the oddities of those kept (`account`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.hub import write_dataset
 from stepsearch_core.data.sources import STANDARD_NAMES
 from stepsearch_core.io import DataError, atomic_folder, sha256_file, write_json
-from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
+from stepsearch_core.params import FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
 
 
@@ -33,15 +35,33 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
     """
     with atomic_folder(folder) as temporary:
         paths = _files(params, temporary)
-        files = {key: _describe(key, path) for key, path in tqdm(paths.items(), desc="reading", unit="file")}
+        accounts = {key: Account(path, params.max_dropped_rows) for key, path in paths.items()}
+        files = {key: _describe(key, accounts[key]) for key in tqdm(paths, desc="reading", unit="file")}
         for key, path in paths.items():
             if path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))
         if params.source == "datasets":
             files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
-        manifest = {"source": params.source, "files": files}
+        manifest = {
+            "source": params.source,
+            "files": files,
+            "oddities": {key: dict(sorted((+of.oddities).items())) for key, of in accounts.items() if +of.oddities},
+            "dropped": [{"file": files[key]["file"], **row} for key, of in accounts.items() for row in of.rows()],
+        }
         write_json(temporary / "manifest.json", manifest)
     return manifest
+
+
+def remarks(manifest: dict[str, Any]) -> list[str]:
+    """What people should know of the files before any of the work on them: rows dropped, oddities, what is missing."""
+    said = [
+        f"{row['file']}, {row['place']} dropped: {row['field'] + ': ' if row['field'] else ''}{row['reason']}"
+        for row in manifest["dropped"]
+    ]
+    said += [f"{key}: {count} x {what}" for key, found in manifest["oddities"].items() for what, count in found.items()]
+    if "musique_train" not in manifest["files"]:
+        said.append("no file of musique_train: retrieval can be measured, but there are no questions for `synthesize`")
+    return said
 
 
 def _files(params: FetchParams, folder: Path) -> dict[str, Path]:
@@ -82,23 +102,22 @@ def _given_files(params: FetchParams) -> dict[str, Path]:
     for key, path in paths.items():
         if not path.is_file():
             raise DataError(f"fetch.files: {key}: no such file", path)
-        if key in ("corpus", "decompositions") and path.suffix != ".jsonl":
-            raise DataError(f"fetch.files: {key}: expected a .jsonl file", path)
     return paths
 
 
-def _describe(key: str, path: Path) -> dict[str, Any]:
-    rows = _count_rows(key, path)
-    return {"file": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": rows}
+def _describe(key: str, account: Account) -> dict[str, Any]:
+    path, rows = account.path, _count_rows(key, account)
+    size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+    return {"file": path.name, **size, "rows": rows, "dropped": len(account.dropped)}
 
 
-def _count_rows(key: str, path: Path) -> int:
-    """Read a file whole through its reader; returns its number of rows."""
+def _count_rows(key: str, account: Account) -> int:
+    """Read a file whole through its reader; returns its number of rows, without those dropped."""
     if key == "corpus":
-        return sum(1 for _ in read_corpus_file(path))
+        return sum(1 for _ in read_corpus_file(account.path, account))
     if key == "decompositions":
-        return sum(len(read_decompositions(path, name)) for name in BENCHMARKS)
-    return sum(1 for _ in read_benchmark(key.removesuffix("_train"), path, "test"))
+        return sum(map(len, read_decompositions(account.path, account).values()))
+    return sum(1 for _ in read_benchmark(key.removesuffix("_train"), account.path, "test", account=account))
 
 
 def _target_name(key: str, path: Path) -> str:

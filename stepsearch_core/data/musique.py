@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from stepsearch_core.data.records import Record, make_passage, read_sub_question
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.records import Record, make_passage, read_steps
 from stepsearch_core.data.rows import Row
-from stepsearch_core.types import Passage, Question, Step
+from stepsearch_core.types import Passage, Question
 
 
-def read_record(row: Row, number: int, split: str) -> Record:
+def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     """One row; the question's answers are `answer` and `answer_aliases`.
 
     Raises:
-        DataError: a missing field, a wrong type, an unanswerable row, a support index or reference out of range.
+        DataError: a missing field, a wrong type, an unanswerable row, a support index out of range.
     """
     if row.value.get("answerable", True) is not True:
         raise row.error("answerable", "expected true: unanswerable rows belong to MuSiQue-Full, not to MuSiQue-Ans")
     aliases = (alias.strip() for alias in row.strings("answer_aliases"))
     answers = tuple(dict.fromkeys((row.text("answer"), *filter(None, aliases))))
     paragraphs = _read_paragraphs(row)
-    steps = _read_steps(row, paragraphs)
+
+    def support_id(step: Row) -> str:
+        idx = step.integer("paragraph_support_idx")
+        if idx not in paragraphs:
+            raise step.error("paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})")
+        return paragraphs[idx].id
+
+    steps = read_steps(row, "question_decomposition", support_id, account)
     question = Question(row.text("id"), "musique", split, row.text("question"), answers, steps)
     return Record(question, tuple(paragraphs.values()))
 
@@ -32,16 +40,3 @@ def _read_paragraphs(row: Row) -> dict[int, Passage]:
             raise paragraph.error("idx", f"{idx} occurs twice")
         paragraphs[idx] = make_passage(paragraph.text("title"), paragraph.text("paragraph_text"))
     return paragraphs
-
-
-def _read_steps(row: Row, paragraphs: dict[int, Passage]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    for step in row.objects("question_decomposition"):
-        sub_question = read_sub_question(step, "question", [earlier.sub_answer for earlier in steps])
-        idx = step.integer("paragraph_support_idx")
-        if idx not in paragraphs:
-            raise step.error("paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})")
-        steps.append(Step(sub_question, step.text("answer"), (paragraphs[idx].id,)))
-    if not steps:
-        raise row.error("question_decomposition", "empty")
-    return tuple(steps)

@@ -1,13 +1,24 @@
-"""A benchmark's record, and what several formats share: references, contexts and supporting facts."""
+"""A benchmark's record, and what several formats share: steps, contexts and supporting facts.
+
+A question whose supports its row does not hold is kept without supports: it is answered and scored, but its recall is
+not measured. The corpus may have a passage of the supporting title; whether that is the paragraph meant, and in the
+wording of a dump of another year, no title can tell, so no recall is made of titles.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
-from stepsearch_core.text import passage_id, resolve_references
-from stepsearch_core.types import Passage, Question
+from stepsearch_core.text import count_references, passage_id, resolve_references
+from stepsearch_core.types import Passage, Question, Step
+
+UNRESOLVED = "#N without an earlier step N, kept as text"
+DOUBTFUL = "#N replaced by an earlier answer, though it may be text"
+UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
+"""What an account calls the oddities of a benchmark's rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +34,28 @@ def make_passage(title: str, text: str) -> Passage:
     return Passage(passage_id(title, text), title, text)
 
 
-def read_sub_question(row: Row, field: str, answers: list[str]) -> str:
-    """The sub-question in `field` with `#1`, `#2` replaced by the answers of earlier steps.
+def read_steps(row: Row, field: str, support_id: Callable[[Row], str], account: Account) -> tuple[Step, ...]:
+    """A decomposition: sub-questions, `#1` and `#2` in them replaced by the answers of earlier steps, with one support.
+
+    Args:
+        row: Has the list of steps.
+        field: What the list is called; a step has `question` and `answer`.
+        support_id: Gives the id of a step's support.
+        account: Counts references that are, or may be, text.
 
     Raises:
-        DataError: a reference points at no earlier step.
+        DataError: another shape, or no step at all.
     """
-    try:
-        return resolve_references(row.text(field), answers)
-    except ValueError as error:
-        raise row.error(field, str(error)) from None
+    steps: list[Step] = []
+    for step in row.objects(field):
+        text, answers = step.text("question"), [earlier.sub_answer for earlier in steps]
+        kept, doubtful = count_references(text, answers)
+        account.oddities[UNRESOLVED] += kept
+        account.oddities[DOUBTFUL] += doubtful
+        steps.append(Step(resolve_references(text, answers), step.text("answer"), (support_id(step),)))
+    if not steps:
+        raise row.error(field, "empty")
+    return tuple(steps)
 
 
 def read_context(row: Row) -> tuple[Passage, ...]:
@@ -45,22 +68,23 @@ def read_context(row: Row) -> tuple[Passage, ...]:
     return tuple(make_passage(pair.text("title"), join_sentences(pair.strings("sentences"))) for pair in pairs)
 
 
-def read_supports(row: Row, context: tuple[Passage, ...]) -> dict[str, Passage]:
+def read_supports(row: Row, context: tuple[Passage, ...], account: Account) -> dict[str, Passage]:
     """The passages that `supporting_facts` names, by title, each once, in the order of the facts.
 
+    None at all where the context lacks one of them, as in HotpotQA's fullwiki setting, whose contexts are what a
+    retriever found: a part would make recall look better than it is.
+
     Raises:
-        DataError: another shape, no fact at all, or a title that is not in the context.
+        DataError: another shape, or no fact at all.
     """
     passages = {passage.title: passage for passage in reversed(context)}  # of equal titles the first one counts
-    supports = {}
-    for fact in row.tuples("supporting_facts", ("title", "sentence")):
-        title = fact.text("title")
-        if title not in passages:
-            raise fact.error("title", f"no paragraph of the context is called {title!r}")
-        supports[title] = passages[title]
-    if not supports:
+    titles = dict.fromkeys(fact.text("title") for fact in row.tuples("supporting_facts", ("title", "sentence")))
+    if not titles:
         raise row.error("supporting_facts", "empty")
-    return supports
+    if not titles.keys() <= passages.keys():
+        account.oddities[UNKNOWN_SUPPORTS] += 1
+        return {}
+    return {title: passages[title] for title in titles}
 
 
 def join_sentences(sentences: Sequence[str]) -> str:

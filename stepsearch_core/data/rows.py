@@ -8,15 +8,18 @@ a JSON or Python literal; `Row.items` decodes those.
 from __future__ import annotations
 
 import ast
+import codecs
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_json, read_jsonl
+from stepsearch_core.io import DataError, read_json, read_jsonl, read_text, refuse
+
+SUFFIXES = (".json", ".jsonl", ".csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,56 +131,74 @@ class Row:
         return value
 
 
-def read_rows(path: Path | str) -> Iterator[Row]:
-    """Yield the records of a `.json` array, a `.jsonl` file or a `.csv` file with a header, by the file's suffix.
+def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[Row]:
+    """Yield the records of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a header.
+
+    Which kind of JSON it is, its first character says: `[` begins an array. Published files have either suffix.
+
+    Args:
+        path: UTF-8 text, with or without a byte-order mark.
+        refused: Gets the error of a line, element or table row that is no record; if it returns, that one is left out.
 
     Raises:
-        DataError: missing file, unknown suffix, wrong encoding, damage, or no record at all.
+        DataError: missing file, unknown suffix, wrong encoding, damage to the whole, no record at all, or what
+            `refused` raised.
     """
     path = Path(path)
-    readers = {".json": _json_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows}
     if not path.is_file():
         raise DataError("no such file", path)
-    if path.suffix not in readers:
-        raise DataError(f"unknown kind of file {path.suffix!r} (known: {', '.join(readers)})", path)
+    if path.suffix not in SUFFIXES:
+        unpack = "; unpack it first" if path.suffix in (".gz", ".bz2", ".xz", ".zip", ".zst") else ""
+        raise DataError(f"unknown kind of file {path.suffix!r} (known: {', '.join(SUFFIXES)}){unpack}", path)
     empty = True
-    for row in readers[path.suffix](path):
+
+    def refused_one(error: DataError) -> None:
+        nonlocal empty
+        empty = False
+        refused(error)
+
+    for row in _rows(path, refused_one):
         empty = False
         yield row
     if empty:
         raise DataError("no records", path)
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
-    for number, value in read_jsonl(path):
+def _rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
+    if path.suffix == ".csv":
+        return _csv_rows(path, refused)
+    return _array_rows(path, refused) if _is_array(path) else _line_rows(path, refused)
+
+
+def _is_array(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    return start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
+
+
+def _line_rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
+    for number, value in read_jsonl(path, refused):
         yield Row(f"{path}, line {number}", value)
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
-    values = read_json(path)
-    if not isinstance(values, list):
-        raise DataError(f"expected a list of records, found {type(values).__name__}", path)
-    for number, value in enumerate(values):
+def _array_rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
+    for number, value in enumerate(read_json(path)):
         place = f"{path}, record {number}"
-        if not isinstance(value, dict):
-            raise DataError(f"expected an object, found {type(value).__name__}", place)
-        yield Row(place, value)
+        if isinstance(value, dict):
+            yield Row(place, value)
+        else:
+            refused(DataError(f"expected an object, found {type(value).__name__}", place))
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"not UTF-8 text ({error.reason} at byte {error.start})", path, line) from None
-    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
+def _csv_rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
+    reader = csv.DictReader(StringIO(read_text(path), newline=""), strict=True)
     try:
         for value in reader:
             # Surplus cells come under the key None, missing ones as the value None.
             if None in value or None in value.values():
-                raise DataError(f"expected {len(reader.fieldnames or ())} columns", path, reader.line_num)
-            yield Row(f"{path}, line {reader.line_num}", value)
+                refused(DataError(f"expected {len(reader.fieldnames or ())} columns", path, reader.line_num))
+            else:
+                yield Row(f"{path}, line {reader.line_num}", value)
     except csv.Error as error:
         raise DataError(f"not CSV: {error}", path, reader.line_num) from None
 

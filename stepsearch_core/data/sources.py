@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.records import Record
-from stepsearch_core.io import DataError
+from stepsearch_core.io import DataError, read_object
 from stepsearch_core.params import BENCHMARKS, CorpusParams
 from stepsearch_core.types import Passage, Question
 
@@ -43,8 +44,10 @@ def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
     key = f"{name}_train" if split == "train" else name
     path = fetched_file(folder, key) if key in STANDARD_NAMES else None
     if path is None:
-        raise DataError(f"no file of {key} was fetched", folder)
-    return read_benchmark(name, path, split, fetched_file(folder, "decompositions"))
+        raise DataError(f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key)
+    sidecar = fetched_file(folder, "decompositions")
+    steps = read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
+    return read_benchmark(name, path, split, steps, _account(folder, key, path))
 
 
 def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
@@ -64,7 +67,7 @@ def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passa
     """
     corpus_file = fetched_file(folder, "corpus")
     if corpus_file is not None:
-        yield from read_corpus_file(corpus_file)
+        yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
     if params.include_benchmarks or corpus_file is None:
         for name, split in fetched_benchmarks(folder):
             for record in read_records(folder, name, split):
@@ -83,3 +86,10 @@ def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str,
         name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
         for name, split in fetched_benchmarks(folder)
     }
+
+
+def _account(folder: Path | str, key: str, path: Path) -> Account:
+    """Of a fetched file: as many rows may be dropped as `fetch` dropped, by the same rule; none without a manifest."""
+    manifest = Path(folder) / "manifest.json"
+    described = read_object(manifest, ["files"])["files"].get(key, {}) if manifest.is_file() else {}
+    return Account(path, described.get("dropped", 0))

@@ -6,20 +6,21 @@ punctuation and additions ("Palo Alto" is told in "Palo Alto (2013 film)"), so t
 
 from __future__ import annotations
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.records import Record, read_context, read_supports
 from stepsearch_core.data.rows import Row
 from stepsearch_core.text import normalize_answer
 from stepsearch_core.types import Passage, Question, Step
 
 
-def read_record(row: Row, number: int, split: str) -> Record:
+def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     """One row; a triple whose subject shares no word with any supporting title is a step without support.
 
     Raises:
-        DataError: a missing field, a wrong type, a supporting fact that is not in the context.
+        DataError: a missing field or a wrong type.
     """
     context = read_context(row)
-    supports = read_supports(row, context)
+    supports = read_supports(row, context, account)
     steps = tuple(_read_step(triple, supports) for triple in row.tuples("evidences", ("subject", "relation", "object")))
     question = Question(row.text("_id"), "2wikimultihopqa", split, row.text("question"), (row.text("answer"),), steps)
     return Record(question, context)
@@ -27,8 +28,8 @@ def read_record(row: Row, number: int, split: str) -> Record:
 
 def _read_step(triple: Row, supports: dict[str, Passage]) -> Step:
     subject, relation = triple.text("subject"), triple.text("relation")
-    title = max(supports, key=lambda title: _closeness(subject, title))
-    support_ids = (supports[title].id,) if any(_closeness(subject, title)) else ()
+    title = max(supports, key=lambda title: _closeness(subject, title), default="")
+    support_ids = (supports[title].id,) if title and any(_closeness(subject, title)) else ()
     return Step(f"{subject} >> {relation}", triple.text("object"), support_ids)
 
 

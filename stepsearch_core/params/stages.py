@@ -45,6 +45,7 @@ class FetchParams:
     folder: str = "stepsearch_core/worlds"  # a DVC dependency: generator code, or the folder of files or datasets
     files: dict[str, str] = field(default_factory=dict)
     datasets: dict[str, DatasetParams] = field(default_factory=dict)
+    max_dropped_rows: int = number(0, at_least=0)  # of each file: rows that cannot be read; they are listed
     world: WorldParams = field(default_factory=WorldParams)
 
 

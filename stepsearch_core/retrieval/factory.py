@@ -43,7 +43,8 @@ def check_factory(factory: str, dimensions: int, passages: int) -> None:
         clusters = max(1, given // ADVISED_A_CLUSTER)
         problem = (
             f"{factory!r} is trained on at least {needed:,} passages, and of the corpus's {passages:,} it gets "
-            f"{given:,}: write Flat, which is exact and needs none, or at most IVF{clusters},SQ8 ({ADVISED_A_CLUSTER} a cluster)"
+            f"{given:,}: write Flat, which is exact and needs none, or at most IVF{clusters},SQ8 "
+            f"({ADVISED_A_CLUSTER} a cluster)"
         )
         raise DataError(problem, "params", field="retrieval.index_factory")
     if index.is_trained:

@@ -1,5 +1,6 @@
 import pytest
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.bamboogle import read_record
 from stepsearch_core.data.rows import Row
 from stepsearch_core.io import DataError
@@ -14,7 +15,7 @@ from stepsearch_core.io import DataError
     ],
 )
 def test_all_columns_that_are_published(value, answers):
-    question = read_record(Row("x", value), 7, "test").question
+    question = read_record(Row("x", value), 7, "test", Account("x")).question
     assert (question.id, question.question, question.answers, question.steps) == ("bamboogle_7", "Who?", answers, ())
 
 
@@ -30,4 +31,4 @@ def test_all_columns_that_are_published(value, answers):
 )
 def test_damage_is_named(value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", value), 0, "test")
+        read_record(Row("x", value), 0, "test", Account("x"))

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.rows import read_rows
@@ -9,7 +10,7 @@ from stepsearch_core.io import DataError
 from stepsearch_core.params import BENCHMARKS
 from stepsearch_core.text import passage_id
 from stepsearch_core.types import Step
-from tests.stepsearch_core.data.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, ROWS, write_jsonl
+from tests.stepsearch_core.data.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, ROWS, damaged, write_jsonl
 
 DECOMPOSITION = {
     "dataset": "hotpotqa",
@@ -47,14 +48,15 @@ def test_arrays_lines_and_tables_are_read_alike(tmp_path):
 
 def test_a_second_record_with_the_same_id_is_an_error(tmp_path):
     path = write_jsonl(tmp_path / "m.jsonl", MUSIQUE, MUSIQUE)
-    with pytest.raises(DataError, match=r"m\.jsonl, line 2: field 'id': '3hop2__1_2_3' is also the id at .*line 1"):
+    with pytest.raises(DataError, match=r"m\.jsonl, line 2: field 'id': '3hop2__1_2_3' is also the id of line 1"):
         list(read_benchmark("musique", path, "train"))
 
 
 def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
     rows = write_jsonl(tmp_path / "h.jsonl", HOTPOTQA, {**HOTPOTQA, "_id": "other"})
     sidecar = write_jsonl(tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION)
-    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", sidecar))
+    steps = read_decompositions(sidecar)["hotpotqa"]
+    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", steps))
     assert first.steps == (
         Step("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
         Step("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
@@ -69,7 +71,6 @@ def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
         ({"dataset": "nq"}, "line 2: field 'dataset': 'nq' is not one of"),
         ({"id": "q"}, "line 2: field 'steps': expected a list"),
         ({"steps": []}, "line 2: field 'steps': empty"),
-        ({"steps": DECOMPOSITION["steps"][1:]}, r"line 2: field 'steps\[0\]\.question': #1 refers to no earlier step"),
         ({}, "line 2: field 'id': a second decomposition of"),
     ],
 )
@@ -77,7 +78,67 @@ def test_damaged_decompositions(tmp_path, change, problem):
     second = {**DECOMPOSITION, **({"steps": {}} if "id" in change else {}), **change}
     path = write_jsonl(tmp_path / "d.jsonl", DECOMPOSITION, second)
     with pytest.raises(DataError, match=problem):
-        read_decompositions(path, "hotpotqa")
+        read_decompositions(path)
+
+
+# ---- rows dropped ----------------------------------------------------------------------------------------------------
+
+BROKEN = b'{"id": \n'
+
+
+def many(path, *rows):
+    path.write_bytes(b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows))
+    return path
+
+
+def test_bad_rows_are_dropped_up_to_a_limit_and_named(tmp_path):
+    unanswerable = {**damaged("musique", "question_decomposition", 0, "question", to="#9 >> x"), "answerable": False}
+    path = many(tmp_path / "m.jsonl", MUSIQUE, BROKEN, unanswerable, MUSIQUE, {**MUSIQUE, "id": "last"})
+    account = Account(path, limit=3)
+    assert [record.question.id for record in read_benchmark("musique", path, "train", account=account)] == [
+        MUSIQUE["id"],
+        "last",
+    ]
+    assert account.rows() == [
+        {"place": "line 2", "field": None, "reason": "not JSON: Expecting value (column 7)"},
+        {
+            "place": "line 3",
+            "field": "answerable",
+            "reason": "expected true: unanswerable rows belong to MuSiQue-Full, not to MuSiQue-Ans",
+        },
+        {"place": "line 4", "field": "id", "reason": f"{MUSIQUE['id']!r} is also the id of line 1"},
+    ]
+    assert +account.oddities == {}  # a dropped row's do not count
+
+
+def test_beyond_the_limit_one_error_shows_the_first(tmp_path):
+    path = many(tmp_path / "m.jsonl", MUSIQUE, *[BROKEN] * 5)
+    problem = (
+        r"m\.jsonl: more than 2 rows, which fetch\.max_dropped_rows allows, cannot be read; the first: "
+        r"line 2: not JSON: .*; line 3: not JSON: .*; line 4: not JSON: [^;]*$"
+    )
+    with pytest.raises(DataError, match=problem):
+        list(read_benchmark("musique", path, "train", account=Account(path, limit=2)))
+    with pytest.raises(DataError, match=r"m\.jsonl, line 2: not JSON"):
+        list(read_benchmark("musique", path, "train"))
+
+
+@pytest.mark.parametrize("rows", [[BROKEN], [{}], [BROKEN, {}]])
+def test_a_file_without_a_good_row_is_an_error_whatever_may_be_dropped(tmp_path, rows):
+    path = many(tmp_path / "m.jsonl", *rows)
+    for read in (
+        lambda account: list(read_benchmark("musique", path, "train", account=account)),
+        lambda account: read_decompositions(path, account),
+        lambda account: list(read_corpus_file(path, account)),
+    ):
+        with pytest.raises(DataError, match=r"m\.jsonl: no row can be read; the first: line 1: "):
+            read(Account(path, limit=9))
+
+
+def test_a_dropped_row_keeps_its_number(tmp_path):
+    path = many(tmp_path / "b.jsonl", BROKEN, BAMBOOGLE, {"question": ""}, BAMBOOGLE)
+    questions = [r.question.id for r in read_benchmark("bamboogle", path, "test", account=Account(path, limit=2))]
+    assert questions == ["bamboogle_1", "bamboogle_3"]
 
 
 # ---- published files ------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.corpus import UNTITLED, Corpus, build_corpus, read_corpus_file
 from stepsearch_core.io import DataError
 from stepsearch_core.text import passage_id, squeeze
 from stepsearch_core.types import Passage
@@ -131,6 +132,23 @@ def test_both_formats_of_corpus_files_are_read(tmp_path):
     assert (third.title, third.text) == ('The "Analytical" Engine', "A machine.\nNever built.")
 
 
+def test_contents_of_one_line_are_text_without_a_title_and_counted(tmp_path):
+    path = lines(
+        tmp_path / "corpus.jsonl", {"id": "1", "contents": "She wrote notes."}, {"id": "2", "contents": "A\nB"}
+    )
+    account = Account(path)
+    passages = list(read_corpus_file(path, account))
+    assert [(passage.title, passage.text) for passage in passages] == [("", "She wrote notes."), ("A", "B")]
+    assert account.oddities == {UNTITLED: 1}
+
+
+def test_bad_passages_are_dropped_up_to_a_limit(tmp_path):
+    path = lines(tmp_path / "corpus.jsonl", {"id": 1, "title": "A", "text": ""}, *[{"id": 1, "contents": "A\nB"}] * 2)
+    account = Account(path, limit=2)
+    assert [passage.title for passage in read_corpus_file(path, account)] == ["A"]
+    assert [(row["place"], row["field"]) for row in account.rows()] == [("line 1", "text"), ("line 3", "id")]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -145,10 +163,10 @@ def test_both_formats_of_corpus_files_are_read(tmp_path):
             "line 2: field 'title': not Unicode text (surrogates not allowed)",
         ),
         ({"id": "2", "contents": 3}, "line 2: field 'contents': expected text, found int"),
-        ({"id": "2", "contents": "only a title"}, "line 2: field 'contents': holds no text"),
+        ({"id": "2", "contents": "only a title\n"}, "line 2: field 'contents': holds no text"),
         ({"id": "2", "title": "T", "text": " \n"}, "line 2: field 'text': holds no text"),
-        ({"id": "1", "title": "T", "text": "T"}, "line 2: field 'id': '1' is already the id of line 1"),
-        ({"id": 1, "title": "T", "text": "T"}, "line 2: field 'id': '1' is already the id of line 1"),
+        ({"id": "1", "title": "T", "text": "T"}, "line 2: field 'id': '1' is the id of an earlier passage"),
+        ({"id": 1, "title": "T", "text": "T"}, "line 2: field 'id': '1' is the id of an earlier passage"),
     ],
 )
 def test_a_damaged_line_is_named_with_its_field(tmp_path, row, message):
@@ -159,7 +177,7 @@ def test_a_damaged_line_is_named_with_its_field(tmp_path, row, message):
 
 
 def test_an_empty_or_missing_corpus_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="the corpus is empty"):
+    with pytest.raises(DataError, match="no records"):
         list(read_corpus_file(lines(tmp_path / "corpus.jsonl")))
     with pytest.raises(DataError, match="no such file"):
         list(read_corpus_file(tmp_path / "missing.jsonl"))

@@ -34,7 +34,7 @@ DECOMPOSITION = {
 PASSAGE = {"id": "1", "title": "Röme", "text": "A city."}
 READERS = {
     **{name: lambda path, name=name: list(read_benchmark(name, path, "dev")) for name in BENCHMARKS},
-    "decompositions": lambda path: read_decompositions(path, "hotpotqa"),
+    "decompositions": lambda path: read_decompositions(path),
     "corpus": lambda path: list(read_corpus_file(path)),
     "questions": load_questions,
     "trajectories": lambda path: load_trajectories(path, {"q1"}, {"0f"}),
@@ -46,7 +46,7 @@ VALID = {
     "questions": QUESTION,
     "trajectories": TRAJECTORY,
 }
-LINE, RECORD = r", line \d+", r", record \d+"
+PLACE = r"(, line \d+|, record \d+|(?=: UTF-16))"
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -54,7 +54,7 @@ LINE, RECORD = r", line \d+", r", record \d+"
 @given(data=st.data())
 def test_bytes_of_json_lines(tmp_path, name, data):
     content = lines(VALID[name], {**VALID[name], "id": "2", "_id": "2"})
-    read_or_refuse(READERS[name], tmp_path / "rows.jsonl", data.draw(damaged_bytes(content)), LINE)
+    read_or_refuse(READERS[name], tmp_path / "rows.jsonl", data.draw(damaged_bytes(content)), PLACE)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -62,14 +62,13 @@ def test_bytes_of_json_lines(tmp_path, name, data):
 @given(data=st.data())
 def test_bytes_of_arrays(tmp_path, name, data):
     content = json.dumps([VALID[name]] * 2, ensure_ascii=False).encode()
-    place = f"({LINE}|{RECORD}|)"  # text that cannot be decoded, or no list, belongs to no record
-    read_or_refuse(READERS[name], tmp_path / "rows.json", data.draw(damaged_bytes(content)), place)
+    read_or_refuse(READERS[name], tmp_path / "rows.json", data.draw(damaged_bytes(content)), PLACE)
 
 
 @EXAMPLES
 @given(content=damaged_bytes('Question,Answer\nWho?,"Ann, or\nAnné"\nWhere?,Rome\n'.encode()))
 def test_bytes_of_tables(tmp_path, content):
-    read_or_refuse(READERS["bamboogle"], tmp_path / "rows.csv", content, LINE)
+    read_or_refuse(READERS["bamboogle"], tmp_path / "rows.csv", content, PLACE)
 
 
 @pytest.mark.parametrize("name", READERS)

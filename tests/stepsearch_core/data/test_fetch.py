@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.data.corpus import read_corpus_file
-from stepsearch_core.data.fetch import fetch
-from stepsearch_core.data.sources import STANDARD_NAMES, fetched_file, read_questions, read_records
+from stepsearch_core.data.corpus import UNTITLED, read_corpus_file
+from stepsearch_core.data.fetch import fetch, remarks
+from stepsearch_core.data.records import UNRESOLVED
+from stepsearch_core.data.sources import STANDARD_NAMES, fetched_file, fetched_passages, read_questions, read_records
 from stepsearch_core.io import DataError, sha256_file
-from stepsearch_core.params import FetchParams, ParamsError, WorldParams
+from stepsearch_core.params import CorpusParams, FetchParams, ParamsError, WorldParams
 from stepsearch_core.worlds import FILES
 from tests.stepsearch_core.data.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, write_jsonl
 
@@ -111,7 +112,7 @@ def test_given_files_get_standard_names_and_keep_their_suffix(given_files, tmp_p
         ({}, "fetch.files: empty"),
         ({"nq": "train100.jsonl"}, "fetch.files: unknown key 'nq'; known: musique_train, musique,"),
         ({"musique": "dev.jsonl"}, r"dev\.jsonl: fetch\.files: musique: no such file"),
-        ({"corpus": "hotpot.json"}, r"hotpot\.json: fetch\.files: corpus: expected a \.jsonl file"),
+        ({"corpus": "hotpot.json"}, r"hotpot\.json, record 0: field 'id': missing"),
         ({"musique": "hotpot.json"}, r"hotpot\.json, record 0: field"),
         ({"corpus": "train100.jsonl"}, r"train100\.jsonl, line 1: field"),
     ],
@@ -124,3 +125,54 @@ def test_a_failed_fetch_leaves_what_was_there(given_files, tmp_path, files, prob
         fetch(given_files, tmp_path / "fetch")
     assert {path.name: path.read_bytes() for path in (tmp_path / "fetch").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_rows_dropped_are_listed_and_every_stage_sees_the_same_rows(given_files, tmp_path):
+    folder = tmp_path / "given"
+    odd = {
+        **MUSIQUE,
+        "id": "odd",
+        "question_decomposition": [{**MUSIQUE["question_decomposition"][0], "question": "#9 Dream >> performer"}],
+    }
+    write_jsonl(folder / "train100.jsonl", MUSIQUE, {"id": "empty"}, MUSIQUE, odd)
+    write_jsonl(folder / "wiki.jsonl", {"id": 1, "contents": "A city."}, {"id": 2})
+    given_files.files |= {"corpus": "wiki.jsonl"}
+    with pytest.raises(DataError, match=r"train100\.jsonl, line 2: field"):
+        fetch(given_files, tmp_path / "fetch")
+    manifest = fetch(replace(given_files, max_dropped_rows=2), tmp_path / "fetch")
+    assert manifest["files"]["musique_train"]["rows"] == 2
+    assert {key: entry["dropped"] for key, entry in manifest["files"].items() if entry["dropped"]} == {
+        "musique_train": 2,
+        "corpus": 1,
+    }
+    assert manifest["dropped"] == [
+        {"file": "train100.jsonl", "place": "line 2", "field": "answer_aliases", "reason": "missing"},
+        {
+            "file": "train100.jsonl",
+            "place": "line 3",
+            "field": "id",
+            "reason": f"{MUSIQUE['id']!r} is also the id of line 1",
+        },
+        {"file": "wiki.jsonl", "place": "line 2", "field": "title", "reason": "missing"},
+    ]
+    assert manifest["oddities"] == {"musique_train": {UNRESOLVED: 1}, "corpus": {UNTITLED: 1}}
+    assert "train100.jsonl, line 2 dropped: answer_aliases: missing" in remarks(manifest)
+    assert [question.id for question in read_questions(tmp_path / "fetch", "musique", "train")] == [
+        MUSIQUE["id"],
+        "odd",
+    ]
+    assert next(iter(fetched_passages(CorpusParams(), tmp_path / "fetch"))).text == "A city."
+    with (tmp_path / "fetch" / "musique_train.jsonl").open("a") as file:
+        file.write("{}\n")  # not what was fetched
+    with pytest.raises(DataError, match="more than 2 rows"):
+        read_questions(tmp_path / "fetch", "musique", "train")
+
+
+def test_benchmarks_without_training_questions_are_fetched_with_a_remark(given_files, tmp_path):
+    del given_files.files["musique_train"]
+    (remark,) = remarks(fetch(given_files, tmp_path / "fetch"))
+    assert remark.startswith("no file of musique_train: ")
+    with pytest.raises(
+        DataError, match="field 'musique_train': no file of musique_train was fetched: name one in fetch"
+    ):
+        read_questions(tmp_path / "fetch", "musique", "train")

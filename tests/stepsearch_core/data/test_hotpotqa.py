@@ -1,6 +1,8 @@
 import pytest
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.hotpotqa import read_record
+from stepsearch_core.data.records import UNKNOWN_SUPPORTS
 from stepsearch_core.data.rows import Row
 from stepsearch_core.io import DataError
 from stepsearch_core.text import passage_id
@@ -11,7 +13,7 @@ from tests.stepsearch_core.data.rows_of_formats import HOTPOTQA, damaged
 @pytest.mark.parametrize("encode", [lambda value: value, repr], ids=["lists", "strings"])
 def test_steps_are_the_supporting_paragraphs(encode):
     row = {**HOTPOTQA, **{name: encode(HOTPOTQA[name]) for name in ("context", "supporting_facts")}}
-    question = read_record(Row("x", row), 0, "dev").question
+    question = read_record(Row("x", row), 0, "dev", Account("x")).question
     assert (question.id, question.dataset, question.split) == ("5a77ec115542992a6e59dff7", "hotpotqa", "dev")
     assert question.answers == ("Bob Ray",)
     assert question.steps == (
@@ -29,10 +31,17 @@ def test_steps_are_the_supporting_paragraphs(encode):
         (("context", 1), ["Old Mill"], r"field 'context\[1\]': expected a list of 2"),
         (("context", 1, 1), "Old Mill is a song.", r"field 'context\[1\]\.sentences': expected a list"),
         (("context", 1, 1, 0), None, r"field 'context\[1\]\.sentences\[0\]': expected text"),
-        (("supporting_facts", 0, 0), "Dark Rivers", r"supporting_facts\[0\]\.title': no paragraph of the context"),
         (("supporting_facts",), "[['Dark River', 1]", "field 'supporting_facts': expected a list, found str"),
     ],
 )
 def test_damage_is_named(path, value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", damaged("hotpotqa", *path, to=value)), 0, "dev")
+        read_record(Row("x", damaged("hotpotqa", *path, to=value)), 0, "dev", Account("x"))
+
+
+def test_a_row_whose_context_lacks_a_support_is_kept_without_supports():
+    account = Account("x")
+    row = damaged("hotpotqa", "supporting_facts", 0, 0, to="Not retrieved")
+    question = read_record(Row("x", row), 0, "dev", account).question
+    assert (question.answers, question.steps, question.support_ids) == (("Bob Ray",), (), ())
+    assert account.oddities == {UNKNOWN_SUPPORTS: 1}

@@ -1,5 +1,6 @@
 import pytest
 
+from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 from stepsearch_core.data.twowiki import read_record
 from stepsearch_core.io import DataError
@@ -9,7 +10,7 @@ from tests.stepsearch_core.data.rows_of_formats import TWOWIKI, damaged
 
 
 def test_evidence_triples_become_steps():
-    question = read_record(Row("x", TWOWIKI), 0, "dev").question
+    question = read_record(Row("x", TWOWIKI), 0, "dev", Account("x")).question
     assert question.steps == (
         Step("Dark River >> author", "Ann Lee", (passage_id("Dark River", "Dark River was written by Ann Lee."),)),
         Step(
@@ -44,7 +45,7 @@ def test_the_support_is_the_supporting_title_closest_to_the_subject(subject, tit
         "supporting_facts": [[title, 0] for title in titles],
         "evidences": [[subject, "relation", "object"]],
     }
-    (step,) = read_record(Row("x", row), 0, "dev").question.steps
+    (step,) = read_record(Row("x", row), 0, "dev", Account("x")).question.steps
     assert step.support_ids == ((passage_id(told_in, f"On {told_in}."),) if told_in else ())
 
 
@@ -58,4 +59,12 @@ def test_the_support_is_the_supporting_title_closest_to_the_subject(subject, tit
 )
 def test_damage_is_named(path, value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", damaged("2wikimultihopqa", *path, to=value)), 0, "dev")
+        read_record(Row("x", damaged("2wikimultihopqa", *path, to=value)), 0, "dev", Account("x"))
+
+
+def test_a_row_whose_context_lacks_a_support_keeps_its_steps_without_supports():
+    question = read_record(
+        Row("x", damaged("2wikimultihopqa", "supporting_facts", 0, 0, to="Not retrieved")), 0, "dev", Account("x")
+    ).question
+    assert [step.sub_question for step in question.steps] == ["Dark River >> author", "Ann Lee >> spouse"]
+    assert question.support_ids == ()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import bm25s
 import pytest
 
-from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
 from stepsearch_core.params import BENCHMARKS
 from stepsearch_core.worlds import FILES
 from stepsearch_core.worlds.relations import Relation
@@ -67,8 +67,9 @@ def test_training_text_holds_every_word_of_tests_and_corpus(micro_folder, seed):
 def test_the_readers_find_steps_and_supports_in_the_corpus(micro_folder):
     folder = micro_folder(0)
     corpus = {json.loads(line)["id"] for line in (folder / "corpus.jsonl").read_text().splitlines()}
+    steps = read_decompositions(folder / "decompositions.jsonl")
     for name, file in TEST_FILES.items():
-        questions = [r.question for r in read_benchmark(name, folder / file, "test", folder / "decompositions.jsonl")]
+        questions = [record.question for record in read_benchmark(name, folder / file, "test", steps[name])]
         assert len({question.id for question in questions}) == 20
         assert all(question.has_decomposition for question in questions)
         assert all(len(step.support_ids) == 1 for question in questions for step in question.steps)
