@@ -5,6 +5,7 @@ Answers are greedy or, with `evaluate.samples`, sampled as training samples; the
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.io import sha256_folder, write_json, write_jsonl
+from stepsearch_core.metrics.measures import warnings
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.policy.engine import Engine
 from stepsearch_core.policy.engines import open_engine
@@ -56,7 +58,10 @@ def main(params: Params) -> None:
         examined = examination.oracle if name == "oracle" else examination.policy
         records[name] = examination.records(examined(name, folder, params), out / "records" / name)
         timings[name] = time.perf_counter() - started
-    write_json(out / "metrics.json", summarize(records, params.evaluate, params.seed))
+    metrics = summarize(records, params.evaluate, params.seed)
+    for line in warnings(metrics, records, params.evaluate.benchmarks):
+        logging.getLogger("evaluate").warning(line)
+    write_json(out / "metrics.json", metrics)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
     write_json(out / "evaluated.json", {"policies": hashes, "fingerprint": fingerprint(DATA, params)})
     write_json(TIMINGS / "evaluate.json", timings)

@@ -26,6 +26,10 @@ def metric_values(f1: float) -> dict[str, Any]:
         "redundancy": cell(0.125),
         "support_recall": cell(None),
         "format_valid": cell(1.0, 0.0),
+        "invalid_turns": cell(0.125),
+        "hidden_passages": cell(0.0, 0.0),
+        "cut_passages": cell(0.0, 0.0),
+        "prompt_too_long": cell(0.0, 0.0),
     }
 
 
@@ -39,19 +43,23 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
     search = {
         "text": "<think> who wrote it </think> <search> author of The Orchard </search>",
         "action": "search",
+        "reason": None,
         "query": "author of The Orchard",
         "passages": [
-            {"id": "a", "title": "The Orchard", "text": HOSTILE, "gold": True, "repeated": False},
-            {"id": "b", "title": "Oda & Kess", "text": "A painter.", "gold": False, "repeated": True},
+            {"id": "a", "title": "The Orchard", "text": HOSTILE, "gold": True, "repeated": False, "cut": False},
+            {"id": "b", "title": "Oda & Kess", "text": "A painter.", "gold": False, "repeated": True, "cut": True},
         ],
+        "hidden_ids": ["c", "d"],
         "information_gain": 0.5,
         "redundancy": 0.25,
     }
     answer = {
         "text": "<answer> Anwick </answer>",
         "action": "answer",
+        "reason": None,
         "query": None,
         "passages": [],
+        "hidden_ids": [],
         "information_gain": None,
         "redundancy": None,
     }

@@ -7,11 +7,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from stepsearch_core.metrics.answers import exact_match, word_f1
-from stepsearch_core.metrics.search import format_valid, redundancy, search_count, support_recall
+from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory, Turn
 
-METRICS = ("em", "f1", "searches", "redundancy", "support_recall", "format_valid")
+METRICS = tuple(measure.name for measure in MEASURES)
 
 
 def record(
@@ -30,12 +29,7 @@ def record(
         "question": question.question,
         "answers": list(question.answers),
         "prediction": trajectory.answer,
-        "em": exact_match(trajectory.answer, question.answers),
-        "f1": word_f1(trajectory.answer, question.answers),
-        "searches": search_count(trajectory),
-        "redundancy": redundancy(trajectory),
-        "support_recall": support_recall(trajectory, question),
-        "format_valid": float(format_valid(trajectory)),
+        **{measure.name: measure.of(trajectory, question) for measure in MEASURES},
         "stop_reason": trajectory.stop_reason.value,
         "response_length": trajectory.response_length,
         "hops": len(question.steps),
@@ -70,6 +64,7 @@ def _turn(
     return {
         "text": turn.text,
         "action": turn.action.kind.value,
+        "reason": turn.action.reason,
         "query": turn.action.text if turn.action.kind is ActionKind.SEARCH else None,
         "passages": [
             {
@@ -78,9 +73,11 @@ def _turn(
                 "text": p.text,
                 "gold": p.id in question.support_ids,
                 "repeated": p.id in seen,
+                "cut": p.id in turn.cut_ids,
             }
             for p in shown
         ],
+        "hidden_ids": list(turn.hidden_ids),
         "information_gain": reward.information_gain if reward else None,
         "redundancy": reward.redundancy if reward else None,
     }

@@ -1,4 +1,4 @@
-"""How a trajectory searched: number of searches, repeated passages, supports found, and whether its format holds.
+"""How a trajectory searched: searches, repeated passages, supports shown, format, and what was hidden or invalid.
 
 Everything is read from the trajectory's fields (`types.Trajectory`), never from its text: a passage that contains
 `<search>` or `<answer>` changes nothing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.types import ActionKind, Question, Trajectory
+from stepsearch_core.types import ActionKind, InvalidReason, Question, StopReason, Trajectory
 
 
 def search_count(trajectory: Trajectory) -> int:
@@ -37,11 +37,11 @@ def redundancy(trajectory: Trajectory) -> float:
 
 
 def support_recall(trajectory: Trajectory, question: Question) -> float | None:
-    """Share of the question's gold passages retrieved by any search; None if the question names none."""
+    """Share of the question's gold passages shown by any search, whole or cut; None if the question names none."""
     if not question.support_ids:
         return None
-    retrieved = {pid for turn in trajectory.searches for pid in turn.passage_ids}
-    return sum(pid in retrieved for pid in question.support_ids) / len(question.support_ids)
+    shown = {pid for turn in trajectory.searches for pid in turn.passage_ids}
+    return sum(pid in shown for pid in question.support_ids) / len(question.support_ids)
 
 
 def format_valid(trajectory: Trajectory) -> bool:
@@ -64,3 +64,29 @@ def invalid_turns(trajectory: Trajectory) -> float | None:
     """Share of the turns that held no valid action; None without turns."""
     turns = trajectory.turns
     return sum(turn.action.kind is ActionKind.INVALID for turn in turns) / len(turns) if turns else None
+
+
+def invalid_reasons(trajectory: Trajectory) -> dict[InvalidReason, float]:
+    """For each reason the share of the turns that held no valid action because of it; zeros without turns."""
+    reasons = [turn.action.reason for turn in trajectory.turns]
+    return {reason: reasons.count(reason) / max(1, len(reasons)) for reason in InvalidReason}
+
+
+def hidden_passages(trajectory: Trajectory) -> float | None:
+    """Share of the passages found by all searches that were not shown; None if nothing was found."""
+    return _share_of_found(trajectory, sum(len(turn.hidden_ids) for turn in trajectory.searches))
+
+
+def cut_passages(trajectory: Trajectory) -> float | None:
+    """Share of the passages found by all searches that were shown, but cut; None if nothing was found."""
+    return _share_of_found(trajectory, sum(len(turn.cut_ids) for turn in trajectory.searches))
+
+
+def prompt_too_long(trajectory: Trajectory) -> bool:
+    """Whether the question was never asked."""
+    return trajectory.stop_reason is StopReason.PROMPT_TOO_LONG
+
+
+def _share_of_found(trajectory: Trajectory, passages: int) -> float | None:
+    found = sum(len(turn.passage_ids) + len(turn.hidden_ids) for turn in trajectory.searches)
+    return passages / found if found else None

@@ -1,4 +1,4 @@
-"""F1 by the number of hops, over all benchmarks whose questions come with a decomposition."""
+"""What the means hide: F1 by the number of hops, and invalid turns by their reason."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def f1_by_hops(records: Records) -> Table | None:
         for hops, scores in sorted(groups.items())
     )
     return Table("F1 by number of hops", ("", "Questions", *map(name_of, records)), rows)
+
+
+def invalid_by_reason(records: Records) -> Table | None:
+    """A row per reason, a column per policy: shares of all its turns; None when every turn was valid."""
+    turns = {
+        policy: [
+            turn["reason"] for found in benchmarks.values() for record in found.values() for turn in record["turns"]
+        ]
+        for policy, benchmarks in records.items()
+    }
+    reasons = sorted({reason for given in turns.values() for reason in given if reason})
+    rows = tuple(
+        (reason, *(number(given.count(reason) / len(given) if given else None, 3) for given in turns.values()))
+        for reason in reasons
+    )
+    return Table("Invalid turns by reason", ("", *map(name_of, turns)), rows) if rows else None
 
 
 def _hops(record: dict[str, Any]) -> int:

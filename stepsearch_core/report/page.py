@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.metrics import measures
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
@@ -64,6 +65,8 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "behaviour_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS],
         "result_chart": _result_chart(inputs.metrics),
         "by_hops": breakdown.f1_by_hops(inputs.records),
+        "invalid_turns": breakdown.invalid_by_reason(inputs.records),
+        "warnings": measures.warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
         "training": training,

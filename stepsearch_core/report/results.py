@@ -49,8 +49,11 @@ MAIN_METRICS = (
 BEHAVIOUR_METRICS = (
     Metric("searches", "Searches", 2, "searches per question"),
     Metric("redundancy", "Redundancy", 3, "share of returned passages that an earlier search had returned already"),
-    Metric("support_recall", "Support recall", 3, "share of the gold passages that the searches brought up"),
+    Metric("support_recall", "Support recall", 3, "share of the gold passages that the searches showed"),
     Metric("format_valid", "Format valid", 3, "share of trajectories in the required format"),
+    Metric("invalid_turns", "Invalid turns", 3, "share of turns without a valid action"),
+    Metric("hidden_passages", "Hidden", 3, "share of the passages found that were not shown"),
+    Metric("cut_passages", "Cut", 3, "share of the passages found that were shown cut"),
 )
 
 

@@ -6,6 +6,7 @@ support still earns information gain.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -19,10 +20,11 @@ from stepsearch_core.data.questions import write_questions
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.io import DataError, atomic_folder, write_json, write_jsonl
+from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.streams import Name, draws
-from stepsearch_core.synthesis.filtering import add_search_keys
+from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.sub_questions import parse_steps
 from stepsearch_core.synthesis.warmstart import WarmstartTrajectory, make_trajectories
@@ -61,6 +63,7 @@ def synthesize(
     keyed, keys = add_search_keys(
         [*train, *validation], mined, params.synthesize, retriever, corpus.get, renderer.shown
     )
+    _warn_of_hidden(keys)
     trajectories = make_trajectories(
         train, mined, params.synthesize, params.environment, retriever, renderer.shown, params.seed
     )
@@ -82,6 +85,13 @@ def synthesize(
         write_jsonl(temporary / "trajectories.jsonl", (trajectory.to_json() for trajectory in trajectories))
         write_json(temporary / "report.json", report)
     return report
+
+
+def _warn_of_hidden(keys: KeyCounts) -> None:
+    measure = next(measure for measure in MEASURES if measure.name == "hidden_passages")
+    share = keys.passages["not shown"] / max(1, keys.passages["found"])
+    if measure.is_beyond(share):
+        logging.getLogger("synthesize").warning("search keys: %.1f%% %s", 100 * share, measure.problem)
 
 
 def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, tuple[str, ...]]:

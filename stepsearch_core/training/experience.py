@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stepsearch_core.metrics.answers import exact_match, word_f1
-from stepsearch_core.metrics.search import redundancy, search_count, support_recall
+from stepsearch_core.metrics.measures import MEASURES
+from stepsearch_core.metrics.search import invalid_reasons
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.training.algorithms.algorithm import Rows
@@ -73,18 +73,15 @@ def describe(
         question = questions[trajectory.question_id]
         rows.append(
             {
-                "em": exact_match(trajectory.answer, question.answers),
-                "f1": word_f1(trajectory.answer, question.answers),
+                **{measure.logged: measure.of(trajectory, question) for measure in MEASURES},
+                **{f"invalid/{reason.name.lower()}": part for reason, part in invalid_reasons(trajectory).items()},
                 "reward/answer": breakdown.answer,
                 "reward/search_key": breakdown.search_key,
                 "reward/information_gain": sum(step.information_gain for step in breakdown.steps),
                 "reward/redundancy": sum(step.redundancy for step in breakdown.steps),
-                "search/count": search_count(trajectory),
-                "search/redundancy": redundancy(trajectory),
-                "search/support_recall": support_recall(trajectory, question),
                 "search/query_words": _query_words(trajectory),
                 "response_length": trajectory.response_length,
-                "format_valid": breakdown.format_ok,
+                "format_valid": breakdown.format_ok,  # by the preset that is trained on
                 "answered": trajectory.answer is not None,
             }
         )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.distributed import progress
 from stepsearch_core.training.guard import Guard
@@ -56,6 +57,7 @@ def train(
         _log(tracker, row)
     guard = Guard(limits, folder)
     guard.check(history)
+    warned: set[str] = set()
     with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
         for step in bar:
             metrics, trajectories = trainer.step(step)
@@ -65,11 +67,21 @@ def train(
             history.append(row)
             _log(tracker, row)
             guard.check([row])
+            _warn(row, warned)
             kept += sampled(step, trajectories)
             bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False)
             if step % params.checkpoint_every == 0 or step == params.steps:
                 folder.save(step, trainer.learner.save, {"history": history, "sampled": kept}, guard.since)
     return history, kept
+
+
+def _warn(row: dict[str, Any], warned: set[str]) -> None:
+    """Say, once a run, what of a step was beyond the limits of what policies are shown and can write."""
+    for measure in MEASURES:
+        value = row.get(measure.logged, 0.0)
+        if measure.is_beyond(value) and measure.name not in warned:
+            warned.add(measure.name)
+            logging.getLogger("train").warning("step %d: %.1f%% %s", row["step"], 100 * value, measure.problem)
 
 
 def _log(tracker: Tracker | None, row: dict[str, Any]) -> None:

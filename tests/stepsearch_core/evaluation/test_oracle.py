@@ -4,9 +4,10 @@ import pytest
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
-from stepsearch_core.metrics.search import format_valid, support_recall
+from stepsearch_core.metrics.search import cut_passages, format_valid, hidden_passages, support_recall
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.types import ActionKind, Step, StopReason
+from stepsearch_core.retrieval.retriever import Hit
+from stepsearch_core.types import ActionKind, Passage, Step, StopReason
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -58,6 +59,26 @@ def test_it_does_not_answer_a_question_that_is_too_long_and_goes_on(retriever):
     for slots in (1, 3):
         made = ask(retriever, long, tiny.ADA, long, tiny.BOB, slots=slots)
         assert [trajectory.answer for trajectory in made] == [None, "norway", None, "italy"]
+
+
+@pytest.mark.parametrize(
+    ("long_passages", "answer", "hidden", "cut"), [("cut", "norway", 0.5, 0.5), ("skip", UNKNOWN, 1.0, 0.0)]
+)
+def test_passages_longer_than_an_observation(long_passages, answer, hidden, cut):
+    found = [Passage(tiny.PASSAGES[n].id, "", tiny.TEXTS[n] + " oslo rome ada born lies in" * 250) for n in (0, 2)]
+    limits = {"max_observation_tokens": 60, "max_trajectory_tokens": 400, "long_passages": long_passages}
+    (made,) = ask(Fixed([found, found[::-1]]), tiny.ADA, **limits)
+    assert (made.answer, hidden_passages(made), cut_passages(made)) == (answer, hidden, cut)
+
+
+class Fixed:
+    """A retriever that finds these passages, one list a search."""
+
+    def __init__(self, results):
+        self.results = iter(results)
+
+    def search(self, queries, k):
+        return [[Hit(passage, 1.0) for passage in next(self.results)][:k] for _ in queries]
 
 
 def test_the_number_of_slots_changes_nothing(retriever):

@@ -35,6 +35,10 @@ def test_a_whole_record_by_hand():
         "redundancy": pytest.approx(0.25),
         "support_recall": 1.0,
         "format_valid": 1.0,
+        "invalid_turns": 0.25,
+        "hidden_passages": 0.0,
+        "cut_passages": 0.0,
+        "prompt_too_long": 0.0,
         "stop_reason": "answered",
         "response_length": 4 * 3 + 3 * 2,
         "hops": 2,
@@ -54,9 +58,10 @@ def test_a_whole_record_by_hand():
         (0.25, 0.5),
         (None, None),
     ]
+    assert [turn["reason"] for turn in turns] == [None, "not one action after the reasoning", None, None]
     assert turns[0]["passages"] == [
-        {"id": "g1", "title": "G1", "text": "text of g1", "gold": True, "repeated": False},
-        {"id": "x", "title": "X", "text": "text of x", "gold": False, "repeated": False},
+        {"id": "g1", "title": "G1", "text": "text of g1", "gold": True, "repeated": False, "cut": False},
+        {"id": "x", "title": "X", "text": "text of x", "gold": False, "repeated": False, "cut": False},
     ]
     assert [(p["id"], p["gold"], p["repeated"]) for p in turns[2]["passages"]] == [
         ("x", False, True),
@@ -85,6 +90,14 @@ def test_a_question_that_was_never_asked_has_a_record_and_counts_as_wrong():
     row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__)
     assert (row["prediction"], row["em"], row["f1"], row["support_recall"]) == (None, 0.0, 0.0, 0.0)
     assert (row["stop_reason"], row["turns"], row["response_length"]) == ("prompt_too_long", [], 0)
+
+
+def test_what_was_cut_and_what_was_not_shown():
+    row = made(replace(search("first", "g1", "x"), cut_ids=("x",), hidden_ids=("g2",)), answer("Paris"))
+    assert [passage["cut"] for passage in row["turns"][0]["passages"]] == [False, True]
+    assert row["turns"][0]["hidden_ids"] == ["g2"]
+    assert (row["hidden_passages"], row["cut_passages"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert row["support_recall"] == 0.5
 
 
 def test_a_passage_twice_in_one_round_is_not_repeated():

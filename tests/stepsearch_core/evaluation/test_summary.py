@@ -13,7 +13,7 @@ def rows(f1s, recalls=None):
     """Records with these F1s and, if given, recalls; other metrics follow from the position."""
     recalls = recalls or [None] * len(f1s)
     return [
-        {"id": f"q{n}", "em": 0.0, "f1": f1, "searches": n, "redundancy": 0.5, "support_recall": r, "format_valid": 1.0}
+        {**dict.fromkeys(METRICS, 0.0), "id": f"q{n}", "f1": f1, "searches": n, "redundancy": 0.5, "support_recall": r}
         for n, (f1, r) in enumerate(zip(f1s, recalls, strict=True))
     ]
 

@@ -1,14 +1,20 @@
+from dataclasses import replace
+
 import pytest
 
 from stepsearch_core.metrics.search import (
+    cut_passages,
     format_valid,
+    hidden_passages,
+    invalid_reasons,
     invalid_turns,
+    prompt_too_long,
     redundancy,
     repeated_shares,
     search_count,
     support_recall,
 )
-from stepsearch_core.types import Trajectory
+from stepsearch_core.types import InvalidReason, StopReason, Trajectory
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 
@@ -63,3 +69,32 @@ def test_the_share_of_invalid_turns():
     assert invalid_turns(trajectory(invalid(), search("x"), invalid(), answer("z"))) == 0.5
     assert invalid_turns(trajectory(search("x"), answer("z"))) == 0.0
     assert invalid_turns(Trajectory("q", 0)) is None
+
+
+def test_invalid_turns_by_reason():
+    made = trajectory(
+        invalid(InvalidReason.NO_ACTION),
+        search("x"),
+        invalid(InvalidReason.NO_ACTION),
+        invalid(InvalidReason.EMPTY_SEARCH),
+    )
+    shares = invalid_reasons(made)
+    assert {reason: share for reason, share in shares.items() if share} == {
+        InvalidReason.NO_ACTION: 0.5,
+        InvalidReason.EMPTY_SEARCH: 0.25,
+    }
+    assert sum(shares.values()) == invalid_turns(made)
+    assert set(invalid_reasons(Trajectory("q", 0)).values()) == {0.0}
+
+
+def test_hidden_and_cut_are_shares_of_what_was_found():
+    first = replace(search("x", "a", "b"), cut_ids=("b",), hidden_ids=("c",))
+    made = trajectory(first, search("y", "a"), invalid(), replace(search("z"), hidden_ids=("d",)))
+    assert hidden_passages(made) == 2 / 5
+    assert cut_passages(made) == 1 / 5
+    assert hidden_passages(trajectory(search("nothing"))) is cut_passages(trajectory(answer("z"))) is None
+
+
+def test_a_question_that_was_never_asked():
+    assert prompt_too_long(Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG))
+    assert not prompt_too_long(trajectory(answer("z")))

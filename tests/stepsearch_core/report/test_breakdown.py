@@ -1,4 +1,4 @@
-from stepsearch_core.report.breakdown import f1_by_hops
+from stepsearch_core.report.breakdown import f1_by_hops, invalid_by_reason
 
 
 def record(hops, f1, sub_question="Who?"):
@@ -17,3 +17,18 @@ def test_f1_by_hops_over_all_benchmarks():
 
 def test_questions_without_a_decomposition_have_no_hops():
     assert f1_by_hops({"trained": {"hotpotqa": {"a": record(2, 1.0, sub_question=""), "b": record(0, 1.0)}}}) is None
+
+
+def test_invalid_turns_by_reason_over_all_benchmarks():
+    def turns(*reasons):
+        return {"turns": [{"reason": reason} for reason in reasons]}
+
+    records = {
+        "warmstart": {"musique": {"a": turns("no action", None)}, "bamboogle": {"b": turns("empty <search>", None)}},
+        "trained": {"musique": {"a": turns(None, None), "b": turns(None, "no action")}},
+        "oracle": {"musique": {"a": turns()}},
+    }
+    table = invalid_by_reason(records)
+    assert table.header == ("", "Warm start", "Trained", "Oracle")
+    assert table.rows == (("empty <search>", "0.250", "0.000", "–"), ("no action", "0.250", "0.250", "–"))
+    assert invalid_by_reason({"trained": {"musique": {"a": turns(None)}}}) is None

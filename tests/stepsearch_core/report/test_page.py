@@ -8,7 +8,7 @@ import pytest
 from stepsearch_core.io import write_json
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
-from tests.report_data import make_written_answers
+from tests.report_data import cell, make_metrics, make_written_answers
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
 
@@ -116,6 +116,25 @@ def test_cases_show_each_policy_turn_by_turn(page):
     shown = " ".join(cases[0]["text"].split())
     for words in ("Port Anwick", "Who wrote The Orchard?", "gain +0.50", "redundancy 0.25", "seen before", "gold"):
         assert words in shown
+
+
+def test_a_share_beyond_its_limit_is_a_notice(data, params):
+    assert "are not shown: raise" not in render_page(read_inputs(data), params)
+    metrics = make_metrics()
+    metrics["trained"]["musique"]["hidden_passages"] = cell(0.25)
+    metrics["warmstart"]["bamboogle"]["prompt_too_long"] = cell(0.125, n=8)
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    notices = [
+        element["text"] for element in Page(render_page(read_inputs(data), params)).all("p", **{"class": "notice"})
+    ]
+    assert any(text.startswith("trained on musique (n = 4): 25.0% of the passages found are not") for text in notices)
+    assert any(text.startswith("warmstart on bamboogle (n = 8): 12.5% of the questions were never") for text in notices)
+
+
+def test_cases_say_what_was_cut_and_what_was_not_shown(page):
+    shown = " ".join(page.all("article", **{"data-policy": "trained"})[0]["text"].split())
+    assert "shown cut Oda & Kess" in shown
+    assert "2 found, but not shown" in shown
 
 
 def test_tables_have_headers_and_captions(page):

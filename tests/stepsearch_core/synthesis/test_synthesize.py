@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -82,12 +83,14 @@ def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
         synthesize(world.questions, world.corpus, world.retriever, renderer(world), settings, tmp_path / "out")
 
 
-def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_path):
+def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_path, caplog):
     whole = synthesize(world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / "a")
+    assert "are not shown" not in caplog.text
     tight = renderer(world, max_observation_tokens=18, long_passages="skip")
     less = synthesize(world.questions[:200], world.corpus, world.retriever, tight, params(), tmp_path / "b")
     assert whole["search_keys"]["passages"]["not shown"] == whole["search_keys"]["dropped"]["support not shown"] == 0
     assert less["search_keys"]["passages"]["not shown"] > 0.3 * less["search_keys"]["passages"]["found"]
+    assert re.search(r"search keys: \d\d\.\d% of the passages found are not shown: raise env", caplog.text)
     assert less["search_keys"]["steps_without_key"] > whole["search_keys"]["steps_without_key"]
 
 

@@ -29,6 +29,12 @@ def test_failed_retrievals_are_left_out():
     assert usable(made) == [made[0], made[2]]
 
 
+OTHER_REASONS = (
+    *("invalid/no_action", "invalid/broken_tag", "invalid/text_outside"),
+    *("invalid/empty_search", "invalid/empty_answer", "invalid/last_turn"),
+)
+
+
 def test_description_by_hand():
     asked = episodes.question((["g1"], []), (["g2"], []))
     trajectories = [
@@ -54,6 +60,12 @@ def test_description_by_hand():
             "search/query_words": 1.5,
             "response_length": (3 * 3 + 2 * 2 + 3) / 2,
             "format_valid": 0.5,
+            "invalid_turns": 0.5,
+            "invalid/not_one_action": 0.5,
+            **dict.fromkeys(OTHER_REASONS, 0.0),
+            "search/hidden_passages": 0.0,
+            "search/cut_passages": 0.0,
+            "prompt_too_long": 0.0,
             "answered": 0.5,
         }
     )
