@@ -26,6 +26,7 @@ from stepsearch_core.policy.models import load_policy
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.text import words_by
 from stepsearch_core.training.sft import fine_tune, replay
 from tasks.stage import DATA, TIMINGS
 
@@ -52,6 +53,7 @@ def main(quick: bool) -> None:
     )
     control_seconds = time.perf_counter() - started
 
+    words = words_by(params.retrieval.segmenter)
     in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
 
     def scores(model: Any) -> list[dict[str, float | None]]:
@@ -59,10 +61,8 @@ def main(quick: bool) -> None:
         answered: list[dict[str, float | None]] = []
         for name in params.evaluate.benchmarks:
             asked = read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]
-            pairs = zip(rollout.greedy(asked, progress=name), asked, strict=True)
-            answered.append(
-                {question.id: word_f1(trajectory.answer, question.answers) for trajectory, question in pairs}
-            )
+            made = rollout.greedy(asked, progress=name)
+            answered.append({q.id: word_f1(t.answer, q.answers, words) for t, q in zip(made, asked, strict=True)})
         return answered
 
     trained = scores(load_policy(DATA / "train" / "policy")[0])

@@ -23,6 +23,7 @@ from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.io import sha256_folder, write_json, write_jsonl
+from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.measures import warnings
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.policy.engine import Engine
@@ -73,7 +74,8 @@ class Examination:
     def __init__(self, params: Params) -> None:
         self.corpus = Corpus.open(DATA / "corpus")
         self.retriever = open_retriever(params.retrieval, DATA / "index", self.corpus)
-        self.similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", self.corpus)
+        self.similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter)
+        self.f1 = partial(word_f1, words=self.similarity.words)
         self.questions = {
             benchmark: read_questions(DATA / "fetch", benchmark, "test")[: params.evaluate.questions]
             for benchmark in params.evaluate.benchmarks
@@ -119,7 +121,9 @@ class Examination:
             asked = {question.id: question for question in questions}
             score = Scorer(self.similarity, asked)
             made = answer(benchmark, questions)
-            rows = [record(played, asked[played.question_id], score(played), self.corpus.get) for played in made]
+            rows = [
+                record(played, asked[played.question_id], score(played), self.corpus.get, self.f1) for played in made
+            ]
             records[benchmark] = one_a_question(rows)
             write_jsonl(out / f"{benchmark}.jsonl", records[benchmark])
         return records

@@ -27,7 +27,7 @@ def main(params: Params) -> None:
         clock = [time.perf_counter()]
         build_index(corpus, params.retrieval, folder, work.path)
         clock.append(time.perf_counter())
-        TfidfSimilarity.build(corpus, folder / "tfidf")
+        TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())
         report = _measure(params, corpus, folder)
         clock.append(time.perf_counter())

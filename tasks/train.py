@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from stepsearch_core.data.corpus import Corpus
@@ -11,6 +12,7 @@ from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.records import record
 from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import Params
 from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import check_context, load_policy
@@ -48,8 +50,9 @@ def main(params: Params) -> None:
     engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
     rollout = Rollout(engine, retriever, renderer, params.rollout)
     by_id = {question.id: question for question in questions}
-    similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus)
+    similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", corpus, params.retrieval.segmenter)
     scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)
+    f1 = partial(word_f1, words=scorer.words)
     trainer = Trainer(
         policy,
         rollout,
@@ -66,7 +69,7 @@ def main(params: Params) -> None:
         if step != 1 and step % params.train.validate_every:
             return []
         return [
-            {"step": step, **record(t, by_id[t.question_id], scorer(t), corpus.get)}
+            {"step": step, **record(t, by_id[t.question_id], scorer(t), corpus.get, f1)}
             for t in trajectories[: params.train.logged_trajectories]
         ]
 

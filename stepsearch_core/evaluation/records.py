@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory, Turn
 
 METRICS = tuple(measure.name for measure in MEASURES)
 
+F1 = Callable[[str | None, Iterable[str]], float]
+"""Scores a prediction against the accepted answers."""
+
 
 def record(
-    trajectory: Trajectory, question: Question, breakdown: RewardBreakdown, passage: Callable[[str], Passage]
+    trajectory: Trajectory,
+    question: Question,
+    breakdown: RewardBreakdown,
+    passage: Callable[[str], Passage],
+    f1: F1 = word_f1,
 ) -> dict[str, Any]:
     """A JSON object with question, prediction, every metric of `METRICS`, rewards and turns."""
     rewards = {step.turn: step for step in breakdown.steps}
@@ -30,6 +38,7 @@ def record(
         "answers": list(question.answers),
         "prediction": trajectory.answer,
         **{measure.name: measure.of(trajectory, question) for measure in MEASURES},
+        "f1": f1(trajectory.answer, question.answers),  # by the words and the rule that were asked for
         "stop_reason": trajectory.stop_reason.value,
         "response_length": trajectory.response_length,
         "hops": len(question.steps),

@@ -1,8 +1,10 @@
 """Exact match and word F1 of an answer against every accepted answer (paper, eq. 2 and section 3.1).
 
-Normalisation is SQuAD's (`text.normalize_answer`). Scores are not rounded, where the released code rounds F1 to four
-digits. Two texts that both normalise to nothing match exactly (EM 1) but share no word: eq. 2 is 0/0 there and F1 is
-set to 0, as the released code and HotpotQA's script have it, so that an empty answer never earns a reward.
+Normalisation is SQuAD's on the normal form in which all texts are compared (`text.normalize_answer`), and words are
+those by which passages are found; for ASCII both are SQuAD's exactly. Scores are not rounded, where the released code
+rounds F1 to four digits. Two texts that both normalise to nothing match exactly (EM 1) but share no word: eq. 2 is 0/0
+there and F1 is set to 0, as the released code and HotpotQA's script have it, so that an empty answer never earns a
+reward.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from stepsearch_core.text import normalize_answer
+from stepsearch_core.text import Words, normalize_answer, words
 
 
 def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
@@ -21,25 +23,31 @@ def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
     return float(any(normalize_answer(prediction) == normalize_answer(answer) for answer in answers))
 
 
-def word_f1(prediction: str | None, answers: Iterable[str]) -> float:
+def word_f1(prediction: str | None, answers: Iterable[str], words: Words = words) -> float:
     """Best word F1 over the accepted answers, in [0, 1]; no prediction (None) or no answers is 0.0."""
     if prediction is None:
         return 0.0
-    return max((overlap_f1(prediction, answer) for answer in answers), default=0.0)
+    return max((overlap_f1(prediction, answer, words) for answer in answers), default=0.0)
 
 
-def overlap_f1(text: str, other: str) -> float:
-    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none."""
-    words, other_words = _words(text), _words(other)
-    common = len(words & other_words)
-    return 2 * common / (len(words) + len(other_words)) if common else 0.0
+def overlap_f1(text: str, other: str, words: Words = words) -> float:
+    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none.
+
+    Args:
+        text: one side.
+        other: the other; the value is the same with sides exchanged.
+        words: cuts what `normalize_answer` leaves, a text without blanks say, into words.
+    """
+    ours, theirs = _multiset(text, words), _multiset(other, words)
+    common = len(ours & theirs)
+    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
 
 
 @lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory
-def _words(text: str) -> frozenset[str]:
+def _multiset(text: str, words: Words) -> frozenset[str]:
     """The multiset of normalised words as a set, in which a word that comes again is "word 2" and so on."""
-    words = normalize_answer(text).split()
-    if len(distinct := frozenset(words)) == len(words):
+    found = words(normalize_answer(text))
+    if len(distinct := frozenset(found)) == len(found):
         return distinct
-    counts = Counter(words)
+    counts = Counter(found)
     return frozenset(word if n == 1 else f"{word} {n}" for word, last in counts.items() for n in range(1, last + 1))

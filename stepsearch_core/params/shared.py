@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepsearch_core.limits import number, one_of, share
+from stepsearch_core.text import SEGMENTERS
 
 METHODS = ("bm25", "dense", "hybrid")
 
@@ -77,9 +78,10 @@ class RewardParams:
 
 @dataclass
 class RetrievalParams:
-    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both)."""
+    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words they, F1 and similarity know."""
 
     method: str = one_of("bm25", *METHODS)
+    segmenter: str = one_of("unicode", *SEGMENTERS)
     bm25_k1: float = number(1.5, at_least=0)
     bm25_b: float = share(0.75)
     stopwords: str | None = None  # a bm25s stop-word list such as "en", or null

@@ -1,7 +1,7 @@
 """BM25 by `bm25s`: the scores of every (term, passage) pair are computed once and memory-mapped afterwards.
 
 Lucene's variant (Robertson et al. 1994 with idf = ln(1 + (N - df + .5) / (df + .5)); Kamphuis et al. 2020), over title
-and text in lower case, words of two characters or more, unstemmed.
+and text, by the words of `stepsearch_core.text`, unstemmed.
 """
 
 from __future__ import annotations
@@ -11,50 +11,71 @@ from pathlib import Path
 
 import bm25s
 import numpy as np
+from bm25s.tokenization import Tokenizer
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.retriever import Ranking, top_k
+from stepsearch_core.text import Words, words_by
 
 
 class BM25Index:
     """Ranks passages by BM25; those that share no term with the query are not found."""
 
-    def __init__(self, model: bm25s.BM25, stopwords: str | None) -> None:
-        self._model = model
-        self._stopwords: str | list[str] = stopwords or []
+    def __init__(self, model: bm25s.BM25, words: Words, stopwords: frozenset[str]) -> None:
+        """Take the scores, what finds a query's words, and which of them do not count."""
+        self._model, self._words, self._stopwords = model, words, stopwords
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
         """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory meanwhile.
 
         Raises:
-            DataError: no such list of stop words.
+            DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
         """
-        try:
-            bm25s.tokenize([""], stopwords=params.stopwords or [], show_progress=False)
-        except ValueError as error:
-            raise DataError(str(error), "params", field="retrieval.stopwords") from None
+        words, stopwords = words_by(params.segmenter), _stopwords(params)
+        tokenizer = Tokenizer(lower=False, splitter=words, stopwords=list(stopwords))
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")
-        terms = bm25s.tokenize(contents, stopwords=params.stopwords or [], show_progress=False)
+        terms = tokenizer.tokenize(
+            contents, length=len(corpus), return_as="tuple", allow_empty=False, show_progress=False
+        )
+        if not terms.vocab:
+            raise DataError(
+                "no passage of the corpus holds a word that is not a stop word", "params", field="retrieval"
+            )
         model = bm25s.BM25(k1=params.bm25_k1, b=params.bm25_b, method="lucene")
         model.index(terms, leave_progress=True)
         model.save(folder, show_progress=False)
-        return cls(model, params.stopwords)
+        return cls(model, words, stopwords)
 
     @classmethod
     def open(cls, folder: Path, params: RetrievalParams) -> BM25Index:
-        """Memory-map an index that `build` saved."""
-        return cls(bm25s.BM25.load(folder, mmap=True, show_progress=False), params.stopwords)
+        """Memory-map an index that `build` saved.
+
+        Raises:
+            DataError: no such list of stop words, or the segmenter is not installed.
+        """
+        model = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+        return cls(model, words_by(params.segmenter), _stopwords(params))
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`."""
-        terms = bm25s.tokenize(list(queries), stopwords=self._stopwords, return_ids=False, show_progress=False)
+        terms = ([word for word in self._words(query) if word not in self._stopwords] for query in queries)
         return [self._rank_terms(query_terms, k) for query_terms in terms]
 
     def _rank_terms(self, terms: list[str], k: int) -> Ranking:
         scores = self._model.get_scores_from_ids(self._model.get_tokens_ids(terms))
         matches = np.flatnonzero(scores)  # Lucene's idf is positive, so a score of 0 means that no term is shared
         return top_k(scores[matches], matches, k)
+
+
+def _stopwords(params: RetrievalParams) -> frozenset[str]:
+    """The words of the list that `params` names; what stands in a list as "don't" is two words here."""
+    try:
+        listed = Tokenizer(stopwords=params.stopwords).stopwords
+    except ValueError as error:
+        raise DataError(str(error), "params", field="retrieval.stopwords") from None
+    words = words_by(params.segmenter)
+    return frozenset(word for entry in listed for word in words(entry))

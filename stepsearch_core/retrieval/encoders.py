@@ -21,6 +21,7 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.io import DataError, write_array
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.streams import Name, stream
+from stepsearch_core.text import Words, squeeze, words, words_by
 
 TERM_BUCKETS = 1 << 20
 """Words are hashed to this many columns: of Wikipedia's words few share one, and no vocabulary is kept."""
@@ -50,33 +51,33 @@ class Encoder(Protocol):
 
 
 class HashingEncoder:
-    """TF-IDF with sublinear term frequency, projected by a sparse random sign matrix.
+    """TF-IDF with sublinear term frequency over the words of `text`, projected by a sparse random sign matrix.
 
     The projection has a fixed number of entries a word: a sparse Johnson-Lindenstrauss transform (Kane and Nelson,
     "Sparser Johnson-Lindenstrauss transforms", JACM 2014). Scikit-learn's own gives a word a random number of entries,
     sometimes none, which loses .05 to .15 of recall at 2,048 dimensions.
     """
 
-    def __init__(self, idf: np.ndarray, dimensions: int) -> None:
-        """Take the idf of every bucket, [TERM_BUCKETS]."""
+    def __init__(self, idf: np.ndarray, dimensions: int, words: Words = words) -> None:
+        """Take the idf of every bucket, [TERM_BUCKETS], and what finds a text's words."""
         self.dimensions = dimensions
         self._idf = idf
-        self._terms = HashingVectorizer(n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32)
+        self._terms = _term_counts(words)
         self._tfidf = TfidfTransformer(sublinear_tf=True)
         self._tfidf.idf_ = idf
         self._projection = _random_projection(dimensions)
 
     @classmethod
-    def fit(cls, corpus: Corpus, dimensions: int) -> HashingEncoder:
+    def fit(cls, corpus: Corpus, dimensions: int, words: Words = words) -> HashingEncoder:
         """Count in how many passages each word occurs: idf = ln((1 + N) / (1 + df)) + 1."""
-        terms = HashingVectorizer(n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32)
+        terms = _term_counts(words)
         counts = np.zeros(TERM_BUCKETS)
         for text in tqdm(corpus.contents(), total=len(corpus), desc="document frequencies", unit=" passages"):
             counts[terms.transform([text]).indices] += 1
-        return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions)
+        return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions, words)
 
     @classmethod
-    def load(cls, folder: Path, dimensions: int) -> HashingEncoder:
+    def load(cls, folder: Path, dimensions: int, words: Words = words) -> HashingEncoder:
         """Read what `save` wrote.
 
         Raises:
@@ -86,14 +87,14 @@ class HashingEncoder:
             idf = np.load(folder / "idf.npy")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"cannot be read: {error}", folder / "idf.npy") from None
-        return cls(idf, dimensions)
+        return cls(idf, dimensions, words)
 
     def save(self, folder: Path) -> None:
         """Write the idf; the rest follows from the settings."""
         write_array(folder / "idf.npy", self._idf)
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
-        """See `Encoder.encode_passages`; a text without a known kind of word gives zeros."""
+        """See `Encoder.encode_passages`; a text without a word gives zeros."""
         weights = self._tfidf.transform(self._terms.transform(texts))
         return normalize((weights @ self._projection).toarray().astype(np.float32), copy=False)
 
@@ -105,8 +106,9 @@ class HashingEncoder:
 class TransformersEncoder:
     """A Hugging Face encoder by name or path: mean of the last hidden states, scaled to length 1.
 
-    E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special tokens that a text spells
-    are text.
+    Texts are squeezed (NFC), as the corpus is: a tokenizer that does not normalise would take a query in NFD for
+    another one. E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special tokens that a
+    text spells are text.
     """
 
     def __init__(self, source: str) -> None:
@@ -129,11 +131,11 @@ class TransformersEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_passages`."""
-        return self._encode([self._passage_prefix + text for text in texts])
+        return self._encode([self._passage_prefix + squeeze(text) for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_queries`."""
-        return self._encode([self._query_prefix + text for text in texts])
+        return self._encode([self._query_prefix + squeeze(text) for text in texts])
 
     def save(self, folder: Path) -> None:
         """See `Encoder.save`: nothing was fitted."""
@@ -160,24 +162,30 @@ def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
     """The encoder that `params` names, fitted to `corpus` where it needs that; `work` keeps what fitting found.
 
     Raises:
-        DataError: no such encoder.
+        DataError: no such encoder, or the segmenter is not installed.
     """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
+    words = words_by(params.segmenter)
     if not (work / "idf.npy").is_file():
-        HashingEncoder.fit(corpus, params.dimensions).save(work)
-    return HashingEncoder.load(work, params.dimensions)
+        HashingEncoder.fit(corpus, params.dimensions, words).save(work)
+    return HashingEncoder.load(work, params.dimensions, words)
 
 
 def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
     """The encoder that `Encoder.save` wrote to `folder`.
 
     Raises:
-        DataError: it is not there or damaged.
+        DataError: it is not there or damaged, or the segmenter is not installed.
     """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
-    return HashingEncoder.load(folder, params.dimensions)
+    return HashingEncoder.load(folder, params.dimensions, words_by(params.segmenter))
+
+
+def _term_counts(words: Words) -> HashingVectorizer:
+    """Texts to counts of hashed words, [texts, TERM_BUCKETS]."""
+    return HashingVectorizer(analyzer=words, n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32)
 
 
 def _random_projection(dimensions: int) -> csr_matrix:

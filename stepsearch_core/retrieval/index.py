@@ -81,16 +81,17 @@ def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
 def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     """What each index depends on; `method` and `fusion_constant` are choices of the search."""
     dense: dict[str, Any] = {"encoder": params.encoder, "index_factory": params.index_factory}
+    words = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
-        dense["dimensions"] = params.dimensions
-    return {"bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords}, "dense": dense}
+        dense |= {"dimensions": params.dimensions, **words}
+    return {"bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **words}, "dense": dense}
 
 
 def _versions() -> dict[str, str]:
     import faiss
 
-    # faiss-cpu and faiss-gpu are different distributions of one module
-    return {name: version(name) for name in ("bm25s", "scikit-learn", "transformers")} | {"faiss": faiss.__version__}
+    named = {name: version(name) for name in ("bm25s", "regex", "scikit-learn", "transformers")}
+    return named | {"faiss": faiss.__version__}  # faiss-cpu and faiss-gpu are distributions of one module
 
 
 def _check(what: str, built: Any, wanted: Any, folder: Path) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.search import format_valid
+from stepsearch_core.text import Words, words
 from stepsearch_core.types import Question, Trajectory
 
 
-def answer_reward(trajectory: Trajectory, question: Question) -> float:
+def answer_reward(trajectory: Trajectory, question: Question, words: Words = words) -> float:
     """r_answer in [0, 1]: best F1 over the accepted answers if the format is right, else 0."""
-    return word_f1(trajectory.answer, question.answers) if format_valid(trajectory) else 0.0
+    return word_f1(trajectory.answer, question.answers, words) if format_valid(trajectory) else 0.0

@@ -26,7 +26,7 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
         trajectory: a finished episode on `question`.
         question: gold passages and search keys come from its steps. Gold passages outside of the corpus cannot be
             retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while redundancy stays.
-        similarity: TF-IDF over the corpus.
+        similarity: TF-IDF over the corpus; answers and queries are compared by its words.
 
     Raises:
         KeyError: a retrieved passage is unknown.
@@ -38,8 +38,8 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
     gains = information_gains([cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)])
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
-        answer=answer_reward(trajectory, question),
-        search_key=search_key_reward(queries, [step.search_keys for step in question.steps]),
+        answer=answer_reward(trajectory, question, similarity.words),
+        search_key=search_key_reward(queries, [step.search_keys for step in question.steps], similarity.words),
         steps=tuple(map(StepReward, turns, gains, redundancies(rounds))),
         format_ok=format_valid(trajectory),
     )
@@ -49,7 +49,7 @@ class Scorer:
     """Scores trajectories with everything a reward needs to know of the corpus."""
 
     def __init__(self, similarity: TfidfSimilarity, questions: Mapping[str, Question]) -> None:
-        self.similarity, self.questions = similarity, questions
+        self.similarity, self.questions, self.words = similarity, questions, similarity.words
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory."""

@@ -5,7 +5,8 @@ style `environment.prompt: released`, whatever style it was sampled in), from th
 passages, and everything is then read out of the text again. What differs from the
 paper, on purpose: a text that does not end in an answer earns -1 and nothing else; every pair of search tags is a
 search, those in a warning included; passages keep the "Doc 2" of the one behind them; each one is compared with the
-gold texts by a TF-IDF of its own; a repeat is an equal string, within a round too; a query is credited to one
+gold texts by a TF-IDF of its own; words are that code's (SQuAD's for F1, scikit-learn's for TF-IDF), whatever
+`retrieval.segmenter` says; a repeat is an equal string, within a round too; a query is credited to one
 sub-question, where it overwrites better ones; F1 has four digits; gain and penalty weigh 1.6.
 
 Left out: the cut of long observations (here a passage that was cut counts whole), the notice before the last turn (its
@@ -17,6 +18,7 @@ last policy token of the turn before the warning.
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +29,13 @@ import numpy as np
 from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.text import normalize_answer
 from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory
 
 KEY_WEIGHT = 0.618
 STEP_WEIGHT = 1.6  # .6 in its settings, added to a row that already holds the reward
 
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _SEARCH = re.compile(r"<search>.*?</search>", re.DOTALL)
 _SEARCH_TAG = re.compile(r"</?search>")
@@ -80,7 +83,7 @@ def score_text(text: str, answers: Sequence[str], golds: Sequence[str], keys: Se
         return ReleasedScore(-1.0, 0.0, (), False)
     matches = list(_ROUND.finditer(text))
     rounds = [_documents(match[1]) for match in matches]
-    golds = [normalize_answer(gold) for gold in golds]
+    golds = [_normalize(gold) for gold in golds]
     steps = zip(matches, _gains(rounds, golds), _redundancies(rounds), strict=True) if golds else ()
     return ReleasedScore(
         answer=_f1(found[-1][1], answers),
@@ -152,7 +155,7 @@ def _cosines(document: str, golds: Sequence[str]) -> np.ndarray:
     """Cosine with each gold text, [n_gold], by a TF-IDF fitted on these n + 1 texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import, and only this preset needs it
 
-    document = normalize_answer(document)
+    document = _normalize(document)
     if not document:
         return np.zeros(len(golds))
     vectors = TfidfVectorizer().fit_transform([document, *golds])
@@ -181,10 +184,15 @@ def _search_key(queries: Sequence[str], groups: Sequence[Sequence[str]]) -> floa
 
 
 def _f1(text: str, references: Sequence[str]) -> float:
-    words = Counter(normalize_answer(text).split())
+    words = Counter(_normalize(text).split())
     best = 0.0
     for reference in references:
-        others = Counter(normalize_answer(reference).split())
+        others = Counter(_normalize(reference).split())
         common = (words & others).total()
         best = max(best, 2 * common / (words.total() + others.total()) if common else 0.0)
     return round(best, 4)
+
+
+def _normalize(text: str) -> str:
+    """SQuAD's normalisation as that code has it: lower case, then no ASCII punctuation, no articles, single blanks."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())

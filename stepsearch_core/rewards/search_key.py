@@ -10,15 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepsearch_core.metrics.answers import overlap_f1
+from stepsearch_core.text import Words, words
 
 
-def search_key_reward(queries: Sequence[str], groups: Sequence[Sequence[str]]) -> float:
+def search_key_reward(queries: Sequence[str], groups: Sequence[Sequence[str]], words: Words = words) -> float:
     """r_key in [0, 1]: mean over sub-questions of max over their keys and the queries of F1; 0 without keys.
 
     Args:
         queries: the texts of the well-formed searches. "Granted only if the emission is well formed" is read per
             search: a malformed one is no search and brings nothing, and takes nothing from the others.
         groups: the golden keys of each sub-question.
+        words: finds the words of both.
     """
-    best = [max((overlap_f1(query, key) for query in queries for key in keys), default=0.0) for keys in groups if keys]
+    best = [
+        max((overlap_f1(query, key, words) for query in queries for key in keys), default=0.0)
+        for keys in groups
+        if keys
+    ]
     return sum(best) / len(best) if best else 0.0

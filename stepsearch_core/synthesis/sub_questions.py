@@ -6,17 +6,17 @@ and answers of earlier steps) are the entity and the remaining keywords are the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import regex
 from bm25s.stopwords import STOPWORDS_EN_PLUS
 
 from stepsearch_core.types import Question
 
 STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
 
-_WORD = re.compile(r"\w+(?:['’.&-]\w+)*")
+_WORD = regex.compile(r"\w+(?:['’.&-]\w+)*")
 _CONNECTORS = frozenset(("of", "the", "and", "de", "la", "von", "van", "in", "for", "on"))
 
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.metrics.search import invalid_reasons
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
+from stepsearch_core.text import Words, words
 from stepsearch_core.training.algorithms.algorithm import Rows
 from stepsearch_core.training.losses import kl_estimate
 from stepsearch_core.types import FAILURES, Question, RewardBreakdown, Trajectory
@@ -65,7 +67,10 @@ def subtract_kl(rewards: Rows, log_probs: Rows, reference: Rows, coefficient: fl
 
 
 def describe(
-    trajectories: Sequence[Trajectory], breakdowns: Sequence[RewardBreakdown], questions: Mapping[str, Question]
+    trajectories: Sequence[Trajectory],
+    breakdowns: Sequence[RewardBreakdown],
+    questions: Mapping[str, Question],
+    words: Words = words,
 ) -> dict[str, float]:
     """Means over trajectories under the field's names: answers, rewards, searches, lengths."""
     rows = []
@@ -74,12 +79,13 @@ def describe(
         rows.append(
             {
                 **{measure.logged: measure.of(trajectory, question) for measure in MEASURES},
+                "f1": word_f1(trajectory.answer, question.answers, words),
                 **{f"invalid/{reason.name.lower()}": part for reason, part in invalid_reasons(trajectory).items()},
                 "reward/answer": breakdown.answer,
                 "reward/search_key": breakdown.search_key,
                 "reward/information_gain": sum(step.information_gain for step in breakdown.steps),
                 "reward/redundancy": sum(step.redundancy for step in breakdown.steps),
-                "search/query_words": _query_words(trajectory),
+                "search/query_words": _query_words(trajectory, words),
                 "response_length": trajectory.response_length,
                 "format_valid": breakdown.format_ok,  # by the preset that is trained on
                 "answered": trajectory.answer is not None,
@@ -88,9 +94,9 @@ def describe(
     return {name: _mean([row[name] for row in rows]) for name in rows[0]}
 
 
-def _query_words(trajectory: Trajectory) -> float | None:
+def _query_words(trajectory: Trajectory, words: Words) -> float | None:
     """Words a query, None without searches."""
-    lengths = [len(turn.action.text.split()) for turn in trajectory.searches]
+    lengths = [len(words(turn.action.text)) for turn in trajectory.searches]
     return sum(lengths) / len(lengths) if lengths else None
 
 

@@ -95,9 +95,9 @@ class Trainer:
         self._push()
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
-        metrics = (
-            describe(experience.trajectories, experience.breakdowns, self.scorer.questions) | statistics | differences
-        )
+        scored_by = self.scorer
+        described = describe(experience.trajectories, experience.breakdowns, scored_by.questions, scored_by.words)
+        metrics = described | statistics | differences
         if self.algorithm.critic:
             metrics["explained_variance"] = _explained_variance(experience)
         metrics |= {
@@ -133,7 +133,7 @@ class Trainer:
         recalls = [support_recall(trajectory, question) for trajectory, question in pairs]
         return {
             "validation/em": float(np.mean([exact_match(t.answer, q.answers) for t, q in pairs])),
-            "validation/f1": float(np.mean([word_f1(t.answer, q.answers) for t, q in pairs])),
+            "validation/f1": float(np.mean([word_f1(t.answer, q.answers, self.scorer.words) for t, q in pairs])),
             "validation/searches": float(np.mean([search_count(t) for t in trajectories])),
             "validation/support_recall": float(np.mean([recall for recall in recalls if recall is not None])),
         }

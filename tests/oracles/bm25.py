@@ -6,7 +6,7 @@ import re
 
 def words(text: str) -> list[str]:
     """Runs of two or more word characters, in lower case."""
-    return re.findall(r"\w\w+", text.lower())
+    return re.findall(r"\w+", text.lower())
 
 
 def scores(query: str, texts: list[str], k1: float, b: float) -> list[float]:

@@ -65,6 +65,10 @@ def test_stop_words_are_left_out_of_passages_and_queries(make_corpus, tmp_path):
     assert ranks(corpus, tmp_path, "the", stopwords="en") == []
 
 
+def test_a_stop_word_is_cut_into_words_as_texts_are(make_corpus, tmp_path):
+    assert ranks(make_corpus(["¿Qué es esto?", "Qué gato"]), tmp_path, "QUE\u0301", stopwords="es") == []
+
+
 def test_equal_passages_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
     corpus = make_corpus([f"cat number{number}" for number in range(50)])
     assert [position for position, _ in ranks(corpus, tmp_path, "cat", k=5)] == [0, 1, 2, 3, 4]
@@ -73,3 +77,8 @@ def test_equal_passages_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
 def test_an_unknown_list_of_stop_words_is_named(make_corpus, tmp_path):
     with pytest.raises(DataError, match=r"^params: field 'retrieval\.stopwords': xx not recognized"):
         BM25Index.build(make_corpus(["cat"]), RetrievalParams(stopwords="xx"), tmp_path)
+
+
+def test_a_corpus_without_a_word_is_named(make_corpus, tmp_path):
+    with pytest.raises(DataError, match=r"^params: field 'retrieval': no passage of the corpus holds a word"):
+        BM25Index.build(make_corpus(["?!", "…"]), RetrievalParams(), tmp_path)

@@ -95,6 +95,12 @@ def test_long_texts_are_cut_to_what_the_model_takes(bert):
     assert np.allclose(long, cut, atol=1e-5)
 
 
+def test_a_query_in_nfd_is_the_same_query(bert):
+    encoder = TransformersEncoder(bert("plain"))
+    assert np.array_equal(encoder.encode_queries(["caf\u00e9 word1"]), encoder.encode_queries(["cafe\u0301 word1"]))
+    assert np.array_equal(encoder.encode_passages(["caf\u00e9 word1"]), encoder.encode_passages(["cafe\u0301 word1"]))
+
+
 def test_e5_models_are_given_their_prefixes(bert):
     plain, e5 = TransformersEncoder(bert("plain")), TransformersEncoder(bert("e5-tiny"))
     assert np.allclose(e5.encode_queries(["word1"]), plain.encode_queries(["query: word1"]), atol=1e-6)

@@ -38,7 +38,7 @@ def test_the_manifest_says_what_the_index_was_made_from(built):
     corpus, folder, manifest = built
     assert json.loads((folder / "manifest.json").read_text()) == manifest
     assert (manifest["corpus"], manifest["passages"]) == (corpus.hash, 3)
-    assert set(manifest["versions"]) == {"bm25s", "scikit-learn", "transformers", "faiss"}
+    assert set(manifest["versions"]) == {"bm25s", "regex", "scikit-learn", "transformers", "faiss"}
 
 
 def test_an_index_of_another_corpus_is_refused(built, make_corpus):
@@ -52,6 +52,8 @@ def test_an_index_of_another_corpus_is_refused(built, make_corpus):
     [
         ("bm25", {"bm25_k1": 0.9}, "bm25"),
         ("hybrid", {"stopwords": "en"}, "bm25"),
+        ("bm25", {"segmenter": "jieba"}, "bm25"),
+        ("dense", {"segmenter": "jieba"}, "dense"),
         ("dense", {"encoder": "intfloat/e5-base-v2"}, "dense"),
         ("hybrid", {"dimensions": 128}, "dense"),
         ("dense", {"index_factory": "HNSW32"}, "dense"),

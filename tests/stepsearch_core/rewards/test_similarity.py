@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.io import DataError, read_jsonl
 from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.text import passage_id
+from stepsearch_core.text import passage_id, words
 from stepsearch_core.types import Passage
 
 CORPUS = ["red apple", "red car", "blue sky"]
@@ -54,7 +54,7 @@ def test_titles_count_for_the_frequencies_only():
 
 
 def test_texts_without_terms_are_like_nothing():
-    similarity = TfidfSimilarity.fit(passages(["a b", "", "red"]))
+    similarity = TfidfSimilarity.fit(passages(["?! –", "", "red"]))
     assert similarity.cosine(["0", "1"], ["0", "2"]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
     assert similarity.cosine(["2"], ["1", "2", "0", "2"]).tolist() == [[0.0, 1.0, 0.0, 1.0]]
     assert similarity.cosine([], ["2"]).shape == (0, 1)
@@ -88,9 +88,9 @@ def test_cosines_are_symmetric_bounded_and_the_same_in_any_company(corpus, data)
     assert found.tolist() == alone
 
 
-@given(st.lists(texts, min_size=1, max_size=6).filter(lambda corpus: any(len(w) > 1 for w in " ".join(corpus).split())))
+@given(st.lists(texts, min_size=1, max_size=6).filter(any))
 def test_agrees_with_scikit_learn(corpus):
-    vectors = TfidfVectorizer().fit_transform(corpus)
+    vectors = TfidfVectorizer(token_pattern=r"\w+").fit_transform(corpus)
     assert np.abs(cosines(corpus, corpus, corpus) - (vectors @ vectors.T).toarray()).max() < 1e-12
 
 
@@ -132,6 +132,14 @@ def test_statistics_of_another_corpus_are_refused(stored, tmp_path):
         TfidfSimilarity.open(stored[1], Corpus.open(tmp_path / "other"))
 
 
+def test_statistics_of_another_segmenter_are_refused(stored):
+    corpus, folder = stored
+    with pytest.raises(
+        DataError, match=r"manifest\.json: field 'segmenter': words found by unicode, but jieba is asked"
+    ):
+        TfidfSimilarity.open(folder, corpus, "jieba")
+
+
 def test_building_again_gives_the_same_bytes(stored, tmp_path):
     corpus, folder = stored
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -148,7 +156,7 @@ def real_passages(real_data):
 
 def test_agrees_with_scikit_learn_on_real_text(real_passages):
     similarity, ids = TfidfSimilarity.fit(real_passages), [passage.id for passage in real_passages[:40]]
-    model = TfidfVectorizer().fit(passage.contents for passage in real_passages)
+    model = TfidfVectorizer(analyzer=words).fit(passage.contents for passage in real_passages)
     vectors = model.transform(passage.text for passage in real_passages[:40])
     assert np.abs(similarity.cosine(ids[:5], ids) - (vectors[:5] @ vectors.T).toarray()).max() < 1e-12
 
