@@ -23,7 +23,7 @@ from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.io import sha256_folder, write_json, write_jsonl
-from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import warnings
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.policy.engine import Engine
@@ -75,7 +75,8 @@ class Examination:
         self.corpus = Corpus.open(DATA / "corpus")
         self.retriever = open_retriever(params.retrieval, DATA / "index", self.corpus)
         self.similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter)
-        self.f1 = partial(word_f1, words=self.similarity.words)
+        answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
+        self.f1 = partial(answer_f1, words=self.similarity.words)
         self.questions = {
             benchmark: read_questions(DATA / "fetch", benchmark, "test")[: params.evaluate.questions]
             for benchmark in params.evaluate.benchmarks

@@ -5,6 +5,12 @@ those by which passages are found; for ASCII both are SQuAD's exactly. Scores ar
 rounds F1 to four digits. Two texts that both normalise to nothing match exactly (EM 1) but share no word: eq. 2 is 0/0
 there and F1 is set to 0, as the released code and HotpotQA's script have it, so that an empty answer never earns a
 reward.
+
+"yes they are both Danish" against "yes" is 1/3 by eq. 2; the scripts of HotpotQA and 2WikiMultiHopQA set it to 0, as
+they do wherever one side is yes, no or noanswer and the other is not the same. The paper's reward and tables, the
+released code and MuSiQue's script have no such rule. So reward and evaluation follow eq. 2 by default, which compares
+with the paper's tables; `evaluate.f1: hotpotqa` evaluates by the scripts' rule, whatever the benchmark, and leaves
+training and its curves as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +20,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from stepsearch_core.text import Words, normalize_answer, words
+
+_CLOSED = frozenset(("yes", "no", "noanswer"))
+"""Normalised answers that HotpotQA's script takes as a whole or not at all."""
 
 
 def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
@@ -30,6 +39,11 @@ def word_f1(prediction: str | None, answers: Iterable[str], words: Words = words
     return max((overlap_f1(prediction, answer, words) for answer in answers), default=0.0)
 
 
+def hotpotqa_f1(prediction: str | None, answers: Iterable[str], words: Words = words) -> float:
+    """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not the same."""
+    return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], words)
+
+
 def overlap_f1(text: str, other: str, words: Words = words) -> float:
     """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none.
 
@@ -41,6 +55,11 @@ def overlap_f1(text: str, other: str, words: Words = words) -> float:
     ours, theirs = _multiset(text, words), _multiset(other, words)
     common = len(ours & theirs)
     return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+
+
+def _comparable(prediction: str | None, answer: str) -> bool:
+    sides = {normalize_answer(prediction or ""), normalize_answer(answer)}
+    return len(sides) == 1 or not sides & _CLOSED
 
 
 @lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory

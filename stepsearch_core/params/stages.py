@@ -86,6 +86,7 @@ class EvaluateParams:
     benchmarks: list[str] = one_of(BENCHMARKS, *BENCHMARKS)
     policies: list[str] = one_of(POLICIES, *POLICIES)
     questions: int | None = number(250, at_least=1)
+    f1: str = one_of("paper", "paper", "hotpotqa")
     samples: int | None = number(None, at_least=1)  # of each question, at rollout.temperature; null: one, greedy
     batch_size: int = number(125, at_least=1)
     bootstrap_samples: int = number(2000, at_least=1)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.metrics.answers import exact_match, overlap_f1, word_f1
+from stepsearch_core.metrics.answers import exact_match, hotpotqa_f1, overlap_f1, word_f1
 
 words = st.lists(st.sampled_from(["paris", "the", "tower", "of", "new", "york"]), max_size=5).map(" ".join)
 
@@ -37,6 +37,23 @@ def test_exact_match_ignores_case_articles_punctuation_and_blanks():
     assert exact_match("  the  U.S. ", ["us"]) == 1.0
     assert exact_match("Paris, France", ["Paris", "Paris France!"]) == 1.0
     assert exact_match("Paris France", ["Paris"]) == 0.0
+
+
+def test_yes_in_a_longer_answer_is_a_shared_word_by_the_paper_and_nothing_by_hotpotqas_script():
+    # eq. 2: 2 * 1 / (5 + 1)
+    assert word_f1("yes they are both Danish", ["yes"]) == pytest.approx(1 / 3)
+    assert hotpotqa_f1("yes they are both Danish", ["yes"]) == 0.0
+    assert word_f1("yes no", ["no"]) == pytest.approx(2 / 3)  # what the script's rule is there against
+    assert hotpotqa_f1("yes no", ["no"]) == 0.0
+    assert hotpotqa_f1("no", ["no one"]) == 0.0
+    assert hotpotqa_f1("noanswer", ["noanswer given"]) == 0.0
+
+
+def test_hotpotqas_script_takes_equal_sides_and_all_other_answers_as_the_paper_does():
+    assert hotpotqa_f1("Yes.", ["yes"]) == 1.0
+    assert hotpotqa_f1("The Eiffel Tower, Paris", ["Eiffel Tower"]) == pytest.approx(0.8)
+    assert hotpotqa_f1("there is no tower", ["yes", "Eiffel Tower"]) == pytest.approx(2 / 6)  # of the second answer
+    assert hotpotqa_f1(None, ["yes"]) == hotpotqa_f1("yes", []) == 0.0
 
 
 @given(words, words)
