@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError, load_params
-from stepsearch_core.profiles import activate, profile_names, read_profile
+from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import results_table
 
@@ -49,6 +50,24 @@ def _parser() -> argparse.ArgumentParser:
     _takes_a_profile(plan, "hardware.gpus=4")
     plan.set_defaults(run=_plan)
 
+    check = commands.add_parser(
+        "check",
+        help="look at model, tokenizer, questions, index and disk before the long work",
+        description="Look in seconds, without a network, at everything that could end a run after hours: parameters, "
+        "model, tokenizer and template, context length, questions, passages, index, memory and disk. Exit with 1 if a "
+        "stage would end with an error. The first stage that runs does the same by itself.",
+        epilog="example: stepsearch check paper_3b model.source=FOLDER. STEPSEARCH_CHECK=off keeps stages from it.",
+    )
+    check.add_argument(
+        "arguments",
+        metavar="NAME key=value",
+        nargs="*",
+        help="a profile (default: the active one, params.yaml), and values that replace its own",
+    )
+    check.add_argument("--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)")
+    check.add_argument("--from", dest="start", metavar="STAGE", default="fetch", help="the stage that runs next")
+    check.set_defaults(run=_check)
+
     promotion = commands.add_parser(
         "promote",
         help="put the trained policy in service: re-evaluations watch it from now on",
@@ -81,6 +100,19 @@ def _profile(options: argparse.Namespace) -> None:
 def _promote(options: argparse.Namespace) -> None:
     record = promote(Path("data"), load_params())
     print(f"promoted {record['policy'][:12]} (mean F1 {record['f1']['value']:.3f}) to {PROMOTED}/")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from stepsearch_core.checking.check import check, exit_status
+    from stepsearch_core.checking.finding import summary
+
+    started = time.perf_counter()
+    path, overrides = options.params, options.arguments
+    if overrides and "=" not in overrides[0]:
+        path, overrides = profile_path(overrides[0]), overrides[1:]
+    findings = check(path, overrides, options.start)
+    print("\n".join([*map(str, findings), f"{path}: {summary(findings)} ({time.perf_counter() - started:.1f} s)"]))
+    sys.exit(exit_status(findings))
 
 
 def _plan(options: argparse.Namespace) -> None:

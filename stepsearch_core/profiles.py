@@ -20,15 +20,24 @@ def profile_names(folder: Path = PROFILES) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
+def profile_path(name: str, folder: Path = PROFILES) -> Path:
+    """The file of profile `name`.
+
+    Raises:
+        ParamsError: no profile of this name.
+    """
+    if name not in profile_names(folder):
+        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
+    return folder / f"{name}.yaml"
+
+
 def read_profile(name: str, overrides: list[str] | None = None, folder: Path = PROFILES) -> Params:
     """Profile `name` with `key.sub=value` overrides laid over it.
 
     Raises:
         ParamsError: no profile of this name, or an override that does not fit the schema.
     """
-    if name not in profile_names(folder):
-        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
-    return load_params(folder / f"{name}.yaml", overrides)
+    return load_params(profile_path(name, folder), overrides)
 
 
 def activate(name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE) -> Params:

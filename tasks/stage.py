@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +14,12 @@ from pathlib import Path
 
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
+LOOKING = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
+"""The stages before which `stepsearch check` looks at everything: those in front of, or in, the long work."""
+CHECKED = Path("checkpoints/checked")
+"""Which parameters it has looked at."""
+CHECKED_FOR = 86_400.0
+"""Seconds until it looks again: disks fill up."""
 
 TIMINGS = DATA / "timings"
 """`NAME.json` has the seconds of each part of a stage when it last ran here; DVC does not track it, as no run takes as
@@ -19,7 +27,7 @@ long as another and equal results have to have equal hashes."""
 
 
 def run(name: str, work: Callable[..., None]) -> None:
-    """Run `work(params)` as the stage `name`.
+    """Run `work(params)` as the stage `name`, after a look at everything that can be known before (`look_first`).
 
     Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable network with
     75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
@@ -37,13 +45,44 @@ def run(name: str, work: Callable[..., None]) -> None:
     log_to_stderr(name)
     started = time.monotonic()
     try:
-        work(load_params(arguments.params))
+        params = load_params(arguments.params)
+        look_first(name, Path(arguments.params), fetch_first=params.fetch.source == "datasets")
+        work(params)
     except (DataError, ParamsError, ExplainedError) as error:
         sys.exit(f"{name}: {error}")
     except (ConnectionError, TimeoutError, httpx.TransportError) as error:
         print(f"{name}: network: {error}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
     logging.getLogger(name).info("finished in %.1f s", time.monotonic() - started)
+
+
+def look_first(name: str, path: Path, fetch_first: bool) -> None:
+    """Let `stepsearch check` look at the parameters in `path`, unless it found nothing against them a while ago.
+
+    So the first stage of a `dvc repro` does it and the others need not; in a process of its own, since no stage's
+    result depends on its code. With `fetch_first` it looks once more when the questions have been brought here.
+
+    Raises:
+        SystemExit: it found something that would end a stage; all that it found stands on stderr.
+    """
+    if name not in LOOKING or os.environ.get("STEPSEARCH_CHECK") == "off" or os.environ.get("RANK", "0") != "0":
+        return
+    from stepsearch_core.io import atomic_write
+
+    manifest = DATA / "fetch" / "manifest.json"
+    brought = fetch_first and name != "fetch" and manifest.is_file()
+    seen = hashlib.sha256(path.read_bytes() + (manifest.read_bytes() if brought else b"")).hexdigest()
+    known = CHECKED.is_file() and time.time() - CHECKED.stat().st_mtime < CHECKED_FOR
+    if known and CHECKED.read_text() == seen:
+        return
+    command = [sys.executable, "-m", "stepsearch_core.cli", "check", "--params", str(path), "--from", name]
+    looked = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if looked.stdout.count("\n") > 1:  # more than how many findings there are: some
+        sys.stderr.write(looked.stdout)
+    if looked.returncode == 1:
+        sys.exit(f"{name}: not begun, since the errors above would end it or a later stage (`stepsearch check`)")
+    with atomic_write(CHECKED) as file:
+        file.write(seen)
 
 
 def log_to_stderr(name: str, level: int = logging.INFO) -> None:

@@ -14,7 +14,7 @@ LAYERS = (
     ("synthesis", "environment", "rewards", "policy"),
     ("rollout",),
     ("training", "evaluation"),
-    ("report", "profiles", "planning", "cli"),
+    ("report", "profiles", "planning", "checking", "cli"),
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 CORE = {name: path for name, path in project_modules().items() if name.startswith("stepsearch_core.")}

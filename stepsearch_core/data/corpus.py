@@ -209,8 +209,18 @@ def _read_passage(row: Row, seen: set[str], account: Account) -> Passage:
     identifier = str(row.integer("id")) if isinstance(row.value.get("id"), int) else row.string("id")
     if identifier in seen:
         raise row.error("id", f"{identifier!r} is the id of an earlier passage")
-    title, text = _title_and_text(row, account)
+    passage = read_passage(row, account)
     seen.add(identifier)
+    return passage
+
+
+def read_passage(row: Row, account: Account) -> Passage:
+    """The passage of one row of a corpus file.
+
+    Raises:
+        DataError: a field missing or not text, or no text in it.
+    """
+    title, text = _title_and_text(row, account)
     return Passage(passage_id(title, text), title, text)
 
 

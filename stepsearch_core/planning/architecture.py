@@ -159,7 +159,7 @@ def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int
         arguments = {name: value for name, value in config.items() if name != "model_type"}
         policy = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **arguments))
         parameters = parameter_count(policy)
-        critic = parameter_count(Critic(policy)) if ALGORITHMS[train.algorithm].critic else 0
+        critic = parameter_count(Critic(policy)) if train.critic == "model" else 0
         if train.lora_rank:
             add_adapters(policy, train.lora_rank, train.lora_alpha)
     return parameters, parameter_count(policy) - parameters, critic

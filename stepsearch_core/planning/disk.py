@@ -7,6 +7,7 @@ from typing import Any
 import faiss
 
 from stepsearch_core.params import FetchParams, Params, RetrievalParams
+from stepsearch_core.retrieval.factory import make_index
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 """Passages of published corpora; of any other source they are known only after `fetch`."""
@@ -32,8 +33,12 @@ def passage_count(fetch: FetchParams) -> int | None:
 
 
 def vector_bytes(factory: str, dimensions: int) -> int:
-    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with it."""
-    index = faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with it.
+
+    Raises:
+        DataError: FAISS knows no such index.
+    """
+    index = make_index(factory, dimensions)
     if isinstance(index, faiss.IndexHNSW):
         links: Any = index.hnsw
         levels = 16  # level, offset, and links of the sparse upper levels

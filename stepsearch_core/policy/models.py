@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from stepsearch_core.io import DataError, atomic_folder
 from stepsearch_core.params import ModelParams
+from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import prepare
 
 
@@ -93,35 +94,13 @@ def load_tokenizer(source: str | Path) -> Any:
     return prepare(tokenizer, ends)
 
 
-def context_limit(config: Any) -> int | None:
-    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings stretch them.
-
-    `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the original length);
-    "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
-
-    Args:
-        config: of a model, as `AutoConfig` loads it.
-
-    Returns:
-        None if the configuration names no limit.
-    """
-    config = config.get_text_config()
-    positions = getattr(config, "max_position_embeddings", None)
-    rope = getattr(config, "rope_parameters", None) or {}
-    if positions is None or "rope_type" not in rope or rope["rope_type"] in ("default", "llama3", "longrope"):
-        return positions
-    if rope["rope_type"] == "yarn":
-        positions = rope.get("original_max_position_embeddings") or positions
-    return int(positions * (rope.get("factor") or 1.0))
-
-
 def check_context(config: Any, tokens: int) -> None:
     """See whether a model's contexts may be as long as `environment.max_trajectory_tokens` says.
 
     Raises:
         DataError: they may not.
     """
-    limit = context_limit(config)
+    limit = context_limit(config.to_dict())
     if limit is not None and tokens > limit:
         problem = f"{tokens} tokens, but the model is made for contexts of at most {limit}"
         raise DataError(problem, "params", field="environment.max_trajectory_tokens")

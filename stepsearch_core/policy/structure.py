@@ -45,8 +45,32 @@ def structure_problem(config: Mapping[str, Any]) -> str | None:
     windowed = config["model_type"] == "mistral" or config.get("use_sliding_window")
     if "sliding_attention" in (config.get("layer_types") or ()) or (windowed and config.get("sliding_window")):
         return "transformers does not sample from models with sliding attention"
-    positions = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    kind = str(positions.get("rope_type") or positions.get("type") or "default")
+    kind = _rope(config)[0]
     if kind == "longrope" or "dynamic" in kind:  # frequencies of one context would depend on the others
         return f"transformers does not sample from models with {kind} position embeddings"
     return None
+
+
+def context_limit(config: Mapping[str, Any]) -> int | None:
+    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings stretch them.
+
+    `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the original length);
+    "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
+
+    Returns:
+        None if the configuration names no limit.
+    """
+    config = config.get("text_config") or config
+    positions = config.get("max_position_embeddings") or config.get("n_positions")
+    kind, rope = _rope(config)
+    if positions is None or kind in ("default", "llama3", "longrope"):
+        return positions
+    if kind == "yarn":
+        positions = rope.get("original_max_position_embeddings") or positions
+    return int(positions * (rope.get("factor") or 1.0))
+
+
+def _rope(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The kind of rotary embeddings and their settings; older files call them `rope_scaling` and their kind `type`."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return str(rope.get("rope_type") or rope.get("type") or "default"), rope

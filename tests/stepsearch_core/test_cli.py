@@ -76,7 +76,7 @@ def test_plan_refuses_what_cannot_fit_in_one_line(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["profile"], ["plan"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["profile"], ["plan"], ["check"]])
 def test_help_names_every_command_and_option(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])

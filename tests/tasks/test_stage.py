@@ -1,5 +1,6 @@
 """Bad input, or an error that explains itself, ends a stage with one line and exit status 1."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,20 +12,28 @@ from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.types import Passage
-from tasks.stage import run
+from tasks import stage as stages
+from tasks.stage import look_first, run
 from tests.import_graph import ROOT
 from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged, write_jsonl
 
 TINY = (ROOT / "conf" / "tiny.yaml").read_text()
+MICRO = (ROOT / "conf" / "micro.yaml").read_text()
 
 
-def refusal(stage, folder, params=TINY) -> str:
-    """The last line that the stage writes; everything it writes, where that is more than bars and one line."""
+def start(stage, folder, params=TINY, check="off"):
+    """Run a stage to its end; what a look before it would have found is left to the stage itself."""
     (folder / "params.yaml").write_text(params)
     code = (
         f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tasks.{stage}', run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    environment = {**os.environ, "STEPSEARCH_CHECK": check}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def refusal(stage, folder, params=TINY) -> str:
+    """The last line that the stage writes."""
+    done = start(stage, folder, params)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.splitlines()[-1]
@@ -77,3 +86,51 @@ def test_an_index_of_another_corpus(tmp_path):
     write_jsonl(tmp_path / "data" / "fetch" / "musique_train.jsonl", MUSIQUE)
     message = refusal("synthesize", tmp_path)
     assert message.startswith("synthesize: data/index/manifest.json: field 'corpus': the index was built with ")
+
+
+@pytest.mark.slow
+def test_what_could_end_the_run_ends_its_first_stage_before_any_work(tmp_path):
+    row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
+    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
+    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
+    params = params.replace("files: {} ", "files: {musique: m.jsonl} ").replace("factory: Flat", "factory: IVFlat")
+    done = start("fetch", tmp_path, params, check="on")
+    assert done.returncode == 1
+    assert "error: m.jsonl, line 2: question_decomposition[0].paragraph_support_idx: 9 is no " in done.stderr
+    assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in done.stderr  # of a later stage
+    assert done.stderr.splitlines()[-1].startswith("fetch: not begun, since the errors above would end it")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.jsonl", "params.yaml"]
+
+
+@pytest.mark.slow
+def test_one_look_serves_all_stages_of_the_same_parameters(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STEPSEARCH_CHECK", raising=False)
+    params = tmp_path / "params.yaml"
+
+    def looks(*, stage, fetch_first=False) -> bool:
+        before = stages.CHECKED.stat().st_mtime_ns if stages.CHECKED.is_file() else None
+        look_first(stage, params, fetch_first)
+        assert capfd.readouterr().err == ""  # nothing to say
+        return stages.CHECKED.is_file() and stages.CHECKED.stat().st_mtime_ns != before
+
+    params.write_text(MICRO)
+    assert looks(stage="fetch")
+    assert not looks(stage="corpus")
+    assert not looks(stage="train")
+    params.write_text(MICRO.replace("seed: 0", "seed: 1"))
+    assert looks(stage="train")
+    assert not looks(stage="report")  # nothing long comes after it
+    os.utime(stages.CHECKED, (0, 0))
+    assert looks(stage="evaluate")  # a disk may have filled up meanwhile
+    (tmp_path / "data" / "fetch").mkdir(parents=True)
+    (tmp_path / "data" / "fetch" / "manifest.json").write_text("{}")
+    assert not looks(stage="corpus")
+    assert looks(stage="corpus", fetch_first=True)  # what was only at the hub has been brought here
+    assert not looks(stage="index", fetch_first=True)
+    os.utime(stages.CHECKED, (0, 0))
+    monkeypatch.setenv("RANK", "1")
+    assert not looks(stage="train")  # the first rank does it
+    monkeypatch.delenv("RANK")
+    monkeypatch.setenv("STEPSEARCH_CHECK", "off")
+    assert not looks(stage="train")

@@ -11,7 +11,6 @@ from stepsearch_core.params import ModelParams
 from stepsearch_core.policy.models import (
     build_model,
     check_context,
-    context_limit,
     load_policy,
     load_tokenizer,
     parameter_count,
@@ -157,45 +156,6 @@ def test_every_end_is_handed_on_with_the_policy(tmp_path):
     assert GenerationConfig.from_pretrained(tmp_path / "again").eos_token_id == [401, 404]
     (tmp_path / "policy" / "generation_config.json").unlink()
     assert end_ids(load_tokenizer(tmp_path / "policy")) == {401, 404}
-
-
-@pytest.mark.parametrize(
-    ("family", "settings", "limit"),
-    [
-        ("qwen2", {"max_position_embeddings": 64}, 64),
-        ("llama", {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, 256),
-        (
-            "llama",
-            {
-                "max_position_embeddings": 131072,
-                "rope_parameters": {
-                    "rope_type": "llama3",
-                    "factor": 8.0,
-                    "low_freq_factor": 1.0,
-                    "high_freq_factor": 4.0,
-                    "original_max_position_embeddings": 8192,
-                },
-            },
-            131072,
-        ),
-        (
-            "qwen2",
-            {
-                "max_position_embeddings": 32768,
-                "rope_parameters": {
-                    "rope_type": "yarn",
-                    "factor": 4.0,
-                    "original_max_position_embeddings": 32768,
-                },
-            },
-            131072,
-        ),
-        ("gpt2", {"n_positions": 48}, 48),
-        ("bloom", {}, None),  # positions are biases, as many as are wanted
-    ],
-)
-def test_the_longest_context_a_model_is_made_for(family, settings, limit):
-    assert context_limit(AutoConfig.for_model(family, **settings)) == limit
 
 
 def test_longer_trajectories_than_contexts_are_refused():

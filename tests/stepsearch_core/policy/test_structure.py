@@ -2,9 +2,10 @@ import json
 
 import pytest
 from huggingface_hub import constants
+from transformers import AutoConfig
 
 from stepsearch_core.io import DataError
-from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config, structure_problem
+from stepsearch_core.policy.structure import FAMILIES, context_limit, local_folder, read_config, structure_problem
 
 
 def test_a_model_is_a_folder_or_a_snapshot_in_the_cache_or_nowhere(tmp_path, monkeypatch):
@@ -53,3 +54,43 @@ def test_what_cannot_be_sampled_says_why(config, problem):
 
 def test_a_window_that_is_switched_off_is_none():
     assert structure_problem({"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 4096}) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "limit"),
+    [
+        ("qwen2", {"max_position_embeddings": 64}, 64),
+        ("llama", {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, 256),
+        (
+            "llama",
+            {
+                "max_position_embeddings": 131072,
+                "rope_parameters": {
+                    "rope_type": "llama3",
+                    "factor": 8.0,
+                    "low_freq_factor": 1.0,
+                    "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 8192,
+                },
+            },
+            131072,
+        ),
+        (
+            "qwen2",
+            {
+                "max_position_embeddings": 32768,
+                "rope_parameters": {
+                    "rope_type": "yarn",
+                    "factor": 4.0,
+                    "original_max_position_embeddings": 32768,
+                },
+            },
+            131072,
+        ),
+        ("gpt2", {"n_positions": 48}, 48),
+        ("bloom", {}, None),  # positions are biases, as many as are wanted
+    ],
+)
+def test_the_longest_context_a_model_is_made_for(family, settings, limit):
+    assert context_limit(AutoConfig.for_model(family, **settings).to_dict()) == limit
+    assert context_limit({"model_type": family, **settings}) == limit  # as older files have it

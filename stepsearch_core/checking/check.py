@@ -1,0 +1,88 @@
+"""`stepsearch check`: everything that can be known before the long work, in seconds and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from stepsearch_core.checking import environment, files, index, machine, model, tokenizer
+from stepsearch_core.checking.finding import Finding, Severity, worst_first
+from stepsearch_core.checking.places import Places
+from stepsearch_core.checking.subject import STAGES, Subject
+from stepsearch_core.io import DataError
+from stepsearch_core.params import ParamsError, load_params
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("evaluate", model.check_readable),
+    ("warmstart", model.check_presence),
+    ("evaluate", model.check_weights),
+    ("evaluate", model.check_structure),
+    ("evaluate", model.check_context),
+    ("evaluate", model.check_vocabulary),
+    ("train", model.check_adapters),
+    ("warmstart", model.check_ignored),
+    ("evaluate", tokenizer.check_template),
+    ("train", tokenizer.check_answers),
+    ("evaluate", environment.check_limits),
+    ("evaluate", environment.check_questions),
+    ("evaluate", environment.check_passages),
+    ("fetch", files.check_sources),
+    ("fetch", files.check_beginnings),
+    ("synthesize", files.check_training_questions),
+    ("evaluate", files.check_benchmarks),
+    ("evaluate", files.check_unused),
+    ("evaluate", index.check_encoder),
+    ("index", index.check_factory),
+    ("index", index.check_measured),
+    ("train", machine.check_plan),
+    ("evaluate", machine.check_packages),
+    ("train", machine.check_gpus),
+    ("train", machine.check_memory),
+    ("train", machine.check_disk),
+)
+"""Each check, after the last stage that reads what it looks at."""
+
+
+def check(
+    path: Path, overrides: Sequence[str] = (), start: str = STAGES[0], data: Path = Path("data")
+) -> list[Finding]:
+    """All findings about a parameter file, the worst first.
+
+    Args:
+        path: The parameter file.
+        overrides: `key.sub=value` texts laid over it.
+        start: The stage that is about to run: what only the stages before it read is not looked at.
+        data: The stages' outputs.
+    """
+    places = Places(path, overrides)
+    try:
+        params = load_params(path, list(overrides))
+    except ParamsError as error:
+        return [_broken(problem, places) for problem in error.problems] or [
+            Finding(Severity.ERROR, "", "", str(error), "mend the parameter")
+        ]
+    subject = Subject(params, places, start, data)
+    return worst_first([finding for last, one in CHECKS if subject.comes(last) for finding in _findings(one, subject)])
+
+
+def exit_status(findings: Sequence[Finding]) -> int:
+    """1 if anything would end a stage."""
+    return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+def _broken(problem: str, places: Places) -> Finding:
+    key, _, what = problem.partition(": ")
+    return Finding(Severity.ERROR, places.of(key), key, what, "mend the parameter")
+
+
+def _findings(one: Check, subject: Subject) -> Iterator[Finding]:
+    """What a check finds. Whatever goes wrong in it must not keep a run from starting."""
+    try:
+        yield from one(subject)
+    except DataError as error:
+        yield subject.refusal(error, "")
+    except Exception as error:
+        problem = f"{one.__name__} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        yield Finding(Severity.WARNING, str(subject.places.path), "", problem, "please report this")

@@ -1,0 +1,141 @@
+"""The files or data sets of `fetch`: they are there, they begin well, and the later stages have what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from stepsearch_core.checking.finding import Finding, Severity
+from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_file
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.corpus import read_passage
+from stepsearch_core.data.rows import read_rows
+from stepsearch_core.data.sources import STANDARD_NAMES
+from stepsearch_core.io import DataError
+from stepsearch_core.params import BENCHMARKS
+
+TRAINING = "musique_train"
+NAMED_ROWS = 3
+_MEND = "mend the file, leave the row out, or let `fetch` drop a few rows (fetch.max_dropped_rows)"
+
+
+def check_sources(subject: Subject) -> Iterator[Finding]:
+    """Every file or data set that `fetch` names is there, or will be downloaded."""
+    fetch = subject.params.fetch
+    entries: list[str] = {"files": [*fetch.files], "datasets": [*fetch.datasets]}.get(fetch.source, [])
+    section = f"fetch.{fetch.source}"
+    if fetch.source != "world" and not entries:
+        yield subject.error(
+            section, f"empty, and fetch.source is {fetch.source}", "name at least one file of questions"
+        )
+    for key in entries:
+        if key not in STANDARD_NAMES:
+            problem = f"unknown key {key!r}"
+            yield subject.error(f"{section}.{key}", problem, f"one of {', '.join(STANDARD_NAMES)}")
+    if fetch.source == "files":
+        yield from _missing_files(subject)
+    elif fetch.source == "datasets":
+        for key, dataset in fetch.datasets.items():
+            local = Path(fetch.folder) / dataset.name
+            if local.is_dir() or subject.fetched:
+                continue
+            if not dataset.revision:
+                problem = f"{dataset.name} is no directory below {fetch.folder}, and has no revision"
+                remedy = "the hash of a commit: what a name alone stands for changes"
+                yield subject.error(f"fetch.datasets.{key}.revision", problem, remedy)
+            else:
+                yield subject.download(f"fetch.datasets.{key}", f"{dataset.name}@{dataset.revision}", "the data set")
+
+
+def check_beginnings(subject: Subject) -> Iterator[Finding]:
+    """The first rows of every file can be read as `fetch` reads them."""
+    for key, path in subject.files.items():
+        try:
+            if key == "corpus":
+                subject.accounts[key] = _begin_corpus(path, subject.params.fetch.max_dropped_rows)
+            elif is_question_file(key) and (problem := subject.records(key)[1]):
+                raise problem
+        except DataError as error:
+            yield subject.refusal(error, _MEND)
+        for dropped in subject.accounts[key].dropped[:NAMED_ROWS] if key in subject.accounts else ():
+            yield replace(subject.refusal(dropped, "mend it; `fetch` leaves it out"), severity=Severity.WARNING)
+
+
+def check_training_questions(subject: Subject) -> Iterator[Finding]:
+    """Training has questions with sub-questions: their gold queries are what search keys come from."""
+    named = _named(subject)
+    if named is None:
+        return
+    if TRAINING not in named:
+        yield subject.warning(
+            f"fetch.{subject.params.fetch.source}",
+            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it, will end with an error",
+            f"name a file under {TRAINING}; without one `dvc repro index` is as far as this profile goes",
+        )
+    elif TRAINING in subject.files:
+        records = subject.records(TRAINING)[0]
+        usable = sum(record.question.has_decomposition for record in records)
+        if records and not usable:
+            yield subject.error(
+                f"fetch.{subject.params.fetch.source}.{TRAINING}",
+                f"none of the first {len(records)} questions has sub-questions, which training needs",
+                "a file of MuSiQue, or `decompositions` beside it",
+            )
+        elif len(records) < FIRST_ROWS and usable <= (kept := subject.params.synthesize.validation_questions):
+            yield subject.error(
+                "synthesize.validation_questions",
+                f"{kept} leave none of {usable} usable questions for training",
+                f"less than {usable}",
+            )
+
+
+def check_benchmarks(subject: Subject) -> Iterator[Finding]:
+    """Every benchmark that is evaluated is fetched."""
+    named = _named(subject)
+    if named is None:
+        return
+    missing = [name for name in subject.params.evaluate.benchmarks if name not in named]
+    severity = Severity.ERROR if TRAINING in named else Severity.WARNING  # without it no stage gets that far
+    for name in missing:
+        there = ", ".join(name for name in BENCHMARKS if name in named) or "none"
+        problem = f"{name} has no file: `evaluate`, after all training, would end with an error"
+        remedy = f"name it under fetch.{subject.params.fetch.source}, or leave it out here; there are: {there}"
+        yield subject.finding(severity, "evaluate.benchmarks", problem, remedy)
+
+
+def check_unused(subject: Subject) -> Iterator[Finding]:
+    """Benchmarks that are fetched and never asked."""
+    for name in BENCHMARKS:
+        if name in (_named(subject) or ()) and name not in subject.params.evaluate.benchmarks:
+            yield subject.note("evaluate.benchmarks", f"{name} is fetched, but not evaluated")
+
+
+def _begin_corpus(path: Path, droppable: int) -> Account:
+    """Read the first passages of a corpus file as `fetch` does.
+
+    Raises:
+        DataError: more of them are damaged than may be.
+    """
+    account = Account(path, droppable)
+    for row in islice(read_rows(path, account.drop), FIRST_ROWS):
+        try:
+            read_passage(row, account)
+        except DataError as error:
+            account.drop(error)
+    return account
+
+
+def _missing_files(subject: Subject) -> Iterator[Finding]:
+    fetch = subject.params.fetch
+    for key, name in fetch.files.items():
+        path = Path(fetch.folder) / name
+        if not path.is_file():
+            yield subject.error(f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder")
+
+
+def _named(subject: Subject) -> set[str] | None:
+    """The keys that `fetch` brings; None of a generated world, which brings all."""
+    fetch = subject.params.fetch
+    return {"files": set(fetch.files), "datasets": set(fetch.datasets)}.get(fetch.source)

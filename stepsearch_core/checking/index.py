@@ -1,0 +1,102 @@
+"""Retrieval: the encoder is here, FAISS can make the index of so many passages, the report measures what is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stepsearch_core.checking.finding import Finding, Severity
+from stepsearch_core.checking.sampling import count_lines
+from stepsearch_core.checking.subject import Subject, is_question_file
+from stepsearch_core.checking.weights import weight_problem
+from stepsearch_core.io import DataError, read_object
+from stepsearch_core.params import METHODS
+from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, passage_count
+from stepsearch_core.policy.structure import local_folder, read_config
+
+
+def check_encoder(subject: Subject) -> Iterator[Finding]:
+    """The sentence encoder is here and whole, or will be downloaded."""
+    encoder = subject.params.retrieval.encoder
+    if encoder == "hashing":
+        return
+    folder = local_folder(encoder)
+    if folder is None:
+        if encoder.startswith((".", "/", "~")) or encoder.count("/") > 1:
+            problem = f"{encoder!r} is no folder"
+            yield subject.error("retrieval.encoder", problem, "a folder, a name of the hub, or hashing")
+        else:
+            yield subject.download("retrieval.encoder", encoder, "the sentence encoder")
+        return
+    try:
+        read_config(folder)
+        problem_of = weight_problem(folder)
+    except DataError as error:
+        problem_of = error.place, error.problem
+    if problem_of:
+        place, problem = problem_of
+        yield Finding(Severity.ERROR, place, "retrieval.encoder", problem, "copy or download the folder again, whole")
+
+
+def check_factory(subject: Subject) -> Iterator[Finding]:
+    """FAISS knows the index, and the corpus has enough passages to train it."""
+    from stepsearch_core.retrieval import factory
+
+    dimensions = _dimensions(subject)
+    if dimensions is None:
+        return
+    passages = _passages(subject) or factory.TRAINING_PASSAGES  # where they are not known: enough for most
+    try:
+        factory.check_factory(subject.params.retrieval.index_factory, dimensions, passages)
+    except DataError as error:
+        yield subject.refusal(error, "another factory: `stepsearch plan` says what memory it takes")
+
+
+def check_measured(subject: Subject) -> Iterator[Finding]:
+    """The retrieval report measures the method that is searched with."""
+    params = subject.params
+    if params.retrieval.method not in params.index.measured_methods:
+        measured = ", ".join(params.index.measured_methods)
+        problem = (
+            f"{measured}: the report does not measure {params.retrieval.method}, which retrieval.method searches with"
+        )
+        yield subject.warning("index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}")
+
+
+def _dimensions(subject: Subject) -> int | None:
+    """Of the vectors; None of an encoder that is not known here."""
+    retrieval = subject.params.retrieval
+    if retrieval.encoder == "hashing":
+        return retrieval.dimensions
+    folder = local_folder(retrieval.encoder)
+    try:
+        return read_config(folder)["hidden_size"] if folder else ENCODER_DIMENSIONS.get(retrieval.encoder)
+    except (DataError, KeyError):
+        return None
+
+
+def _passages(subject: Subject) -> int | None:
+    """Passages of the corpus at most; None where that is not known."""
+    if not subject.comes("corpus"):
+        try:
+            return int(read_object(subject.data / "corpus" / "manifest.json", ("passages",))["passages"])
+        except DataError:
+            return None
+    if known := passage_count(subject.params.fetch):
+        return known
+    if not subject.files:
+        return None
+    corpus = subject.files.get("corpus")
+    count = count_lines(corpus) if corpus else 0
+    if corpus is None or subject.params.corpus.include_benchmarks:
+        count += sum(_paragraphs(subject, key, path) for key, path in subject.files.items() if is_question_file(key))
+    return count
+
+
+def _paragraphs(subject: Subject, key: str, path: Path) -> int:
+    """Passages that a file of questions brings at most, from its first rows and its size."""
+    records = subject.records(key)[0]
+    if not records:
+        return 0
+    rows = count_lines(path) if path.suffix != ".json" else path.stat().st_size // 1000
+    return max(len(records), rows) * max(len(record.context) for record in records)

@@ -1,0 +1,132 @@
+"""The machine at hand: packages, GPUs, memory and disk against the plan, whose own verdict is on `hardware`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from stepsearch_core.checking.finding import Finding
+from stepsearch_core.checking.subject import Subject
+from stepsearch_core.params import ParamsError
+from stepsearch_core.planning.plan import check_fits
+from stepsearch_core.work_folder import ROOT
+
+CACHE = Path(".dvc/cache")
+PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
+"""The package of each tracker that is none of the project's own dependencies."""
+
+
+def check_plan(subject: Subject) -> Iterator[Finding]:
+    """What the profile needs fits the hardware that it names."""
+    try:
+        if plan := subject.plan:
+            check_fits(plan, subject.params)
+    except ParamsError as error:
+        what, _, key = str(error).removesuffix(")").rpartition(" (")
+        yield subject.error(key if key.startswith("hardware.") else "hardware", what, "`stepsearch plan` has the parts")
+
+
+def check_packages(subject: Subject) -> Iterator[Finding]:
+    """What the profile uses besides the project's own dependencies is installed."""
+    params = subject.params
+    if find_spec("faiss") is None:
+        problem = "FAISS is not installed"
+        yield subject.error("retrieval.index_factory", problem, "pip install --editable '.[cpu]' or '.[gpu]'")
+    if params.rollout.engine == "vllm" and subject.comes("train") and find_spec("vllm") is None:
+        problem = "vLLM is not installed here"
+        yield subject.error("rollout.engine", problem, "`make test-vllm` makes an environment with it; or transformers")
+    for tracker in params.watch.trackers:
+        if tracker in PACKAGES and find_spec(PACKAGES[tracker]) is None:
+            yield subject.error(
+                "watch.trackers", f"{tracker} is not installed", "pip install --editable '.[trackers]', or leave it out"
+            )
+
+
+def check_gpus(subject: Subject) -> Iterator[Finding]:
+    """There are the GPUs that the profile names, and one for each process."""
+    here, params = gpus_here(), subject.params
+    if params.hardware.gpus > here:
+        yield subject.warning(
+            "hardware.gpus",
+            f"{params.hardware.gpus} GPUs are planned for, {here} are here",
+            "run it where they are; without GPUs training happens in main memory",
+        )
+    for stage in ("warmstart", "train"):
+        processes = getattr(params, stage).processes
+        if 0 < here < processes:
+            yield subject.error(f"{stage}.processes", f"{processes} processes on {here} GPUs", f"at most {here}")
+        elif not here and processes > (cores := os.cpu_count() or 1):
+            yield subject.warning(f"{stage}.processes", f"{processes} processes on {cores} cores", f"at most {cores}")
+
+
+def check_memory(subject: Subject) -> Iterator[Finding]:
+    """Main memory holds the index and, without GPUs, training."""
+    plan = subject.plan
+    if plan is None:
+        return
+    hardware, memory = subject.params.hardware, psutil.virtual_memory()
+    needed: float = plan.index + (0 if hardware.gpus else plan.peak * subject.params.train.processes)
+    if needed > memory.total:
+        problem = f"{_gb(needed)} of main memory are needed, this machine has {_gb(memory.total)}"
+        yield subject.error("hardware.memory_gb", problem, "`stepsearch plan` has the parts")
+    elif needed > memory.available:
+        problem = f"{_gb(needed)} of main memory are needed, {_gb(memory.available)} are free now"
+        yield subject.warning("hardware.memory_gb", problem, "end what else runs here")
+
+
+def check_disk(subject: Subject) -> Iterator[Finding]:
+    """There is room for what the stages write, besides what they have written already."""
+    plan = subject.plan
+    if plan is None:
+        return
+    places = {"checkpoints": ROOT}
+    needed: dict[int, float] = {}
+    where: dict[int, Path] = {}
+    for part, size in plan.disk.items():
+        folder = _existing(places.get(part, subject.data))
+        device = folder.stat().st_dev
+        needed[device] = needed.get(device, 0) + size
+        where.setdefault(device, folder)
+    for device, wanted in needed.items():
+        written = sum(_size(folder) for folder in (subject.data, ROOT) if _existing(folder).stat().st_dev == device)
+        free = shutil.disk_usage(where[device]).free
+        if wanted - written > free:
+            problem = f"{_gb(wanted)} will be written below {where[device].resolve()}, where {_gb(free)} are free"
+            yield subject.error(
+                "hardware.disk_gb", problem, f"free space, or put data/, checkpoints/ and {CACHE} elsewhere"
+            )
+
+
+def gpus_here() -> int:
+    """GPUs of this machine that a process may use, as NVIDIA's own tool counts them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    tool = shutil.which("nvidia-smi")
+    if visible == "" or tool is None:
+        return 0
+    try:
+        listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    count = sum(line.startswith("GPU ") for line in listed.splitlines())
+    return count if visible is None else min(count, len(visible.split(",")))
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,49 @@
+"""Where a parameter stands: the line of its file, or the override that was laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+_DEEPEST = 4
+"""Levels of keys: an alias can lead back to where it stands."""
+
+
+class Places:
+    """The places of the parameters of one file with overrides (`key.sub=value`)."""
+
+    def __init__(self, path: Path, overrides: Sequence[str] = ()) -> None:
+        self.path = path
+        self._overridden = {override.partition("=")[0].strip(): override for override in overrides}
+        self._lines = _lines(path)
+
+    def of(self, key: str) -> str:
+        """File and line of a dotted key, or of the nearest section around it; an override stands for itself."""
+        while key:
+            if key in self._overridden:
+                return f"override {self._overridden[key]}"
+            if key in self._lines:
+                return f"{self.path}, line {self._lines[key]}"
+            key = key.rpartition(".")[0]
+        return str(self.path)
+
+
+def _lines(path: Path) -> dict[str, int]:
+    """Line, from 1, of every dotted key of a YAML file; none of a file that cannot be read, which is said elsewhere."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return {}
+    found: dict[str, int] = {}
+    pending = [("", root)]
+    while pending:
+        prefix, node = pending.pop()
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                name = f"{prefix}{key.value}"
+                found[name] = key.start_mark.line + 1
+                if name.count(".") < _DEEPEST:
+                    pending.append((f"{name}.", value))
+    return found

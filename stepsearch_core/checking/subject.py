@@ -1,0 +1,263 @@
+"""What is looked at: a profile's parameters and whatever they name that lies on this machine, each read once.
+
+Nothing is downloaded and no weight is loaded. What an earlier stage has made is used where its manifest says that it
+was made from these parameters; so after `fetch` the questions of published data sets are known too. A tokenizer that is
+still to be trained is stood in for by one trained on a sample of the same texts: lengths in words are exact, those in
+byte pairs an estimate from above.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.checking.finding import Finding, Severity
+from stepsearch_core.checking.places import Places
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.data.records import Record
+from stepsearch_core.data.sources import STANDARD_NAMES, fetched_file
+from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.io import DataError, read_json, read_object
+from stepsearch_core.params import BENCHMARKS, Params
+from stepsearch_core.planning.architecture import published_config
+from stepsearch_core.planning.plan import Plan, make_plan
+from stepsearch_core.policy.structure import local_folder
+from stepsearch_core.types import Passage
+
+STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
+"""In whose order findings matter: a stage that is done read its inputs already."""
+FIRST_ROWS = 300
+"""Records of a file that are read as `fetch` reads them."""
+SAMPLED_PASSAGES = 400
+_NO_LIMIT = 10**9
+
+
+class Subject:
+    """The things that a profile names. `start` is the stage that is about to run, or the first one."""
+
+    def __init__(self, params: Params, places: Places, start: str = STAGES[0], data: Path = Path("data")) -> None:
+        self.params, self.places, self.start, self.data = params, places, start, data
+        self.refused: list[DataError] = []
+        """Why configuration, tokenizer or renderer are None though they should be there."""
+        self.accounts: dict[str, Account] = {}
+        """Which rows of the files that were read have been dropped."""
+
+    def finding(self, severity: Severity, key: str, problem: str, remedy: str) -> Finding:
+        """A finding about the parameter `key`."""
+        return Finding(severity, self.places.of(key), key, problem, remedy)
+
+    def error(self, key: str, problem: str, remedy: str) -> Finding:
+        """A finding about the parameter `key` that ends a stage."""
+        return self.finding(Severity.ERROR, key, problem, remedy)
+
+    def warning(self, key: str, problem: str, remedy: str) -> Finding:
+        """A finding about the parameter `key` that costs something."""
+        return self.finding(Severity.WARNING, key, problem, remedy)
+
+    def note(self, key: str, problem: str, remedy: str = "") -> Finding:
+        """A finding about the parameter `key` that is good to know."""
+        return self.finding(Severity.NOTE, key, problem, remedy)
+
+    def download(self, key: str, name: str, what: str, size: str = "of unknown size") -> Finding:
+        """A finding about something that is only at the hub."""
+        if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+            problem = f"{name} is not on this machine, and HF_HUB_OFFLINE forbids to download it"
+            return self.error(key, problem, "unset HF_HUB_OFFLINE, or copy it here and name the folder")
+        return self.note(key, f"{what} {name} will be downloaded ({size}); it cannot be looked at until it is here")
+
+    def refusal(self, error: DataError, remedy: str) -> Finding:
+        """What an error of reading is as a finding; the library calls parameters `params`."""
+        if error.place == "params" and error.field:
+            return self.error(error.field, error.problem, remedy)
+        return Finding(Severity.ERROR, error.place, error.field or "", error.problem, remedy)
+
+    def comes(self, stage: str) -> bool:
+        """Whether `stage` is still to run, as far as is known."""
+        return STAGES.index(stage) >= STAGES.index(self.start)
+
+    # ---- the model and its tokenizer -------------------------------------------------------------------------------
+
+    @cached_property
+    def model_folder(self) -> Path | None:
+        """What the policy starts from: the warm start's, once that stage is done, or `model.source`."""
+        warm = self.data / "warmstart" / "policy"
+        if not self.comes("warmstart") and warm.is_dir():
+            return warm
+        return local_folder(self.params.model.source) if self.params.model.source else None
+
+    @cached_property
+    def config(self) -> dict[str, Any] | None:
+        """The configuration of a model that is here or listed; None of one that is still to be made or fetched."""
+        source = self.model_folder or self.params.model.source
+        if not source:
+            return None
+        try:
+            return published_config(str(source), download=False)
+        except DataError as error:
+            if self.model_folder:
+                self.refused.append(error)
+            return None
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer, or one that stands in for it; None where it is still to be fetched, or cannot be read."""
+        try:
+            if self.model_folder:
+                return _published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
+        except DataError as error:
+            self.refused.append(error)
+            return None
+        return None if self.params.model.source else self._stand_in()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether lengths in tokens are those of the run."""
+        return self.model_folder is not None or self.params.tokenizer.kind == "word"
+
+    @cached_property
+    def renderer(self) -> Renderer | None:
+        """What encodes prompts and observations, whatever their length; None without a tokenizer that fits."""
+        if self.tokenizer is None:
+            return None
+        params = self.params.environment
+        without_limits = replace(params, max_trajectory_tokens=_NO_LIMIT, max_observation_tokens=_NO_LIMIT)
+        try:
+            return Renderer(self.tokenizer, without_limits)
+        except DataError as error:
+            self.refused.append(error)
+            return None
+
+    def _stand_in(self) -> Any:
+        """A tokenizer trained as `warmstart` would, on a sample; a word each, however many."""
+        from stepsearch_core.policy.tokenizers import train_tokenizer
+
+        style, params = STYLES[self.params.environment.prompt], self.params.tokenizer
+        records = chain.from_iterable(self.records(key)[0] for key in self.files if key in _BENCHMARK_OF)
+        texts = ((record.question.question, *record.question.answers) for record in records)
+        passages = (passage.contents for passage in self.passages)
+        everything = chain(style.vocabulary(), chain.from_iterable(texts), passages)
+        params = replace(params, vocab_size=_NO_LIMIT) if params.kind == "word" else params
+        return train_tokenizer(everything, params, style.grammar.tags)
+
+    # ---- the data --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The benchmark and corpus files that can be read now, by their key in `fetch.files`."""
+        if self.params.fetch.source == "files" and self.comes("fetch"):
+            paths = {key: Path(self.params.fetch.folder) / name for key, name in self.params.fetch.files.items()}
+            return {key: path for key, path in paths.items() if path.is_file() and key in STANDARD_NAMES}
+        if not self.fetched:
+            return {}
+        found = {key: fetched_file(self.data / "fetch", key) for key in STANDARD_NAMES}
+        return {key: path for key, path in found.items() if path}
+
+    @cached_property
+    def fetched(self) -> dict[str, Any] | None:
+        """The manifest of `data/fetch`, if that holds what these parameters fetch."""
+        try:
+            manifest = read_json(self.data / "fetch" / "manifest.json")
+            same = _same_fetch(self.params, manifest)
+        except (DataError, KeyError, TypeError, AttributeError):
+            return None
+        return manifest if same else None
+
+    def records(self, key: str) -> tuple[list[Record], DataError | None]:
+        """The first records of a question file, and what is wrong with it if that shows there."""
+        if key not in self._records:
+            read: list[Record] = []
+            problem = None
+            name, split = _BENCHMARK_OF[key]
+            account = self.accounts[key] = Account(self.files[key], self.params.fetch.max_dropped_rows)
+            try:
+                read += islice(read_benchmark(name, self.files[key], split, account=account), FIRST_ROWS)
+            except DataError as error:
+                problem = error
+            self._records[key] = read, problem
+        return self._records[key]
+
+    @cached_property
+    def _records(self) -> dict[str, tuple[list[Record], DataError | None]]:
+        return {}
+
+    @cached_property
+    def passages(self) -> list[Passage]:
+        """A sample of the corpus that these files make, evenly spaced."""
+        from stepsearch_core.checking.sampling import sample_corpus_file
+
+        if "corpus" in self.files:
+            return sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
+        contexts = [record.context for key in self.files if key in _BENCHMARK_OF for record in self.records(key)[0]]
+        passages = list(dict.fromkeys(chain.from_iterable(contexts)))
+        return passages[:: -(-len(passages) // SAMPLED_PASSAGES) or 1]
+
+    def training_records(self) -> Iterator[Record]:
+        """The first records that training will see."""
+        yield from self.records("musique_train")[0] if "musique_train" in self.files else ()
+
+    # ---- the plan --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """What the profile needs of the hardware; None where model or index cannot be read, which is said elsewhere."""
+        try:
+            return None if self.params.model.source and self.config is None else make_plan(self.params)
+        except (DataError, AttributeError):  # transformers', of a model with other parts
+            return None
+
+
+_BENCHMARK_OF = {"musique_train": ("musique", "train"), **{name: (name, "test") for name in BENCHMARKS}}
+"""Benchmark and split of each file of questions."""
+
+
+def is_question_file(key: str) -> bool:
+    """Whether a key of `fetch.files` names a file of questions."""
+    return key in _BENCHMARK_OF
+
+
+def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is of a fetch with these parameters, as far as it tells."""
+    fetch, files = params.fetch, manifest["files"]
+    if manifest["source"] != fetch.source:
+        return False
+    if fetch.source == "datasets":
+        return {key: entry["dataset"] for key, entry in files.items()} == {
+            key: asdict(dataset) for key, dataset in fetch.datasets.items()
+        }
+    if fetch.source == "files":
+        return files.keys() == fetch.files.keys()
+    return files["musique_train"]["rows"] == fetch.world.train_questions and all(
+        files[name]["rows"] == fetch.world.test_questions for name in BENCHMARKS
+    )
+
+
+def _published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
+    """The tokenizer of a folder, by the library's general class, which takes a second less than to find the right one.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        from stepsearch_core.policy.models import load_tokenizer
+
+        return load_tokenizer(folder)
+    from transformers import PreTrainedTokenizerFast
+
+    from stepsearch_core.policy.tokenizers import prepare
+
+    ends = None
+    if (folder / "generation_config.json").is_file():
+        ends = read_object(folder / "generation_config.json").get("eos_token_id")
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    except Exception as error:  # the library's Rust part raises plain ones
+        problem = f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}"
+        raise DataError(problem, folder / "tokenizer.json") from None
+    return prepare(tokenizer, ends, vocab_size)

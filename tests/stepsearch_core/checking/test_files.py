@@ -1,0 +1,95 @@
+import pytest
+
+from tests.stepsearch_core.data.rows_of_formats import HOTPOTQA, MUSIQUE, damaged, write_jsonl
+
+
+def test_good_files_have_no_findings(look, files):
+    seen = look(*files())
+    assert (seen.status, seen.findings) == (0, [])
+
+
+def test_files_that_are_not_there(look, files, tmp_path):
+    overrides = files()
+    seen = look(*overrides[:2], "fetch.files={musique_train: gone.jsonl, musique: m.jsonl}", overrides[3])
+    assert seen.status == 1
+    assert f"fetch.files.musique_train: {tmp_path / 'gone.jsonl'}: no such file" in seen.findings[0]
+
+
+def test_unknown_keys_and_none_at_all(look, files):
+    overrides = files()
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, nq: m.jsonl}"
+    seen = look(*overrides[:2], named, overrides[3])
+    assert seen.status == 1
+    assert any("fetch.files.nq: unknown key 'nq'" in line for line in seen.findings)
+    seen = look("fetch.source=files", "fetch.files={}")
+    assert seen.status == 1
+    assert "fetch.files: empty, and fetch.source is files" in seen.findings[0]
+
+
+def test_damage_in_the_first_rows_is_named_with_line_and_field(look, files, tmp_path):
+    overrides = files()
+    bad = {**damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=99), "id": "bad"}
+    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, bad)
+    seen = look(*overrides)
+    assert seen.status == 1
+    field = "question_decomposition[0].paragraph_support_idx"
+    assert f"error: {tmp_path / 'm.jsonl'}, line 2: {field}: 99 is no paragraph's idx" in seen.findings[0]
+    write_jsonl(tmp_path / "corpus.jsonl", {"id": "1", "title": "A", "text": "b"}, {"id": "2", "title": "A"})
+    files()
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
+    seen = look(*overrides[:2], named, overrides[3])
+    assert seen.status == 1
+    assert f"error: {tmp_path / 'corpus.jsonl'}, line 2: text: missing" in seen.findings[0]
+
+
+def test_only_benchmarks_without_sub_questions(look, tmp_path):
+    write_jsonl(tmp_path / "h.jsonl", HOTPOTQA)
+    seen = look("fetch.source=files", f"fetch.folder={tmp_path}", "fetch.files={hotpotqa: h.jsonl}")
+    assert seen.status == 0  # retrieval can be measured
+    assert any("no musique_train: `synthesize`" in line for line in seen.findings)
+    assert any(line.startswith("warning") and "bamboogle has no file" in line for line in seen.findings)
+
+
+def test_a_benchmark_that_is_evaluated_and_not_fetched(look, files):
+    seen = look(*files()[:3], "evaluate.benchmarks=[musique, bamboogle]")
+    assert seen.status == 1
+    assert "evaluate.benchmarks: bamboogle has no file: `evaluate`, after all training, would end" in seen.findings[0]
+
+
+def test_fetched_and_not_evaluated(look, files, tmp_path):
+    overrides = files()
+    write_jsonl(tmp_path / "h.jsonl", HOTPOTQA)
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, hotpotqa: h.jsonl}"
+    seen = look(*overrides[:2], named, overrides[3])
+    assert seen.status == 0
+    assert any("hotpotqa is fetched, but not evaluated" in line for line in seen.findings)
+
+
+def test_fewer_training_questions_than_validation_takes(look, files):
+    seen = look(*files(rows=20))
+    assert seen.status == 1
+    assert "synthesize.validation_questions: 20 leave none of 20 usable questions for training" in seen.findings[0]
+
+
+def test_rows_that_will_be_dropped_are_named(look, files, tmp_path):
+    overrides = files()
+    good = [{**MUSIQUE, "id": f"{number}"} for number in range(40)]
+    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**damaged("musique", "answer", to=None), "id": "bad"}, *good)
+    assert look(*overrides).status == 1
+    seen = look(*overrides, "fetch.max_dropped_rows=1")
+    assert seen.status == 0
+    assert f"warning: {tmp_path / 'm.jsonl'}, line 2: answer: expected text" in seen.findings[0]
+    assert "`fetch` leaves it out" in seen.findings[0]
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_data_sets_of_the_hub(look, monkeypatch, offline):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if offline else "0")
+    named = (
+        "fetch.datasets={musique_train: {name: a/b, split: train, revision: abc}, musique: {name: a/c, split: test}}"
+    )
+    seen = look("fetch.source=datasets", named, "evaluate.benchmarks=[musique]")
+    assert seen.status == 1
+    assert any("fetch.datasets.musique.revision: a/c is no directory below" in line for line in seen.findings)
+    (line,) = [line for line in seen.findings if "fetch.datasets.musique_train" in line]
+    assert ("a/b@abc is not on this machine" if offline else "the data set a/b@abc will be downloaded") in line

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from stepsearch_core.io import write_json, write_jsonl
+
+
+@pytest.fixture
+def corpus(files, tmp_path):
+    """Overrides for a corpus file of 375 passages."""
+    overrides = files()
+    write_jsonl(tmp_path / "corpus.jsonl", ({"id": str(n), "title": f"T{n}", "text": "a b"} for n in range(375)))
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
+    return (*overrides[:2], named, overrides[3], "corpus.include_benchmarks=false")
+
+
+def test_more_clusters_than_passages(look, corpus):
+    seen = look(*corpus, "retrieval.index_factory=IVF4096,SQ8")
+    assert seen.status == 1
+    assert "retrieval.index_factory: 'IVF4096,SQ8' is trained on at least 4,096 passages" in seen.findings[0]
+    assert "of the corpus's 375" in seen.findings[0]
+    assert "IVF9" in seen.findings[0]
+    assert look(*corpus, "retrieval.index_factory=IVF8,SQ8").status == 0
+
+
+def test_more_clusters_than_the_corpus_of_an_earlier_stage(look, tmp_path):
+    (tmp_path / "data" / "corpus").mkdir(parents=True)
+    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 99})
+    assert look("retrieval.index_factory=IVF4096,SQ8", "--from", "index").status == 1
+
+
+def test_a_factory_that_faiss_does_not_know(look):
+    seen = look("retrieval.index_factory=IVFlat")
+    assert seen.status == 1
+    assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in seen.findings[0]
+
+
+def test_a_factory_that_ends_the_process_is_not_tried(look):
+    assert "HNSW needs at least 2 links" in look("retrieval.index_factory=HNSW1").findings[0]
+
+
+def test_a_report_without_the_method_that_is_used(look):
+    seen = look("index.measured_methods=[dense]")
+    assert seen.status == 0
+    assert "the report does not measure bm25, which retrieval.method searches with" in seen.findings[0]
+
+
+def test_encoders_that_are_not_here_or_not_whole(look, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    seen = look("retrieval.encoder=intfloat/e5-base-v2")
+    assert seen.status == 0
+    assert "the sentence encoder intfloat/e5-base-v2 will be downloaded" in seen.findings[0]
+    seen = look("retrieval.encoder=./encoder")
+    assert seen.status == 1
+    assert "retrieval.encoder: './encoder' is no folder" in seen.findings[0]
+    (tmp_path / "encoder").mkdir()
+    seen = look("retrieval.encoder=./encoder")
+    assert "error: encoder/config.json: retrieval.encoder: no such file" in seen.findings[0]
+    (tmp_path / "encoder" / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 8}))
+    seen = look("retrieval.encoder=./encoder")
+    assert seen.status == 1
+    assert "retrieval.encoder: no weights" in seen.findings[0]
