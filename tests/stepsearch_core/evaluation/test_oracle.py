@@ -8,7 +8,7 @@ from stepsearch_core.metrics.search import cut_passages, format_valid, hidden_pa
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Hit
 from stepsearch_core.types import ActionKind, Passage, Step, StopReason
-from tests import tiny
+from tests import published, tiny
 
 WORD = tiny.tokenizer()
 # The second hop asks for what no passage says.
@@ -136,3 +136,11 @@ def test_relations_written_with_arrows_are_asked_in_plain_words(retriever):
 
 def test_nothing_asked_is_nothing_answered(retriever):
     assert ask(retriever) == []
+
+
+def test_it_goes_on_with_the_thought_that_a_chat_template_has_opened(retriever):
+    limits = {"max_turn_tokens": 80, "max_observation_tokens": 200, "max_trajectory_tokens": 1000}
+    renderer = Renderer(published.qwen(published.THINKING), tiny.environment(chat_template=True, **limits))
+    made = ask_gold_sub_questions([tiny.ADA], retriever, renderer, RolloutParams())[0]
+    assert [turn.action.text for turn in made.turns] == ["where was ada born", "where lies oslo", "norway"]
+    assert format_valid(made)

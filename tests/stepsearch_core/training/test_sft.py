@@ -11,7 +11,7 @@ from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.sft import fine_tune, replay
 from stepsearch_core.types import Author, StopReason
-from tests import tiny
+from tests import published, tiny
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
@@ -153,3 +153,27 @@ def test_after_the_warm_start_plain_generation_stops_behind_the_answer():
         made = policy.eval().generate(torch.tensor([context[: -len(written)]]), do_sample=False, max_new_tokens=30)
         assert made[0].tolist() == context
         assert WORD.decode(made[0]).endswith("</answer> <|end|>")
+
+
+@pytest.mark.parametrize(
+    ("template", "first"),
+    [
+        (published.CHATML, "<think>  </think> <search> where was ada born </search>"),
+        (published.THINKING, " </think> <search> where was ada born </search>"),
+    ],
+)
+def test_within_a_chat_no_thought_is_opened_twice_and_the_answer_ends_the_turn(template, first):
+    tokenizer = published.qwen(template)
+    params = tiny.environment(
+        chat_template=True, max_turn_tokens=80, max_observation_tokens=200, max_trajectory_tokens=1000
+    )
+    made = replay(tiny.turns(tiny.ADA), tiny.ADA, tiny.BY_ID.__getitem__, Renderer(tokenizer, params))
+    written = [tokenizer.decode(s.token_ids) for s in made.segments if s.author is Author.POLICY]
+    assert written == [
+        first,
+        "<think>  </think> <search> where lies oslo </search>",
+        "<think>  </think> <answer> norway </answer><|im_end|>",
+    ]
+    assert [turn.action.kind for turn in made.turns] == ["search", "search", "answer"]
+    assert all(turn.action.has_think for turn in made.turns)
+    assert tokenizer.decode(made.token_ids).count("<think>") == 3
