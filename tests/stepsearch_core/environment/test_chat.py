@@ -166,3 +166,16 @@ def test_a_template_that_cannot_be_used_is_refused(template, problem):
         DataError, match=rf"field 'environment\.chat_template': the tokenizer's chat template {problem}"
     ):
         chat_of(published.qwen(template), "Question : {question}")
+
+
+@EVERY
+@pytest.mark.parametrize("last_turn", [True, False])
+def test_a_notice_after_a_closed_turn_comes_whole_or_not_at_all(name, last_turn):
+    tokenizer = prepare(FAMILIES[name]())
+    params = tiny.environment(chat_template=True, max_observation_tokens=300, max_trajectory_tokens=3000)
+    renderer = Renderer(tokenizer, params)
+    end = tokenizer.convert_tokens_to_ids(ENDS[name])
+    whole = renderer.invalid_notice(3000, last_turn, end)
+    assert (LAST in tokenizer.decode(whole)) == last_turn
+    assert renderer.invalid_notice(len(whole), last_turn, end) == whole
+    assert renderer.invalid_notice(len(whole) - 1, last_turn, end) is None
