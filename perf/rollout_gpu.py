@@ -26,6 +26,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Con
 
 from perf.measure import in_turn, report, seconds
 from perf.workload import default_params
+from stepsearch_core.devices import own_device
 from stepsearch_core.planning.architecture import QWEN25
 from stepsearch_core.policy.engine import Engine, Generation, Session, TurnRequest
 from stepsearch_core.policy.engines import GPU_MEMORY_SHARE
@@ -90,7 +91,7 @@ def measure(
 def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> dict[str, Engine]:
     """Engines for contexts of so many tokens around one bfloat16 model, whose every token is a word: its number."""
     seed_torch(0, Name.MEASUREMENT)
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+    with torch.device(own_device()):
         policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     words = Tokenizer(models.WordLevel({str(token): token for token in range(config.vocab_size)}, unk_token="0"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="0", pad_token="1", eos_token="2")

@@ -17,6 +17,7 @@ import torch
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.data.sources import read_questions
+from stepsearch_core.devices import own_device
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
@@ -87,7 +88,7 @@ class Examination:
         """What the policy in `folder` answers. The first one opens the engine, which takes the others' weights."""
         model, tokenizer = load_policy(folder)
         check_context(model.config, params.environment.max_trajectory_tokens)
-        torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
+        torch.nn.Module.to(model, own_device())
         in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         if self._engine is None:
             self._engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from stepsearch_core.devices import take_device
 from stepsearch_core.io import DataError, ExplainedError
 from stepsearch_core.params import Params, ParamsError
 from tasks.stage import log_to_stderr
@@ -36,6 +37,7 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
         SystemExit: a rank failed, or a signal ended the launcher; the ranks are gone then.
     """
     if processes == 1:
+        take_device()  # an outside launcher may have started several of these
         work(params)
         return
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
@@ -71,6 +73,7 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # comes when the stage's process is gone; waiting is over at once
     log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
+    take_device()
     work(params)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

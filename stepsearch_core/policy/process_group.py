@@ -7,6 +7,8 @@ import os
 
 import torch
 
+from stepsearch_core.devices import take_device
+
 
 def join_process_group() -> None:
     """Join the group of torch's launcher, or begin one of this process alone; once is enough.
@@ -20,8 +22,7 @@ def join_process_group() -> None:
     cuda = torch.cuda.is_available()
     backend = "nccl" if cuda else "gloo"
     if "RANK" in os.environ:  # torch's launcher has set this and all that is needed
-        if cuda:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        take_device()
         torch.distributed.init_process_group(backend)
         return
     os.environ["LOCAL_RANK"] = "0"

@@ -18,6 +18,7 @@ from sklearn.preprocessing import normalize
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.devices import own_device
 from stepsearch_core.io import DataError, write_array
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.streams import Name, stream
@@ -112,11 +113,10 @@ class TransformersEncoder:
     """
 
     def __init__(self, source: str) -> None:
-        import torch
         from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = own_device()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(source)
             self._model = AutoModel.from_pretrained(source).eval().to(self._device)
