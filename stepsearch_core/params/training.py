@@ -18,6 +18,8 @@ class WarmstartParams:
     warmup_ratio: float = share(0.05)
     weight_decay: float = number(0.01, at_least=0)
     max_grad_norm: float = number(1.0, above=0)
+    gradient_checkpointing: bool = False  # recompute activations: less memory, about a third more time
+    zero_stage: int = number(0, at_least=0, at_most=3)
 
 
 @dataclass

@@ -1,11 +1,12 @@
 """The plan of a profile: memory, tokens, disk, downloads, and whether they fit the hardware that it names.
 
-GPUs are taken to share trajectories evenly. The warm start is not counted apart: it holds no reference. GB are 10^9
-bytes.
+GPUs are taken to share trajectories evenly. Warm start and training run one after the other; what one GPU holds at most
+is what the larger of the two does. GB are 10^9 bytes.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,8 @@ class Plan:
     """Held besides while trajectories are sampled."""
     update: dict[str, float]
     """Held besides while the policy learns."""
+    warmstart: dict[str, float]
+    """Held by the warm start; nothing without epochs."""
     index: int
     """In main memory."""
     disk: dict[str, int]
@@ -44,7 +47,8 @@ class Plan:
     @property
     def peak(self) -> float:
         """The most that one GPU holds at once."""
-        return sum(self.states.values()) + max(sum(self.sampling.values()), sum(self.update.values()))
+        train = sum(self.states.values()) + max(sum(self.sampling.values()), sum(self.update.values()))
+        return max(train, sum(self.warmstart.values()))
 
 
 def make_plan(params: Params) -> Plan:
@@ -73,6 +77,8 @@ def make_plan(params: Params) -> Plan:
         "activations": activation_bytes(shape, together, dtype, train.gradient_checkpointing),
         "logits": logit_bytes(shape, together * written // length),
     }
+    if shape.critic:  # both have passed forward before either goes backward
+        update["critic's activations"] = activation_bytes(shape, together, dtype, train.gradient_checkpointing)
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
     if rollout.engine != "transformers":  # which samples from weights that are there anyway
         sampling["sampler's weights"] = weights
@@ -86,6 +92,7 @@ def make_plan(params: Params) -> Plan:
         states,
         sampling,
         update,
+        _warmstart(params, shape, written) if params.warmstart.epochs else {},
         index_bytes(params.retrieval, passage_count(params.fetch) or 0),
         disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
@@ -93,6 +100,15 @@ def make_plan(params: Params) -> Plan:
         deepspeed_config(train.zero_stage, train.max_grad_norm, dtype == "bfloat16"),
         vllm,
     )
+
+
+def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, float]:
+    """States and a batch's share of one GPU in the warm start, which trains all weights and holds no reference."""
+    dtype, warmstart, length = params.model.dtype, params.warmstart, params.environment.max_trajectory_tokens
+    states = state_bytes(shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes)
+    rows = math.ceil(warmstart.batch_size / warmstart.processes)
+    activations = activation_bytes(shape, rows * length, dtype, warmstart.gradient_checkpointing)
+    return states | {"activations": activations, "logits": logit_bytes(shape, rows * written)}
 
 
 def check_fits(plan: Plan, params: Params) -> None:
@@ -109,7 +125,7 @@ def check_fits(plan: Plan, params: Params) -> None:
             raise ParamsError(f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)")
         _check("memory of each GPU", plan.peak, hardware.gpu_memory_gb * (1 - RESERVED_SHARE), "hardware.gpu_memory_gb")
     else:
-        main += int(plan.peak) * params.train.processes
+        main += int(plan.peak) * max(params.train.processes, params.warmstart.processes)
     _check("main memory", main, hardware.memory_gb, "hardware.memory_gb")
     _check("disk", sum(plan.disk.values()), hardware.disk_gb, "hardware.disk_gb")
 
@@ -126,7 +142,8 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
         "",
         f"{where}: {_gb(plan.peak)} at most",
     ]
-    for title, parts in (("always", plan.states), ("sampling", plan.sampling), ("update", plan.update)):
+    parts_of = {"always": plan.states, "sampling": plan.sampling, "update": plan.update, "warmstart": plan.warmstart}
+    for title, parts in parts_of.items():
         lines += [f"  {title:<9} {name:<18} {_gb(size):>10}" for name, size in parts.items()]
     lines += ["", f"dense index in main memory: {_gb(plan.index) if passages else 'known once the corpus is fetched'}"]
     lines += ["", f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes")]

@@ -84,6 +84,12 @@ class Likelihood(nn.Module):
         return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
 
 
+def recompute_activations(model: PreTrainedModel) -> None:
+    """Gradient checkpointing: a layer keeps its input alone and computes the rest again in the backward pass."""
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()  # it applies in training mode only; these models have no dropout
+
+
 def token_states(model: PreTrainedModel, batch: TokenBatch) -> Tensor:
     """Last hidden states [tokens, hidden] from which each policy token of `batch` is predicted."""
     device = model.device

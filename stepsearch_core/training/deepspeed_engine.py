@@ -10,6 +10,7 @@ import math
 import os
 import warnings
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -131,8 +132,16 @@ def whole_weights(module: nn.Module) -> dict[str, Tensor]:
     return weights
 
 
+def copy_whole(trained: nn.Module, other: nn.Module) -> None:
+    """Give `other`, a module with whole weights, those of its copy that ZeRO 3 trains; called by every rank."""
+    for ours, theirs in zip(trained.parameters(), other.parameters(), strict=True):
+        with whole(ours), torch.no_grad():
+            theirs.copy_(ours)
+
+
+@cache
 def prepare_deepspeed() -> Any:
-    """Import DeepSpeed with a process group for it, and without compiling anything.
+    """Import DeepSpeed with a process group for it, and without compiling anything; once.
 
     On a CPU it would build a shared-memory operator at start (half a minute and a compiler).
     """

@@ -21,9 +21,9 @@ from stepsearch_core.io import atomic_folder
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.rollout.batching import TokenBatch
-from stepsearch_core.training.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs
+from stepsearch_core.training.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs, recompute_activations
 from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, frozen, whole, whole_weights
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, copy_whole, frozen, whole_weights
 from stepsearch_core.training.distributed import is_main
 
 BETAS = (0.9, 0.95)
@@ -42,8 +42,8 @@ class Learner:
             add_adapters(policy, params.lora_rank, params.lora_alpha)
         self._trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
         if params.gradient_checkpointing:
-            self._trained.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            self._trained.train()  # it applies in training mode only; these models have no dropout
+            for model in filter(None, (self._trained, critic and critic.critic)):
+                recompute_activations(model)
         with_value_head = has_critic and critic is None
         module = ActorCritic(self._trained, with_value_head, entropy_gradient=params.entropy_coefficient > 0)
         self.actor = self._engine(module, self._groups(module))
@@ -97,9 +97,7 @@ class Learner:
         """After an update: the policy that samples gets the trained weights; called by every rank."""
         if self._trained is self.policy:
             return
-        for ours, theirs in zip(self._trained.parameters(), self.policy.parameters(), strict=True):
-            with whole(ours), torch.no_grad():
-                theirs.copy_(ours)
+        copy_whole(self._trained, self.policy)
 
     @property
     def grad_norms(self) -> dict[str, float]:

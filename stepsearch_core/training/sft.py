@@ -9,6 +9,7 @@ A small random model needs the warm start to know the format at all; instruct mo
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.rollout.batching import length_groups, token_batch
 from stepsearch_core.streams import Name, stream
-from stepsearch_core.training.actor_critic import Likelihood
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.training.actor_critic import Likelihood, recompute_activations
+from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, copy_whole
 from stepsearch_core.training.distributed import all_reduce_sum, progress, share_of_micro_batch
 from stepsearch_core.types import ActionKind, Passage, Question, Trajectory
 
@@ -68,19 +69,23 @@ def fine_tune(
     """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step.
 
     Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch gave.
-    With 0 epochs nothing happens: an instruct model may start as it is.
+    With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards what it trains, a
+    copy is trained, and `policy`, which stays in main memory, gets its weights at the end.
     """
     order = list(_batches(trajectories, params, seed))
     if not order:
         return
+    trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
+    if params.gradient_checkpointing:
+        recompute_activations(trained)
     optimizer = torch.optim.AdamW(
-        policy.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
+        trained.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedTrainer(Likelihood(policy), optimizer, params.max_grad_norm, scheduler=scheduler)
+    engine = DeepSpeedTrainer(Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler)
     tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
-    policy.train()
+    trained.train()
     with progress(order, "warm start", "batch") as bar:
         for step, indices in enumerate(bar, start=1):
             learning_rate = scheduler.get_last_lr()[0]
@@ -91,6 +96,10 @@ def fine_tune(
             row = all_reduce_sum({"loss": loss.item()})
             log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
             bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+    if trained is not policy:
+        copy_whole(trained, policy)
+    if params.gradient_checkpointing:
+        policy.gradient_checkpointing_disable()
 
 
 def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:

@@ -91,3 +91,28 @@ def test_the_deepspeed_configuration_is_that_of_training():
     assert plan.deepspeed["zero_optimization"] == {"stage": 2}
     assert plan.deepspeed["bf16"] == {"enabled": True}
     assert planned("tiny")[0].deepspeed["bf16"] == {"enabled": False}
+
+
+def test_a_critic_model_s_activations_are_kept_beside_the_policy_s():
+    plain, critic, whole = (
+        planned("single_gpu", "train.critic=" + kind, f"train.gradient_checkpointing={checkpointing}")[0].update
+        for kind, checkpointing in (("value_head", "true"), ("model", "true"), ("model", "false"))
+    )
+    assert "critic's activations" not in plain
+    assert critic["critic's activations"] == critic["activations"] == plain["activations"]
+    assert whole["critic's activations"] == whole["activations"] > 5 * plain["activations"]
+
+
+def test_the_warm_start_is_counted_and_fits_as_training_does():
+    begun = ("warmstart.epochs=1", "warmstart.processes=8", "warmstart.batch_size=8")
+    plan, params = planned("paper_7b", *begun)
+    check_fits(plan, params)
+    count = 7_615_616_512
+    states = plan.warmstart["weights"] + plan.warmstart["gradients"] + plan.warmstart["optimizer states"]
+    assert states == 2 * count + (2 + 12) * count / 8
+    for override in ("warmstart.zero_stage=0", "warmstart.batch_size=80", "warmstart.processes=1"):
+        with pytest.raises(ParamsError, match="memory of each GPU"):
+            check_fits(*planned("paper_7b", *begun, override))
+    kept = planned("paper_7b", *begun, "warmstart.gradient_checkpointing=false")[0].warmstart
+    assert kept["activations"] > 10 * plan.warmstart["activations"]
+    assert not planned("paper_7b")[0].warmstart  # no epochs, nothing to hold

@@ -10,6 +10,7 @@ from stepsearch_core.io import DataError
 from stepsearch_core.params import TrainParams
 from stepsearch_core.rollout.batching import token_batch
 from stepsearch_core.training.actor_critic import Likelihood
+from stepsearch_core.training.deepspeed_engine import prepare_deepspeed, whole_weights
 from stepsearch_core.training.learner import Learner
 from tests import tiny
 
@@ -125,3 +126,35 @@ def test_without_a_critic_there_is_no_value_to_learn_and_none_to_save(tmp_path):
     assert set(made.grad_norms) == {"grad_norm"}
     made.export(WORD, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"policy"}
+
+
+def kept_for_the_backward_pass(made, part):
+    """Bytes that autograd keeps of one forward pass of the actor or the critic, its weights left out."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in made.actor.engine.module.parameters()}
+    weights |= {parameter.untyped_storage().data_ptr() for parameter in made.critic.engine.module.parameters()}
+    saved = {}
+
+    def pack(tensor):
+        saved[tensor.untyped_storage().data_ptr()] = tensor  # kept, so that no address is used twice
+        return tensor
+
+    made.train()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        made.critic(BATCH) if part == "critic" else made.actor(BATCH, 1.0, False)
+    return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in weights)
+
+
+@pytest.mark.parametrize("part", ["actor", "critic"])
+def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part):
+    plain, checkpointed = (
+        kept_for_the_backward_pass(learner(critic="model", gradient_checkpointing=on), part) for on in (False, True)
+    )
+    assert checkpointed < plain / 2
+
+
+def test_deepspeed_is_prepared_once():
+    made = learner(critic="model", zero_stage=3)
+    for _ in range(2):
+        made.push()
+        whole_weights(made.policy)
+    assert prepare_deepspeed.cache_info().misses == 1
