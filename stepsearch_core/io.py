@@ -8,6 +8,7 @@ Text is UTF-8, with or without the byte-order mark that some editors and spreads
 from __future__ import annotations
 
 import codecs
+import copyreg
 import errno
 import hashlib
 import json
@@ -39,6 +40,10 @@ class DataError(ValueError):
         self.place = str(path) + (f", line {line}" if line is not None else "")
         self.field, self.problem = field, message
         super().__init__(f"{self.place}: {f'field {field!r}: ' if field else ''}{message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes: made again with their text, and not from what it was put together of."""
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class DiskFullError(DataError):

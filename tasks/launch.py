@@ -69,14 +69,13 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
 
 def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
     """What each rank runs; torch's launcher takes the exception that it may end with to the stage's process."""
-    import torch.distributed
+    from stepsearch_core.policy.process_group import leave_process_group
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # comes when the stage's process is gone; waiting is over at once
     log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
     take_device()
     work(params)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    leave_process_group()
 
 
 def _reason(failures: Mapping[int, ProcessFailure]) -> str:

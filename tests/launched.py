@@ -3,12 +3,15 @@
 import os
 import sys
 import time
+from datetime import timedelta
 
 import torch.distributed
 
 from stepsearch_core.io import DataError
 from stepsearch_core.params import Params
+from stepsearch_core.policy.process_group import join_process_group
 from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.training.distributed import barrier, gather, is_main, rank
 from tasks.launch import launch
 
 
@@ -36,6 +39,18 @@ def waits(params):
 
 def ends(params):
     print(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {os.environ['OMP_NUM_THREADS']}", flush=True)
+
+
+def one_takes_its_time(params):
+    """The first rank works for longer than the group's time-out, and the others wait for it."""
+    torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=3))
+    join_process_group()
+    for wait in (barrier, lambda: gather([rank()])):
+        wait()
+        if is_main():
+            time.sleep(8)
+        wait()
+    print("done", flush=True)
 
 
 if __name__ == "__main__":

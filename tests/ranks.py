@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.io import DataError
 from stepsearch_core.params import RewardParams, RolloutParams, TrainParams, WarmstartParams
 from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rewards.breakdown import Scorer
@@ -20,6 +21,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.deepspeed_engine import whole_weights
 from stepsearch_core.training.distributed import (
     all_reduce_sum,
+    barrier,
     gather,
     is_main,
     rank,
@@ -101,12 +103,39 @@ def updated(variant, folder):
     return result
 
 
-def tuned():
+def tuned(**changes):
     policy = tiny.model(WORD)
-    params = WarmstartParams(epochs=1.0, batch_size=3)  # batches of 3, 3 and 1
+    params = WarmstartParams(epochs=1.0, batch_size=3, **changes)  # batches of 3, 3 and 1
     rows = []
     fine_tune(policy, TRAJECTORIES, params, WORD.pad_token_id, 0, lambda step, row: rows.append(row))
     return {"rows": rows, "weights": weights(policy)}
+
+
+def damaged(folder):
+    """What the ranks say of a checkpoint in which a file has changed; each file is one rank's to read."""
+
+    def write(temporary):
+        temporary.mkdir(exist_ok=True)
+        (temporary / f"part{rank()}").write_text("whole")
+
+    said = []
+    with RunFolder(folder / f"damaged{world_size()}", {}, []) as run_folder:
+        run_folder.save(1, write, {"history": []})
+        barrier()
+        for number in range(world_size()):
+            if is_main():
+                (run_folder.checkpoint(1) / f"part{number}").write_text("changed")
+            barrier()
+            try:
+                run_folder.last_step()
+            except DataError as error:
+                said.append(str(error).replace(str(folder), ""))
+            barrier()
+            if is_main():
+                (run_folder.checkpoint(1) / f"part{number}").write_text("whole")
+            barrier()
+        said.append(run_folder.last_step())
+    return said
 
 
 def trained(folder):
@@ -130,10 +159,12 @@ def trained(folder):
 
 
 def main(folder):
-    result = {"tuned": tuned(), "trained": trained(folder)}
+    result = {f"tuned{stage}": tuned(zero_stage=stage) for stage in range(4)}
+    result |= {"tuned_checkpointing": tuned(zero_stage=2, gradient_checkpointing=True), "damaged": damaged(folder)}
+    result |= {"trained": trained(folder)}
     result |= {variant: updated(variant, folder) for variant in VARIANTS}
     result["gathered"] = gather([f"item{number}" for number in range(7)][share()])
-    result["summed"] = all_reduce_sum({"ranks": 1.0, "numbers": float(rank())})
+    result["summed"] = all_reduce_sum({"ranks": 1.0, "numbers": float(rank()), "tenths": 0.1 + rank()})
     result["shares"] = [share_of_micro_batch(list(range(count))) for count in (1, 2, 5)]
     result["main"] = is_main()
     torch.save(result, folder / f"{world_size()}_{rank()}.pt")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from itertools import chain, zip_longest
-from operator import add
 from typing import Any, TypeVar
 
 import torch.distributed
 from tqdm import tqdm
+
+from stepsearch_core.devices import own_device
+from stepsearch_core.policy.process_group import patient_group
 
 Item = TypeVar("Item")
 _NOTHING = object()
@@ -54,20 +55,25 @@ def gather(mine: Sequence[Item]) -> list[Item]:
     if world_size() == 1:
         return list(mine)
     parts: list[Any] = [None] * world_size()
-    torch.distributed.all_gather_object(parts, list(mine))
+    torch.distributed.all_gather_object(parts, list(mine), group=patient_group())
     return [item for item in chain.from_iterable(zip_longest(*parts, fillvalue=_NOTHING)) if item is not _NOTHING]
 
 
 def all_reduce_sum(values: Mapping[str, float]) -> dict[str, float]:
     """The sum over ranks of every value; each rank gives the same names."""
-    rows = gather([dict(values)])
-    return {name: reduce(add, (row[name] for row in rows)) for name in values}
+    if world_size() == 1:
+        return dict(values)
+    device = own_device() if torch.distributed.get_backend() == "nccl" else "cpu"  # NCCL sums on GPUs alone
+    sums = torch.tensor([values[name] for name in sorted(values)], dtype=torch.float64, device=device)
+    torch.distributed.all_reduce(sums)
+    summed = dict(zip(sorted(values), sums.tolist(), strict=True))
+    return {name: summed[name] for name in values}
 
 
 def barrier() -> None:
-    """Wait for all ranks."""
+    """Wait for all ranks, as long as it takes."""
     if world_size() > 1:
-        torch.distributed.barrier()
+        torch.distributed.barrier(group=patient_group())
 
 
 def progress(items: Iterable[Item], description: str, unit: str) -> tqdm[Item]:

@@ -1,7 +1,8 @@
 """Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work folder.
 
-Of several ranks the first holds the lock and does everything here but the checkpoint itself, which all write together.
-A checkpoint holds the SHA-256 of its files as they were written; older ones go only after it has been read back.
+Of several ranks the first holds the lock and does everything here but what takes long: all write the checkpoint
+together, and each hashes and reads back its share of the files. A checkpoint holds the SHA-256 of its files as they
+were written; older ones go only after it has been read back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from stepsearch_core.io import (
     DataError,
@@ -26,9 +27,10 @@ from stepsearch_core.io import (
     write_json,
     write_jsonl,
 )
-from stepsearch_core.training.distributed import barrier, gather, is_main
+from stepsearch_core.training.distributed import barrier, gather, is_main, share
 from stepsearch_core.work_folder import WorkFolder
 
+Item = TypeVar("Item")
 _PREFIX = "step_"
 _MANIFEST = "manifest.json"
 
@@ -55,7 +57,7 @@ class RunFolder(WorkFolder):
         Raises:
             DataError: there are checkpoints, but none is whole.
         """
-        return gather([self._last_whole_step()] if is_main() else [])[0]
+        return self._last_whole_step()
 
     def last_before(self, step: int) -> int:
         """The step of the last checkpoint before a step, 0 without one."""
@@ -91,10 +93,10 @@ class RunFolder(WorkFolder):
         with naming_full_disk(self.checkpoint(step)):
             write(temporary)
         barrier()
+        with naming_full_disk(self.checkpoint(step), temporary):
+            self._put_in_place(temporary, step, rows)
+        self._read_back(step)
         if is_main():
-            with naming_full_disk(self.checkpoint(step), temporary):
-                self._put_in_place(temporary, step, rows)
-            self._read_back(step)
             stay = {step, *map(self.last_before, keep_before)}
             for old in set(self._steps()) - stay:
                 discard(self.checkpoint(old))
@@ -108,29 +110,32 @@ class RunFolder(WorkFolder):
         return [int(path.name.removeprefix(_PREFIX)) for path in self.path.glob(f"{_PREFIX}*")]
 
     def _put_in_place(self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        for name, values in rows.items():
-            write_jsonl(temporary / f"{name}.jsonl", values)
+        if is_main():
+            for name, values in rows.items():
+                write_jsonl(temporary / f"{name}.jsonl", values)
+        barrier()
         files = sorted(path for path in temporary.rglob("*") if path.is_file())
         names = [path.relative_to(temporary).as_posix() for path in files]
-        write_json(temporary / _MANIFEST, dict(zip(names, _each(_sha256_written, files), strict=True)))
-        if self.checkpoint(step).exists():  # damaged: the run went on from an older one
-            discard(self.checkpoint(step))
-        give_usual_modes(temporary)
-        temporary.replace(self.checkpoint(step))
+        hashes = gather(_each(_sha256_written, files[share()]))
+        if is_main():
+            write_json(temporary / _MANIFEST, dict(zip(names, hashes, strict=True)))
+            if self.checkpoint(step).exists():  # damaged: the run went on from an older one
+                discard(self.checkpoint(step))
+            give_usual_modes(temporary)
+            temporary.replace(self.checkpoint(step))
+        barrier()
 
     def _read_back(self, step: int) -> None:
-        """Compare a checkpoint with its manifest, and parse its rows.
+        """Compare a checkpoint with its manifest, and parse its rows; every rank its share, and all raise the same.
 
         Raises:
             DataError: a file is missing, cannot be read, or is not what was written.
         """
         expected = read_object(self.checkpoint(step) / _MANIFEST)
-        files = [self.checkpoint(step) / name for name in expected]
-        for file, written, found in zip(files, expected.values(), _each(_sha256_read, files), strict=True):
-            if found != written:
-                raise DataError("damaged: its SHA-256 is not that of what was written", file)
-            if file.suffix == ".jsonl":
-                list(read_jsonl(file))
+        written = {self.checkpoint(step) / name: digest for name, digest in expected.items()}
+        for error in gather(_each(lambda file: _damage(file, written[file]), list(written)[share()])):
+            if error is not None:
+                raise error
 
     def _last_whole_step(self) -> int:
         damaged: list[DataError] = []
@@ -140,7 +145,7 @@ class RunFolder(WorkFolder):
             except DataError as error:
                 damaged.append(error)
                 continue
-            for found in damaged:
+            for found in damaged if is_main() else ():
                 logging.getLogger("train").warning("%s; going back to step %d", found, step)
             return step
         if damaged:
@@ -148,8 +153,8 @@ class RunFolder(WorkFolder):
         return 0
 
 
-def _each(function: Callable[[Path], str], files: Sequence[Path]) -> list[str]:
-    """In threads: hashing and reading let go of the interpreter, and every rank has written files of its own."""
+def _each(function: Callable[[Path], Item], files: Sequence[Path]) -> list[Item]:
+    """In threads: hashing and reading let go of the interpreter."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(function, files))
 
@@ -168,13 +173,15 @@ def _sha256_written(file: Path) -> str:
     return digest
 
 
-def _sha256_read(file: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        DataError: it is missing or cannot be read.
-    """
+def _damage(file: Path, written: str) -> DataError | None:
+    """What is wrong with a file of which this was the SHA-256 when it was written; None if nothing is."""
     try:
-        return sha256_file(file)
+        if sha256_file(file) != written:
+            return DataError("damaged: its SHA-256 is not that of what was written", file)
+        if file.suffix == ".jsonl":
+            list(read_jsonl(file))
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", file) from None
+        return DataError(f"cannot be read: {error.strerror}", file)
+    except DataError as error:
+        return error
+    return None

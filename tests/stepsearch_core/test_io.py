@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stepsearch_core.io import DataError, atomic_folder, atomic_write, read_object, write_array, write_json, write_jsonl
+from stepsearch_core.io import (
+    DataError,
+    DiskFullError,
+    atomic_folder,
+    atomic_write,
+    read_object,
+    write_array,
+    write_json,
+    write_jsonl,
+)
 from tests.import_graph import ROOT
 
 LIMITED = """
@@ -156,3 +166,9 @@ def test_whoever_may_read_a_folder_may_read_all_in_it(tmp_path, umask, expected)
     finally:
         os.umask(before)
     assert modes(tmp_path / "out") == ({expected[0]}, {expected[1]})
+
+
+@pytest.mark.parametrize("error", [DataError("bad", "a.json", 3, "id"), DiskFullError(Path("b"), "no space")])
+def test_errors_reach_other_processes_whole(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

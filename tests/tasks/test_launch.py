@@ -45,6 +45,12 @@ def test_ranks_are_numbered_and_have_one_thread_each():
 
 
 @pytest.mark.slow
+def test_ranks_wait_for_one_that_takes_its_time():
+    status, out, errors = finish(start("tests.launched", "one_takes_its_time"))
+    assert (status, errors, out.split()) == (0, "", ["done", "done"])
+
+
+@pytest.mark.slow
 def test_bad_input_on_one_rank_is_one_line():
     status, _, errors = finish(start("tests.launched", "one_fails"))
     assert status == 1

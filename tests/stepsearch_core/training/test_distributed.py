@@ -1,6 +1,7 @@
 """One process and two (real ones, over gloo) make the same of the same work: what they do is in `tests/ranks.py`."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -41,8 +42,8 @@ def test_shares_come_together_in_order(results):
     one, first, second = results
     for result in results:
         assert result["gathered"] == [f"item{number}" for number in range(7)]
-    assert one["summed"] == {"ranks": 1.0, "numbers": 0.0}
-    assert first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0}
+    assert one["summed"] == {"ranks": 1.0, "numbers": 0.0, "tenths": 0.1}
+    assert first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0, "tenths": 0.1 + 1.1}  # float64
     assert (one["main"], first["main"], second["main"]) == (True, True, False)
 
 
@@ -72,13 +73,27 @@ def test_a_checkpoint_of_two_processes_continues_with_two(results, variant):
         assert result["rows"] == [{"rank": 0}]
 
 
-def test_the_warm_start_does_not_depend_on_the_number_of_processes(results):
-    one, first, second = (result["tuned"] for result in results)
+WARM_STARTS = [*(f"tuned{stage}" for stage in range(4)), "tuned_checkpointing"]
+
+
+@pytest.mark.parametrize("name", WARM_STARTS)
+def test_the_warm_start_depends_neither_on_the_number_of_processes_nor_on_what_saves_memory(results, name):
+    plain = results[0]["tuned0"]
+    one, first, second = (result[name] for result in results)
+    assert near(one["rows"], plain["rows"])
+    assert near(one["weights"], plain["weights"])
     assert len(one["rows"]) == 3
     assert first["rows"] == second["rows"]
     assert near(first["rows"], one["rows"])
     assert torch.equal(first["weights"], second["weights"])
     assert near(first["weights"], one["weights"])
+
+
+def test_a_damaged_file_is_said_by_all_ranks_whoever_read_it(results):
+    one, first, second = (result["damaged"] for result in results)
+    assert first == second
+    assert [re.findall(r"part\d: damaged", said) for said in first[:-1]] == [["part0: damaged"], ["part1: damaged"]]
+    assert first[-1] == one[-1] == 1
 
 
 def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
