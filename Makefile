@@ -24,6 +24,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
 repro: $(VENV)/.installed ## make the environment, run every stage that is out of date, show the results
+	python -m tasks.repair
 	dvc repro
 	@stepsearch show
 

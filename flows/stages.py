@@ -22,6 +22,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 from prefect.states import State
 
+from tasks.repair import repair
+
 TAIL = 20
 """Lines of a failed stage's log that its error repeats."""
 
@@ -63,6 +65,8 @@ def run_stage(stage: str) -> None:
     Raises:
         StageError: DVC or the stage exited with an error.
     """
+    for line in repair():  # a kill may have been what this is tried again for
+        get_run_logger().warning(line)
     run_logged(stage, ["dvc", "repro", "--single-item", stage])
 
 

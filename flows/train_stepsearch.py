@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from flows.artifacts import publish_results
 from flows.checkout import CheckoutBusyError, checkout_lock
@@ -20,6 +20,7 @@ from flows.stages import StageError, run_stage, stages_in_order
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError
 from stepsearch_core.profiles import activate
+from tasks.repair import repair
 
 
 @flow(name="train-stepsearch")
@@ -36,6 +37,8 @@ def train_stepsearch(profile: str | None = None, overrides: list[str] | None = N
             activate(profile, overrides)
         elif overrides:
             raise ParamsError("overrides need a profile to be laid over")
+        for line in repair():
+            get_run_logger().warning(line)
         for stage in stages_in_order():
             run_stage(stage)
         publish_results()

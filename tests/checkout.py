@@ -41,17 +41,20 @@ def commit(folder: Path) -> None:
         subprocess.run(["git", *command], cwd=folder, check=True)
 
 
-def run(folder: Path, *command: str, check: bool = True) -> str:
-    """Run `python -m COMMAND` in `folder` with this interpreter first on the path; returns stdout and stderr.
+def run(folder: Path, *command: str, check: bool = True, path: Path | None = None) -> str:
+    """Run `python -m COMMAND` in `folder`, with this interpreter first on PATH; returns stdout and stderr.
+
+    `path`: where Python looks for modules besides.
 
     Raises:
         AssertionError: it failed; the message holds the output.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    modules = {"PYTHONPATH": str(path)} if path else {}
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env={**os.environ, "PATH": path, "TQDM_DISABLE": "1"},
+        env={**os.environ, "PATH": commands, "TQDM_DISABLE": "1", **modules},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -65,6 +65,13 @@ def test_a_stage_runs_alone_and_only_when_out_of_date(toy):
     assert (toy / "two").stat().st_mtime_ns == written
 
 
+def test_a_dvc_lock_that_a_kill_left_empty_is_mended_first(toy):
+    (toy / "dvc.lock").write_text("")
+    with disable_run_logger():
+        stages.run_stage.fn("first")
+    assert (toy / "one").read_text() == "hello\n"
+
+
 def test_a_failed_stage_says_which_and_why(toy):
     (toy / "two").write_text("")
     with disable_run_logger(), pytest.raises(stages.StageError, match=r"(?s)^stage broken failed .*this is why"):
