@@ -9,6 +9,7 @@ MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
     "gae": "errors of the advantages against the estimator's definition",
     "grpo_step": "a step of GRPO against TRL's, whose Python STEPSEARCH_PEERS_PYTHON names",
+    "kills": "`dvc repro` on the profile micro killed 50 times at random moments, and how it ended after each",
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
