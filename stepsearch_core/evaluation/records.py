@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.metrics.means import mean
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory, Turn
 
@@ -61,8 +62,7 @@ def one_a_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _mean_record(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(samples) == 1:
         return samples[0]
-    defined = {name: [row[name] for row in samples if row[name] is not None] for name in METRICS}
-    means = {name: sum(values) / len(values) if values else None for name, values in defined.items()}
+    means = {name: mean(row[name] for row in samples) for name in METRICS}
     return {**samples[0], **means, "samples": len(samples)}
 
 

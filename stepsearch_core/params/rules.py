@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from stepsearch_core.params.schema import Params
+from stepsearch_core.params.stages import BENCHMARKS, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ RULES = (
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
     ),
     Rule(
+        "evaluate.benchmarks",
+        "all among those fetched (fetch.files or fetch.datasets)",
+        lambda p: not _trains(p.fetch) or set(p.evaluate.benchmarks) <= _fetched(p.fetch),
+    ),
+    Rule(
         "train.samples_per_question",
         "at least 2, as train.algorithm compares samples of one question",
         lambda p: p.train.algorithm not in ("grpo", "rloo") or p.train.samples_per_question >= 2,
@@ -82,6 +88,18 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
+
+
+def _fetched(fetch: FetchParams) -> set[str]:
+    """Keys of the files that `fetch` brings."""
+    if fetch.source == "world":
+        return {"musique_train", *BENCHMARKS}
+    return {*(fetch.files if fetch.source == "files" else fetch.datasets)}
+
+
+def _trains(fetch: FetchParams) -> bool:
+    """Whether there are questions to train on; without them only `dvc repro index` makes sense, which `fetch` says."""
+    return "musique_train" in _fetched(fetch)
 
 
 def broken_rules(params: Params) -> list[str]:

@@ -36,7 +36,7 @@ def parse_yaml(text: str) -> Any:
 def lay_over(values: dict[str, Any], override: str) -> None:
     """Put the `key.sub=value` of an override into `values`, which `parse_yaml` read.
 
-    A mapping given for a section (`train.guard={...}`) is laid over it key by key; one given for a mapping of free keys
+    A mapping given for a section (`watch.guard={...}`) is laid over it key by key; one given for a mapping of free keys
     (`fetch.files={...}`) replaces it, so that entries can be left out.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import mean
 from typing import Any
 
+from stepsearch_core.metrics.means import mean
 from stepsearch_core.report.inputs import Records
 from stepsearch_core.report.results import name_of, number
 from stepsearch_core.report.tables import Table
@@ -20,7 +20,11 @@ def f1_by_hops(records: Records) -> Table | None:
     if not groups:
         return None
     rows = tuple(
-        (f"{hops} hops", f"{max(map(len, scores.values())):,}", *(_mean(scores.get(policy)) for policy in records))
+        (
+            f"{hops} hops",
+            f"{max(map(len, scores.values())):,}",
+            *(number(mean(scores.get(policy, ())), 3) for policy in records),
+        )
         for hops, scores in sorted(groups.items())
     )
     return Table("F1 by number of hops", ("", "Questions", *map(name_of, records)), rows)
@@ -45,7 +49,3 @@ def invalid_by_reason(records: Records) -> Table | None:
 def _hops(record: dict[str, Any]) -> int:
     steps = record["steps"]
     return len(steps) if all(step["sub_question"] for step in steps) else 0
-
-
-def _mean(scores: list[float] | None) -> str:
-    return number(mean(scores) if scores else None, 3)

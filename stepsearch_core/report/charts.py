@@ -140,7 +140,7 @@ def line_chart(
 
 def interval_chart(groups: Sequence[tuple[str, Sequence[tuple[str, float, float, float, str]]]]) -> IntervalChart:
     """Lay out groups of (policy, value, low, high, label); the axis starts at 0."""
-    highest = max(high for _, members in groups for _, _, _, high, _ in members)
+    highest = max((high for _, members in groups for _, _, _, high, _ in members), default=0.0)
     x = axis(0.0, highest, GROUP_LEFT, GROUP_WIDTH - RIGHT, 5)
     ticks, spans, top = [], [], float(TOP)
     for name, members in groups:

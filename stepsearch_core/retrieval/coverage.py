@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import binomtest
 from tqdm import tqdm
 
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 from stepsearch_core.types import Question
 
@@ -30,12 +30,12 @@ def measure(
     rankers: Mapping[str, Ranker], corpus: Corpus, questions: Mapping[str, Sequence[Question]], depths: Sequence[int]
 ) -> dict[str, Any]:
     """The report: gold passages in the corpus by benchmark, and shares by method, benchmark and depth."""
-    measured = {name: asked for name, asked in questions.items() if any(question.support_ids for question in asked)}
-    jobs = tqdm([(method, name) for method in rankers for name in measured], desc="measuring", unit=" sets")
+    known = {name: asked for name, asked in questions.items() if any(question.support_ids for question in asked)}
+    jobs = tqdm([(method, name) for method in rankers for name in known], desc="measuring", unit=" sets")
     methods: dict[str, dict[str, Any]] = {method: {} for method in rankers}
     for method, name in jobs:
-        methods[method][name] = _measure_set(rankers[method], corpus, measured[name], depths)
-    gold = {name: count_gold(corpus, asked) for name, asked in measured.items()}
+        methods[method][name] = _measure_set(rankers[method], corpus, known[name], depths)
+    gold = {name: count_gold(corpus, asked) for name, asked in known.items()}
     return {"passages": len(corpus), "gold": gold, "methods": methods}
 
 
@@ -47,17 +47,19 @@ def count_gold(corpus: Corpus, questions: Iterable[Question]) -> dict[str, int]:
 
 def measure_approximation(
     index: DenseIndex, corpus: Corpus, questions: Iterable[Question], depths: Sequence[int]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Mean share of the exact first k (by inner product) that an index finds, by depth, for the questions' wording.
 
-    Encodes the corpus once more.
+    Encodes the corpus once more. None without questions.
     """
     from stepsearch_core.retrieval.dense import exact_ranking
 
     queries = [question.question for question in questions]
+    if not queries:
+        return {str(depth): None for depth in depths}
     found = index.rank(queries, max(depths))
     wanted = exact_ranking(index.encoder, corpus, queries, max(depths))
-    return {str(depth): fmean(map(_overlap, found, wanted, repeat(depth))) for depth in depths}
+    return {str(depth): mean(map(_overlap, found, wanted, repeat(depth))) for depth in depths}
 
 
 def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[Query]:
@@ -70,10 +72,13 @@ def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[
     ]
 
 
-def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float]:
-    """By method, the share of sub-questions found within `depth`: the mean over benchmarks that have sub-questions."""
+def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None]:
+    """By method, the share of sub-questions found within `depth`: the mean over benchmarks that have sub-questions.
+
+    None where no benchmark has any: HotpotQA and Bamboogle alone, say.
+    """
     return {
-        method: fmean(row["sub_question_recall"][str(depth)]["value"] for row in sets.values() if row["sub_questions"])
+        method: mean(row["sub_question_recall"][str(depth)]["value"] for row in sets.values() if row["sub_questions"])
         for method, sets in report["methods"].items()
     }
 
@@ -86,11 +91,15 @@ def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
             shares = [row[key].get(str(depth)) for key in ("sub_question_recall", "question_all_supports")]
             cells = [f"{share['value']:7.1%}" if share else "      -" for share in shares]
             lines.append(f"  {method:8} {name:16} {' | '.join(cells)}")
-    means = mean_recall(report, depth)
+    return "\n".join([*lines, f"mean over benchmarks: {_best(measured(mean_recall(report, depth)), used)}"])
+
+
+def _best(means: Mapping[str, float], used: str) -> str:
+    if not means:
+        return "not measured, as no benchmark has sub-questions with supports"
     best = max(means, key=lambda method: means[method])
-    summary = ", ".join(f"{method} {mean:.1%}" for method, mean in means.items())
     advice = "which the profile uses" if best == used else f"but retrieval.method is {used}"
-    return "\n".join([*lines, f"mean over benchmarks: {summary}; best is {best}, {advice}"])
+    return f"{', '.join(f'{method} {value:.1%}' for method, value in means.items())}; best is {best}, {advice}"
 
 
 def _measure_set(

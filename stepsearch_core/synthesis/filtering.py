@@ -44,7 +44,7 @@ class KeyCounts:
         return {
             "steps": steps,
             "steps_by_keys": {str(keys): self.steps_by_keys[keys] for keys in sorted(self.steps_by_keys)},
-            "steps_without_key": self.steps_by_keys[0] / steps,
+            "steps_without_key": self.steps_by_keys[0] / steps if steps else None,
             "candidates": {kind.value: self.candidates[kind] for kind in KeyKind},
             "kept": {kind.value: self.kept[kind] for kind in KeyKind},
             "dropped": dict(sorted(self.dropped.items())),

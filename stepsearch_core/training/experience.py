@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.metrics.search import invalid_reasons
 from stepsearch_core.params import RewardParams
@@ -72,7 +73,10 @@ def describe(
     questions: Mapping[str, Question],
     words: Words = words,
 ) -> dict[str, float]:
-    """Means over trajectories under the field's names: answers, rewards, searches, lengths."""
+    """Means over trajectories under the field's names: answers, rewards, searches, lengths.
+
+    What no trajectory has is left out: words a query without a search, recall where no question names its supports.
+    """
     rows = []
     for trajectory, breakdown in zip(trajectories, breakdowns, strict=True):
         question = questions[trajectory.question_id]
@@ -91,16 +95,9 @@ def describe(
                 "answered": trajectory.answer is not None,
             }
         )
-    return {name: _mean([row[name] for row in rows]) for name in rows[0]}
+    return measured({name: mean(row[name] for row in rows) for name in rows[0]})
 
 
 def _query_words(trajectory: Trajectory, words: Words) -> float | None:
     """Words a query, None without searches."""
-    lengths = [len(words(turn.action.text)) for turn in trajectory.searches]
-    return sum(lengths) / len(lengths) if lengths else None
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Mean of the values that are defined; 0 without any."""
-    defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if defined else 0.0
+    return mean(len(words(turn.action.text)) for turn in trajectory.searches)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.params import TrainParams
 from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.training.distributed import all_reduce_sum, share_of_micro_batch, world_size
@@ -65,7 +66,7 @@ def update(
     count = params.epochs * sum(map(len, experience.rewards))
     return {
         **{name: total / count for name, total in totals.items()},
-        **{name: _finite_mean(values) for name, values in norms.items()},
+        **measured({name: mean(norm for norm in values if np.isfinite(norm)) for name, values in norms.items()}),
         "skipped_updates": learner.skipped - skipped,
     }
 
@@ -101,9 +102,3 @@ def _losses(
     if learner.has_critic:
         statistics["value_loss"] = value
     return policy, value, statistics
-
-
-def _finite_mean(values: list[float]) -> float:
-    """Mean without the norms of updates that were skipped; NaN if all were."""
-    finite = [value for value in values if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else float("nan")

@@ -21,6 +21,7 @@ import torch
 from transformers import PreTrainedModel
 
 from stepsearch_core.metrics.answers import exact_match, word_f1
+from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.metrics.search import search_count, support_recall
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
@@ -127,16 +128,17 @@ class Trainer:
             self.rollout.engine.update(self.learner.plain_policy())
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
-        """Greedy answers to held-out questions of the training file."""
+        """Greedy answers to held-out questions of the training file; what none of them can measure is left out."""
         trajectories = gather(self.rollout.greedy(questions[share()]))
         pairs = list(zip(trajectories, questions, strict=True))
-        recalls = [support_recall(trajectory, question) for trajectory, question in pairs]
-        return {
-            "validation/em": float(np.mean([exact_match(t.answer, q.answers) for t, q in pairs])),
-            "validation/f1": float(np.mean([word_f1(t.answer, q.answers, self.scorer.words) for t, q in pairs])),
-            "validation/searches": float(np.mean([search_count(t) for t in trajectories])),
-            "validation/support_recall": float(np.mean([recall for recall in recalls if recall is not None])),
-        }
+        return measured(
+            {
+                "validation/em": mean(exact_match(t.answer, q.answers) for t, q in pairs),
+                "validation/f1": mean(word_f1(t.answer, q.answers, self.scorer.words) for t, q in pairs),
+                "validation/searches": mean(search_count(t) for t in trajectories),
+                "validation/support_recall": mean(support_recall(t, q) for t, q in pairs),
+            }
+        )
 
     def _draw(self, step: int) -> list[Question]:
         """The questions of a step: epochs of seeded permutations, cut into steps."""

@@ -57,11 +57,15 @@ def refusal(path, overrides=None) -> str:
         ("environment.chat_template=true", "environment.chat_template: True is not possible without model.source"),
         ("model.heads=3", "model.hidden_size: 128 is not a multiple of twice model.heads"),
         ("model.key_value_heads=3", "model.heads: 4 is not a multiple of model.key_value_heads"),
+        (
+            "fetch={source: files, files: {musique_train: a, musique: b}}",
+            "evaluate.benchmarks: ['musique', 'hotpotqa', '2wikimultihopqa', 'bamboogle'] is not all among those",
+        ),
         ("profile=???", "profile: '???' stands for a missing value"),
         ("nothing", "override 'nothing': expected key=value"),
         ("=3", "override '=3': expected key=value"),
         ("train.steps.more=3", "train.steps.more: no such parameter (steps is a value)"),
-        ("train.trackers=[dvclive", "train.trackers: not YAML: "),
+        ("watch.trackers=[dvclive", "watch.trackers: not YAML: "),
         ("tokenizer.kind=pretrained", "tokenizer.kind: 'pretrained' is not possible without model.source"),
     ],
 )
@@ -76,6 +80,7 @@ def test_a_bad_value_is_named_by_its_key(override, problem):
         "train.minibatches=128",
         "reward.answer_weight=0",
         "environment.prompt=released",
+        "fetch.source=files fetch.files.hotpotqa=h.json",
     ],
 )
 def test_values_at_their_limits_are_fine(override):

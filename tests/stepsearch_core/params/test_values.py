@@ -106,11 +106,11 @@ def test_text_that_cannot_be_written_is_refused(folder):
         ("rollout.retrieval_timeout=7", "rollout.retrieval_timeout", 7.0),
         ("evaluate.questions=null", "evaluate.questions", None),
         ("index.measured_depths=[1, 02]", "index.measured_depths", [1, 2]),
-        ("train.trackers=[dvclive, wandb]", "train.trackers", ["dvclive", "wandb"]),
+        ("watch.trackers=[dvclive, wandb]", "watch.trackers", ["dvclive", "wandb"]),
         ("fetch.files={musique: 007, bamboogle: off}", "fetch.files", {"musique": "007", "bamboogle": "off"}),
         ("fetch.files={}", "fetch.files", {}),
         ("fetch.files.musique=a", "fetch.files", {"hotpotqa": "h.json", "musique": "a"}),
-        ("train.guard={max_kl: 3, min_entropy: null}", "train.guard.max_kl", 3.0),
+        ("watch.guard={max_kl: 3, min_entropy: null}", "watch.guard.max_kl", 3.0),
         ("fetch.datasets={musique: {name: 1e3, split: null, config: null}}", "fetch.datasets", None),
     ],
 )

@@ -68,3 +68,9 @@ def test_interval_chart_starts_at_zero():
     (span,) = chart.spans
     assert chart.x.ticks[0].position == 110
     assert span.low < span.center < span.high == 690
+
+
+def test_a_chart_of_no_interval_has_an_axis_alone():
+    chart = interval_chart([("MuSiQue", [])])
+    assert chart.spans == ()
+    assert [tick.label for tick in chart.groups] == ["MuSiQue"]

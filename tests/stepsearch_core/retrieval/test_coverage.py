@@ -70,6 +70,25 @@ def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_pat
     assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
 
 
+def test_benchmarks_without_sub_questions_are_measured_by_their_questions(make_corpus, tmp_path):
+    """HotpotQA alone: raw questions have a share, sub-questions none, and the summary says so."""
+    corpus = make_corpus(TEXTS)
+    index = BM25Index.build(corpus, RetrievalParams(), tmp_path)
+    report = measure({"bm25": index}, corpus, {"hotpotqa": QUESTIONS[2:3]}, [1])
+    assert report["methods"]["bm25"]["hotpotqa"]["question_all_supports"]["1"]["value"] == 0
+    assert mean_recall(report, 1) == {"bm25": None}
+    assert verdict(report, 1, "bm25").endswith("not measured, as no benchmark has sub-questions with supports")
+
+
+def test_without_a_question_nothing_is_measured(make_corpus, tmp_path):
+    corpus = make_corpus(TEXTS)
+    index = DenseIndex.build(corpus, RetrievalParams(dimensions=16), tmp_path)
+    assert measure_approximation(index, corpus, [], [1, 2]) == {"1": None, "2": None}
+    report = measure({"dense": index}, corpus, {"bamboogle": QUESTIONS[3:]}, [1])
+    assert report["methods"] == {"dense": {}}
+    assert "not measured" in verdict(report, 1, "dense")
+
+
 @pytest.mark.slow
 def test_figures_on_published_text(real_data, tmp_path):
     build_corpus(read_corpus_file(real_data / "corpus.jsonl"), tmp_path / "corpus")

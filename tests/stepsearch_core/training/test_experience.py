@@ -69,3 +69,10 @@ def test_description_by_hand():
             "answered": 0.5,
         }
     )
+
+
+def test_what_no_trajectory_has_is_left_out_and_not_zero():
+    asked = episodes.question()
+    means = describe([trajectory(answer("x"))], [RewardBreakdown(0.0, 0.0, (), False)], {"q": asked})
+    assert means["search/count"] == 0
+    assert not {"search/query_words", "search/support_recall"} & means.keys()
