@@ -36,7 +36,8 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
     with atomic_folder(folder) as temporary:
         paths = _files(params, temporary)
         accounts = {key: Account(path, params.max_dropped_rows) for key, path in paths.items()}
-        files = {key: _describe(key, accounts[key]) for key in tqdm(paths, desc="reading", unit="file")}
+        with tqdm(paths, desc="reading", unit="file") as keys:  # closed at once: an error is the last line said
+            files = {key: _describe(key, accounts[key]) for key in keys}
         for key, path in paths.items():
             if path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))

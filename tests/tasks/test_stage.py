@@ -14,6 +14,7 @@ from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.types import Passage
 from tasks import stage as stages
 from tasks.stage import look_first, run
+from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged, write_jsonl
 
@@ -71,8 +72,10 @@ def test_a_data_set_or_model_that_is_not_there(tmp_path):
     params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
     message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
     assert message == "fetch: m.jsonl: fetch.files: musique: no such file"
+    link_checkout(tmp_path)
     assert refusal("index", tmp_path) == "index: data/corpus/manifest.json: no such file"
     build_corpus([Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "data" / "corpus")
+    (tmp_path / "data" / "fetch").mkdir()
     message = refusal("index", tmp_path, TINY.replace("encoder: hashing ", "encoder: no/such-model "))
     assert message.startswith("index: params: field 'retrieval.encoder': no encoder 'no/such-model' can be loaded")
 
@@ -84,7 +87,7 @@ def test_an_index_of_another_corpus(tmp_path):
     build_index(Corpus.open(tmp_path / "other"), RetrievalParams(), tmp_path / "data" / "index")
     (tmp_path / "data" / "fetch").mkdir()
     write_jsonl(tmp_path / "data" / "fetch" / "musique_train.jsonl", MUSIQUE)
-    message = refusal("synthesize", tmp_path)
+    message = refusal("synthesize", link_checkout(tmp_path))
     assert message.startswith("synthesize: data/index/manifest.json: field 'corpus': the index was built with ")
 
 
