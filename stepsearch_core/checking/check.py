@@ -31,7 +31,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("fetch", files.check_sources),
     ("fetch", files.check_beginnings),
     ("synthesize", files.check_training_questions),
-    ("evaluate", files.check_benchmarks),
     ("evaluate", files.check_unused),
     ("evaluate", index.check_encoder),
     ("index", index.check_factory),

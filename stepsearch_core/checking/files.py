@@ -91,20 +91,6 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_benchmarks(subject: Subject) -> Iterator[Finding]:
-    """Every benchmark that is evaluated is fetched."""
-    named = _named(subject)
-    if named is None:
-        return
-    missing = [name for name in subject.params.evaluate.benchmarks if name not in named]
-    severity = Severity.ERROR if TRAINING in named else Severity.WARNING  # without it no stage gets that far
-    for name in missing:
-        there = ", ".join(name for name in BENCHMARKS if name in named) or "none"
-        problem = f"{name} has no file: `evaluate`, after all training, would end with an error"
-        remedy = f"name it under fetch.{subject.params.fetch.source}, or leave it out here; there are: {there}"
-        yield subject.finding(severity, "evaluate.benchmarks", problem, remedy)
-
-
 def check_unused(subject: Subject) -> Iterator[Finding]:
     """Benchmarks that are fetched and never asked."""
     for name in BENCHMARKS:

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
-from stepsearch_core.policy.tokenizers import unwritable
-
-UNWRITABLE_SHARE = 0.01
-"""Of the questions: beyond it a perfect policy is visibly below an exact match of 1."""
+from stepsearch_core.policy.tokenizers import UNWRITABLE_SHARE, unwritable
 
 
 def check_template(subject: Subject) -> Iterator[Finding]:
