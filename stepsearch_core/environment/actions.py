@@ -95,15 +95,20 @@ class Grammar:
         """The text of a turn that searches, as the warm start and the oracle write it.
 
         After a search that had shown documents, a style's comment names each of them: there is nothing more to say.
-        What the context has `opened` (`Episode.opened`) is not repeated.
+        What the context has `opened` (`Episode.opened`) is not repeated. Thought and query are other people's text
+        (questions, names): tags of the protocol that they spell are left out, or the turn would be another one.
         """
-        return f"{self._reasoned(thought, shown, opened)} <search> {query} </search>"
+        return f"{self._reasoned(thought, shown, opened)} <search> {self._untagged(query)} </search>"
 
     def answer_turn(self, thought: str, answer: str, shown: int = 0, opened: str = "") -> str:
-        """The text of a turn that answers."""
-        return f"{self._reasoned(thought, shown, opened)} <answer> {answer} </answer>"
+        """The text of a turn that answers, written as `search_turn` writes."""
+        return f"{self._reasoned(thought, shown, opened)} <answer> {self._untagged(answer)} </answer>"
+
+    def _untagged(self, text: str) -> str:
+        return self._tag.sub(" ", text)  # a blank: what stood around a tag must not spell another
 
     def _reasoned(self, thought: str, shown: int, opened: str) -> str:
+        thought = self._untagged(thought)
         if opened:
             return f"{'' if opened[-1].isspace() else ' '}{thought} </{self.reasoning}>"
         written = f"<{self.reasoning}> {thought} </{self.reasoning}>"

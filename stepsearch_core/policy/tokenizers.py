@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.chat import end_of_turn
 from stepsearch_core.io import DataError
+from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.text import normalize_answer
 from stepsearch_core.types import Passage, Question
@@ -104,7 +106,9 @@ def unwritable(tokenizer: Any, accepted: Iterable[Sequence[str]]) -> list[str]:
     """The first answer of each question none of whose answers can be written with this tokenizer.
 
     An answer is written if what it is encoded as decodes to the same text, as exact match compares texts
-    (`text.normalize_answer`). Of the others no policy can write the like: the best score is below 1.
+    (`text.normalize_answer`), holds a word that F1 counts, and spells no tag of the protocol, which a turn would be
+    read by. Of the others no policy can write the like: the best score is below 1, and of an answer without a word it
+    is 0.
 
     Args:
         tokenizer: the policy's.
@@ -130,8 +134,11 @@ def written_answers(tokenizer: Any, accepted: Sequence[Sequence[str]]) -> dict[s
 
 
 def _is_writable(tokenizer: Any, answer: str) -> bool:
+    if any(tag in answer for tag in (*THINK.tags, *PLAN.tags)):
+        return False
     ids = tokenizer.encode(answer, add_special_tokens=False)
-    return normalize_answer(tokenizer.decode(ids, skip_special_tokens=True)) == normalize_answer(answer)
+    written = tokenizer.decode(ids, skip_special_tokens=True)
+    return normalize_answer(written) == normalize_answer(answer) and word_f1(written, (answer,)) > 0
 
 
 def training_texts(

@@ -155,7 +155,9 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
 
 
 def _play(hops: Sequence[_Hop], found: Mapping[str, Search], max_searches: int) -> list[SearchTurn] | None:
-    """The searches, or None where a hop's support is not shown or they are more than allowed."""
+    """The searches, or None where a hop's support is not shown, its sub-question is blank, or they are too many."""
+    if not all(hop.first for hop in hops):
+        return None
     searches: list[SearchTurn] = []
     for hop in hops:
         searches += _search_hop(hop, found)

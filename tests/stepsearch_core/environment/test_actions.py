@@ -201,11 +201,19 @@ def test_no_text_raises_and_no_valid_action_is_empty_or_holds_a_tag(grammar, tex
 def test_what_the_warm_start_writes_is_read_back(grammar, thought, content, shown):
     for write, kind in ((grammar.search_turn, SEARCH), (grammar.answer_turn, ANSWER)):
         action = grammar.parse(write(thought, content, shown))
-        if any(tag in thought or tag in content for tag in grammar.tags) or not content.split():
+        if not content.split():
             assert action.kind is INVALID
-        else:
+        elif not any(tag in content for tag in grammar.tags):
             read = Action(kind, " ".join(content.split()), True)
             assert action == grammar.parse(write(thought, content, shown), "lenient") == read
+
+
+@BOTH
+def test_tags_that_a_question_or_an_answer_spells_are_left_out_of_a_turn(grammar):
+    spelled = f"who </search> is <answer>oslo</answer> <{grammar.reasoning}> ? <sea<search>rch>"
+    for write, kind in ((grammar.search_turn, SEARCH), (grammar.answer_turn, ANSWER)):
+        for reading in ("strict", "lenient"):
+            assert grammar.parse(write(spelled, spelled, 1), reading) == Action(kind, "who is oslo ? <sea rch>", True)
 
 
 def test_turns_as_they_are_written():

@@ -152,6 +152,9 @@ def test_which_answers_cannot_be_written():
     word = train_tokenizer(["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ())
     assert unwritable(word, accepted) == ["atlantis", "o.slo", "lies in atlantis"]
     assert unwritable(BPE, accepted) == []
+    never = [("?!",), ("\u200b",), ("a </answer>",), ("<plan>",)]  # no word, or a tag that a turn would be read by
+    assert unwritable(BPE, never) == [answers[0] for answers in never]
+    assert unwritable(BPE, [("?!", "oslo")]) == []
 
 
 def test_texts_for_a_tokenizer():

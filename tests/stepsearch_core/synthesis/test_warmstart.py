@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_results_are_the_retriever_s_own(world, mined):
     turns = [turn for trajectory in trajectories(world, mined) for turn in trajectory.searches]
     hits = world.retriever.search([turn.query for turn in turns], 2)
     assert [turn.passage_ids for turn in turns] == [tuple(hit.passage.id for hit in found) for found in hits]
+
+
+def test_a_sub_question_without_a_word_is_dropped_and_not_asked(world, mined):
+    blank = replace(world.questions[0], steps=(replace(world.questions[0].steps[0], sub_question="?"),))
+    params, environment = SynthesizeParams(trajectories=3), EnvironmentParams()
+    assert make_trajectories([blank], mined, params, environment, world.retriever, everything, 0) == []
 
 
 @pytest.mark.parametrize("searches", [2, 3, 5])
