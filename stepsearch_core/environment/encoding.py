@@ -72,7 +72,7 @@ class TextEncoder:
             cuts: list[int] = []
             for token, (first, last) in zip(found, spans, strict=True):
                 if token not in allowed and first < end and last > start and self._is_control(token, text[first:last]):
-                    cuts += [start] if first < start else [first, first + 1]
+                    cuts += [start] if first < start else [first + 1] if last - first > 1 else [first, last]
             edges = sorted({*window, *cuts})
             if len(edges) == 2 and not cuts:
                 ids += found
