@@ -25,6 +25,7 @@ from prefect.states import Cancelled, Completed, Failed, State
 from flows.checkout import CheckoutBusyError, checkout_lock
 from flows.stages import StageError, run_module, run_stage
 from stepsearch_core.io import DataError, read_json
+from stepsearch_core.terminal import terminal
 from tasks.reevaluate import LATEST, verdict
 
 REFRESHED = ("fetch", "corpus", "index")
@@ -88,6 +89,7 @@ def publish(comparison: dict[str, Any]) -> None:
         create_table_artifact(worst, key="worst-questions", description="Questions that lost most F1")
 
 
+@terminal()
 def main(arguments: list[str] | None = None) -> None:
     """Start the flow from the command line; exit with 1 if the policy became worse or the flow failed."""
     argparse.ArgumentParser(prog="python -m flows.reevaluate", description=reevaluate.description).parse_args(arguments)

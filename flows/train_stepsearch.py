@@ -20,6 +20,7 @@ from flows.stages import StageError, run_stage, stages_in_order
 from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError
 from stepsearch_core.profiles import activate
+from stepsearch_core.terminal import terminal
 from tasks.repair import repair
 
 
@@ -44,6 +45,7 @@ def train_stepsearch(profile: str | None = None, overrides: list[str] | None = N
         publish_results()
 
 
+@terminal()
 def main(arguments: list[str] | None = None) -> None:
     """Start the flow from the command line; exit with 1 and the reason if it fails."""
     parser = argparse.ArgumentParser(prog="python -m flows.train_stepsearch", description=train_stepsearch.description)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+from stepsearch_core.terminal import terminal
+
 MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
     "gae": "errors of the advantages against the estimator's definition",
@@ -21,6 +23,7 @@ MEASUREMENTS = {
 """Each is the module of its name, with a `main(quick)`."""
 
 
+@terminal()
 def main() -> None:
     """Run the measurement that the command line names."""
     parser = argparse.ArgumentParser(

@@ -13,8 +13,10 @@ from stepsearch_core.params import ParamsError, load_params
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import results_table
+from stepsearch_core.terminal import terminal
 
 
+@terminal()
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; bad parameters and missing results exit with 1 and one line."""
     options = _parser().parse_args(arguments)

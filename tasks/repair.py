@@ -30,6 +30,7 @@ from scmrepo.git import Git
 from voluptuous import Invalid
 
 from stepsearch_core.io import atomic_write
+from stepsearch_core.terminal import terminal
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -133,6 +134,7 @@ def _go_on_without_git() -> list[str]:
     return []
 
 
+@terminal()
 def main() -> None:
     """Mend, and say what was done."""
     try:

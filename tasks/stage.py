@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from stepsearch_core.terminal import terminal
+
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
 LOOKING = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
@@ -26,6 +28,7 @@ TIMINGS = DATA / "timings"
 long as another and equal results have to have equal hashes."""
 
 
+@terminal()
 def run(name: str, work: Callable[..., None]) -> None:
     """Run `work(params)` as the stage `name`, after a look at everything that can be known before (`look_first`).
 
@@ -50,6 +53,8 @@ def run(name: str, work: Callable[..., None]) -> None:
         work(params)
     except (DataError, ParamsError, ExplainedError) as error:
         sys.exit(f"{name}: {error}")
+    except BrokenPipeError:  # a kind of ConnectionError, but it is the terminal that is gone
+        raise
     except (ConnectionError, TimeoutError, httpx.TransportError) as error:
         print(f"{name}: network: {error}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)

@@ -9,7 +9,7 @@ import pytest
 from tests.import_graph import ROOT, all_imports, imports_on_import, project_modules
 
 LAYERS = (
-    ("types", "text", "io", "devices", "limits", "params", "software", "streams", "work_folder"),
+    ("types", "text", "io", "terminal", "devices", "limits", "params", "software", "streams", "work_folder"),
     ("data", "worlds", "retrieval", "metrics"),
     ("synthesis", "environment", "rewards", "policy"),
     ("rollout",),

@@ -1,0 +1,64 @@
+"""What every command's `main` runs in: whatever the terminal is, it ends no command.
+
+* Text that the terminal's encoding cannot hold is written with ASCII stand-ins (a minus sign as "-"), or "?".
+* A closed pipe (`stepsearch show | head -0`) ends the command without a word: with 0 if only the end of what it had to
+  print was lost, else, in the middle of work, with 141, as shells report a command that SIGPIPE ended. So nobody takes
+  an unfinished stage for a success, or a closed pipe for a network that may come back.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+CLOSED_PIPE = 141
+"""128 + SIGPIPE."""
+
+_STAND_INS = {"−": "-", "–": "-", "—": "-", "…": "...", "→": "->", "×": "x", "±": "+-", "‘": "'", "’": "'"}
+_HANDLER = "stepsearch_terminal"
+
+
+@contextmanager
+def terminal() -> Iterator[None]:
+    """A context, or a decorator of a command's `main`; see the module.
+
+    Raises:
+        SystemExit: a pipe was closed in the middle of the work.
+    """
+    codecs.register_error(_HANDLER, _replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not what tests and notebooks put in its place
+            stream.reconfigure(errors=_HANDLER)
+    try:
+        yield
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(CLOSED_PIPE)
+    finally:
+        try:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        except BrokenPipeError:
+            _drop_output()
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join(_STAND_INS.get(sign, "?") for sign in text), error.end
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains of the pipe at its very end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError, AttributeError, io.UnsupportedOperation):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
