@@ -21,6 +21,7 @@ from pathlib import Path
 
 from perf.measure import report
 from stepsearch_core.io import sha256_file
+from stepsearch_core.streams import Name, draws
 
 KILLS = 50
 QUICK = 3
@@ -32,7 +33,7 @@ MADE = (".dvc/cache", ".dvc/tmp", "data", "checkpoints")
 
 def main(quick: bool) -> None:
     """Kill and finish 50 runs (`quick`: 3), print how many ended as the one that was left alone."""
-    draw, kills = random.Random(0), QUICK if quick else KILLS
+    draw, kills = draws(0, Name.MEASUREMENT), QUICK if quick else KILLS
     with tempfile.TemporaryDirectory(prefix="stepsearch-kills-") as name:
         folder = Path(name) / "checkout"
         subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
