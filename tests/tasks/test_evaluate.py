@@ -12,6 +12,7 @@ from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from tasks import corpus, evaluate, fetch, index
+from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 from tests.vllm_parts import needs_vllm
 
@@ -22,7 +23,7 @@ SMALL = ["evaluate.benchmarks=[musique,bamboogle]", "evaluate.questions=4"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A checkout's outputs before its evaluation, with two random policies that write different things."""
-    folder = tmp_path_factory.mktemp("evaluate")
+    folder = link_checkout(tmp_path_factory.mktemp("evaluate"))
     params = load_params(ROOT / "conf" / "micro.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -20,6 +20,7 @@ from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.training.sft import fine_tune
 from tasks import corpus, evaluate, fetch, index, reevaluate
+from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def known_wording(question, passage):
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory):
     """A checkout's outputs with a policy that was trained on the benchmark itself, so that there is much to lose."""
-    folder = tmp_path_factory.mktemp("promoted")
+    folder = link_checkout(tmp_path_factory.mktemp("promoted"))
     params = load_params(ROOT / "conf" / "micro.yaml", ["evaluate.benchmarks=[hotpotqa]"])
     params.evaluate.policies = ["trained"]
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +63,7 @@ def promoted(tmp_path_factory):
 @pytest.fixture
 def service(promoted, tmp_path, monkeypatch):
     folder, params = promoted
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, symlinks=True)
     monkeypatch.chdir(tmp_path)
     return params
 
