@@ -23,7 +23,8 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
-        element = {"tag": tag, "attributes": dict(attributes), "text": ""}
+        classes = {name for above in self.open for name in (above["attributes"].get("class") or "").split()}
+        element = {"tag": tag, "attributes": dict(attributes), "text": "", "inside": classes}
         self.elements.append(element)
         if tag not in VOID:
             self.open.append(element)
@@ -135,6 +136,18 @@ def test_cases_say_what_was_cut_and_what_was_not_shown(page):
     shown = " ".join(page.all("article", **{"data-policy": "trained"})[0]["text"].split())
     assert "shown cut Oda & Kess" in shown
     assert "2 found, but not shown" in shown
+
+
+def test_every_table_scrolls_and_says_so(page, text):
+    tables, hints = page.all("table"), page.all("p", **{"class": "hint"})
+    assert tables
+    assert all({"frame", "scroll"} <= table["inside"] for table in tables)
+    assert len(hints) == len(tables) == len(page.all("div", **{"class": "frame"}))
+    assert all("scroll sideways" in hint["text"] and "scroll" not in hint["inside"] for hint in hints)
+    # the script measures what fits; without it a narrow screen has every hint
+    for rule in (".frame.wide .hint { display: block; }", ".frame:not(.fits) .hint { display: block; }"):
+        assert rule in text
+    assert all(f'classList.toggle("{name}"' in text for name in ("wide", "fits", "end"))
 
 
 def test_tables_have_headers_and_captions(page):
