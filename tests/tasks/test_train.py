@@ -153,7 +153,7 @@ def test_an_edited_answer_reward_starts_anew(checkout):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     with (checkout / "stepsearch_core" / "metrics" / "answers.py").open("a", encoding="utf-8") as file:
-        file.write("\n\nword_f1 = exact_match\n")
+        file.write("\n\ndef word_f1(prediction, answers, words=words):\n    return exact_match(prediction, answers)\n")
     assert "resuming" not in dvc(checkout, "repro", "train")
     log = json.loads((checkout / "data" / "train" / "metrics.jsonl").read_text().splitlines()[-1])
     assert log["step"] == 2
