@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from stepsearch_core.terminal import terminal
+from stepsearch_core.base.terminal import terminal
 
 MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",

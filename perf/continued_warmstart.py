@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from perf.measure import report
+from stepsearch_core.base.io import read_json
+from stepsearch_core.base.text import words_by
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.questions import load_questions
-from stepsearch_core.data.sources import read_questions
-from stepsearch_core.data.trajectories import load_trajectories
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import read_json
+from stepsearch_core.evaluation.bootstrap import differences, stratified_mean_interval
+from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.metrics.answers import word_f1
-from stepsearch_core.metrics.bootstrap import differences, stratified_mean_interval
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import load_policy
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.text import words_by
-from stepsearch_core.training.sft import fine_tune, replay
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.synthesis.questions import load_questions
+from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.stage import DATA, TIMINGS
 
 SURPLUS = 1.5

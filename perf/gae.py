@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from perf.measure import report
-from stepsearch_core.streams import Name, stream
+from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.training.gae import generalized_advantages
 
 SEED = 0

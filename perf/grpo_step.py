@@ -21,18 +21,18 @@ from typing import Any
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from perf.workload import default_model, default_params
+from stepsearch_core.base.types import Question
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import EnvironmentParams, Params, RolloutParams, TokenizerParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import Hit
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.trainer import Trainer
-from stepsearch_core.types import Question
 
 SETTINGS = {
     "group": 8,

@@ -20,8 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from perf.measure import report
-from stepsearch_core.io import sha256_file
-from stepsearch_core.streams import Name, draws
+from stepsearch_core.base.io import sha256_file
+from stepsearch_core.base.streams import Name, draws
 
 KILLS = 50
 QUICK = 3

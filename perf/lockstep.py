@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from stepsearch_core.base.types import ActionKind, Question, Trajectory
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.types import ActionKind, Question, Trajectory
 
 
 def play(

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
-from stepsearch_core.io import read_json
+from stepsearch_core.base.io import read_json
 from tasks.stage import TIMINGS
 
 REPEATS = 3

@@ -25,17 +25,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
-from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.base.types import Action, ActionKind, Question, Trajectory, Turn
+from stepsearch_core.benchmarks.readers import read_benchmark
+from stepsearch_core.benchmarks.records import Record
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.records import Record
 from stepsearch_core.environment.actions import THINK
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.released import render
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.search_keys import candidate_keys
 from stepsearch_core.synthesis.sub_questions import parse_steps
-from stepsearch_core.types import Action, ActionKind, Question, Trajectory, Turn
 
 SEARCHES, PASSAGES = 4, 3
 TRAJECTORIES, REPEATS = 100, 7

@@ -21,18 +21,18 @@ import numpy as np
 
 from perf.lockstep import play
 from perf.measure import in_turn, median_of_pairs, report, seconds
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import FAILURES, Trajectory
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import load_params
-from stepsearch_core.policy.engine import Engine
-from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.streams import Name, stream
-from stepsearch_core.types import FAILURES, Trajectory
+from stepsearch_core.sampling.engine import Engine
+from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.synthesis.questions import load_questions
 from tasks.stage import DATA
 
 IN_FLIGHT = 64

@@ -26,13 +26,13 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Con
 
 from perf.measure import in_turn, report, seconds
 from perf.workload import default_params
-from stepsearch_core.devices import own_device
+from stepsearch_core.base.streams import Name, seed_torch, stream
 from stepsearch_core.planning.architecture import QWEN25
-from stepsearch_core.policy.engine import Engine, Generation, Session, TurnRequest
-from stepsearch_core.policy.engines import GPU_MEMORY_SHARE
 from stepsearch_core.policy.models import parameter_count, save_policy
-from stepsearch_core.policy.transformers_engine import TransformersEngine
-from stepsearch_core.streams import Name, seed_torch, stream
+from stepsearch_core.runtime.devices import own_device
+from stepsearch_core.sampling.engine import Engine, Generation, Session, TurnRequest
+from stepsearch_core.sampling.opening import GPU_MEMORY_SHARE
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 
 BANDWIDTH = {
     "NVIDIA H200": 4.8e12,
@@ -100,8 +100,8 @@ def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> 
         "no_graphs": TransformersEngine(policy, tokenizer, graphs=False),
     }
     if importlib.util.find_spec("vllm"):
-        from stepsearch_core.policy.vllm_arguments import vllm_arguments
-        from stepsearch_core.policy.vllm_engine import VllmEngine
+        from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+        from stepsearch_core.sampling.vllm_engine import VllmEngine
 
         save_policy(policy, tokenizer, folder / "policy")
         tokenizer.save_pretrained(folder / "tokenizer")  # beside a Qwen2 another class of tokenizer would be loaded

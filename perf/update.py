@@ -24,13 +24,13 @@ from perf.workload import (
     token_count,
     trajectories,
 )
-from stepsearch_core.rollout.batching import micro_batches, token_batch
-from stepsearch_core.streams import Name, stream
-from stepsearch_core.training.actor_critic import ActorCritic
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import Trajectory
+from stepsearch_core.learning.actor_critic import ActorCritic
+from stepsearch_core.learning.batching import micro_batches, token_batch
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer
 from stepsearch_core.training.learner import BETAS, Learner
 from stepsearch_core.training.ppo_update import update
-from stepsearch_core.types import Trajectory
 
 EQUAL_LENGTH = 160
 STEP_TOKENS = 16_384

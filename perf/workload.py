@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from stepsearch_core.base.streams import Name, seed_torch, stream
+from stepsearch_core.base.types import Author, Segment, Trajectory
 from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import random_config
-from stepsearch_core.streams import Name, seed_torch, stream
 from stepsearch_core.training.experience import Experience
-from stepsearch_core.types import Author, Segment, Trajectory
 
 DEFAULT_LENGTHS = Path(__file__).with_name("default_lengths.json")
 VOCABULARY = 2048

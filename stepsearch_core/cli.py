@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.terminal import terminal
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
-from stepsearch_core.io import DataError
 from stepsearch_core.params import ParamsError, load_params
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import results_table
-from stepsearch_core.terminal import terminal
 
 
 @terminal()

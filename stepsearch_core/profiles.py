@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepsearch_core.io import atomic_write
+from stepsearch_core.base.io import atomic_write
 from stepsearch_core.params import Params, ParamsError, load_params, params_yaml
 
 PROFILES = Path("conf")

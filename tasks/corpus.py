@@ -1,7 +1,7 @@
 """Stage `corpus`: every distinct passage of the fetched files into `data/corpus`."""
 
+from stepsearch_core.benchmarks.sources import fetched_passages
 from stepsearch_core.data.corpus import build_corpus
-from stepsearch_core.data.sources import fetched_passages
 from stepsearch_core.params import Params
 from tasks.stage import DATA, run
 

@@ -15,27 +15,27 @@ from typing import Any
 
 import torch
 
+from stepsearch_core.base.io import sha256_folder, write_json, write_jsonl
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.sources import read_questions
-from stepsearch_core.devices import own_device
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
-from stepsearch_core.evaluation.records import one_a_question, record
 from stepsearch_core.evaluation.summary import summarize
-from stepsearch_core.io import sha256_folder, write_json, write_jsonl
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import warnings
 from stepsearch_core.params import BENCHMARKS, Params
-from stepsearch_core.policy.engine import Engine
-from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.streams import Name, stream
-from stepsearch_core.types import Question, Trajectory
+from stepsearch_core.rollout.records import one_a_question, record
+from stepsearch_core.runtime.devices import own_device
+from stepsearch_core.sampling.engine import Engine
+from stepsearch_core.sampling.opening import open_engine
 from tasks.stage import DATA, TIMINGS, run
 
 FOLDERS = {

@@ -2,7 +2,7 @@
 
 import logging
 
-from stepsearch_core.data.fetch import fetch, remarks
+from stepsearch_core.fetching.fetch import fetch, remarks
 from stepsearch_core.params import Params
 from tasks.stage import DATA, run
 

@@ -6,15 +6,15 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
+from stepsearch_core.base.io import write_json
+from stepsearch_core.benchmarks.sources import fetched_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.sources import fetched_questions
-from stepsearch_core.io import write_json
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
 from stepsearch_core.retrieval.dense import DenseIndex
 from stepsearch_core.retrieval.index import build_index, open_ranker
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.work_folder import ROOT, WorkFolder
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from tasks.made_by import made_by
 from tasks.stage import DATA, TIMINGS, run
 

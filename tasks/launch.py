@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepsearch_core.devices import take_device
-from stepsearch_core.io import DataError, ExplainedError
+from stepsearch_core.base.io import DataError, ExplainedError
 from stepsearch_core.params import Params, ParamsError
+from stepsearch_core.runtime.devices import take_device
 from tasks.stage import log_to_stderr
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
 
 def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
     """What each rank runs; torch's launcher takes the exception that it may end with to the stage's process."""
-    from stepsearch_core.policy.process_group import leave_process_group
+    from stepsearch_core.runtime.process_group import leave_process_group
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # comes when the stage's process is gone; waiting is over at once
     log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)

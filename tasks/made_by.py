@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from stepsearch_core.params import Params
-from stepsearch_core.software import versions
+from stepsearch_core.runtime.software import versions
 
 PIPELINE = Path("dvc.yaml")
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")

@@ -29,8 +29,8 @@ from scmrepo.exceptions import SCMError
 from scmrepo.git import Git
 from voluptuous import Invalid
 
-from stepsearch_core.io import atomic_write
-from stepsearch_core.terminal import terminal
+from stepsearch_core.base.io import atomic_write
+from stepsearch_core.base.terminal import terminal
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepsearch_core.io import atomic_write
+from stepsearch_core.base.io import atomic_write
 from stepsearch_core.params import Params
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import render_curves, render_page

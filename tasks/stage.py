@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stepsearch_core.terminal import terminal
+from stepsearch_core.base.terminal import terminal
 
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
@@ -39,7 +39,7 @@ def run(name: str, work: Callable[..., None]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import httpx
 
-    from stepsearch_core.io import DataError, ExplainedError
+    from stepsearch_core.base.io import DataError, ExplainedError
     from stepsearch_core.params import ParamsError, load_params
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
@@ -72,7 +72,7 @@ def look_first(name: str, path: Path, fetch_first: bool) -> None:
     """
     if name not in LOOKING or os.environ.get("STEPSEARCH_CHECK") == "off" or os.environ.get("RANK", "0") != "0":
         return
-    from stepsearch_core.io import atomic_write
+    from stepsearch_core.base.io import atomic_write
 
     manifest = DATA / "fetch" / "manifest.json"
     brought = fetch_first and name != "fetch" and manifest.is_file()

@@ -3,8 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
+from stepsearch_core.base.types import Question
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params
@@ -12,9 +13,8 @@ from stepsearch_core.policy.models import load_tokenizer
 from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.remembered import RememberedSearches
+from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from stepsearch_core.synthesis.synthesize import synthesize
-from stepsearch_core.types import Question
-from stepsearch_core.work_folder import ROOT, WorkFolder
 from tasks.made_by import made_by
 from tasks.stage import DATA, run
 

@@ -6,28 +6,28 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.streams import Name, seed_torch
+from stepsearch_core.base.types import Trajectory
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.records import record
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.learning.distributed import is_main, world_size
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import Params
-from stepsearch_core.policy.engines import open_engine
 from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.presets import scorer_and_weights
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.streams import Name, seed_torch
-from stepsearch_core.training.distributed import is_main, world_size
+from stepsearch_core.rollout.records import record
+from stepsearch_core.runtime.work_folder import ROOT
+from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import TIMING, untimed
 from stepsearch_core.training.trainer import Trainer
-from stepsearch_core.types import Trajectory
-from stepsearch_core.work_folder import ROOT
 from tasks.launch import launch
 from tasks.made_by import listed, made_by
 from tasks.stage import DATA, TIMINGS, run

@@ -6,19 +6,19 @@ import itertools
 import logging
 import time
 
+from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.questions import load_questions
-from stepsearch_core.data.trajectories import load_trajectories
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.learning.distributed import is_main
+from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts, written_answers
-from stepsearch_core.streams import Name, seed_torch
-from stepsearch_core.training.distributed import is_main
-from stepsearch_core.training.sft import fine_tune, replay
+from stepsearch_core.synthesis.questions import load_questions
+from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.launch import launch
 from tasks.stage import DATA, TIMINGS, run
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import torch.distributed
 
-from stepsearch_core.io import DataError
+from stepsearch_core.base.io import DataError
+from stepsearch_core.learning.distributed import barrier, gather, is_main, rank
 from stepsearch_core.params import Params
-from stepsearch_core.policy.process_group import join_process_group
 from stepsearch_core.retrieval.retriever import RetrievalError
-from stepsearch_core.training.distributed import barrier, gather, is_main, rank
+from stepsearch_core.runtime.process_group import join_process_group
 from tasks.launch import launch
 
 

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
-from stepsearch_core.params import RewardParams, RolloutParams, TrainParams, WarmstartParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
-from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.deepspeed_engine import whole_weights
-from stepsearch_core.training.distributed import (
+from stepsearch_core.learning.deepspeed_engine import whole_weights
+from stepsearch_core.learning.distributed import (
     all_reduce_sum,
     barrier,
     gather,
@@ -29,11 +24,16 @@ from stepsearch_core.training.distributed import (
     share_of_micro_batch,
     world_size,
 )
+from stepsearch_core.learning.sft import fine_tune
+from stepsearch_core.params import RewardParams, RolloutParams, TrainParams, WarmstartParams
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.training.run_folder import RunFolder
-from stepsearch_core.training.sft import fine_tune
 from stepsearch_core.training.trainer import Trainer
 from tests import tiny
 

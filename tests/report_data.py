@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.base.io import write_json, write_jsonl
 
 BENCHMARKS = ("musique", "bamboogle")
 F1 = {"warmstart": 0.25, "trained": 0.625, "oracle": 0.9}

@@ -17,26 +17,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.benchmarks import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
-from stepsearch_core.evaluation.records import METRICS, record
 from stepsearch_core.evaluation.summary import summarize
-from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams, RolloutParams
-from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.policy.tokenizers import unwritable
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.records import METRICS, record
+from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.synthesis.synthesize import synthesize
 from tests import published, tiny
-from tests.stepsearch_core.data.rows_of_formats import MUSIQUE
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE
 
 NIGHTLY_CASES = 10_000
 ROWS = 8

@@ -9,9 +9,10 @@ import pytest
 from tests.import_graph import ROOT, all_imports, imports_on_import, project_modules
 
 LAYERS = (
-    ("types", "text", "io", "terminal", "devices", "limits", "params", "software", "streams", "work_folder"),
-    ("data", "worlds", "retrieval", "metrics"),
+    ("base", "params", "runtime"),
+    ("data", "benchmarks", "fetching", "worlds", "retrieval", "metrics"),
     ("synthesis", "environment", "rewards", "policy"),
+    ("sampling", "learning"),
     ("rollout",),
     ("training", "evaluation"),
     ("report", "profiles", "planning", "checking", "cli"),
@@ -20,15 +21,15 @@ LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 CORE = {name: path for name, path in project_modules().items() if name.startswith("stepsearch_core.")}
 MAY_IMPORT_TORCH = (
     "stepsearch_core.retrieval.encoders",
-    *(f"stepsearch_core.{p}" for p in ("policy", "training", "rollout")),
+    "stepsearch_core.runtime.process_group",
+    *(f"stepsearch_core.{part}" for part in ("policy", "sampling", "learning", "training")),
 )
 LIGHT = (
-    "types",
-    "text",
-    "io",
+    "base",
     "params",
-    "streams",
     "data",
+    "benchmarks",
+    "fetching",
     "worlds",
     "metrics",
     "environment",

@@ -74,6 +74,11 @@ def test_dependencies_on_code_are_imported(stages, name):
     assert not idle, f"stage {name} lists code that it does not import: {sorted(idle)}"
 
 
+def test_a_folder_of_the_core_is_the_unit_of_staleness(stages):
+    parts = {str(path) for stage in stages.values() for path in paths(stage) if path.parts[0] == "stepsearch_core"}
+    assert {part for part in parts if part.count("/") != 1 or not (ROOT / part).is_dir()} == set()
+
+
 def sections_read(path: Path) -> set[str]:
     """What a file's functions read of an argument annotated `Params`."""
     found = set()

@@ -8,6 +8,9 @@ from functools import partial
 
 import numpy as np
 
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.text import passage_id
+from stepsearch_core.base.types import Author, Passage, Question, Segment, Step, Trajectory
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
@@ -15,9 +18,6 @@ from stepsearch_core.params import EnvironmentParams, ModelParams, RetrievalPara
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
-from stepsearch_core.streams import Name, stream
-from stepsearch_core.text import passage_id
-from stepsearch_core.types import Author, Passage, Question, Segment, Step, Trajectory
 
 TEXTS = [
     "ada was born in oslo .",
@@ -100,7 +100,7 @@ def turns(asked: Question) -> list[dict]:
 
 def searcher(tokenizer, epochs: float = 80):
     """A model that has half learnt to search: of what it samples, some is valid and some is not."""
-    from stepsearch_core.training.sft import fine_tune, replay
+    from stepsearch_core.learning.sft import fine_tune, replay
 
     renderer = Renderer(tokenizer, ENVIRONMENT)
     shown = [replay(turns(asked), asked, BY_ID.__getitem__, renderer) for asked in (ADA, BOB)]

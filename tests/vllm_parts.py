@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.engine import TurnRequest
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.policy.vllm_arguments import vllm_arguments
-from stepsearch_core.policy.vllm_engine import VllmEngine
+from stepsearch_core.sampling.engine import TurnRequest
+from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests import tiny
 
 INSTALLED = importlib.util.find_spec("vllm") is not None  # importing it here would be too early for its settings

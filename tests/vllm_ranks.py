@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.engine import TurnRequest
-from stepsearch_core.policy.vllm_arguments import vllm_arguments
-from stepsearch_core.policy.vllm_engine import VllmEngine
+from stepsearch_core.sampling.engine import TurnRequest
+from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests import tiny
 from tests.vllm_parts import SECOND, SHAPE, WORD
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.data.rows import Row, read_rows
 from stepsearch_core.environment.questions import TOO_LONG_SHARE
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
 
 LONG_SHARE = 0.01
 """Of the passages: beyond it a policy is often shown less than was found."""

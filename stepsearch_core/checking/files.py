@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_file
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
 from stepsearch_core.data.rows import read_rows
-from stepsearch_core.data.sources import STANDARD_NAMES
-from stepsearch_core.io import DataError
 from stepsearch_core.params import BENCHMARKS
 
 TRAINING = "musique_train"

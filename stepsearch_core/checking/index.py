@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from stepsearch_core.base.io import DataError, read_object
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
-from stepsearch_core.io import DataError, read_object
 from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config

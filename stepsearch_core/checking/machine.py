@@ -15,7 +15,7 @@ from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.plan import check_fits
-from stepsearch_core.work_folder import ROOT
+from stepsearch_core.runtime.work_folder import ROOT
 
 CACHE = Path(".dvc/cache")
 PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}

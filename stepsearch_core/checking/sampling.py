@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
 from stepsearch_core.data.rows import Row
-from stepsearch_core.io import DataError
-from stepsearch_core.types import Passage
 
 _COUNTED_BYTES = 1 << 26
 """Of a file up to this size lines are found exactly, of a larger one estimated."""

@@ -16,20 +16,20 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from stepsearch_core.base.io import DataError, read_json, read_object
+from stepsearch_core.base.types import Passage
+from stepsearch_core.benchmarks.readers import read_benchmark
+from stepsearch_core.benchmarks.records import Record
+from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.benchmarks import read_benchmark
-from stepsearch_core.data.records import Record
-from stepsearch_core.data.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError, read_json, read_object
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.planning.architecture import published_config
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
-from stepsearch_core.types import Passage
 
 STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
 """In whose order findings matter: a stage that is done read its inputs already."""

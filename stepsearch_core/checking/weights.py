@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_object
+from stepsearch_core.base.io import DataError, read_object
 
 _INDEX = "model.safetensors.index.json"
 _OTHERS = ("pytorch_model.bin", "pytorch_model.bin.index.json")

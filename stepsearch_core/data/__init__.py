@@ -1,1 +1,1 @@
-"""Outside data in, the library's types out: benchmark readers, the fetched folder, the corpus."""
+"""Outside data: rows of files with errors that name the place, what became of bad ones, and the corpus."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError, atomic_folder, read_object, write_array, write_json
+from stepsearch_core.base.text import passage_id, squeeze
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row, read_rows
-from stepsearch_core.io import DataError, atomic_folder, read_object, write_array, write_json
-from stepsearch_core.text import passage_id, squeeze
-from stepsearch_core.types import Passage
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -17,7 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_json, read_jsonl, read_text, refuse
+from stepsearch_core.base.io import DataError, read_json, read_jsonl, read_text, refuse
 
 SUFFIXES = (".json", ".jsonl", ".csv")
 

@@ -43,7 +43,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from stepsearch_core.types import Action, ActionKind, InvalidReason
+from stepsearch_core.base.types import Action, ActionKind, InvalidReason
 
 STOP_STRINGS = ("</search>", "</answer>")
 """A turn ends where the policy closes an action."""

@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.encoding import control_tokens
-from stepsearch_core.io import DataError
 
 _FIELD = "environment.chat_template"
 _QUESTION, _TURN, _NOTICE = "QUESTIONGOESHERE", "TURNGOESHERE", "NOTICEGOESHERE"

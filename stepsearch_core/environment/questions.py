@@ -7,9 +7,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Question
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
-from stepsearch_core.types import Question
 
 TOO_LONG_SHARE = 0.05
 """Of the questions to be trained on at most may be left out."""

@@ -26,14 +26,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.chat import chat_of, plain
 from stepsearch_core.environment.encoding import TextEncoder, end_ids
 from stepsearch_core.environment.excerpts import longest_excerpt
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams
-from stepsearch_core.types import Passage
 
 SHORTEST_EXCERPT = 8
 """Tokens: a passage of which less than this would be left, with the mark and the heading beside it, is not cut."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.environment.renderer import Observation, Renderer
-from stepsearch_core.types import (
+from stepsearch_core.base.types import (
     Action,
     ActionKind,
     Author,
@@ -22,6 +21,7 @@ from stepsearch_core.types import (
     Trajectory,
     Turn,
 )
+from stepsearch_core.environment.renderer import Observation, Renderer
 
 
 class Episode:

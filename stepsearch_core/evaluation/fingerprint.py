@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import read_json, sha256_json
+from stepsearch_core.base.io import read_json, sha256_json
 from stepsearch_core.params import Params
-from stepsearch_core.software import versions
+from stepsearch_core.runtime.software import versions
 
 
 def fingerprint(data: Path, params: Params) -> dict[str, Any]:

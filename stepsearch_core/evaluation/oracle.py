@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.environment.actions import Grammar
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.metrics.search import support_recall
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.scripted_engine import ScriptedEngine
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import Question, Trajectory
+from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 
 UNKNOWN = "unknown"
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, atomic_folder, read_json, sha256_folder, write_json
+from stepsearch_core.base.io import DataError, atomic_folder, read_json, sha256_folder, write_json
 from stepsearch_core.params import Params
 
 PROMOTED = Path("promoted")

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_jsonl
-from stepsearch_core.metrics.bootstrap import stratified_mean_interval
+from stepsearch_core.base.io import DataError, read_jsonl
+from stepsearch_core.evaluation.bootstrap import stratified_mean_interval
 
 CONFIDENCE = 0.99
 """Two-sided: with noisy answers but no change, one comparison in 200 would raise a false alarm."""

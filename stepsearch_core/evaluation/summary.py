@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from stepsearch_core.evaluation.records import METRICS
-from stepsearch_core.metrics.bootstrap import Interval, differences, stratified_mean_interval
+from stepsearch_core.evaluation.bootstrap import Interval, differences, stratified_mean_interval
 from stepsearch_core.params import EvaluateParams
+from stepsearch_core.rollout.records import METRICS
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 """Benchmark -> records of one policy."""

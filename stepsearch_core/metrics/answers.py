@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from stepsearch_core.text import Words, normalize_answer, words
+from stepsearch_core.base.text import Words, normalize_answer, words
 
 _CLOSED = frozenset(("yes", "no", "noanswer"))
 """Normalised answers that HotpotQA's script takes as a whole or not at all."""

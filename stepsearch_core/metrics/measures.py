@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.metrics.answers import exact_match, word_f1
 from stepsearch_core.metrics.search import (
     cut_passages,
@@ -22,7 +23,6 @@ from stepsearch_core.metrics.search import (
     search_count,
     support_recall,
 )
-from stepsearch_core.types import Question, Trajectory
 
 
 @dataclass(frozen=True, slots=True)

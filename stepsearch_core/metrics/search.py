@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.types import ActionKind, InvalidReason, Question, StopReason, Trajectory
+from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason, Trajectory
 
 
 def search_count(trajectory: Trajectory) -> int:

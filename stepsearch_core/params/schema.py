@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stepsearch_core.limits import number
+from stepsearch_core.base.limits import number
 from stepsearch_core.params.shared import (
     EnvironmentParams,
     ModelParams,

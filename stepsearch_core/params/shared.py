@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepsearch_core.limits import number, one_of, share
-from stepsearch_core.text import SEGMENTERS
+from stepsearch_core.base.limits import number, one_of, share
+from stepsearch_core.base.text import SEGMENTERS
 
 METHODS = ("bm25", "dense", "hybrid")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stepsearch_core.limits import number, one_of, share
+from stepsearch_core.base.limits import number, one_of, share
 
 
 @dataclass

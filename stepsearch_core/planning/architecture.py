@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.io import DataError
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config
 from stepsearch_core.training.algorithms import ALGORITHMS
@@ -151,8 +151,8 @@ def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from stepsearch_core.learning.actor_critic import Critic
     from stepsearch_core.policy.models import parameter_count
-    from stepsearch_core.training.actor_critic import Critic
     from stepsearch_core.training.adapters import add_adapters
 
     with torch.device("meta"):

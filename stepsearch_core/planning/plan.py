@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
 from stepsearch_core.planning.architecture import Architecture, architecture
 from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count
 from stepsearch_core.planning.memory import DTYPE_BYTES, activation_bytes, cache_bytes, logit_bytes, state_bytes
-from stepsearch_core.policy.vllm_arguments import vllm_arguments
-from stepsearch_core.training.deepspeed_config import deepspeed_config
+from stepsearch_core.sampling.vllm_arguments import vllm_arguments
 
 RESERVED_SHARE = 0.05
 """Of a GPU's memory, for the CUDA context, DeepSpeed's buckets and fragmentation."""

@@ -1,1 +1,1 @@
-"""Models, tokenizers and the engines that sample from them."""
+"""Models, their structure, and tokenizers."""

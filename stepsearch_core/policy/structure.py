@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import read_object
+from stepsearch_core.base.io import read_object
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Model types whose structure `policy.decoder` writes down."""

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.text import normalize_answer
+from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.chat import end_of_turn
-from stepsearch_core.io import DataError
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import TokenizerParams
-from stepsearch_core.text import normalize_answer
-from stepsearch_core.types import Passage, Question
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

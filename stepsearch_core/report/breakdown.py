@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepsearch_core.metrics.means import mean
+from stepsearch_core.base.means import mean
 from stepsearch_core.report.inputs import Records
 from stepsearch_core.report.results import name_of, number
 from stepsearch_core.report.tables import Table

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.report.inputs import BASELINE, TRAINED, Records
-from stepsearch_core.streams import Name, draws
 
 OUTCOMES = {
     "fixed": "only the trained policy is right",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import DataError, read_json, read_jsonl, read_object
+from stepsearch_core.base.io import DataError, read_json, read_jsonl, read_object
 
 BASELINE = "warmstart"
 TRAINED = "trained"

@@ -14,7 +14,7 @@ from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
-from stepsearch_core.software import versions
+from stepsearch_core.runtime.software import versions
 
 TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
 

@@ -1,1 +1,1 @@
-"""Retrieval: BM25 and dense rankings of one corpus, their fusion, and how well each finds gold passages."""
+"""Retrieval: BM25 and dense rankings of one corpus, their fusion, how alike passages are, and how many are found."""

@@ -1,7 +1,7 @@
 """BM25 by `bm25s`: the scores of every (term, passage) pair are computed once and memory-mapped afterwards.
 
 Lucene's variant (Robertson et al. 1994 with idf = ln(1 + (N - df + .5) / (df + .5)); Kamphuis et al. 2020), over title
-and text, by the words of `stepsearch_core.text`, unstemmed.
+and text, by the words of `stepsearch_core.base.text`, unstemmed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from bm25s.tokenization import Tokenizer
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.text import Words, words_by
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.io import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.retriever import Ranking, top_k
-from stepsearch_core.text import Words, words_by
 
 
 class BM25Index:

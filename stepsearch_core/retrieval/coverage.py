@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from scipy.stats import binomtest
 from tqdm import tqdm
 
+from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
-from stepsearch_core.types import Question
 
 if TYPE_CHECKING:
     from stepsearch_core.retrieval.dense import DenseIndex

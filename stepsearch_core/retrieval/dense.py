@@ -18,8 +18,8 @@ import faiss
 import numpy as np
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError, atomic_write, write_array
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.io import DataError, atomic_write, write_array
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
 from stepsearch_core.retrieval.factory import check_factory, faiss_reason, make_index, naming_faiss, training_positions

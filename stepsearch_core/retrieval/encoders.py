@@ -17,12 +17,12 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import normalize
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError, write_array
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.text import Words, squeeze, words, words_by
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.devices import own_device
-from stepsearch_core.io import DataError, write_array
 from stepsearch_core.params import RetrievalParams
-from stepsearch_core.streams import Name, stream
-from stepsearch_core.text import Words, squeeze, words, words_by
+from stepsearch_core.runtime.devices import own_device
 
 TERM_BUCKETS = 1 << 20
 """Words are hashed to this many columns: of Wikipedia's words few share one, and no vocabulary is kept."""

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.io import ExplainedError
-from stepsearch_core.types import Passage
 
 Ranking = list[tuple[int, float]]
 """(corpus position, score), best first; equal scores in the order of positions."""

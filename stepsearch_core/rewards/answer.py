@@ -6,10 +6,10 @@ the paper's hard constraint (`metrics.search.format_valid`), of which the releas
 
 from __future__ import annotations
 
+from stepsearch_core.base.text import Words, words
+from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.search import format_valid
-from stepsearch_core.text import Words, words
-from stepsearch_core.types import Question, Trajectory
 
 
 def answer_reward(trajectory: Trajectory, question: Question, words: Words = words) -> float:

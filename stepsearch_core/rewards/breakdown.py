@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import accumulate
 
+from stepsearch_core.base.types import ActionKind, Question, RewardBreakdown, StepReward, Trajectory
 from stepsearch_core.metrics.search import format_valid
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.answer import answer_reward
 from stepsearch_core.rewards.information_gain import information_gains
 from stepsearch_core.rewards.redundancy import redundancies
 from stepsearch_core.rewards.search_key import search_key_reward
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import ActionKind, Question, RewardBreakdown, StepReward, Trajectory
 
 
 def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarity) -> RewardBreakdown:

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from stepsearch_core.base.types import Author, RewardBreakdown, Trajectory
 from stepsearch_core.params import RewardParams
-from stepsearch_core.types import Author, RewardBreakdown, Trajectory
 
 
 def token_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.params import RewardParams
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.released import KEY_WEIGHT, STEP_WEIGHT, ReleasedScorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import Passage, Question
 
 
 def scorer_and_weights(

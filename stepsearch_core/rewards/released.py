@@ -26,10 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stepsearch_core.base.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory
 from stepsearch_core.environment.prompts import RELEASED
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory
 
 KEY_WEIGHT = 0.618
 STEP_WEIGHT = 1.6  # .6 in its settings, added to a row that already holds the reward

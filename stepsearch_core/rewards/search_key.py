@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stepsearch_core.base.text import Words, words
 from stepsearch_core.metrics.answers import overlap_f1
-from stepsearch_core.text import Words, words
 
 
 def search_key_reward(queries: Sequence[str], groups: Sequence[Sequence[str]], words: Words = words) -> float:

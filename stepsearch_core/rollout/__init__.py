@@ -1,1 +1,1 @@
-"""The multi-turn loop between policy, environment and retriever, and trajectories as batches of arrays."""
+"""The multi-turn loop between policy, environment and retriever, and the records of what happened in it."""

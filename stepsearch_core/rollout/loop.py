@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from stepsearch_core.base.types import ActionKind, Question, StopReason, Trajectory
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.engine import Engine, EngineError, Generation, Session, TurnRequest
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.rollout.searches import Outcome, Searches
-from stepsearch_core.types import ActionKind, Question, StopReason, Trajectory
+from stepsearch_core.sampling.engine import Engine, EngineError, Generation, Session, TurnRequest
 
 Streams = Sequence[np.random.Generator] | None
 

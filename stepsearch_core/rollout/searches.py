@@ -17,9 +17,9 @@ from contextlib import suppress
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from stepsearch_core.base.types import Passage, StopReason
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
-from stepsearch_core.types import Passage, StopReason
 
 Outcome = list[Passage] | StopReason
 """What a search brought, or why its trajectory ends."""

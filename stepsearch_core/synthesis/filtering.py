@@ -14,11 +14,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stepsearch_core.base.types import Passage, Question, Step
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
 from stepsearch_core.synthesis.sub_questions import parse_steps, words
-from stepsearch_core.types import Passage, Question, Step
 
 Show = Callable[[Sequence[Passage]], Sequence[str]]
 """Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""

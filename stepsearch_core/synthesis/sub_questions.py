@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import regex
 from bm25s.stopwords import STOPWORDS_EN_PLUS
 
-from stepsearch_core.types import Question
+from stepsearch_core.base.types import Question
 
 STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
 

@@ -15,20 +15,20 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stepsearch_core.base.io import DataError, atomic_folder, write_json, write_jsonl
+from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.questions import write_questions
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError, atomic_folder, write_json, write_jsonl
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
+from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.sub_questions import parse_steps
 from stepsearch_core.synthesis.warmstart import WarmstartTrajectory, make_trajectories
-from stepsearch_core.types import Question
 
 BACKGROUND_PASSAGES = 50_000
 """Word frequencies of the corpus are taken from at most this many passages, evenly spaced."""

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.base.types import Question
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.streams import Name, draws
 from stepsearch_core.synthesis.filtering import Search, Show, search_all
 from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_steps
-from stepsearch_core.types import Question
 
 ATTEMPTS = 20
 

@@ -1,1 +1,1 @@
-"""Supervised warm start and step-wise PPO, run by DeepSpeed."""
+"""Step-wise PPO and its baselines: experience, credit, losses, the loop, its checkpoints and its guards."""

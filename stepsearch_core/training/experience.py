@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.text import Words, words
+from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, Trajectory
 from stepsearch_core.metrics.answers import word_f1
-from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.metrics.search import invalid_reasons
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
-from stepsearch_core.text import Words, words
 from stepsearch_core.training.algorithms.algorithm import Rows
 from stepsearch_core.training.losses import kl_estimate
-from stepsearch_core.types import FAILURES, Question, RewardBreakdown, Trajectory
 
 
 @dataclass(slots=True)

@@ -17,14 +17,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from stepsearch_core.io import atomic_folder
+from stepsearch_core.base.io import atomic_folder
+from stepsearch_core.learning.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs, recompute_activations
+from stepsearch_core.learning.batching import TokenBatch
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, copy_whole, frozen, whole_weights
+from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.rollout.batching import TokenBatch
-from stepsearch_core.training.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs, recompute_activations
 from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
-from stepsearch_core.training.deepspeed_engine import DeepSpeedTrainer, copy_whole, frozen, whole_weights
-from stepsearch_core.training.distributed import is_main
 
 BETAS = (0.9, 0.95)
 

@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.learning.distributed import progress
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.params import GuardParams
-from stepsearch_core.training.distributed import progress
 from stepsearch_core.training.guard import Guard
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
-from stepsearch_core.types import Question, Trajectory
 
 Sampled = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
 

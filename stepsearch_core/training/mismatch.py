@@ -19,10 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from stepsearch_core.io import ExplainedError
-from stepsearch_core.training.distributed import is_main
+from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.types import Trajectory
+from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.training.losses import MAX_LOG_RATIO
-from stepsearch_core.types import Trajectory
 
 BFLOAT16_ALLOWANCE = 4.0
 """`train.max_mismatch` is meant for float32; in bfloat16 it is so many times as large. With 8 bits of mantissa a sound

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stepsearch_core.metrics.means import mean, measured
+from stepsearch_core.base.means import mean, measured
+from stepsearch_core.learning.batching import micro_batches, token_batch
+from stepsearch_core.learning.distributed import all_reduce_sum, share_of_micro_batch, world_size
 from stepsearch_core.params import TrainParams
-from stepsearch_core.rollout.batching import micro_batches, token_batch
-from stepsearch_core.training.distributed import all_reduce_sum, share_of_micro_batch, world_size
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import kl_estimate, policy_loss, value_loss

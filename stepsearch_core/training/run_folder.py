@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from stepsearch_core.io import (
+from stepsearch_core.base.io import (
     DataError,
     discard,
     give_usual_modes,
@@ -27,8 +27,8 @@ from stepsearch_core.io import (
     write_json,
     write_jsonl,
 )
-from stepsearch_core.training.distributed import barrier, gather, is_main, share
-from stepsearch_core.work_folder import WorkFolder
+from stepsearch_core.learning.distributed import barrier, gather, is_main, share
+from stepsearch_core.runtime.work_folder import WorkFolder
 
 Item = TypeVar("Item")
 _PREFIX = "step_"

@@ -20,19 +20,20 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.learning.batching import micro_batches, token_batch
+from stepsearch_core.learning.distributed import gather, share, share_of_micro_batch, world_size
 from stepsearch_core.metrics.answers import exact_match, word_f1
-from stepsearch_core.metrics.means import mean, measured
 from stepsearch_core.metrics.search import search_count, support_recall
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
-from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.streams import Name, stream
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
-from stepsearch_core.training.distributed import gather, share, share_of_micro_batch, world_size
 from stepsearch_core.training.experience import Experience, describe, policy_rewards, subtract_kl, too_few, usable
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
@@ -45,7 +46,6 @@ from stepsearch_core.training.mismatch import (
 )
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.training.tracker import TIMING
-from stepsearch_core.types import Question, Trajectory
 
 
 class Trainer:

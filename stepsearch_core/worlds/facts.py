@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.base.text import passage_id
+from stepsearch_core.base.types import Passage
 from stepsearch_core.params import WorldParams
-from stepsearch_core.streams import Name, draws
-from stepsearch_core.text import passage_id
-from stepsearch_core.types import Passage
 from stepsearch_core.worlds import names
 from stepsearch_core.worlds.relations import (
     ADJECTIVES,

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.io import atomic_write
-from stepsearch_core.types import Passage
+from stepsearch_core.base.io import atomic_write
+from stepsearch_core.base.types import Passage
 from stepsearch_core.worlds.facts import World, shuffled
 from stepsearch_core.worlds.questions import WorldQuestion
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice, product
 
+from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.base.text import resolve_references
 from stepsearch_core.params import WorldParams
-from stepsearch_core.streams import Name, draws
-from stepsearch_core.text import resolve_references
 from stepsearch_core.worlds.facts import Entity, Fact, World, shuffled
 from stepsearch_core.worlds.relations import Kind
 from stepsearch_core.worlds.wording import BRANCH_PATTERNS, CHAIN_PATTERNS, LONG_STYLES, TWO_HOP_STYLES, nested

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.params import WorldParams
-from stepsearch_core.streams import Name, draws
 from stepsearch_core.worlds import formats
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import make_questions

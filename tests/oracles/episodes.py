@@ -1,6 +1,16 @@
 """Trajectories and questions written by hand, for tests of whatever reads them."""
 
-from stepsearch_core.types import Action, ActionKind, Author, InvalidReason, Question, Segment, Step, Trajectory, Turn
+from stepsearch_core.base.types import (
+    Action,
+    ActionKind,
+    Author,
+    InvalidReason,
+    Question,
+    Segment,
+    Step,
+    Trajectory,
+    Turn,
+)
 
 
 def search(query, *passage_ids, think=True):

@@ -1,7 +1,7 @@
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import CorpusParams, Params
 from tasks.corpus import main
-from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, write_jsonl
 
 
 def test_the_stage_fills_its_folder(tmp_path, monkeypatch):

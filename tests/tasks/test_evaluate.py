@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from stepsearch_core.base.io import read_json, read_jsonl
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
-from stepsearch_core.io import read_json, read_jsonl
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer

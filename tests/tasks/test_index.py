@@ -3,10 +3,10 @@ import json
 import pytest
 
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.fetch import fetch
+from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, IndexParams, Params, RetrievalParams, WorldParams
 from stepsearch_core.retrieval.index import open_retriever
-from stepsearch_core.rewards.similarity import TfidfSimilarity
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from tasks.index import main
 from tests.checkout import link_checkout
 

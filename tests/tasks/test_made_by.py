@@ -8,7 +8,7 @@ from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
 from stepsearch_core.params import RetrievalParams, load_params
-from stepsearch_core.work_folder import WorkFolder
+from stepsearch_core.runtime.work_folder import WorkFolder
 from tasks import made_by as module
 from tasks.made_by import listed, made_by
 from tasks.train import run_folder
@@ -78,14 +78,14 @@ def name_of(copied, monkeypatch):
     [
         ("train", "stepsearch_core/metrics/answers.py"),  # the answer reward
         ("train", "stepsearch_core/metrics/search.py"),
-        ("train", "stepsearch_core/text.py"),
-        ("train", "stepsearch_core/types.py"),
+        ("train", "stepsearch_core/base/text.py"),
+        ("train", "stepsearch_core/base/types.py"),
         ("train", "stepsearch_core/retrieval/bm25.py"),
         ("train", "stepsearch_core/rewards/information_gain.py"),
         ("train", "tasks/train.py"),
         ("train", "data/synthesize/validation.jsonl"),
         ("train", "data/warmstart/policy/model.safetensors"),
-        ("synthesize", "stepsearch_core/text.py"),
+        ("synthesize", "stepsearch_core/base/text.py"),
         ("synthesize", "data/fetch/musique.jsonl"),
         ("index", "stepsearch_core/retrieval/encoders.py"),
         ("index", "data/corpus/text"),

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from stepsearch_core.base.io import read_json, read_jsonl
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus
-from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.promotion import promote
-from stepsearch_core.io import read_json, read_jsonl
+from stepsearch_core.learning.sft import fine_tune
 from stepsearch_core.params import WarmstartParams, load_params
 from stepsearch_core.policy.models import build_model, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
-from stepsearch_core.training.sft import fine_tune
 from tasks import corpus, evaluate, fetch, index, reevaluate
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT

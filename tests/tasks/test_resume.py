@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.fetch import fetch
+from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
 from stepsearch_core.retrieval.index import build_index
 from tests.checkout import link_checkout

@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.retriever import RetrievalError
-from stepsearch_core.types import Passage
 from tasks import stage as stages
 from tasks.stage import look_first, run
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT
-from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, damaged, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, damaged, write_jsonl
 
 TINY = (ROOT / "conf" / "tiny.yaml").read_text()
 MICRO = (ROOT / "conf" / "micro.yaml").read_text()

@@ -1,8 +1,8 @@
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.fetch import fetch
-from stepsearch_core.data.questions import load_questions
+from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, Params, SynthesizeParams, WorldParams
 from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.synthesis.questions import load_questions
 from tasks.synthesize import main
 from tests.checkout import link_checkout
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsearch_core.io import read_jsonl
+from stepsearch_core.base.io import read_jsonl
 from tests.checkout import copy_checkout, dvc, profile, run
 
 pytestmark = pytest.mark.slow

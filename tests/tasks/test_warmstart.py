@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from stepsearch_core.base.io import DataError, read_json, write_jsonl
 from stepsearch_core.data.corpus import build_corpus
-from stepsearch_core.data.questions import write_questions
-from stepsearch_core.io import DataError, read_json, write_jsonl
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
+from stepsearch_core.synthesis.questions import write_questions
 from tasks import evaluate, train, warmstart
 from tests import tiny
 from tests.import_graph import ROOT

@@ -9,7 +9,7 @@ from stepsearch_core.cli import main
 from stepsearch_core.policy.models import save_policy
 from tests import published, tiny
 from tests.import_graph import ROOT
-from tests.stepsearch_core.data.rows_of_formats import MUSIQUE, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, write_jsonl
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-from stepsearch_core.io import write_json, write_jsonl
-from tests.stepsearch_core.data.rows_of_formats import MUSIQUE
+from stepsearch_core.base.io import write_json, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE
 
 
 def test_limits_that_hold_no_prompt_or_no_search(look):

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stepsearch_core.data.rows_of_formats import HOTPOTQA, MUSIQUE, damaged, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, MUSIQUE, damaged, write_jsonl
 
 
 def test_good_files_have_no_findings(look, files):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from stepsearch_core.io import write_json, write_jsonl
+from stepsearch_core.base.io import write_json, write_jsonl
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.text import passage_id, squeeze
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import UNTITLED, Corpus, build_corpus, read_corpus_file
-from stepsearch_core.io import DataError
-from stepsearch_core.text import passage_id, squeeze
-from stepsearch_core.types import Passage
 
 PASSAGES = [
     Passage("wrong on purpose", "Ada  Lovelace", "She wrote\tnotes."),

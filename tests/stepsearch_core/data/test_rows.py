@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.data.rows import Row, read_rows
-from stepsearch_core.io import DataError
 
 
 def row(**value):

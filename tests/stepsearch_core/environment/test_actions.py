@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Action, ActionKind, InvalidReason
 from stepsearch_core.environment.actions import PLAN, STOP_STRINGS, THINK
-from stepsearch_core.types import Action, ActionKind, InvalidReason
 
 SEARCH, ANSWER, INVALID = ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.INVALID
 BOTH = pytest.mark.parametrize("grammar", [THINK, PLAN], ids=["think", "plan"])

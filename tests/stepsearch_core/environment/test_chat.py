@@ -2,13 +2,13 @@
 
 import pytest
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.chat import chat_of, end_of_turn
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.io import DataError
 from stepsearch_core.policy.tokenizers import prepare
-from stepsearch_core.types import Passage
 from tests import published, tiny
 
 INVALID, LAST = "Invalid . Search or answer .", "Answer now ."

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.encoding import TextEncoder, begin_ids, control_tokens, end_ids
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.types import Passage
 from tests import published, tiny
 
 TOKENIZERS = {

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import ActionKind, Author, Passage, StopReason
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import SHORTEST_EXCERPT, Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.types import ActionKind, Author, Passage, StopReason
 from tests import tiny
 
 TOKENIZERS = {(kind, prompt): tiny.tokenizer(kind, prompt=prompt) for kind in ("word", "bpe") for prompt in STYLES}

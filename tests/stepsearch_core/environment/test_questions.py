@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.questions import TOO_LONG_SHARE, those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
 from tests import tiny
 
 LONG = replace(tiny.ADA, id="long", question="where lies " + "oslo " * 200)

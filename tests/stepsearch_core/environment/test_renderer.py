@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
-from stepsearch_core.types import Passage
 from tests import tiny
 
 WORD, BPE = tiny.tokenizer("word"), tiny.tokenizer("bpe")

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import ActionKind, Author, Passage, StopReason, Trajectory
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.types import ActionKind, Author, Passage, StopReason, Trajectory
 from tests import tiny
 
 WORD = tiny.tokenizer()

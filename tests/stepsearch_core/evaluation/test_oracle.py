@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from stepsearch_core.base.types import ActionKind, Passage, Step, StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
 from stepsearch_core.metrics.search import cut_passages, format_valid, hidden_passages, support_recall
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Hit
-from stepsearch_core.types import ActionKind, Passage, Step, StopReason
 from tests import published, tiny
 
 WORD = tiny.tokenizer()

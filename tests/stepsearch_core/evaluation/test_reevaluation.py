@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.io import DataError, write_jsonl
 from stepsearch_core.evaluation.reevaluation import WORST, compare, read_records
-from stepsearch_core.io import DataError, write_jsonl
 
 
 def records(scores: dict[str, list[float]]) -> dict:

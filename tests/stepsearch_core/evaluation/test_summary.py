@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from stepsearch_core.evaluation.records import METRICS
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.params import EvaluateParams
+from stepsearch_core.rollout.records import METRICS
 
 PARAMS = EvaluateParams(benchmarks=["musique", "bamboogle"], bootstrap_samples=500)
 

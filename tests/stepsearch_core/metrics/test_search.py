@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from stepsearch_core.base.types import InvalidReason, StopReason, Trajectory
 from stepsearch_core.metrics.search import (
     cut_passages,
     format_valid,
@@ -14,7 +15,6 @@ from stepsearch_core.metrics.search import (
     search_count,
     support_recall,
 )
-from stepsearch_core.types import InvalidReason, StopReason, Trajectory
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 

@@ -4,15 +4,15 @@ import sys
 import pytest
 from transformers import AutoConfig, GPTNeoXConfig, Qwen2Config
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.actions import THINK
-from stepsearch_core.io import DataError
+from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.planning.architecture import _built, _counted, architecture
 from stepsearch_core.policy.models import parameter_count
 from stepsearch_core.policy.structure import FAMILIES
-from stepsearch_core.training.actor_critic import ActorCritic
 from tests import tiny
-from tests.stepsearch_core.policy.families import MORE, SHAPE
+from tests.stepsearch_core.sampling.families import MORE, SHAPE
 
 
 def test_parameters_are_those_of_the_model_that_is_built():

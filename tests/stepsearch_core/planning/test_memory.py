@@ -4,7 +4,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
 from stepsearch_core.planning.architecture import Architecture
 from stepsearch_core.planning.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
-from stepsearch_core.policy.paged_cache import PagedCache
+from stepsearch_core.sampling.paged_cache import PagedCache
 from tests import tiny
 
 SHAPE = Architecture(

@@ -5,8 +5,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.encoding import end_ids
-from stepsearch_core.io import DataError
+from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import ModelParams
 from stepsearch_core.policy.models import (
     build_model,
@@ -16,7 +17,6 @@ from stepsearch_core.policy.models import (
     parameter_count,
     save_policy,
 )
-from stepsearch_core.rollout.batching import token_batch
 from tests import published, tiny
 
 WORD = tiny.tokenizer()

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from stepsearch_core.base.io import DataError
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.encoding import end_ids
-from stepsearch_core.io import DataError
 from stepsearch_core.params import TokenizerParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.tokenizers import (

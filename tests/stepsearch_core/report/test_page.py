@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stepsearch_core.io import write_json
+from stepsearch_core.base.io import write_json
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
 from tests.report_data import cell, make_metrics, make_written_answers

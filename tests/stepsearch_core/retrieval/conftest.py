@@ -1,7 +1,7 @@
 import pytest
 
+from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
-from stepsearch_core.types import Passage
 
 
 @pytest.fixture

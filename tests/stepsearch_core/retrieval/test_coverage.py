@@ -1,13 +1,13 @@
 import pytest
 
-from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.base.text import passage_id
+from stepsearch_core.base.types import Question, Step
+from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.coverage import count_gold, mean_recall, measure, measure_approximation, verdict
 from stepsearch_core.retrieval.dense import DenseIndex
-from stepsearch_core.text import passage_id
-from stepsearch_core.types import Question, Step
 
 TEXTS = ["apple pie", "apple tart apple", "pear cake", "plum jam"]
 PIE, TART, CAKE, _ = (passage_id("", text) for text in TEXTS)

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import score
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import Passage
 from tests import tiny
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 

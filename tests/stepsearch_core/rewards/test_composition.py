@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Author, Passage, RewardBreakdown, Segment, StepReward, Trajectory
 from stepsearch_core.params import RewardParams
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import score
 from stepsearch_core.rewards.composition import outcome_only, token_rewards
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import Author, Passage, RewardBreakdown, Segment, StepReward, Trajectory
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 PAPER = RewardParams(redundancy_weight=1.0)

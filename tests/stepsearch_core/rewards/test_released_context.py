@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Action, ActionKind, InvalidReason, Passage, Turn
 from stepsearch_core.environment.actions import PLAN
 from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RewardParams
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rewards.released import ReleasedScorer, render, score_text
-from stepsearch_core.rewards.similarity import TfidfSimilarity
-from stepsearch_core.types import Action, ActionKind, InvalidReason, Passage, Turn
 from tests import tiny
 from tests.oracles import episodes
 

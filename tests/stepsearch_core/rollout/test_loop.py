@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from stepsearch_core.base.types import ActionKind, Author, StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy import transformers_engine
-from stepsearch_core.policy.decoder import last_states
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import ActionKind, Author, StopReason
+from stepsearch_core.sampling import transformers_engine
+from stepsearch_core.sampling.decoder import last_states
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.rollout.troubles import Breaking, Closed, Delayed, Failing
 

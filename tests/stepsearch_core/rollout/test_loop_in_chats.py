@@ -2,12 +2,12 @@
 
 import pytest
 
+from stepsearch_core.base.types import Author
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.policy.tokenizers import prepare
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import Author
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import published, tiny
 from tests.stepsearch_core.rollout.recording import Recording
 

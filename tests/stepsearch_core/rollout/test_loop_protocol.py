@@ -4,14 +4,14 @@ import itertools
 
 import pytest
 
+from stepsearch_core.base.types import Author, Passage, StopReason
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.scripted_engine import ScriptedEngine
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import Hit
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import Author, Passage, StopReason
+from stepsearch_core.sampling.scripted_engine import ScriptedEngine
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.rollout.recording import Recording
 

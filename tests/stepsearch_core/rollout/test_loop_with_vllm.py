@@ -6,11 +6,11 @@ same here within a tolerance: log-probabilities within 1e-4, and all tokens as l
 
 import pytest
 
+from stepsearch_core.base.types import StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import StopReason
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.rollout.troubles import Delayed
 from tests.vllm_parts import WORD, needs_vllm, searcher

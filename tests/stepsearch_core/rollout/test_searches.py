@@ -3,10 +3,10 @@ import time
 
 import pytest
 
+from stepsearch_core.base.types import Passage, StopReason
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Hit, RetrievalError
 from stepsearch_core.rollout.searches import Searches
-from stepsearch_core.types import Passage, StopReason
 
 
 class Service:

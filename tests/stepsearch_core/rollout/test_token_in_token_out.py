@@ -11,14 +11,14 @@ from types import SimpleNamespace
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from stepsearch_core.base.types import Author
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
-from stepsearch_core.rollout.batching import token_batch
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.types import Author
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
 from tests.stepsearch_core.rollout.recording import Recording
 

@@ -3,8 +3,8 @@
 import random
 import time
 
-from stepsearch_core.policy.engine import EngineError
 from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.sampling.engine import EngineError
 
 
 class Failing:

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.fetch import fetch
-from stepsearch_core.data.sources import read_questions
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.prompts import MINIMAL
+from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, RetrievalParams, TokenizerParams, WorldParams
 from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.bm25 import BM25Index

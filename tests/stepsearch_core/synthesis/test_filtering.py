@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.base.types import Passage, Question, Step
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.filtering import MAX_SIMILARITY, Search, add_search_keys, choose_keys, search_all
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.synthesize import mine_phrasings
-from stepsearch_core.types import Passage, Question, Step
 from tests.stepsearch_core.synthesis.conftest import everything
 
 

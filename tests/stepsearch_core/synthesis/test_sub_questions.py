@@ -1,7 +1,7 @@
 import pytest
 
+from stepsearch_core.base.types import Question, Step
 from stepsearch_core.synthesis.sub_questions import SubQuestion, keywords, names, parse_steps, parse_sub_question
-from stepsearch_core.types import Question, Step
 
 
 @pytest.mark.parametrize(

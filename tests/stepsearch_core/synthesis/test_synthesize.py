@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.data.benchmarks import read_benchmark
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.types import Step
+from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.data.questions import load_questions
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.io import DataError
 from stepsearch_core.params import EnvironmentParams, Params, SynthesizeParams, TokenizerParams
 from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.synthesize import synthesize
-from stepsearch_core.types import Step
 
 
 def params(**changes):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from stepsearch_core.rollout.batching import token_batch
-from stepsearch_core.training.actor_critic import Likelihood
+from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
 from tests import tiny
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from stepsearch_core.base.types import RewardBreakdown, StepReward, StopReason
 from stepsearch_core.params import RewardParams
 from stepsearch_core.training.experience import describe, policy_rewards, subtract_kl, usable
-from stepsearch_core.types import RewardBreakdown, StepReward, StopReason
 from tests.oracles import episodes
 from tests.oracles.episodes import answer, invalid, search, trajectory
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.guard import WATCHES, CollapseError, Guard
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder

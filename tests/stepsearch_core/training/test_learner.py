@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
-from stepsearch_core.io import DataError
+from stepsearch_core.base.io import DataError
+from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.batching import token_batch
+from stepsearch_core.learning.deepspeed_engine import prepare_deepspeed, whole_weights
 from stepsearch_core.params import TrainParams
-from stepsearch_core.rollout.batching import token_batch
-from stepsearch_core.training.actor_critic import Likelihood
-from stepsearch_core.training.deepspeed_engine import prepare_deepspeed, whole_weights
 from stepsearch_core.training.learner import Learner
 from tests import tiny
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.params import RolloutParams, TrainParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
-from stepsearch_core.rollout.batching import micro_batches, token_batch
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.learner import Learner
 from tests import tiny
 from tests.vllm_parts import NEEDS_VLLM, WORD, searcher

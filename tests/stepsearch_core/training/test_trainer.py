@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 import torch
 
+from stepsearch_core.base.types import StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
-from stepsearch_core.policy.transformers_engine import TransformersEngine
 from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.similarity import TfidfSimilarity
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import untimed
 from stepsearch_core.training.trainer import Trainer
-from stepsearch_core.types import StopReason
 from tests import tiny
 
 WORD = tiny.tokenizer()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.text import passage_id
+from stepsearch_core.base.text import passage_id
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.relations import Kind
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.text import passage_id
+from stepsearch_core.base.text import passage_id
 
 seeds = st.integers(0, 5)
 hypothesis_settings = settings(max_examples=6, deadline=None)

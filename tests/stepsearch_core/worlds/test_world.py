@@ -10,7 +10,7 @@ from collections.abc import Callable
 import bm25s
 import pytest
 
-from stepsearch_core.data.benchmarks import read_benchmark, read_decompositions
+from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.params import BENCHMARKS
 from stepsearch_core.worlds import FILES
 from stepsearch_core.worlds.relations import Relation

@@ -1,0 +1,1 @@
+"""What everything else stands on: types, text, files, limits of parameters, random streams, the terminal."""

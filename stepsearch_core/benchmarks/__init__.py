@@ -1,0 +1,1 @@
+"""Readers of the benchmarks, published or generated, and of the folder that `fetch` filled."""

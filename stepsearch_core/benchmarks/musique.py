@@ -1,0 +1,42 @@
+"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose steps refer to earlier ones by `#1`."""
+
+from __future__ import annotations
+
+from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.benchmarks.records import Record, make_passage, read_steps
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.rows import Row
+
+
+def read_record(row: Row, number: int, split: str, account: Account) -> Record:
+    """One row; the question's answers are `answer` and `answer_aliases`.
+
+    Raises:
+        DataError: a missing field, a wrong type, an unanswerable row, a support index out of range.
+    """
+    if row.value.get("answerable", True) is not True:
+        raise row.error("answerable", "expected true: unanswerable rows belong to MuSiQue-Full, not to MuSiQue-Ans")
+    aliases = (alias.strip() for alias in row.strings("answer_aliases"))
+    answers = tuple(dict.fromkeys((row.text("answer"), *filter(None, aliases))))
+    paragraphs = _read_paragraphs(row)
+
+    def support_id(step: Row) -> str:
+        idx = step.integer("paragraph_support_idx")
+        if idx not in paragraphs:
+            raise step.error("paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})")
+        return paragraphs[idx].id
+
+    steps = read_steps(row, "question_decomposition", support_id, account)
+    question = Question(row.text("id"), "musique", split, row.text("question"), answers, steps)
+    return Record(question, tuple(paragraphs.values()))
+
+
+def _read_paragraphs(row: Row) -> dict[int, Passage]:
+    """Passages by their `idx`."""
+    paragraphs: dict[int, Passage] = {}
+    for paragraph in row.objects("paragraphs"):
+        idx = paragraph.integer("idx")
+        if idx in paragraphs:
+            raise paragraph.error("idx", f"{idx} occurs twice")
+        paragraphs[idx] = make_passage(paragraph.text("title"), paragraph.text("paragraph_text"))
+    return paragraphs

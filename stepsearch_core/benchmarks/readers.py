@@ -1,0 +1,109 @@
+"""One reader for all benchmarks: `read_benchmark(name, path, split)` yields checked records of published or
+generated files. Where a format holds no decomposition, an optional file beside it can bring one (`decompositions`).
+Rows that cannot be read are dropped and named, up to a limit (`account`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from stepsearch_core.base.io import DataError
+from stepsearch_core.base.text import passage_id
+from stepsearch_core.base.types import Step
+from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
+from stepsearch_core.benchmarks.records import Record, read_steps
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.params import BENCHMARKS
+
+READERS: dict[str, Callable[[Row, int, str, Account], Record]] = {
+    "musique": musique.read_record,
+    "hotpotqa": hotpotqa.read_record,
+    "2wikimultihopqa": twowiki.read_record,
+    "bamboogle": bamboogle.read_record,
+}
+assert tuple(READERS) == BENCHMARKS
+
+
+def read_benchmark(
+    name: str,
+    path: Path | str,
+    split: str,
+    decompositions: Mapping[str, tuple[Step, ...]] | None = None,
+    account: Account | None = None,
+) -> Iterator[Record]:
+    """Yield the records of a benchmark file in its order.
+
+    Args:
+        name: One of `params.BENCHMARKS`.
+        path: `.json`, `.jsonl` or `.csv`; see `rows.read_rows`.
+        split: Written into the questions.
+        decompositions: Steps by question id, of `read_decompositions`; they replace the reader's.
+        account: Says how many rows may be dropped, and is told which were. None: none may.
+
+    Raises:
+        DataError: a missing or empty file, or more damaged rows (of a question id that another has, say) than may be
+            dropped; names file, line or record, and field.
+        KeyError: an unknown benchmark.
+    """
+    reader, steps, account = READERS[name], decompositions or {}, account or Account(path)
+    places: dict[str, str] = {}
+    numbers = count()
+
+    def refused(error: DataError) -> None:
+        next(numbers)  # a row that no reader sees has its number, too: it may be an id
+        account.drop(error)
+
+    for row in read_rows(path, refused):
+        number, before = next(numbers), account.oddities.copy()
+        try:
+            record = reader(row, number, split, account)
+            identifier = record.question.id
+            if identifier in places:
+                raise row.error("id", f"{identifier!r} is also the id of {places[identifier]}")
+        except DataError as error:
+            account.oddities = before  # those of rows that are kept
+            account.drop(error)
+            continue
+        places[identifier] = row.place.removeprefix(f"{path}, ")
+        if identifier in steps:
+            record = replace(record, question=replace(record.question, steps=steps[identifier]))
+        yield record
+    account.close(len(places))
+
+
+def read_decompositions(path: Path | str, account: Account | None = None) -> dict[str, dict[str, tuple[Step, ...]]]:
+    """The steps that a decompositions file gives, by benchmark and question id.
+
+    Args:
+        path: Rows of `{"dataset", "id", "steps": [{"question", "answer", "title", "text"}]}`.
+        account: As of `read_benchmark`.
+
+    Raises:
+        DataError: damage, an unknown dataset, or two decompositions of one question, beyond what may be dropped.
+    """
+    account = account or Account(path)
+    found: dict[str, dict[str, tuple[Step, ...]]] = {name: {} for name in BENCHMARKS}
+    for row in read_rows(path, account.drop):
+        before = account.oddities.copy()
+        try:
+            dataset, identifier = row.text("dataset"), row.text("id")
+            if dataset not in BENCHMARKS:
+                raise row.error("dataset", f"{dataset!r} is not one of {', '.join(BENCHMARKS)}")
+            steps = read_steps(row, "steps", _support_id, account)
+            if identifier in found[dataset]:
+                raise row.error("id", f"a second decomposition of {identifier!r}")
+        except DataError as error:
+            account.oddities = before
+            account.drop(error)
+        else:
+            found[dataset][identifier] = steps
+    account.close(sum(map(len, found.values())))
+    return found
+
+
+def _support_id(step: Row) -> str:
+    return passage_id(step.text("title"), step.text("text"))

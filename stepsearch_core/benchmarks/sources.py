@@ -1,0 +1,95 @@
+"""What the fetched files hold: records, questions, and the passages that go into the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stepsearch_core.base.io import DataError, read_object
+from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
+from stepsearch_core.benchmarks.records import Record
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.params import BENCHMARKS, CorpusParams
+
+STANDARD_NAMES = {
+    "musique_train": "musique_train.jsonl",
+    "musique": "musique.jsonl",
+    "hotpotqa": "hotpotqa.json",
+    "2wikimultihopqa": "2wikimultihopqa.json",
+    "bamboogle": "bamboogle.csv",
+    "corpus": "corpus.jsonl",
+    "decompositions": "decompositions.jsonl",
+}
+"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own suffix)."""
+
+
+def fetched_file(folder: Path | str, key: str) -> Path | None:
+    """The fetched file of a key of `STANDARD_NAMES`, whatever its suffix, or None."""
+    return next(iter(sorted(Path(folder).glob(f"{Path(STANDARD_NAMES[key]).stem}.*"))), None)
+
+
+def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
+    """The records of a fetched benchmark, with the steps of the fetched decompositions.
+
+    Args:
+        folder: What `fetch` filled.
+        name: One of `params.BENCHMARKS`.
+        split: `train` reads the training file, anything else the test file; it is written into the questions.
+
+    Raises:
+        DataError: the file was not fetched, or damage.
+    """
+    key = f"{name}_train" if split == "train" else name
+    path = fetched_file(folder, key) if key in STANDARD_NAMES else None
+    if path is None:
+        raise DataError(f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key)
+    sidecar = fetched_file(folder, "decompositions")
+    steps = read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
+    return read_benchmark(name, path, split, steps, _account(folder, key, path))
+
+
+def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
+    """The questions of a fetched benchmark, as `read_records` reads them.
+
+    Raises:
+        DataError: the file was not fetched, or damage.
+    """
+    return [record.question for record in read_records(folder, name, split)]
+
+
+def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
+    """The passages of the fetched corpus file, then (if asked, or if there is no such file) the benchmarks' contexts.
+
+    Raises:
+        DataError: damage in a file.
+    """
+    corpus_file = fetched_file(folder, "corpus")
+    if corpus_file is not None:
+        yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
+    if params.include_benchmarks or corpus_file is None:
+        for name, split in fetched_benchmarks(folder):
+            for record in read_records(folder, name, split):
+                yield from record.context
+
+
+def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
+    """(benchmark, split) of every question file that was fetched, the training file first."""
+    benchmarks = [("musique", "train")] if fetched_file(folder, "musique_train") else []
+    return benchmarks + [(name, "test") for name in BENCHMARKS if fetched_file(folder, name)]
+
+
+def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
+    """The first `limit` questions of every file that was fetched, under `musique_train` and the benchmarks' names."""
+    return {
+        name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
+        for name, split in fetched_benchmarks(folder)
+    }
+
+
+def _account(folder: Path | str, key: str, path: Path) -> Account:
+    """Of a fetched file: as many rows may be dropped as `fetch` dropped, by the same rule; none without a manifest."""
+    manifest = Path(folder) / "manifest.json"
+    described = read_object(manifest, ["files"])["files"].get(key, {}) if manifest.is_file() else {}
+    return Account(path, described.get("dropped", 0))

@@ -1,0 +1,125 @@
+"""The first stage: the profile's benchmark files under standard names, each read whole before anything uses it.
+
+`source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the `datasets`
+library loads. In each case the folder gets a manifest with source, sha256, size and number of rows (and dataset and
+revision where there are any), and nothing downstream edits the files. Rows that cannot be read are dropped here, up to
+`fetch.max_dropped_rows` of a file, and listed in the manifest beside the oddities of those kept (`account`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stepsearch_core.base.io import DataError, atomic_folder, sha256_file, write_json
+from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
+from stepsearch_core.benchmarks.sources import STANDARD_NAMES
+from stepsearch_core.data.account import Account
+from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.fetching.hub import write_dataset
+from stepsearch_core.params import FetchParams, ParamsError
+from stepsearch_core.worlds import write_world
+
+
+def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
+    """Fill `folder` with the profile's files and `manifest.json`, whole or not at all; returns the manifest.
+
+    Raises:
+        DataError: an unknown key in `fetch.files` or `fetch.datasets`, a missing file or dataset, or damage in one,
+            with line and field.
+        ParamsError: a world that cannot be generated.
+    """
+    with atomic_folder(folder) as temporary:
+        paths = _files(params, temporary)
+        accounts = {key: Account(path, params.max_dropped_rows) for key, path in paths.items()}
+        with tqdm(paths, desc="reading", unit="file") as keys:  # closed at once: an error is the last line said
+            files = {key: _describe(key, accounts[key]) for key in keys}
+        for key, path in paths.items():
+            if path.parent != temporary:
+                shutil.copyfile(path, temporary / _target_name(key, path))
+        if params.source == "datasets":
+            files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
+        manifest = {
+            "source": params.source,
+            "files": files,
+            "oddities": {key: dict(sorted((+of.oddities).items())) for key, of in accounts.items() if +of.oddities},
+            "dropped": [{"file": files[key]["file"], **row} for key, of in accounts.items() for row in of.rows()],
+        }
+        write_json(temporary / "manifest.json", manifest)
+    return manifest
+
+
+def remarks(manifest: dict[str, Any]) -> list[str]:
+    """What people should know of the files before any of the work on them: rows dropped, oddities, what is missing."""
+    said = [
+        f"{row['file']}, {row['place']} dropped: {row['field'] + ': ' if row['field'] else ''}{row['reason']}"
+        for row in manifest["dropped"]
+    ]
+    said += [f"{key}: {count} x {what}" for key, found in manifest["oddities"].items() for what, count in found.items()]
+    if "musique_train" not in manifest["files"]:
+        said.append("no file of musique_train: retrieval can be measured, but there are no questions for `synthesize`")
+    return said
+
+
+def _files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    """The profile's files by their key: made in `folder`, or where they lie."""
+    if params.source == "world":
+        return _generated_files(params, folder)
+    _check_keys(params)
+    return _given_files(params) if params.source == "files" else _loaded_files(params, folder)
+
+
+def _check_keys(params: FetchParams) -> None:
+    entries = params.files if params.source == "files" else params.datasets
+    if not entries:
+        raise DataError(f"fetch.{params.source}: empty, and fetch.source is {params.source}", "params")
+    for key in entries:
+        if key not in STANDARD_NAMES:
+            raise DataError(f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", "params")
+
+
+def _loaded_files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    paths = {key: (folder / STANDARD_NAMES[key]).with_suffix(".jsonl") for key in params.datasets}
+    for key, path in paths.items():
+        write_dataset(key, params.datasets[key], params.folder, path)
+    return paths
+
+
+def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
+    try:
+        write_world(params.world, folder)
+    except ValueError as error:  # too small for its questions, or larger than its names allow
+        raise ParamsError(str(error)) from None
+    return {key: folder / name for key, name in STANDARD_NAMES.items()}
+
+
+def _given_files(params: FetchParams) -> dict[str, Path]:
+    """Where each file of `fetch.files` lies; an absolute name stands for itself."""
+    paths = {key: Path(params.folder) / name for key, name in params.files.items()}
+    for key, path in paths.items():
+        if not path.is_file():
+            raise DataError(f"fetch.files: {key}: no such file", path)
+    return paths
+
+
+def _describe(key: str, account: Account) -> dict[str, Any]:
+    path, rows = account.path, _count_rows(key, account)
+    size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+    return {"file": path.name, **size, "rows": rows, "dropped": len(account.dropped)}
+
+
+def _count_rows(key: str, account: Account) -> int:
+    """Read a file whole through its reader; returns its number of rows, without those dropped."""
+    if key == "corpus":
+        return sum(1 for _ in read_corpus_file(account.path, account))
+    if key == "decompositions":
+        return sum(map(len, read_decompositions(account.path, account).values()))
+    return sum(1 for _ in read_benchmark(key.removesuffix("_train"), account.path, "test", account=account))
+
+
+def _target_name(key: str, path: Path) -> str:
+    return Path(STANDARD_NAMES[key]).with_suffix(path.suffix).name

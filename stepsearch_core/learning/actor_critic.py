@@ -1,0 +1,114 @@
+"""The trained modules: a causal language model, with a value head or beside a critic of its own.
+
+A value head sits on the policy's *detached* hidden states: the critic sees what the policy computes but does not shape
+it. This departs from the paper's separate critic model; it saves three forward passes of a model a step (measured in
+the small world: nearly half of the update). `train.critic: model` is the paper's way.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForTokenClassification, PreTrainedModel
+
+from stepsearch_core.learning.batching import TokenBatch
+
+
+class TokenOutputs(NamedTuple):
+    """For each policy token of a batch, in its order, [tokens] each: log-probability, entropy before it, value.
+
+    A tuple because ZeRO 3 looks for tensors in what a module returns.
+    """
+
+    log_probs: Tensor
+    entropy: Tensor
+    """Carries a gradient only if the module was told to; zeros where it was not asked for."""
+    values: Tensor
+    """Zeros without a value head."""
+
+
+class ActorCritic(nn.Module):
+    """Policy and, if it is to have one, value head as one module, so that one DeepSpeed engine trains both."""
+
+    def __init__(self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False) -> None:
+        super().__init__()
+        self.policy, self.entropy_gradient = policy, entropy_gradient
+        self.value_head = _value_head(policy) if with_value_head else None
+
+    def forward(self, batch: TokenBatch, temperature: float = 1.0, with_entropy: bool = True) -> TokenOutputs:
+        """Score the policy tokens of `batch`; logits are made for these only."""
+        hidden = token_states(self.policy, batch)
+        logits = self.policy.lm_head(hidden).float() / temperature
+        targets = torch.from_numpy(batch.targets).to(hidden.device)
+        log_probs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        entropy = values = torch.zeros_like(log_probs)
+        if with_entropy:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.entropy_gradient):
+                entropy = _entropy(logits)
+        if self.value_head is not None:
+            values = self.value_head(hidden.detach()).squeeze(-1).float()
+        return TokenOutputs(log_probs, entropy, values)
+
+
+class Critic(nn.Module):
+    """A whole model that starts from the policy's weights, with a scalar for each token in place of its logits."""
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        config = copy.deepcopy(policy.config)
+        config.num_labels, config.classifier_dropout = 1, 0.0
+        self.critic = AutoModelForTokenClassification.from_config(config, dtype=policy.dtype)
+        self.critic.base_model.load_state_dict(policy.base_model.state_dict())
+        nn.init.zeros_(self.critic.score.weight)
+        nn.init.zeros_(self.critic.score.bias)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Values [tokens]: of the state before each policy token of `batch`."""
+        return self.critic.score(token_states(self.critic, batch)).squeeze(-1).float()
+
+
+class Likelihood(nn.Module):
+    """Log-probabilities of a batch's policy tokens, as a module that DeepSpeed can wrap."""
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, batch: TokenBatch, temperature: float = 1.0) -> Tensor:
+        """Log-probabilities [tokens]."""
+        logits = self.policy.lm_head(token_states(self.policy, batch)).float() / temperature
+        targets = torch.from_numpy(batch.targets).to(logits.device)
+        return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+
+def recompute_activations(model: PreTrainedModel) -> None:
+    """Gradient checkpointing: a layer keeps its input alone and computes the rest again in the backward pass."""
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()  # it applies in training mode only; these models have no dropout
+
+
+def token_states(model: PreTrainedModel, batch: TokenBatch) -> Tensor:
+    """Last hidden states [tokens, hidden] from which each policy token of `batch` is predicted."""
+    device = model.device
+    inputs = torch.from_numpy(batch.input_ids).to(device)
+    hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
+    rows, positions = batch.predictors
+    return hidden[torch.from_numpy(rows).to(device), torch.from_numpy(positions).to(device)]
+
+
+def _entropy(logits: Tensor) -> Tensor:
+    """Entropy [tokens] in nats of the distributions that logits [tokens, vocabulary] give."""
+    log_probs = torch.log_softmax(logits, dim=-1)
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def _value_head(policy: PreTrainedModel) -> nn.Sequential:
+    """A small network whose values start at 0."""
+    hidden = policy.config.hidden_size
+    last = nn.Linear(hidden, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), last).to(policy.dtype)

@@ -1,0 +1,83 @@
+"""Data parallelism: which rank this process is, what share of the work is its own, and how results come together.
+
+Every rank holds the same data and computes its share; `gather` gives every rank the whole again, in the order that one
+process would have made it in. One process is rank 0 of 1: each function then returns what it was given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Any, TypeVar
+
+import torch.distributed
+from tqdm import tqdm
+
+from stepsearch_core.runtime.devices import own_device
+from stepsearch_core.runtime.process_group import patient_group
+
+Item = TypeVar("Item")
+_NOTHING = object()
+
+
+def rank() -> int:
+    """The number of this process, from 0; torch's launcher sets it."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """The number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """True for the one rank that writes files, logs and progress bars."""
+    return rank() == 0
+
+
+def share() -> slice:
+    """Selects the items of this rank from any sequence: every `world_size()`-th one."""
+    return slice(rank(), None, world_size())
+
+
+def share_of_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
+    """The items of this rank of a global micro-batch, and the weight of their loss.
+
+    A rank without one runs the first item at weight 0: ZeRO needs equally many backward passes on every rank.
+    """
+    mine = list(group[share()])
+    return (mine, 1.0) if mine else (list(group[:1]), 0.0)
+
+
+def gather(mine: Sequence[Item]) -> list[Item]:
+    """The items of all ranks in order, on every rank: undoes `share`."""
+    if world_size() == 1:
+        return list(mine)
+    parts: list[Any] = [None] * world_size()
+    torch.distributed.all_gather_object(parts, list(mine), group=patient_group())
+    return [item for item in chain.from_iterable(zip_longest(*parts, fillvalue=_NOTHING)) if item is not _NOTHING]
+
+
+def all_reduce_sum(values: Mapping[str, float]) -> dict[str, float]:
+    """The sum over ranks of every value; each rank gives the same names."""
+    if world_size() == 1:
+        return dict(values)
+    device = own_device() if torch.distributed.get_backend() == "nccl" else "cpu"  # NCCL sums on GPUs alone
+    sums = torch.tensor([values[name] for name in sorted(values)], dtype=torch.float64, device=device)
+    torch.distributed.all_reduce(sums)
+    summed = dict(zip(sorted(values), sums.tolist(), strict=True))
+    return {name: summed[name] for name in values}
+
+
+def barrier() -> None:
+    """Wait for all ranks, as long as it takes."""
+    if world_size() > 1:
+        torch.distributed.barrier(group=patient_group())
+
+
+def progress(items: Iterable[Item], description: str, unit: str) -> tqdm[Item]:
+    """A progress bar over `items`, shown by one rank."""
+    if not is_main():
+        return tqdm(items, disable=True)
+    return tqdm(items, desc=description, unit=unit)

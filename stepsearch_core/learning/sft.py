@@ -1,0 +1,117 @@
+"""Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are context only.
+
+Trajectories are replayed through the environment's own renderer, so their token sequences are those of rollouts, with
+one token more: behind `</answer>` stands the token that ends a turn, so that the policy stops there wherever it is
+used. A rollout ends with `</answer>`: what would follow has no reward of its own, yet the last token would carry the
+answer's, and reinforcement learning would strengthen whatever happened to be sampled there.
+A small random model needs the warm start to know the format at all; instruct models may skip it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
+
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import ActionKind, Passage, Question, Trajectory
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
+from stepsearch_core.learning.batching import length_groups, token_batch
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, copy_whole
+from stepsearch_core.learning.distributed import all_reduce_sum, progress, share_of_micro_batch
+from stepsearch_core.params import WarmstartParams
+
+_WINDOW = 16  # batches whose trajectories are sorted by length together
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+def replay(
+    turns: Sequence[Mapping[str, Any]], question: Question, passage: Callable[[str], Passage], renderer: Renderer
+) -> Trajectory:
+    """The trajectory that a policy writing these turns would have made.
+
+    Args:
+        turns: `{"think", "query", "passage_ids"}` for searches and `{"think", "answer"}` at the end.
+        question: the question they belong to.
+        passage: the passage of an id.
+        renderer: encodes the policy's text as it encodes the environment's.
+    """
+    episode, grammar = Episode(question, 0, renderer), renderer.style.grammar
+    for turn in turns:
+        if episode.done:
+            break
+        if "query" in turn:
+            text = grammar.search_turn(turn["think"], turn["query"], episode.shown, episode.opened)
+        else:
+            text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown, episode.opened)
+        action = episode.act(*renderer.written(text, episode.turn_tokens, ended="answer" in turn))
+        if episode.done:
+            break
+        found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]
+        episode.observe(found if action.kind is ActionKind.SEARCH else None)
+    return episode.trajectory
+
+
+def fine_tune(
+    policy: PreTrainedModel,
+    trajectories: Sequence[Trajectory],
+    params: WarmstartParams,
+    pad_token_id: int,
+    seed: int,
+    log: Log,
+) -> None:
+    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step.
+
+    Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch gave.
+    With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards what it trains, a
+    copy is trained, and `policy`, which stays in main memory, gets its weights at the end.
+    """
+    order = list(_batches(trajectories, params, seed))
+    if not order:
+        return
+    trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
+    if params.gradient_checkpointing:
+        recompute_activations(trained)
+    optimizer = torch.optim.AdamW(
+        trained.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
+    )
+    warmup = max(1, round(params.warmup_ratio * len(order)))
+    scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
+    engine = DeepSpeedTrainer(Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler)
+    tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
+    trained.train()
+    with progress(order, "warm start", "batch") as bar:
+        for step, indices in enumerate(bar, start=1):
+            learning_rate = scheduler.get_last_lr()[0]
+            mine, weight = share_of_micro_batch(indices)
+            log_probs = engine(token_batch([trajectories[index] for index in mine], pad_token_id))
+            loss = -weight * log_probs.sum() / sum(tokens[index] for index in indices)
+            engine.accumulate(loss, last=True)
+            row = all_reduce_sum({"loss": loss.item()})
+            log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
+            bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+    if trained is not policy:
+        copy_whole(trained, policy)
+    if params.gradient_checkpointing:
+        policy.gradient_checkpointing_disable()
+
+
+def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:
+    """Indices of each batch: shuffled, and alike in length within windows of batches."""
+    generator = stream(seed, Name.SUPERVISED_BATCHES)
+    total = round(params.epochs * len(trajectories))
+    order: list[int] = []
+    while len(order) < total:
+        order += generator.permutation(len(trajectories)).tolist()
+    window = _WINDOW * params.batch_size
+    for start in range(0, total, window):
+        chunk = order[start : min(start + window, total)]
+        groups = length_groups([trajectories[index] for index in chunk], params.batch_size)
+        for group in generator.permutation(len(groups)):
+            yield [chunk[index] for index in groups[group]]

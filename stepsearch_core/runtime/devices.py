@@ -1,0 +1,47 @@
+"""Which device a process works on: one rule for models, encoders and engines.
+
+Of several ranks on a machine each has a GPU of its own, by its number there; whoever named plain `cuda` before that was
+settled got the first one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from stepsearch_core.base.io import ExplainedError
+
+
+class DeviceError(ExplainedError):
+    """There are fewer GPUs than ranks."""
+
+
+def device_of(local_rank: int, gpus: int) -> str:
+    """The device of a rank, counted from 0 on its machine, where so many GPUs are visible; as torch writes it.
+
+    Raises:
+        DeviceError: there are GPUs, but none for this rank.
+    """
+    if gpus == 0:
+        return "cpu"
+    if local_rank >= gpus:
+        raise DeviceError(
+            f"process {local_rank + 1} on this machine has no GPU: {gpus} are visible (CUDA_VISIBLE_DEVICES); "
+            "lower train.processes or warmstart.processes"
+        )
+    return f"cuda:{local_rank}"
+
+
+def own_device() -> str:
+    """The device of this process; torch's launcher sets `LOCAL_RANK`."""
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return device_of(int(os.environ.get("LOCAL_RANK", "0")), gpus)
+
+
+def take_device() -> None:
+    """Make the own device the current one, for libraries that ask for that; before anything is opened."""
+    import torch
+
+    if (device := own_device()) != "cpu":
+        torch.cuda.set_device(device)

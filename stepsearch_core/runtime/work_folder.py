@@ -1,0 +1,70 @@
+"""Work in progress: a folder named by what makes it, outside of the stages' outputs.
+
+DVC deletes a stage's outputs before it runs it, so a restart could find nothing there. The folder's name is a hash of
+parameters and inputs: a restart finds its own parts, and a changed parameter never goes on with another's. A file
+lock, which the system releases when the process dies however it dies, keeps two processes apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from stepsearch_core.base.io import DataError, discard, sha256_file, sha256_json
+
+ROOT = Path("checkpoints")
+"""Where stages keep them."""
+_OWN = ("lock", "pid")
+
+
+class WorkFolder:
+    """A lock, and whatever parts its user writes to `path`, each whole or not at all."""
+
+    activity = "working"
+
+    def __init__(self, root: Path, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
+        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all files).
+
+        Raises:
+            DataError: an input is missing.
+        """
+        for path in inputs:
+            if not path.exists():
+                raise DataError("no such file or folder", path)
+        files = [file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+        files = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
+            contents = dict(zip(map(str, files), pool.map(sha256_file, files), strict=True))
+        made_by = {"parameters": parameters, "inputs": contents}
+        self.path = root / sha256_json(made_by)[:16]
+        self._lock = FileLock(self.path / "lock")
+
+    def __enter__(self) -> Self:
+        """Take the folder.
+
+        Raises:
+            DataError: another process works in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        owner = self.path / "pid"
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            pid = owner.read_text() if owner.is_file() else "unknown"
+            raise DataError(f"process {pid} is {self.activity} here; wait for it or end it", self.path) from None
+        owner.write_text(str(os.getpid()))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def clear(self) -> None:
+        """Remove the parts of work whose outputs are written, so that changed code never finds them."""
+        for path in list(self.path.iterdir()):
+            if path.name not in _OWN:
+                discard(path)

@@ -1,0 +1,74 @@
+"""What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by pass.
+
+`submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all slots that
+have work and returns the turns that ended with it: by closing an action, by a token that ends turns, or at their limit.
+So some slots generate while others wait for a search, and a slot that is done begins a new context at once. Ids in, ids
+out; text is decoded once, for the parser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from stepsearch_core.base.io import ExplainedError
+
+
+class EngineError(ExplainedError):
+    """An engine could not finish a pass; the contexts of its session are lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """Tokens to append to a slot's context, and how many the policy may write after them."""
+
+    new_tokens: list[int]
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One turn: sampled ids, their log-probabilities under the sampling distribution, and their text."""
+
+    token_ids: list[int]
+    log_probs: list[float]
+    text: str
+
+
+class Session(Protocol):
+    """Slots of growing contexts."""
+
+    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+        """Begin an empty context in a slot, whatever it held; it samples with `stream`, or greedily if that is None."""
+
+    def submit(self, slot: int, request: TurnRequest) -> None:
+        """Ask for a turn of a slot that has none under way."""
+
+    def close(self, slot: int) -> None:
+        """Say that a slot, which has no turn under way, will not be used any more."""
+
+    def step(self) -> dict[int, Generation]:
+        """Make one pass over the slots with a turn under way; the turns that ended with it, by slot.
+
+        Raises:
+            EngineError: the pass failed.
+        """
+
+
+class Engine(Protocol):
+    """Something that samples turns."""
+
+    def session(self, slots: int, capacity: int) -> Session:
+        """Open a session of `slots` contexts of at most `capacity` tokens each."""
+
+    in_place: bool
+    """True: it samples from the model that is trained, adapters included, and need not be told of new weights."""
+
+    def update(self, policy: PreTrainedModel) -> None:
+        """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""
+
+    def sleep(self) -> None:
+        """Give back memory that only sampling needs, until the next session."""

