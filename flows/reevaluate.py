@@ -24,7 +24,8 @@ from prefect.states import Cancelled, Completed, Failed, State
 
 from flows.checkout import CheckoutBusyError, checkout_lock
 from flows.stages import StageError, run_module, run_stage
-from stepsearch_core.base.io import DataError, read_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_json
 from stepsearch_core.base.terminal import terminal
 from tasks.reevaluate import LATEST, verdict
 

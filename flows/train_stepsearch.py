@@ -17,7 +17,7 @@ from prefect import flow, get_run_logger
 from flows.artifacts import publish_results
 from flows.checkout import CheckoutBusyError, checkout_lock
 from flows.stages import StageError, run_stage, stages_in_order
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.params import ParamsError
 from stepsearch_core.profiles import activate

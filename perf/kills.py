@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from perf.measure import report
-from stepsearch_core.base.io import sha256_file
+from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.base.streams import Name, draws
 
 KILLS = 50

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import ParamsError, load_params

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from stepsearch_core.base.io import sha256_folder, write_json, write_jsonl
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.benchmarks.sources import read_questions

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepsearch_core.base.io import DataError, ExplainedError
+from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.params import Params, ParamsError
 from stepsearch_core.runtime.devices import take_device
 from tasks.stage import log_to_stderr

@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, atomic_folder, read_json, sha256_folder, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import atomic_folder, read_json, write_json
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
 from stepsearch_core.evaluation.promotion import HISTORY, PROMOTED, append, now, read_promotion
 from stepsearch_core.evaluation.reevaluation import compare, read_records

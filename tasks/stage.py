@@ -39,7 +39,7 @@ def run(name: str, work: Callable[..., None]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import httpx
 
-    from stepsearch_core.base.io import DataError, ExplainedError
+    from stepsearch_core.base.errors import DataError, ExplainedError
     from stepsearch_core.params import ParamsError, load_params
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")

@@ -7,7 +7,7 @@ import re
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 
 EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 VALUES = st.recursive(

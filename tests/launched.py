@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import torch.distributed
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.distributed import barrier, gather, is_main, rank
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import RetrievalError

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.deepspeed_engine import whole_weights
 from stepsearch_core.learning.distributed import (

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import Corpus, build_corpus

@@ -1,4 +1,4 @@
-"""Files: atomic writing, text, JSON and JSON lines with errors that name the line, and content hashes.
+"""Files: atomic writing, text, JSON and JSON lines with errors that name the line.
 
 A file appears whole or not at all: it is written beside its place and renamed. Every reader of outside data goes
 through `read_text`, `read_json` or `read_jsonl`, so that damage is reported with file and line by one piece of code.
@@ -8,12 +8,8 @@ Text is UTF-8, with or without the byte-order mark that some editors and spreads
 from __future__ import annotations
 
 import codecs
-import copyreg
-import errno
-import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,39 +19,7 @@ from typing import IO, Any
 import numpy as np
 import psutil
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FULL_WORDS = re.compile(
-    r"No space left on device|File too large|Disk quota exceeded|requested and \d+ written"
-    r"|PytorchStreamWriter failed writing|inline_container.* unexpected pos"
-)
-
-
-class DataError(ValueError):
-    """Bad input. The message names the file and, where they apply, the line or record and the field.
-
-    The parts of the message are kept: `place` (file and line or record), `field` and `problem`.
-    """
-
-    def __init__(self, message: str, path: Path | str, line: int | None = None, field: str | None = None) -> None:
-        self.place = str(path) + (f", line {line}" if line is not None else "")
-        self.field, self.problem = field, message
-        super().__init__(f"{self.place}: {f'field {field!r}: ' if field else ''}{message}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Errors travel between processes: made again with their text, and not from what it was put together of."""
-        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
-
-
-class DiskFullError(DataError):
-    """No space is left for a file, a quota is used up, or the file is larger than the system allows."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"could not be written, the disk is full or a limit is reached: {reason}", path)
-        self.path, self.reason = path, reason
-
-
-class ExplainedError(RuntimeError):
-    """Work that cannot go on, for a reason that lies outside of the code and that the message explains in one line."""
+from stepsearch_core.base.errors import DataError, naming_full_disk, refuse
 
 
 @contextmanager
@@ -111,30 +75,6 @@ def give_usual_modes(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(mode if path.is_dir() else mode & 0o666)
-
-
-@contextmanager
-def naming_full_disk(path: Path | str, temporary: Path | None = None) -> Iterator[None]:
-    """Around the writing of `path` (at first as `temporary`): no space left is one clear error, whoever wrote.
-
-    NumPy, FAISS, safetensors and torch write in native code and say only in words what went wrong.
-
-    Raises:
-        DiskFullError: of `path`, or of a file in it if that is known.
-    """
-    try:
-        yield
-    except DiskFullError as error:
-        if temporary is None or not error.path.is_relative_to(temporary):
-            raise
-        raise DiskFullError(Path(path) / error.path.relative_to(temporary), error.reason) from None
-    except DataError:
-        raise
-    except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.errno in _FULL else str(error)
-        if not _FULL_WORDS.search(reason or ""):
-            raise
-        raise DiskFullError(Path(path), str(reason)) from None
 
 
 def discard(path: Path) -> None:
@@ -225,11 +165,6 @@ def read_object(path: Path | str, fields: Iterable[str] = ()) -> dict[str, Any]:
     return value
 
 
-def refuse(error: DataError) -> None:
-    """What a reader does about a bad row unless it is told otherwise: it raises the error."""
-    raise error
-
-
 def read_jsonl(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for every non-blank line.
 
@@ -283,26 +218,3 @@ def _check_encoding(start: bytes, path: Path) -> None:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
         problem = "UTF-16 or UTF-32 text; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8 FILE > NEW` converts it)"
         raise DataError(problem, path)
-
-
-def sha256_file(path: Path | str) -> str:
-    """Hex SHA-256 of a file's bytes, read in chunks."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_folder(folder: Path) -> str:
-    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies apart.
-
-    Raises:
-        DataError: the folder holds no files.
-    """
-    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
-    if not files:
-        raise DataError("no files here", folder)
-    return sha256_json(files)
-
-
-def sha256_json(value: Any) -> str:
-    """Hex SHA-256 of a value's canonical JSON (sorted keys): names runs by what made them."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -23,7 +23,7 @@ from functools import cache
 
 import regex
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 
 Words = Callable[[str], list[str]]
 """Gives the words of a text, normalised, in order."""

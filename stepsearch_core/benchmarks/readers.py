@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Step
 from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki

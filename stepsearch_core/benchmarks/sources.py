@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError, read_object
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object
 from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.benchmarks.records import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking import environment, files, index, machine, model, tokenizer
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places

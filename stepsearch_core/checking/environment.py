@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.data.rows import Row, read_rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_file

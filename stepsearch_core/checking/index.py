@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError, read_object
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file

@@ -16,7 +16,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, read_json, read_object
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_json, read_object
 from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.benchmarks.records import Record

@@ -7,7 +7,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, read_object
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object
 
 _INDEX = "model.safetensors.index.json"
 _OTHERS = ("pytorch_model.bin", "pytorch_model.bin.index.json")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 
 SHOWN = 3
 """Dropped rows that an error repeats."""

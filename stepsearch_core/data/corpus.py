@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, atomic_folder, read_object, write_array, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_folder, read_object, write_array, write_json
 from stepsearch_core.base.text import passage_id, squeeze
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account

@@ -17,7 +17,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, read_json, read_jsonl, read_text, refuse
+from stepsearch_core.base.errors import DataError, refuse
+from stepsearch_core.base.io import read_json, read_jsonl, read_text
 
 SUFFIXES = (".json", ".jsonl", ".csv")
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.encoding import control_tokens
 

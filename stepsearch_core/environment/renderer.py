@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.chat import chat_of, plain

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import read_json, sha256_json
+from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.base.io import read_json
 from stepsearch_core.params import Params
 from stepsearch_core.runtime.software import versions
 

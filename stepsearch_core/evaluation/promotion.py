@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, atomic_folder, read_json, sha256_folder, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import atomic_folder, read_json, write_json
 from stepsearch_core.params import Params
 
 PROMOTED = Path("promoted")

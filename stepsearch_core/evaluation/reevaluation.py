@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, read_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_jsonl
 from stepsearch_core.evaluation.bootstrap import stratified_mean_interval
 
 CONFIDENCE = 0.99

@@ -15,7 +15,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, atomic_folder, sha256_file, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file
+from stepsearch_core.base.io import atomic_folder, write_json
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.data.account import Account

@@ -13,7 +13,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.params import DatasetParams
 
 COLUMNS = {

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.learning.distributed import world_size
 from stepsearch_core.runtime.process_group import join_process_group

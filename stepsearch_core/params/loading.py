@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from stepsearch_core.base.io import DataError, read_text
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_text
 from stepsearch_core.base.limits import problems
 from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params

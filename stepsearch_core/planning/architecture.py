@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config

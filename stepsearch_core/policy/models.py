@@ -10,7 +10,8 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, Qwen3Config
 
-from stepsearch_core.base.io import DataError, atomic_folder
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_folder
 from stepsearch_core.params import ModelParams
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import prepare

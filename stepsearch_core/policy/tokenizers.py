@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import normalize_answer
 from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.environment.actions import PLAN, THINK

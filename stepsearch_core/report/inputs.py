@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, read_json, read_jsonl, read_object
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_json, read_jsonl, read_object
 
 BASELINE = "warmstart"
 TRAINED = "trained"

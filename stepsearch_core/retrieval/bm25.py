@@ -14,7 +14,7 @@ import numpy as np
 from bm25s.tokenization import Tokenizer
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import Words, words_by
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams

@@ -18,7 +18,8 @@ import faiss
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, atomic_write, write_array
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_write, write_array
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder

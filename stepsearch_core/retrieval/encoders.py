@@ -17,7 +17,8 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import normalize
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, write_array
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_array
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.text import Words, squeeze, words, words_by
 from stepsearch_core.data.corpus import Corpus

@@ -14,7 +14,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 
 TRAINING_PASSAGES = 262_144
 """Passages, evenly spaced over the corpus, on which clusters and quantisers are trained."""

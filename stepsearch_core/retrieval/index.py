@@ -6,7 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.io import DataError, atomic_folder, read_object, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_folder, read_object, write_json
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stepsearch_core.base.io import read_json, sha256_json, write_json
+from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.retriever import Hit, Retriever
 

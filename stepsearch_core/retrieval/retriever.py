@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, atomic_folder, read_object, write_array, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_folder, read_object, write_array, write_json
 from stepsearch_core.base.text import Words, words, words_by
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.errors import ExplainedError
 
 
 class DeviceError(ExplainedError):

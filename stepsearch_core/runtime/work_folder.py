@@ -15,7 +15,9 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from stepsearch_core.base.io import DataError, discard, sha256_file, sha256_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file, sha256_json
+from stepsearch_core.base.io import discard
 
 ROOT = Path("checkpoints")
 """Where stages keep them."""

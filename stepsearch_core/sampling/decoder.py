@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.policy.structure import structure_problem
 from stepsearch_core.sampling.fixed_pass import FixedPass
 from stepsearch_core.sampling.paged_attention import Pass

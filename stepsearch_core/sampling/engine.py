@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from transformers import PreTrainedModel
 
-from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.errors import ExplainedError
 
 
 class EngineError(ExplainedError):

@@ -15,7 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.io import DataError, atomic_folder, write_json, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import atomic_folder, write_json, write_jsonl
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus

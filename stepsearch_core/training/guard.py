@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.run_folder import RunFolder
 

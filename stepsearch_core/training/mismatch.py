@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from stepsearch_core.base.io import ExplainedError
+from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.training.losses import MAX_LOG_RATIO

@@ -16,17 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from stepsearch_core.base.io import (
-    DataError,
-    discard,
-    give_usual_modes,
-    naming_full_disk,
-    read_jsonl,
-    read_object,
-    sha256_file,
-    write_json,
-    write_jsonl,
-)
+from stepsearch_core.base.errors import DataError, naming_full_disk
+from stepsearch_core.base.hashes import sha256_file
+from stepsearch_core.base.io import discard, give_usual_modes, read_jsonl, read_object, write_json, write_jsonl
 from stepsearch_core.learning.distributed import barrier, gather, is_main, share
 from stepsearch_core.runtime.work_folder import WorkFolder
 

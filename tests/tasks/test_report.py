@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import Params
 from tasks.report import main
 from tests.report_data import write_outputs

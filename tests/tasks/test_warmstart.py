@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stepsearch_core.base.io import DataError, read_json, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_json, write_jsonl
 from stepsearch_core.data.corpus import build_corpus
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy

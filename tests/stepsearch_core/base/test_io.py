@@ -9,23 +9,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stepsearch_core.base.io import (
-    DataError,
-    DiskFullError,
-    atomic_folder,
-    atomic_write,
-    read_object,
-    write_array,
-    write_json,
-    write_jsonl,
-)
+from stepsearch_core.base.errors import DataError, DiskFullError
+from stepsearch_core.base.io import atomic_folder, atomic_write, read_object, write_array, write_json, write_jsonl
 from tests.import_graph import ROOT
 
 LIMITED = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from stepsearch_core.base.io import atomic_folder, naming_full_disk, write_array, write_json, write_jsonl
+from stepsearch_core.base.errors import naming_full_disk
+from stepsearch_core.base.io import atomic_folder, write_array, write_json, write_jsonl
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 folder = Path(sys.argv[1])
 def faiss_index(path):

@@ -1,6 +1,6 @@
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.bamboogle import read_record
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Step
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions

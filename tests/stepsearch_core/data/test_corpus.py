@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id, squeeze
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.data.rows import Row, read_rows
 
 

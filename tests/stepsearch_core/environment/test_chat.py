@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.chat import chat_of, end_of_turn

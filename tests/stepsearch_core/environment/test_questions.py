@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.questions import TOO_LONG_SHARE, those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from tests import tiny

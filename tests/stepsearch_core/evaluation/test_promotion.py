@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from stepsearch_core.base.io import DataError, sha256_folder, write_json, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
 from stepsearch_core.evaluation.promotion import append, promote, read_promotion
 from stepsearch_core.params import EvaluateParams, Params, RetrievalParams

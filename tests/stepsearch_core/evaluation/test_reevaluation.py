@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.base.io import DataError, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.evaluation.reevaluation import WORST, compare, read_records
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.io import DataError, sha256_file
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.benchmarks.records import UNRESOLVED
 from stepsearch_core.benchmarks.sources import (
     STANDARD_NAMES,

@@ -5,7 +5,9 @@ import json
 import pytest
 from datasets import Dataset
 
-from stepsearch_core.base.io import DataError, read_jsonl, sha256_file
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file
+from stepsearch_core.base.io import read_jsonl
 from stepsearch_core.benchmarks.sources import fetched_passages, read_questions, read_records
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.fetching.hub import published_row

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, whole_weights
 
 STAGES = pytest.mark.parametrize("stage", [0, 1, 2, 3])

@@ -4,7 +4,7 @@ import sys
 import pytest
 from transformers import AutoConfig, GPTNeoXConfig, Qwen2Config
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import ModelParams

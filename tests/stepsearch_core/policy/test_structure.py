@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub import constants
 from transformers import AutoConfig
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.policy.structure import FAMILIES, context_limit, local_folder, read_config, structure_problem
 
 

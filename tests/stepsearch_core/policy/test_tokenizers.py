@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.params import TokenizerParams

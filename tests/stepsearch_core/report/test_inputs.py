@@ -3,7 +3,8 @@ import shutil
 
 import pytest
 
-from stepsearch_core.base.io import DataError, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_json
 from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_inputs, read_metrics, read_timings
 
 

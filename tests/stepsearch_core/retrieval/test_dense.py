@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.dense import DenseIndex, _sample, encode_corpus, exact_ranking
 from stepsearch_core.retrieval.encoders import fit_encoder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.retrieval.factory import check_factory, make_index, training_needs, training_positions
 
 VECTORS = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.index import build_index, open_retriever
 

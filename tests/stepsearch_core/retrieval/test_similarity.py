@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from stepsearch_core.base.io import DataError, read_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_jsonl
 from stepsearch_core.base.text import passage_id, words
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus

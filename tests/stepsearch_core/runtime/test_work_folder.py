@@ -2,7 +2,8 @@
 
 import pytest
 
-from stepsearch_core.base.io import DataError, write_json
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_json
 from stepsearch_core.runtime.work_folder import WorkFolder
 
 

@@ -3,7 +3,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from transformers import Gemma2Config, LlamaConfig, MistralConfig, Qwen2Config
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.policy.structure import FAMILIES, structure_problem
 from stepsearch_core.sampling.decoder import check_structure, last_states
 from stepsearch_core.sampling.paged_attention import Pass

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Question, Step
 from stepsearch_core.synthesis.questions import load_questions, question_from_json, question_to_json, write_questions
 

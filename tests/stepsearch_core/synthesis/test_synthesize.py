@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Step
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file

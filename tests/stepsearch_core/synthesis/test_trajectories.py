@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from stepsearch_core.base.io import DataError, write_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from stepsearch_core.synthesis.warmstart import SearchTurn, WarmstartTrajectory
 

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.actor_critic import Likelihood
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.learning.deepspeed_engine import prepare_deepspeed, whole_weights

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.training.run_folder import RunFolder
 
 PARAMETERS = {"train": {"steps": 4}, "seed": 0}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.base.io import DataError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.training.run_folder import RunFolder
 from tests.import_graph import ROOT
 from tests.savers import PARAMETERS, TEXT, deep

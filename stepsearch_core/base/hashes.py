@@ -1,0 +1,33 @@
+"""Hashes of contents: they tell files, folders and values apart, and name what was made by them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.errors import DataError
+
+
+def sha256_file(path: Path | str) -> str:
+    """Hex SHA-256 of a file's bytes, read in chunks."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_folder(folder: Path) -> str:
+    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies apart.
+
+    Raises:
+        DataError: the folder holds no files.
+    """
+    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
+    if not files:
+        raise DataError("no files here", folder)
+    return sha256_json(files)
+
+
+def sha256_json(value: Any) -> str:
+    """Hex SHA-256 of a value's canonical JSON (sorted keys): names runs by what made them."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
