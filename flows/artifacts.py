@@ -1,4 +1,6 @@
-"""What a flow run leaves on Prefect's pages: the result table, the training curves, and where the report lies."""
+"""What a flow run leaves on Prefect's pages: the result table, the training curves, and where the report
+lies.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ REPORT = Path("data/report")
 def publish_results(folder: Path = REPORT) -> None:
     """Make the report stage's outputs artifacts of the current flow run.
 
-    The image travels inside its artifact: Prefect's server reads no files of the machine that a flow runs on.
+    The image travels inside its artifact: Prefect's server reads no files of the machine that a flow runs
+    on.
     """
     page = (folder / "index.html").resolve()
     create_markdown_artifact((folder / "results.md").read_text(encoding="utf-8"), key="results")

@@ -1,7 +1,7 @@
 """One writer in a checkout: a flow run holds this lock from the choice of its parameters to its last stage.
 
-The work pool's limit of one makes deployed runs wait where Prefect's pages show it. This lock also covers runs that are
-started by hand: between two stages of one run another must not change params.yaml.
+The work pool's limit of one makes deployed runs wait where Prefect's pages show it. This lock also covers
+runs that are started by hand: between two stages of one run another must not change params.yaml.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def checkout_lock(path: Path = LOCK) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         pid = owner.read_text() if owner.is_file() else "unknown"
-        raise CheckoutBusyError(f"process {pid} runs a flow in this checkout; wait for it or end it ({path})") from None
+        raise CheckoutBusyError(
+            f"process {pid} runs a flow in this checkout; wait for it or end it ({path})"
+        ) from None
     try:
         owner.write_text(str(os.getpid()))
         yield

@@ -3,9 +3,9 @@
     python -m flows.reevaluate
     prefect deployment run reevaluate/reevaluate --watch        (or by its schedule: prefect.yaml)
 
-Benchmarks, corpus and index are brought up to date first, since they are what may have changed under the policy. A
-significant drop ends the flow in the failed state `Degraded`, so that Prefect emits `prefect.flow-run.Degraded`, which
-an automation can act on; its worst questions are an artifact.
+Benchmarks, corpus and index are brought up to date first, since they are what may have changed under the
+policy. A significant drop ends the flow in the failed state `Degraded`, so that Prefect emits
+`prefect.flow-run.Degraded`, which an automation can act on; its worst questions are an artifact.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def reevaluate() -> State[Any]:
 
 
 def cancel_runs_behind_this_one() -> None:
-    """Cancel runs of this deployment that became due while this one waited: all of them would measure the same."""
+    """Cancel runs of this deployment that became due while this one waited: all of them would measure the
+    same.
+    """
     if not deployment.id:
         return
     with get_client(sync_client=True) as client:
@@ -70,7 +72,9 @@ def cancel_runs_behind_this_one() -> None:
             )
         )
         for run in late:
-            reason: State[None] = Cancelled(message=f"superseded by {flow_run.name}, which had been waiting as well")
+            reason: State[None] = Cancelled(
+                message=f"superseded by {flow_run.name}, which had been waiting as well"
+            )
             client.set_flow_run_state(run.id, reason, force=True)
             get_run_logger().info("cancelled %s, due meanwhile", run.name)
 
@@ -78,12 +82,15 @@ def cancel_runs_behind_this_one() -> None:
 def publish(comparison: dict[str, Any]) -> None:
     """The comparison and the worst questions as artifacts."""
     rows = [
-        f"| {against} | {metric} | {cell['value']:+.3f} | {cell['low']:+.3f} to {cell['high']:+.3f} | {cell['n']} |"
+        f"| {against} | {metric} | {cell['value']:+.3f} | {cell['low']:+.3f} to {cell['high']:+.3f} |"
+        f" {cell['n']} |"
         for against, result in comparison["against"].items()
         for metric, cell in result["difference"].items()
         if cell["n"]
     ]
-    table = "\n".join(["| against | metric | difference | interval | questions |", "|---|---|---|---|---|", *rows])
+    table = "\n".join(
+        ["| against | metric | difference | interval | questions |", "|---|---|---|---|---|", *rows]
+    )
     create_markdown_artifact(f"{verdict(comparison)}\n\n{table}", key="reevaluation")
     worst = next((result["worst"] for result in comparison["against"].values() if result["degraded"]), None)
     if worst:
@@ -93,7 +100,9 @@ def publish(comparison: dict[str, Any]) -> None:
 @terminal()
 def main(arguments: list[str] | None = None) -> None:
     """Start the flow from the command line; exit with 1 if the policy became worse or the flow failed."""
-    argparse.ArgumentParser(prog="python -m flows.reevaluate", description=reevaluate.description).parse_args(arguments)
+    argparse.ArgumentParser(
+        prog="python -m flows.reevaluate", description=reevaluate.description
+    ).parse_args(arguments)
     try:
         state: State[Any] = reevaluate(return_state=True)
         if not state.is_completed() and state.name != DEGRADED:

@@ -1,4 +1,6 @@
-"""A DVC stage as a Prefect task: its log streamed, its progress an artifact, its processes ended with the task."""
+"""A DVC stage as a Prefect task: its log streamed, its progress an artifact, its processes ended with the
+task.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,22 @@ TAIL = 20
 """Lines of a failed stage's log that its error repeats."""
 
 GRACE = 20.0
-"""Seconds that an interrupted stage's processes have to end by themselves (a launcher ends its workers first)."""
+"""Seconds that an interrupted stage's processes have to end by themselves (a launcher ends its workers
+first).
+"""
 
 WORTH_A_RETRY = (os.EX_TEMPFAIL, 128 + signal.SIGTERM, 128 + signal.SIGKILL)
-"""Exit statuses of a stage without a network, and of one that was killed, as shells and launchers report it."""
+"""Exit statuses of a stage without a network, and of one that was killed, as shells and launchers report it.
+"""
 
 _PERCENT = re.compile(r"^(?P<what>[^:|]*):?\s+(?P<percent>\d{1,3})%\|")
 _STATUS = re.compile(r"exited with (-?\d+)")
 
 
 class StageError(RuntimeError):
-    """A stage failed; the message ends with the last lines of its log, `status` is the stage's own exit status."""
+    """A stage failed; the message ends with the last lines of its log, `status` is the stage's own exit
+    status.
+    """
 
     def __init__(self, stage: str, status: int, tail: Sequence[str]) -> None:
         super().__init__(f"stage {stage} failed with exit status {status}:\n" + "\n".join(tail))
@@ -53,7 +60,9 @@ def stages_in_order() -> list[str]:
 
 
 async def can_help(_task: Any, _run: Any, state: State) -> bool:
-    """Whether to retry: bad input stays bad; a network comes back, and a killed stage goes on where it was."""
+    """Whether to retry: bad input stays bad; a network comes back, and a killed stage goes on where it
+    was.
+    """
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, StageError) and (error.status < 0 or error.status in WORTH_A_RETRY)
 
@@ -115,7 +124,9 @@ class _Progress:
             self._id = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Stage {name}")  # type: ignore[assignment]
 
     def read(self, line: str) -> None:
-        """Take over the percentage of a progress bar's line; a stage with several bars starts anew with each."""
+        """Take over the percentage of a progress bar's line; a stage with several bars starts anew with
+        each.
+        """
         match = _PERCENT.match(line)
         if match and (percent := float(match["percent"])) != self._percent:
             self._percent = percent
@@ -131,7 +142,9 @@ class _Progress:
 
 
 def _start(module: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a module in a session of its own, stages finding this interpreter and progress bars speaking rarely."""
+    """Start a module in a session of its own, stages finding this interpreter and progress bars speaking
+    rarely.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return subprocess.Popen(
         [sys.executable, "-m", *module],

@@ -3,8 +3,8 @@
     python -m flows.train_stepsearch --profile micro train.steps=5
     prefect deployment run train-stepsearch/train-stepsearch --param profile=micro --watch
 
-A task runs `dvc repro --single-item STAGE`, so that a stage that is up to date is skipped and one that ran is recorded
-in dvc.lock, exactly as by hand.
+A task runs `dvc repro --single-item STAGE`, so that a stage that is up to date is skipped and one that ran
+is recorded in dvc.lock, exactly as by hand.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from tasks.repair import repair
 
 @flow(name="train-stepsearch")
 def train_stepsearch(profile: str | None = None, overrides: list[str] | None = None) -> None:
-    """Run the stages that are out of date; `profile` and its `key=value` overrides become the active parameters first.
+    """Run the stages that are out of date; `profile` and its `key=value` overrides become the active
+    parameters first.
 
     Raises:
-        ParamsError: an unknown profile, overrides without a profile, or an override that does not fit the schema.
+        ParamsError: an unknown profile, overrides without a profile, or an override that does not fit the
+            schema.
         StageError: a stage failed; those before it stay done.
         CheckoutBusyError: another flow run writes in this checkout.
     """
@@ -48,7 +50,9 @@ def train_stepsearch(profile: str | None = None, overrides: list[str] | None = N
 @terminal()
 def main(arguments: list[str] | None = None) -> None:
     """Start the flow from the command line; exit with 1 and the reason if it fails."""
-    parser = argparse.ArgumentParser(prog="python -m flows.train_stepsearch", description=train_stepsearch.description)
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.train_stepsearch", description=train_stepsearch.description
+    )
     parser.add_argument("--profile", metavar="NAME", help="make conf/NAME.yaml the active parameters first")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="values to replace in the profile")
     options = parser.parse_args(arguments)

@@ -11,12 +11,18 @@ MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
     "gae": "errors of the advantages against the estimator's definition",
     "grpo_step": "a step of GRPO against TRL's, whose Python STEPSEARCH_PEERS_PYTHON names",
-    "kills": "`dvc repro` on the profile micro killed 50 times at random moments, and how it ended after each",
+    "kills": (
+        "`dvc repro` on the profile micro killed 50 times at random moments, and how it ended after each"
+    ),
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
-    "rewards": "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA",
+    "rewards": (
+        "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA"
+    ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
-    "rollout_gpu": "decoding with Qwen2.5-0.5B and 3B shapes with random weights, against a GPU's memory bandwidth",
+    "rollout_gpu": (
+        "decoding with Qwen2.5-0.5B and 3B shapes with random weights, against a GPU's memory bandwidth"
+    ),
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }
@@ -29,14 +35,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
-        epilog="continued_warmstart, pipeline, prefect_overhead and rollout measure the active profile's results.",
+        epilog=(
+            "continued_warmstart, pipeline, prefect_overhead and rollout measure the active profile's"
+            " results."
+        ),
     )
-    parser.add_argument("name", choices=MEASUREMENTS, help="; ".join(f"{k}: {v}" for k, v in MEASUREMENTS.items()))
+    parser.add_argument(
+        "name", choices=MEASUREMENTS, help="; ".join(f"{k}: {v}" for k, v in MEASUREMENTS.items())
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="fewer repeats or a smaller workload, two minutes at most; pipeline and continued_warmstart ignore it: "
-        "they take what the active profile takes",
+        help=(
+            "fewer repeats or a smaller workload, two minutes at most; pipeline and continued_warmstart"
+            " ignore it: they take what the active profile takes"
+        ),
     )
     arguments = parser.parse_args()
     import_module(f"perf.{arguments.name}").main(arguments.quick)

@@ -1,8 +1,9 @@
-"""A control: the trained policy against one that got at least the same wall time of supervised training instead.
+"""A control: the trained policy against one that got at least the same wall time of supervised training
+instead.
 
-The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS` times as many
-epochs as should fit into the wall time that the stage `train` took; then both policies answer all benchmarks and are
-compared by question.
+The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
+times as many epochs as should fit into the wall time that the stage `train` took; then both policies answer
+all benchmarks and are compared by question.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ def main(quick: bool) -> None:
     params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
     started = time.perf_counter()
     fine_tune(
-        policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed + 1, lambda step, metrics: None
+        policy,
+        trajectories,
+        params.warmstart,
+        tokenizer.pad_token_id,
+        params.seed + 1,
+        lambda step, metrics: None,
     )
     control_seconds = time.perf_counter() - started
 
@@ -62,7 +68,9 @@ def main(quick: bool) -> None:
         for name in params.evaluate.benchmarks:
             asked = read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]
             made = rollout.greedy(asked, progress=name)
-            answered.append({q.id: word_f1(t.answer, q.answers, words) for t, q in zip(made, asked, strict=True)})
+            answered.append(
+                {q.id: word_f1(t.answer, q.answers, words) for t, q in zip(made, asked, strict=True)}
+            )
         return answered
 
     trained = scores(load_policy(DATA / "train" / "policy")[0])
@@ -73,7 +81,11 @@ def main(quick: bool) -> None:
         "gain_f1": [differences(one, other) for one, other in zip(trained, control, strict=True)],
     }
     figures = {
-        name: asdict(stratified_mean_interval(values, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0))
+        name: asdict(
+            stratified_mean_interval(
+                values, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0
+            )
+        )
         for name, values in compared.items()
     }
     both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}

@@ -1,9 +1,11 @@
-"""A GRPO step of TRL over one of ours: single turn, one tiny model, the same prompts, group size and lengths.
+"""A GRPO step of TRL over one of ours: single turn, one tiny model, the same prompts, group size and
+lengths.
 
-TRL runs in an environment of its own, whose Python `STEPSEARCH_PEERS_PYTHON` names: `python3.11 -m venv DIR &&
-DIR/bin/pip install -e ".[cpu,peers]"`. Both sides sample with transformers, score with a frozen reference (beta > 0)
-and make one optimizer step on all trajectories in fp32. Ours is the trainer of every other run, with an environment of
-no searches, so that an episode ends with its first turn; its retriever is never asked.
+TRL runs in an environment of its own, whose Python `STEPSEARCH_PEERS_PYTHON` names: `python3.11 -m venv DIR
+&& DIR/bin/pip install -e ".[cpu,peers]"`. Both sides sample with transformers, score with a frozen reference
+(beta > 0) and make one optimizer step on all trajectories in fp32. Ours is the trainer of every other run,
+with an environment of no searches, so that an episode ends with its first turn; its retriever is never
+asked.
 """
 
 from __future__ import annotations
@@ -57,7 +59,10 @@ def main(quick: bool) -> None:
     """Time steps of both sides in turn; without TRL's environment say how to make it and skip."""
     python = os.environ.get("STEPSEARCH_PEERS_PYTHON")
     if not python:
-        print("skipped: STEPSEARCH_PEERS_PYTHON does not name the Python of an environment with TRL", file=sys.stderr)
+        print(
+            "skipped: STEPSEARCH_PEERS_PYTHON does not name the Python of an environment with TRL",
+            file=sys.stderr,
+        )
         sys.exit(f"grpo_step: {(__doc__ or '').split(chr(10) * 2)[1]}")
     repeats, steps = (2, 4) if quick else (5, 8)
     params = default_params()
@@ -77,15 +82,24 @@ def main(quick: bool) -> None:
             ),
         }
         values = in_turn(sides, repeats)
-    figures = {"trl_step_ratio": median_of_pairs(lambda a, b: a / b, values["trl_seconds"], values["our_seconds"])}
-    report("grpo_step", figures, values, repeats, [SETTINGS, prompts], prompts=PROMPTS, steps=steps, **SETTINGS)
+    figures = {
+        "trl_step_ratio": median_of_pairs(lambda a, b: a / b, values["trl_seconds"], values["our_seconds"])
+    }
+    report(
+        "grpo_step", figures, values, repeats, [SETTINGS, prompts], prompts=PROMPTS, steps=steps, **SETTINGS
+    )
 
 
 def _our_trainer(params: Params, tokenizer: Any, texts: list[str]) -> Trainer:
-    questions = [Question(f"q{number}", "none", "train", text, ("nothing",)) for number, text in enumerate(texts)]
+    questions = [
+        Question(f"q{number}", "none", "train", text, ("nothing",)) for number, text in enumerate(texts)
+    ]
     completion = int(SETTINGS["completion_tokens"])
     environment = EnvironmentParams(
-        max_searches=0, max_turn_tokens=completion, max_observation_tokens=1, max_trajectory_tokens=64 + completion
+        max_searches=0,
+        max_turn_tokens=completion,
+        max_observation_tokens=1,
+        max_trajectory_tokens=64 + completion,
     )
     train = replace(
         params.train,
@@ -110,8 +124,16 @@ def _trl_seconds(python: str, folder: Path, prompts: list[str], steps: int) -> f
     for name, value in (("prompts", prompts), ("settings", SETTINGS | {"steps": steps})):
         (folder / f"{name}.json").write_text(json.dumps(value))
     script = Path(__file__).parent / "peers" / "trl_grpo.py"
-    command = [python, str(script), str(folder / "model"), str(folder / "prompts.json"), str(folder / "settings.json")]
-    environment = {name: value for name, value in os.environ.items() if name != "LOCAL_RANK"}  # set for our DeepSpeed
+    command = [
+        python,
+        str(script),
+        str(folder / "model"),
+        str(folder / "prompts.json"),
+        str(folder / "settings.json"),
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if name != "LOCAL_RANK"
+    }  # set for our DeepSpeed
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
     if done.returncode:
         sys.exit(f"grpo_step: TRL's side failed:\n{done.stderr[-2000:]}")

@@ -1,9 +1,11 @@
-"""Kills of the whole pipeline: `dvc repro` and everything under it ended with -9 at random moments, and started again.
+"""Kills of the whole pipeline: `dvc repro` and everything under it ended with -9 at random moments, and
+started again.
 
-Works on the last commit, in a clone of its own, with the profile micro. A run that is left alone comes first. Then each
-round starts from nothing, kills one run of `dvc repro`, mends what `make repro` mends and lets `dvc repro` end. Every
-third kill waits for DVC to say that it writes dvc.lock, and comes some milliseconds later. What counts is whether all
-rounds end with status 0 and with the metrics, the policy and the dvc.lock of the run that was left alone.
+Works on the last commit, in a clone of its own, with the profile micro. A run that is left alone comes
+first. Then each round starts from nothing, kills one run of `dvc repro`, mends what `make repro` mends and
+lets `dvc repro` end. Every third kill waits for DVC to say that it writes dvc.lock, and comes some
+milliseconds later. What counts is whether all rounds end with status 0 and with the metrics, the policy and
+the dvc.lock of the run that was left alone.
 """
 
 from __future__ import annotations
@@ -27,7 +29,12 @@ KILLS = 50
 QUICK = 3
 WRITES = "Updating lock file"
 """What DVC says before it writes dvc.lock."""
-OUTCOME = ("dvc.lock", "data/evaluate/metrics.json", "data/train/metrics.jsonl", "data/train/policy/model.safetensors")
+OUTCOME = (
+    "dvc.lock",
+    "data/evaluate/metrics.json",
+    "data/train/metrics.jsonl",
+    "data/train/policy/model.safetensors",
+)
 MADE = (".dvc/cache", ".dvc/tmp", "data", "checkpoints")
 
 
@@ -53,7 +60,13 @@ def main(quick: bool) -> None:
             counts["identical"] += ended.returncode == 0 and _outcome(folder) == expected
             said = f"{mended.stderr.strip()} {ended.stdout[-2000:] if ended.returncode else ''}".strip()
             print(f"killed {moment}: {counts}{f' ({said})' if said else ''}", file=sys.stderr, flush=True)
-        report("kills", counts, {"seconds_left_alone": seconds}, kills, [folder / "dvc.yaml", folder / "params.yaml"])
+        report(
+            "kills",
+            counts,
+            {"seconds_left_alone": seconds},
+            kills,
+            [folder / "dvc.yaml", folder / "params.yaml"],
+        )
     sys.exit(counts["identical"] != kills)
 
 
@@ -104,4 +117,6 @@ def _environment() -> dict[str, str]:
 
 def _run(folder: Path, *module: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *module]
-    return subprocess.run(command, cwd=folder, env=_environment(), check=check, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=folder, env=_environment(), check=check, capture_output=True, text=True
+    )

@@ -1,8 +1,10 @@
-"""The loop that search agents are usually sampled with, for comparison: everybody waits for the slowest, every turn.
+"""The loop that search agents are usually sampled with, for comparison: everybody waits for the slowest,
+every turn.
 
-Each turn prefills the whole contexts anew with `model.generate`, decodes the text, cuts it after the action, encodes it
-again and searches for all at once. With stop strings a turn ends when its last row has closed an action; without them,
-as in the released code, every turn is decoded to its limit and the rest is thrown away. Greedy.
+Each turn prefills the whole contexts anew with `model.generate`, decodes the text, cuts it after the action,
+encodes it again and searches for all at once. With stop strings a turn ends when its last row has closed an
+action; without them, as in the released code, every turn is decoded to its limit and the rest is thrown
+away. Greedy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What all measurements share: sides timed in turn, medians of pairs, the table and the last line of JSON."""
+"""What all measurements share: sides timed in turn, medians of pairs, the table and the last line of
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """The value of every side, `repeats` times; each round asks all sides, so that a busy machine hits them alike."""
+    """The value of every side, `repeats` times; each round asks all sides, so that a busy machine hits them
+    alike.
+    """
     values: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, side in sides.items():
@@ -27,19 +31,28 @@ def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str,
     return values
 
 
-def median_of_pairs(pair: Callable[[float, float], float], values: Sequence[float], others: Sequence[float]) -> float:
+def median_of_pairs(
+    pair: Callable[[float, float], float], values: Sequence[float], others: Sequence[float]
+) -> float:
     """Median over rounds of what `pair` makes of the two sides' values, such as their ratio."""
     return statistics.median(pair(one, other) for one, other in zip(values, others, strict=True))
 
 
 def sha256_of(value: Any) -> str:
     """Hash of a workload: of its JSON with sorted keys; a `Path` counts by the bytes of its file."""
-    text = json.dumps(value, sort_keys=True, default=lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    text = json.dumps(
+        value, sort_keys=True, default=lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def report(
-    name: str, figures: Mapping[str, Any], both_sides: Mapping[str, Any], repeats: int, workload: Any, **about: Any
+    name: str,
+    figures: Mapping[str, Any],
+    both_sides: Mapping[str, Any],
+    repeats: int,
+    workload: Any,
+    **about: Any,
 ) -> None:
     """Print the figures as a table and, as the last line, everything as one JSON object.
 

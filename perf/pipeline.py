@@ -1,7 +1,7 @@
 """What the whole pipeline costs: wall time and memory of `dvc repro`, forced and then with nothing to do.
 
-Memory is the largest sum, over samples half a second apart, of the proportional set size (memory shared by several
-processes counted once) of `dvc` and every process under it.
+Memory is the largest sum, over samples half a second apart, of the proportional set size (memory shared by
+several processes counted once) of `dvc` and every process under it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What Prefect adds to a run: the flow against `dvc repro`, both with nothing left to do.
 
-What Prefect does for a stage (a task run, its log, a DVC process of its own) does not depend on how long the stage
-computes, so the difference is what a full run pays too. Its share is taken of the seconds that the stages of the last
-run measured themselves, which are less than the whole run: the share is an upper bound.
+What Prefect does for a stage (a task run, its log, a DVC process of its own) does not depend on how long the
+stage computes, so the difference is what a full run pays too. Its share is taken of the seconds that the
+stages of the last run measured themselves, which are less than the whole run: the share is an upper bound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ REPEATS = 3
 def main(quick: bool) -> None:
     """Time both sides in turn (`quick`: once), print the medians, the median difference and its share."""
     repeats = 1 if quick else REPEATS
-    sides = {"dvc": lambda: seconds(_run("dvc", "repro")), "flow": lambda: seconds(_run("flows.train_stepsearch"))}
+    sides = {
+        "dvc": lambda: seconds(_run("dvc", "repro")),
+        "flow": lambda: seconds(_run("flows.train_stepsearch")),
+    }
     both_sides = in_turn(sides, repeats)
     added = median_of_pairs(operator.sub, both_sides["flow"], both_sides["dvc"])
     computing = sum(sum(read_json(path).values()) for path in sorted(TIMINGS.glob("*.json")))

@@ -1,14 +1,16 @@
 """How long the rewards of a trajectory take, against the released algorithm on the same trajectories.
 
-The workload is made of published text: MuSiQue questions, each searched for four times with three passages a search
-(the support of a step and two passages drawn from the corpus; after the last step the first support comes again), over
-term statistics of the whole corpus. The other side is `tests/oracles/released_rewards.py`, which fits a TF-IDF for
-every retrieved passage; it gets its text ready-made.
+The workload is made of published text: MuSiQue questions, each searched for four times with three passages a
+search (the support of a step and two passages drawn from the corpus; after the last step the first support
+comes again), over term statistics of the whole corpus. The other side is
+`tests/oracles/released_rewards.py`, which fits a TF-IDF for every retrieved passage; it gets its text
+ready-made.
 
-Ours is in its steady state: the term statistics are open and the golden keys have been compared with before, as in
-training from the second epoch on. `reward_speedup` is for statistics just mapped, so that every passage's row is read
-for the first time, and for queries never seen; `reward_speedup_warm` for trajectories that were scored before. No
-passage's vector is kept in either; kept are the word counts of up to 65,536 keys, answers and queries.
+Ours is in its steady state: the term statistics are open and the golden keys have been compared with before,
+as in training from the second epoch on. `reward_speedup` is for statistics just mapped, so that every
+passage's row is read for the first time, and for queries never seen; `reward_speedup_warm` for trajectories
+that were scored before. No passage's vector is kept in either; kept are the word counts of up to 65,536
+keys, answers and queries.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ SEARCHES, PASSAGES = 4, 3
 TRAJECTORIES, REPEATS = 100, 7
 QUICK_TRAJECTORIES, QUICK_REPEATS = 25, 3
 PASSES = 10
-"""Ours scores the trajectories so often for each time that the other side does: once takes it milliseconds only."""
+"""Ours scores the trajectories so often for each time that the other side does: once takes it milliseconds
+only.
+"""
 
 
 def main(quick: bool) -> None:
@@ -52,7 +56,9 @@ def main(quick: bool) -> None:
     """
     folder = Path(os.environ.get("STEPSEARCH_REAL_DATA", "-"))
     if not (folder / "corpus.jsonl").is_file():
-        sys.exit("skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_train100.jsonl")
+        sys.exit(
+            "skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_train100.jsonl"
+        )
     trajectories, repeats = (QUICK_TRAJECTORIES, QUICK_REPEATS) if quick else (TRAJECTORIES, REPEATS)
     records = list(read_benchmark("musique", folder / "musique_ans_train100.jsonl", "train"))[:trajectories]
     with TemporaryDirectory() as work:
@@ -66,10 +72,13 @@ def main(quick: bool) -> None:
 def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, repeats: int) -> None:
     questions = {record.question.id: _with_keys(record.question) for record in records}
     trajectories = [
-        _search(record.question, corpus, draws(0, Name.MEASUREMENT, number)) for number, record in enumerate(records)
+        _search(record.question, corpus, draws(0, Name.MEASUREMENT, number))
+        for number, record in enumerate(records)
     ]
     released = import_module("tests.oracles.released_rewards").score
-    shown = [_as_released(trajectory, questions[trajectory.question_id], corpus) for trajectory in trajectories]
+    shown = [
+        _as_released(trajectory, questions[trajectory.question_id], corpus) for trajectory in trajectories
+    ]
     open_scorer = Scorer(TfidfSimilarity.open(statistics_folder, corpus), questions)
     passes = count()
 
@@ -82,7 +91,10 @@ def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, rep
         return seconds(lambda: [scorer(trajectory) for trajectory in asked])
 
     def again() -> float:
-        return seconds(lambda: [open_scorer(trajectory) for _ in range(PASSES) for trajectory in trajectories]) / PASSES
+        return (
+            seconds(lambda: [open_scorer(trajectory) for _ in range(PASSES) for trajectory in trajectories])
+            / PASSES
+        )
 
     def reference() -> float:
         return seconds(lambda: [released(*arguments) for arguments in shown])
@@ -94,10 +106,20 @@ def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, rep
         "reward_speedup_warm": median_of_pairs(operator.truediv, times["released"], times["ours_warm"]),
     }
     both_sides = {
-        f"{side}_microseconds": [1e6 * value / len(trajectories) for value in values] for side, values in times.items()
+        f"{side}_microseconds": [1e6 * value / len(trajectories) for value in values]
+        for side, values in times.items()
     }
-    words = [len(corpus.get(pid).text.split()) for t in trajectories for turn in t.turns for pid in turn.passage_ids]
-    about = {"searches": SEARCHES, "passages_per_search": PASSAGES, "words_per_passage": statistics.mean(words)}
+    words = [
+        len(corpus.get(pid).text.split())
+        for t in trajectories
+        for turn in t.turns
+        for pid in turn.passage_ids
+    ]
+    about = {
+        "searches": SEARCHES,
+        "passages_per_search": PASSAGES,
+        "words_per_passage": statistics.mean(words),
+    }
     report("rewards", figures, both_sides, repeats, shown, trajectories=len(trajectories), **about)
 
 
@@ -117,7 +139,9 @@ def _search(question: Question, corpus: Corpus, draw: random.Random) -> Trajecto
     for number, query in enumerate(asked):
         found = [supports[number] if number < len(supports) else supports[0]]
         found += [corpus[draw.randrange(len(corpus))].id for _ in range(PASSAGES - 1)]
-        turns.append(Turn(Action(ActionKind.SEARCH, query, True), THINK.search_turn("", query), tuple(found)))
+        turns.append(
+            Turn(Action(ActionKind.SEARCH, query, True), THINK.search_turn("", query), tuple(found))
+        )
     answer = question.answers[0]
     turns.append(Turn(Action(ActionKind.ANSWER, answer, True), THINK.answer_turn("", answer)))
     return Trajectory(question.id, 0, [], turns)

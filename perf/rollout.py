@@ -1,11 +1,11 @@
 """The rollout against lock-step loops, and under slow and faulty retrieval: trajectories a second, greedy.
 
-On the active profile's warm start, its index and its training questions (`dvc repro warmstart` first). Both lock-step
-loops (`perf.lockstep`) must make the same trajectories, which is checked. `slow` adds 200 ms to every call of the
-retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight, and only trajectories that did
-not fail count. However fast an engine is, 64 trajectories with 200 ms for each of their searches cannot be faster than
-`slow_retrieval_bound`; `slow_retrieval_most_in_flight` compares 256 with 256. The curve has vLLM's points where vLLM is
-installed.
+On the active profile's warm start, its index and its training questions (`dvc repro warmstart` first). Both
+lock-step loops (`perf.lockstep`) must make the same trajectories, which is checked. `slow` adds 200 ms to
+every call of the retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight,
+and only trajectories that did not fail count. However fast an engine is, 64 trajectories with 200 ms for
+each of their searches cannot be faster than `slow_retrieval_bound`; `slow_retrieval_most_in_flight` compares
+256 with 256. The curve has vLLM's points where vLLM is installed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def main(quick: bool) -> None:
     def ours(
         name: str, in_flight: int = IN_FLIGHT, source: Retriever = retriever, writer: Engine = transformers
     ) -> Callable[[], float]:
-        settings = replace(params.rollout, batch_size=in_flight, retrieval_workers=1 if source is retriever else 16)
+        settings = replace(
+            params.rollout, batch_size=in_flight, retrieval_workers=1 if source is retriever else 16
+        )
 
         def side() -> float:
             rollout = Rollout(writer, source, renderer, settings)
@@ -122,7 +124,9 @@ def main(quick: bool) -> None:
     for name in ("lockstep_stop", "lockstep"):
         different = sum(a.token_ids != b.token_ids for a, b in zip(made["ours"], made[name], strict=True))
         if different:
-            sys.exit(f"rollout: {name} made {different} other trajectories of {len(questions)}: not comparable")
+            sys.exit(
+                f"rollout: {name} made {different} other trajectories of {len(questions)}: not comparable"
+            )
 
     def ratio(one: str, other: str) -> float:
         return median_of_pairs(operator.truediv, values[one], values[other])
@@ -137,8 +141,17 @@ def main(quick: bool) -> None:
         "slow_retrieval_most_in_flight": ratio("slow_retrieval_most", f"transformers_{max(CURVE)}"),
         "faulty_retrieval_throughput": ratio("faulty_retrieval", "ours"),
         **{
-            f"trajectories_per_second_{name}": float(np.median(of)) for name, of in values.items() if name[-1].isdigit()
+            f"trajectories_per_second_{name}": float(np.median(of))
+            for name, of in values.items()
+            if name[-1].isdigit()
         },
     }
-    workload = [[question.question for question in questions], IN_FLIGHT, DELAY, FAULTS, params.profile, params.seed]
+    workload = [
+        [question.question for question in questions],
+        IN_FLIGHT,
+        DELAY,
+        FAULTS,
+        params.profile,
+        params.seed,
+    ]
     report("rollout", figures, values, repeats, workload, trajectories=len(questions))

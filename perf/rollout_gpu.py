@@ -1,9 +1,11 @@
-"""Decoding with randomly initialised Qwen2.5 shapes on one GPU: tokens a second, as a share of what its memory allows.
+"""Decoding with randomly initialised Qwen2.5 shapes on one GPU: tokens a second, as a share of what its
+memory allows.
 
-A pass has to read every weight once and the keys and values of all contexts; the GPU's bandwidth says how often that
-can be. Three ways to get there: transformers with CUDA graphs, without them, and vLLM where it is installed. Each
-decodes the same number of contexts, all of them all the time: prefills are measured by turns of one token and taken
-off. Nothing is retrieved. It has never been run on a GPU; on a CPU its parts have, with a tiny shape, without vLLM.
+A pass has to read every weight once and the keys and values of all contexts; the GPU's bandwidth says how
+often that can be. Three ways to get there: transformers with CUDA graphs, without them, and vLLM where it is
+installed. Each decodes the same number of contexts, all of them all the time: prefills are measured by turns
+of one token and taken off. Nothing is retrieved. It has never been run on a GPU; on a CPU its parts have,
+with a tiny shape, without vLLM.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def main(quick: bool) -> None:
     name = torch.cuda.get_device_name()
     bandwidth = next((known for start, known in BANDWIDTH.items() if name.startswith(start)), None)
     if bandwidth is None:
-        sys.exit(f"rollout_gpu: the bandwidth of {name} is not known; add it to BANDWIDTH from its data sheet")
+        sys.exit(
+            f"rollout_gpu: the bandwidth of {name} is not known; add it to BANDWIDTH from its data sheet"
+        )
     figures: dict[str, float] = {}
     both_sides: dict[str, list[float]] = {}
     repeats, turn = (2, 64) if quick else (5, TURN)
@@ -60,11 +64,16 @@ def main(quick: bool) -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as process:  # vLLM can sleep once a process
             measured = process.submit(measure, config, turn, repeats).result()
         for (side, slots), rates in measured.items():
-            case, limit = f"{side}_{size}_{slots}", decoding_limit(config, slots, PROMPT + turn / 2, bandwidth)
+            case, limit = (
+                f"{side}_{size}_{slots}",
+                decoding_limit(config, slots, PROMPT + turn / 2, bandwidth),
+            )
             figures[f"tokens_per_second_{case}"] = statistics.median(rates)
             figures[f"bandwidth_share_{case}"] = statistics.median(rates) / limit
             both_sides[case] = rates
-    report("rollout_gpu", figures, both_sides, repeats, [PROMPT, turn, SLOTS, SIZES], gpu=name, turn_tokens=turn)
+    report(
+        "rollout_gpu", figures, both_sides, repeats, [PROMPT, turn, SLOTS, SIZES], gpu=name, turn_tokens=turn
+    )
 
 
 def measure(
@@ -80,7 +89,9 @@ def measure(
         engines = open_engines(config, max(all_slots), prompt + turn, Path(folder))
         for slots in all_slots:
             sides = {
-                name: partial(decoding_rate, engine.session(slots, prompt + turn), slots, prompt, turn, draw, config)
+                name: partial(
+                    decoding_rate, engine.session(slots, prompt + turn), slots, prompt, turn, draw, config
+                )
                 for name, engine in engines.items()
             }
             in_turn(sides, 1)
@@ -89,11 +100,15 @@ def measure(
 
 
 def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> dict[str, Engine]:
-    """Engines for contexts of so many tokens around one bfloat16 model, whose every token is a word: its number."""
+    """Engines for contexts of so many tokens around one bfloat16 model, whose every token is a word: its
+    number.
+    """
     seed_torch(0, Name.MEASUREMENT)
     with torch.device(own_device()):
         policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    words = Tokenizer(models.WordLevel({str(token): token for token in range(config.vocab_size)}, unk_token="0"))
+    words = Tokenizer(
+        models.WordLevel({str(token): token for token in range(config.vocab_size)}, unk_token="0")
+    )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="0", pad_token="1", eos_token="2")
     engines: dict[str, Engine] = {
         "graphs": TransformersEngine(policy, tokenizer),
@@ -104,7 +119,9 @@ def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> 
         from stepsearch_core.sampling.vllm_engine import VllmEngine
 
         save_policy(policy, tokenizer, folder / "policy")
-        tokenizer.save_pretrained(folder / "tokenizer")  # beside a Qwen2 another class of tokenizer would be loaded
+        tokenizer.save_pretrained(
+            folder / "tokenizer"
+        )  # beside a Qwen2 another class of tokenizer would be loaded
         params = default_params()
         arguments = vllm_arguments(
             str(folder / "policy"),
@@ -124,7 +141,9 @@ def decoding_rate(
     made = {}
 
     def play(limit: int) -> None:
-        made[limit] = tokens_made(session, draw.integers(3, config.vocab_size, (slots, prompt)).tolist(), limit)
+        made[limit] = tokens_made(
+            session, draw.integers(3, config.vocab_size, (slots, prompt)).tolist(), limit
+        )
 
     elapsed = {limit: seconds(partial(play, limit)) for limit in (1, turn)}
     return (made[turn] - made[1]) / (elapsed[turn] - elapsed[1])
@@ -142,9 +161,13 @@ def tokens_made(session: Session, prompts: Sequence[list[int]], limit: int) -> i
 
 
 def decoding_limit(config: Qwen2Config, slots: int, context: float, bandwidth: float) -> float:
-    """Tokens a second if reading bfloat16 weights, and `slots` contexts of mean length `context`, were all there is."""
+    """Tokens a second if reading bfloat16 weights, and `slots` contexts of mean length `context`, were all
+    there is.
+    """
     with torch.device("meta"):
-        weights = 2 * parameter_count(AutoModelForCausalLM.from_config(config))  # tied embeddings: read as output layer
+        weights = 2 * parameter_count(
+            AutoModelForCausalLM.from_config(config)
+        )  # tied embeddings: read as output layer
     head_dim = config.hidden_size // config.num_attention_heads
     heads = config.num_key_value_heads or config.num_attention_heads
     token = 2 * 2 * config.num_hidden_layers * heads * head_dim

@@ -1,9 +1,9 @@
 """The PPO update: what ragged lengths cost, what padding to the limit would cost, and what DeepSpeed adds.
 
-`packing_efficiency` is useful tokens a second on the frozen trajectories over those on equally many tokens in rows of
-one length; `update_speedup` the same over rows that are all padded to the context limit, as in the reference.
-`deepspeed_overhead` is the time of an optimizer step on 16,384 tokens under DeepSpeed (ZeRO 0) over plain torch: one
-model, one loss, one clipping, one optimizer, fp32.
+`packing_efficiency` is useful tokens a second on the frozen trajectories over those on equally many tokens
+in rows of one length; `update_speedup` the same over rows that are all padded to the context limit, as in
+the reference. `deepspeed_overhead` is the time of an optimizer step on 16,384 tokens under DeepSpeed (ZeRO
+0) over plain torch: one model, one loss, one clipping, one optimizer, fp32.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main(quick: bool) -> None:
     def tokens_per_second(made: list[Trajectory], counted: int) -> Callable[[], float]:
         data = experience(made)
         return lambda: (
-            counted / seconds(lambda: update(learner, data, params.train, 1.0, 0, stream(0, Name.MEASUREMENT), True))
+            counted
+            / seconds(lambda: update(learner, data, params.train, 1.0, 0, stream(0, Name.MEASUREMENT), True))
         )
 
     sides = {
@@ -106,4 +107,7 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
         for number, batch in enumerate(batches, start=1):
             engine.accumulate(loss(engine(batch)), last=number == len(batches))
 
-    return {"deepspeed_seconds": lambda: seconds(deepspeed_step), "torch_seconds": lambda: seconds(torch_step)}
+    return {
+        "deepspeed_seconds": lambda: seconds(deepspeed_step),
+        "torch_seconds": lambda: seconds(torch_step),
+    }

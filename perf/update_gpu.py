@@ -1,9 +1,10 @@
-"""The PPO update of randomly initialised Qwen2.5 shapes on one GPU: tokens a second and model FLOPs utilisation (MFU).
+"""The PPO update of randomly initialised Qwen2.5 shapes on one GPU: tokens a second and model FLOPs
+utilisation (MFU).
 
-Trajectories have two searches with observations of 500 tokens each. Forward and backward pass of a token cost 6 FLOPs a
-parameter, and for causal attention 12 times layers, width and mean context (Kaplan et al., arXiv 2001.08361, table 1);
-recomputed activations do not count as useful. MFU is of the GPU's dense bfloat16 peak. There is no other side here: the
-bar is a published figure.
+Trajectories have two searches with observations of 500 tokens each. Forward and backward pass of a token
+cost 6 FLOPs a parameter, and for causal attention 12 times layers, width and mean context (Kaplan et al.,
+arXiv 2001.08361, table 1); recomputed activations do not count as useful. MFU is of the GPU's dense bfloat16
+peak. There is no other side here: the bar is a published figure.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def main(quick: bool) -> None:
     both_sides: dict[str, list[float]] = {}
     repeats, rows = (2, 8) if quick else (5, 64)
     for size in SIZES:
-        rates = tokens_per_second(Qwen2Config(**QWEN25[size]), rows, repeats, 16_384 if size == "0.5B" else 8_192)
+        rates = tokens_per_second(
+            Qwen2Config(**QWEN25[size]), rows, repeats, 16_384 if size == "0.5B" else 8_192
+        )
         flops = flops_per_token(Qwen2Config(**QWEN25[size]))
         figures |= {f"tokens_per_second_{size}": float(np.median(rates))}
         figures |= {f"mfu_{size}": float(np.median(rates)) * flops / peak}
@@ -56,7 +59,10 @@ def tokens_per_second(config: Qwen2Config, rows: int, repeats: int, micro_batch_
     seed_torch(0, Name.MEASUREMENT)
     policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     params: TrainParams = replace(
-        default_params().train, micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=True, zero_stage=1
+        default_params().train,
+        micro_batch_tokens=micro_batch_tokens,
+        gradient_checkpointing=True,
+        zero_stage=1,
     )
     learner = Learner(policy, params, has_critic=True)
     made = trajectories([SEGMENTS] * rows, config.vocab_size)

@@ -1,7 +1,8 @@
 """Frozen trajectories to update on: lengths as they were sampled, tokens at random.
 
-`default_lengths.json` holds the segment lengths of the 128 trajectories that the default profile samples in its first
-training step (seed 0): what the policy wrote as positive numbers, prompts and passages as negative ones.
+`default_lengths.json` holds the segment lengths of the 128 trajectories that the default profile samples in
+its first training step (seed 0): what the policy wrote as positive numbers, prompts and passages as negative
+ones.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def filled(made: Sequence[Trajectory], length: int) -> list[Trajectory]:
         Trajectory(
             one.question_id,
             one.sample,
-            [*one.segments, Segment(Author.ENVIRONMENT, len(one.segments), [1] * (length - len(one.token_ids)))],
+            [
+                *one.segments,
+                Segment(Author.ENVIRONMENT, len(one.segments), [1] * (length - len(one.token_ids))),
+            ],
         )
         for one in made
     ]

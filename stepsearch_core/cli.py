@@ -1,4 +1,6 @@
-"""The `stepsearch` command: choose, plan and show profiles, promote a policy. `dvc repro` does the computing."""
+"""The `stepsearch` command: choose, plan and show profiles, promote a policy. `dvc repro` does the
+computing.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     profile = commands.add_parser(
         "profile",
         help="make a profile the active one",
-        description="Write params.yaml from conf/NAME.yaml, with values replaced. `dvc repro` then runs what changed.",
+        description=(
+            "Write params.yaml from conf/NAME.yaml, with values replaced. `dvc repro` then runs what"
+            " changed."
+        ),
         epilog="example: stepsearch profile musique_local fetch.folder=FOLDER train.steps=5 && dvc repro",
     )
     _takes_a_profile(profile, "train.steps=5")
@@ -46,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser(
         "plan",
         help="say what a profile needs of the hardware",
-        description="Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit.",
+        description=(
+            "Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit."
+        ),
         epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_tokens=4096",
     )
     _takes_a_profile(plan, "hardware.gpus=4")
@@ -55,10 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="look at model, tokenizer, questions, index and disk before the long work",
-        description="Look in seconds, without a network, at everything that could end a run after hours: parameters, "
-        "model, tokenizer and template, context length, questions, passages, index, memory and disk. Exit with 1 if a "
-        "stage would end with an error. The first stage that runs does the same by itself.",
-        epilog="example: stepsearch check paper_3b model.source=FOLDER. STEPSEARCH_CHECK=off keeps stages from it.",
+        description=(
+            "Look in seconds, without a network, at everything that could end a run after hours: parameters,"
+            " model, tokenizer and template, context length, questions, passages, index, memory and disk."
+            " Exit with 1 if a stage would end with an error. The first stage that runs does the same by"
+            " itself."
+        ),
+        epilog=(
+            "example: stepsearch check paper_3b model.source=FOLDER. STEPSEARCH_CHECK=off keeps stages"
+            " from it."
+        ),
     )
     check.add_argument(
         "arguments",
@@ -66,14 +79,20 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         help="a profile (default: the active one, params.yaml), and values that replace its own",
     )
-    check.add_argument("--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)")
-    check.add_argument("--from", dest="start", metavar="STAGE", default="fetch", help="the stage that runs next")
+    check.add_argument(
+        "--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)"
+    )
+    check.add_argument(
+        "--from", dest="start", metavar="STAGE", default="fetch", help="the stage that runs next"
+    )
     check.set_defaults(run=_check)
 
     promotion = commands.add_parser(
         "promote",
         help="put the trained policy in service: re-evaluations watch it from now on",
-        description="Copy the trained policy and its evaluation to promoted/ and record that in the history.",
+        description=(
+            "Copy the trained policy and its evaluation to promoted/ and record that in the history."
+        ),
     )
     promotion.set_defaults(run=_promote)
     return parser
@@ -82,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
 def _takes_a_profile(command: argparse.ArgumentParser, example: str) -> None:
     """The arguments NAME and key=value."""
     command.add_argument("name", metavar="NAME", help=f"one of: {', '.join(profile_names()) or 'none here'}")
-    command.add_argument("overrides", metavar="key=value", nargs="*", help=f"a dotted key and its value: {example}")
+    command.add_argument(
+        "overrides", metavar="key=value", nargs="*", help=f"a dotted key and its value: {example}"
+    )
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -113,7 +134,11 @@ def _check(options: argparse.Namespace) -> None:
     if overrides and "=" not in overrides[0]:
         path, overrides = profile_path(overrides[0]), overrides[1:]
     findings = check(path, overrides, options.start)
-    print("\n".join([*map(str, findings), f"{path}: {summary(findings)} ({time.perf_counter() - started:.1f} s)"]))
+    print(
+        "\n".join(
+            [*map(str, findings), f"{path}: {summary(findings)} ({time.perf_counter() - started:.1f} s)"]
+        )
+    )
     sys.exit(exit_status(findings))
 
 

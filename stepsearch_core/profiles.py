@@ -1,7 +1,8 @@
-"""Profiles: complete parameter files in `conf/`. The active one is at `params.yaml`, where DVC and the stages read it.
+"""Profiles: complete parameter files in `conf/`. The active one is at `params.yaml`, where DVC and the
+stages read it.
 
-A profile without overrides is copied with its comments; with overrides the values are written without them, under a
-header that says what was overridden.
+A profile without overrides is copied with its comments; with overrides the values are written without them,
+under a header that says what was overridden.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def profile_path(name: str, folder: Path = PROFILES) -> Path:
         ParamsError: no profile of this name.
     """
     if name not in profile_names(folder):
-        raise ParamsError(f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}")
+        raise ParamsError(
+            f"{folder}: no profile {name!r}; there are: {', '.join(profile_names(folder)) or 'none'}"
+        )
     return folder / f"{name}.yaml"
 
 
@@ -40,11 +43,15 @@ def read_profile(name: str, overrides: list[str] | None = None, folder: Path = P
     return load_params(profile_path(name, folder), overrides)
 
 
-def activate(name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE) -> Params:
-    """Write profile `name`, with `key.sub=value` overrides laid over it, to `target`; returns what is now active.
+def activate(
+    name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE
+) -> Params:
+    """Write profile `name`, with `key.sub=value` overrides laid over it, to `target`; returns what is now
+    active.
 
     Raises:
-        ParamsError: no profile of this name, or an override that does not fit the schema. `target` is left as it was.
+        ParamsError: no profile of this name, or an override that does not fit the schema. `target` is left
+            as it was.
     """
     params = read_profile(name, overrides, folder)
     source = folder / f"{name}.yaml"

@@ -2,8 +2,8 @@
 
 `reevaluate`, `repair` and `relocate` stand outside of the DAG.
 
-OpenMP's threads wait passively unless told otherwise: spinning ones slow a small model's training five to ten times as
-soon as any other process wants a core. It has to be said before torch is imported, hence here.
+OpenMP's threads wait passively unless told otherwise: spinning ones slow a small model's training five to
+ten times as soon as any other process wants a core. It has to be said before torch is imported, hence here.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Stage `evaluate`: policies on benchmarks, free-running, with intervals and paired gains.
 
-Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's metrics are means.
+Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's metrics are
+means.
 """
 
 from __future__ import annotations
@@ -71,12 +72,16 @@ def main(params: Params) -> None:
 
 
 class Examination:
-    """What every policy is measured with, opened once: corpus, retriever, questions, and the engine that samples."""
+    """What every policy is measured with, opened once: corpus, retriever, questions, and the engine that
+    samples.
+    """
 
     def __init__(self, params: Params) -> None:
         self.corpus = Corpus.open(DATA / "corpus")
         self.retriever = open_retriever(params.retrieval, DATA / "index", self.corpus)
-        self.similarity = TfidfSimilarity.open(DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter)
+        self.similarity = TfidfSimilarity.open(
+            DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter
+        )
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
         self.f1 = partial(answer_f1, words=self.similarity.words)
         self.questions = {
@@ -86,7 +91,9 @@ class Examination:
         self._engine: Engine | None = None
 
     def policy(self, name: str, folder: Path, params: Params) -> Answer:
-        """What the policy in `folder` answers. The first one opens the engine, which takes the others' weights."""
+        """What the policy in `folder` answers. The first one opens the engine, which takes the others'
+        weights.
+        """
         model, tokenizer = load_policy(folder)
         check_context(model.config, params.environment.max_trajectory_tokens)
         torch.nn.Module.to(model, own_device())
@@ -107,7 +114,9 @@ class Examination:
         return answer
 
     def oracle(self, name: str, folder: Path, params: Params) -> Answer:
-        """What the oracle answers, with the tokenizer in `folder`: questions that have gold sub-questions."""
+        """What the oracle answers, with the tokenizer in `folder`: questions that have gold
+        sub-questions.
+        """
         renderer = Renderer(load_tokenizer(folder), params.environment)
 
         def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
@@ -125,7 +134,8 @@ class Examination:
             score = Scorer(self.similarity, asked)
             made = answer(benchmark, questions)
             rows = [
-                record(played, asked[played.question_id], score(played), self.corpus.get, self.f1) for played in made
+                record(played, asked[played.question_id], score(played), self.corpus.get, self.f1)
+                for played in made
             ]
             records[benchmark] = one_a_question(rows)
             write_jsonl(out / f"{benchmark}.jsonl", records[benchmark])

@@ -1,4 +1,6 @@
-"""Stage `index`: BM25 and dense indexes, the reward's term statistics, and a measured report, into `data/index`."""
+"""Stage `index`: BM25 and dense indexes, the reward's term statistics, and a measured report, into
+`data/index`.
+"""
 
 import logging
 import time
@@ -33,7 +35,9 @@ def main(params: Params) -> None:
         clock.append(time.perf_counter())
         write_json(folder / "report.json", report)
         seconds = [round(end - start, 3) for start, end in pairwise(clock)]
-        write_json(TIMINGS / "index.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True)))
+        write_json(
+            TIMINGS / "index.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True))
+        )
         work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
 
@@ -43,7 +47,8 @@ def _measure(params: Params, corpus: Corpus, folder: Path) -> dict[str, Any]:
     depths = params.index.measured_depths
     questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
     rankers = {
-        method: open_ranker(params.retrieval, folder, corpus, method) for method in params.index.measured_methods
+        method: open_ranker(params.retrieval, folder, corpus, method)
+        for method in params.index.measured_methods
     }
     report = measure(rankers, corpus, questions, depths)
     if params.retrieval.index_factory != "Flat":

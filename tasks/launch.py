@@ -1,7 +1,7 @@
 """A stage's work in several processes of this machine, under torch's launcher.
 
-The stage's own process watches over the ranks and does nothing else: a rank that fails ends the others and the stage,
-with the rank's error said once; the ranks die with the stage's process, however it dies.
+The stage's own process watches over the ranks and does nothing else: a rank that fails ends the others and
+the stage, with the rank's error said once; the ranks die with the stage's process, however it dies.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # ranks that spin on each other's cores are many times slower
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # ranks that spin on each other's cores are many times slower
     for reported_below in ("torch.distributed.elastic", "torch.multiprocessing"):
         logging.getLogger(reported_below).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix=f"stepsearch-{name}-") as errors:
@@ -68,10 +70,14 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
 
 
 def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
-    """What each rank runs; torch's launcher takes the exception that it may end with to the stage's process."""
+    """What each rank runs; torch's launcher takes the exception that it may end with to the stage's
+    process.
+    """
     from stepsearch_core.runtime.process_group import leave_process_group
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # comes when the stage's process is gone; waiting is over at once
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # comes when the stage's process is gone; waiting is over at once
     log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
     take_device()
     work(params)
@@ -79,9 +85,13 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
 
 
 def _reason(failures: Mapping[int, ProcessFailure]) -> str:
-    """One line for an error that explains itself, whichever ranks it cost their connection; else a traceback."""
+    """One line for an error that explains itself, whichever ranks it cost their connection; else a
+    traceback.
+    """
     raised: dict[int, Any]  # what torch's launcher types as a string
-    raised = {rank: failure.message for rank, failure in failures.items() if isinstance(failure.message, dict)}
+    raised = {
+        rank: failure.message for rank, failure in failures.items() if isinstance(failure.message, dict)
+    }
     one_line = {kind.__name__ for kind in _with_subclasses(DataError, ParamsError, ExplainedError)}
     for error in raised.values():
         kind, _, text = error["message"].partition(": ")

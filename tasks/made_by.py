@@ -1,10 +1,10 @@
 """What a stage's result is made by, as dvc.yaml says: the name of its work in progress.
 
-DVC runs a stage again when one of its `deps` or `params` changes, and a stage that was killed may go on from the parts
-that it left under exactly the same condition. So both are read from one place: what changes a result is listed in
-dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Two things that DVC does not look at count here
-as well: installed packages, whose update leaves finished results alone but must not mix two versions in one, and the
-files of a local encoder.
+DVC runs a stage again when one of its `deps` or `params` changes, and a stage that was killed may go on from
+the parts that it left under exactly the same condition. So both are read from one place: what changes a
+result is listed in dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Two things that
+DVC does not look at count here as well: installed packages, whose update leaves finished results alone but
+must not mix two versions in one, and the files of a local encoder.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
-    """Everything that the work in progress of a stage depends on, for its `WorkFolder`. Called in the checkout.
+    """Everything that the work in progress of a stage depends on, for its `WorkFolder`. Called in the
+    checkout.
 
     Returns:
-        Plain values (the parameters by their dotted keys, `software`) and the files and folders whose content counts.
+        Plain values (the parameters by their dotted keys, `software`) and the files and folders whose
+        content counts.
     """
     parameters, inputs = listed(stage, params)
     encoder = Path(params.retrieval.encoder)  # a name (`hashing`, one of the hub) or a folder
@@ -38,7 +40,9 @@ def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
 
 
 def listed(stage: str, params: Params, pipeline: Path = PIPELINE) -> tuple[dict[str, Any], list[Path]]:
-    """A stage's `params`, with their values, and its `deps`, as DVC reads them: `${key}` is the parameter's value."""
+    """A stage's `params`, with their values, and its `deps`, as DVC reads them: `${key}` is the parameter's
+    value.
+    """
     entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
     values = asdict(params)
     keys = [key for item in entry["params"] for key in ([item] if isinstance(item, str) else values)]

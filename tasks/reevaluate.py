@@ -1,7 +1,8 @@
-"""Outside of the DAG: the promoted policy answers the benchmarks again, and its answers are compared with earlier ones.
+"""Outside of the DAG: the promoted policy answers the benchmarks again, and its answers are compared with
+earlier ones.
 
-Always runs, whatever DVC thinks is up to date. Writes `reevaluations/TIME/{records/,comparison.json}`, adds a line to
-`reevaluations/history.jsonl`, where promotions are recorded too, and prints the verdict.
+Always runs, whatever DVC thinks is up to date. Writes `reevaluations/TIME/{records/,comparison.json}`, adds
+a line to `reevaluations/history.jsonl`, where promotions are recorded too, and prints the verdict.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ def main(params: Params) -> None:
     folder = HISTORY.parent / time.replace(":", "")
     with atomic_folder(folder) as temporary:
         examination = Examination(params)
-        examination.records(examination.policy("promoted", PROMOTED / "policy", params), temporary / "records")
+        examination.records(
+            examination.policy("promoted", PROMOTED / "policy", params), temporary / "records"
+        )
         answers = read_records(temporary / "records")
         against = {"promotion": PROMOTED / "records", **({"previous": previous} if previous else {})}
         compared = {name: compare(read_records(earlier), answers) for name, earlier in against.items()}
         if not compared["promotion"]["difference"]["f1"]["n"]:
             raise DataError(
-                "none of these questions was asked again, so that nothing can be compared", against["promotion"]
+                "none of these questions was asked again, so that nothing can be compared",
+                against["promotion"],
             )
         seen = fingerprint(DATA, params)
         policy = sha256_folder(PROMOTED / "policy")
@@ -47,7 +51,9 @@ def main(params: Params) -> None:
             "time": time,
             "promoted": promotion["time"],
             "records": str(folder / "records"),
-            "changed": changes(promotion["fingerprint"], seen) + ["policy"] * (policy != promotion["policy"]),
+            "changed": (
+                changes(promotion["fingerprint"], seen) + ["policy"] * (policy != promotion["policy"])
+            ),
             "degraded": any(result["degraded"] for result in compared.values()),
             "against": compared,
         }
@@ -64,8 +70,8 @@ def verdict(comparison: dict[str, Any]) -> str:
     changed = ", ".join(comparison["changed"]) or "nothing"
     state = "WORSE" if comparison["degraded"] else "not significantly worse"
     return (
-        f"{state}: F1 {f1['value']:+.3f} [{f1['low']:+.3f}, {f1['high']:+.3f}] against the {SIDES[against]}, "
-        f"paired over {f1['n']} questions; changed since the promotion: {changed}"
+        f"{state}: F1 {f1['value']:+.3f} [{f1['low']:+.3f}, {f1['high']:+.3f}] against the {SIDES[against]},"
+        f" paired over {f1['n']} questions; changed since the promotion: {changed}"
     )
 
 

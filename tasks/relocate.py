@@ -1,8 +1,9 @@
-"""An environment that was moved or copied with its checkout is told its new place: `python -m tasks.relocate`.
+"""An environment that was moved or copied with its checkout is told its new place: `python -m
+tasks.relocate`.
 
-Scripts of an environment (`dvc`, `stepsearch`, `activate`) hold the path that it was made at; after `mv` of a checkout
-they are "not found", and in a copy they run the original's code. The Makefile runs this before anything else. It needs
-no network and nothing but Python.
+Scripts of an environment (`dvc`, `stepsearch`, `activate`) hold the path that it was made at; after `mv` of
+a checkout they are "not found", and in a copy they run the original's code. The Makefile runs this before
+anything else. It needs no network and nothing but Python.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _MADE_AT = re.compile(r"""^\s*VIRTUAL_ENV=["']?(/[^"'\n]*)""", re.MULTILINE)
 
 
 def relocate(environment: Path) -> Path | None:
-    """Make a virtual environment one of the place where it is; returns where it was made if that is another place.
+    """Make a virtual environment one of the place where it is; returns where it was made if that is another
+    place.
 
     Raises:
         OSError: a script cannot be read or written.
@@ -30,7 +32,10 @@ def relocate(environment: Path) -> Path | None:
     scripts = [path for path in environment.glob("bin/*") if not path.is_symlink() and path != activate]
     for path in (*scripts, activate):  # which says where it was made, and so comes last
         _replace(path, str(before), str(environment))
-    for pattern in ("__editable__*", "*.dist-info/direct_url.json"):  # where the checkout's own code is imported from
+    for pattern in (
+        "__editable__*",
+        "*.dist-info/direct_url.json",
+    ):  # where the checkout's own code is imported from
         for path in environment.glob(f"lib/*/site-packages/{pattern}"):
             _replace(path, str(before.parent), str(environment.parent))
             _replace(path, before.parent.as_uri(), environment.parent.as_uri())
@@ -52,7 +57,10 @@ def main() -> None:
     """Relocate the environment of this interpreter."""
     before = relocate(Path(sys.prefix))
     if before:
-        print(f"relocate: the environment was made at {before}: its scripts name {sys.prefix} now", file=sys.stderr)
+        print(
+            f"relocate: the environment was made at {before}: its scripts name {sys.prefix} now",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

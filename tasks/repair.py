@@ -1,11 +1,11 @@
 """What a kill or a missing git leaves that `dvc repro` cannot start from, mended: `python -m tasks.repair`.
 
-`make repro` and the flows do it before they start DVC. DVC writes two files in place, so that a kill can leave half of
-one: dvc.lock, after which every command ends in "validation failed", and `.dvc/tmp/rwlock`, which also keeps the ids
-of killed processes until the system has given them to others. Nothing is lost with either: DVC's run cache has every
-result that was recorded, and `dvc repro` brings it back without running a stage. A dvc.lock that was cut between two
-stages needs no mending for the same reason. In a folder without git (a downloaded archive), DVC is
-told to go on without it; git's own command is not needed.
+`make repro` and the flows do it before they start DVC. DVC writes two files in place, so that a kill can
+leave half of one: dvc.lock, after which every command ends in "validation failed", and `.dvc/tmp/rwlock`,
+which also keeps the ids of killed processes until the system has given them to others. Nothing is lost with
+either: DVC's run cache has every result that was recorded, and `dvc repro` brings it back without running a
+stage. A dvc.lock that was cut between two stages needs no mending for the same reason. In a folder without
+git (a downloaded archive), DVC is told to go on without it; git's own command is not needed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ DAMAGED = Path(".dvc/tmp/dvc.lock.damaged")
 
 
 def repair() -> list[str]:
-    """Mend what is damaged in this checkout; returns what was done, a line each, and nothing where all is well.
+    """Mend what is damaged in this checkout; returns what was done, a line each, and nothing where all is
+    well.
 
     Raises:
         DvcException: this folder is no DVC project.
@@ -48,7 +49,10 @@ def repair() -> list[str]:
     if not _lock_is_damaged() and not _rwlock_is_stale():
         return done
     try:
-        with Repo() as repo, repo.lock:  # a living DVC may be in the middle of writing; it holds this lock then
+        with (
+            Repo() as repo,
+            repo.lock,
+        ):  # a living DVC may be in the middle of writing; it holds this lock then
             if _lock_is_damaged():
                 done.append(_replace_lock())
             if _rwlock_is_stale():
@@ -94,7 +98,9 @@ _KEPT = f"the damaged one is {DAMAGED}; results come back from DVC's cache"
 
 
 def _rwlock_is_stale() -> bool:
-    """Whether the file in which DVC's processes say what they use is damaged, or names none that is still there."""
+    """Whether the file in which DVC's processes say what they use is damaged, or names none that is still
+    there.
+    """
     try:
         written = RWLOCK.stat().st_mtime
         used = json.loads(RWLOCK.read_text(encoding="utf-8"))
@@ -130,7 +136,9 @@ def _go_on_without_git() -> list[str]:
     except SCMError:
         with config.edit("local") as local:
             local["core"]["no_scm"] = True
-        return ["this folder is in no git repository: DVC goes on without one (core.no_scm in .dvc/config.local)"]
+        return [
+            "this folder is in no git repository: DVC goes on without one (core.no_scm in .dvc/config.local)"
+        ]
     return []
 
 

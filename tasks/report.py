@@ -1,4 +1,6 @@
-"""Stage `report`: the outputs of all stages -> `data/report/index.html`, `results.md` and `curves.svg` beside it."""
+"""Stage `report`: the outputs of all stages -> `data/report/index.html`, `results.md` and `curves.svg`
+beside it.
+"""
 
 from __future__ import annotations
 

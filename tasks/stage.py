@@ -17,23 +17,26 @@ from stepsearch_core.base.terminal import terminal
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
 LOOKING = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
-"""The stages before which `stepsearch check` looks at everything: those in front of, or in, the long work."""
+"""The stages before which `stepsearch check` looks at everything: those in front of, or in, the long work.
+"""
 CHECKED = Path("checkpoints/checked")
 """Which parameters it has looked at."""
 CHECKED_FOR = 86_400.0
 """Seconds until it looks again: disks fill up."""
 
 TIMINGS = DATA / "timings"
-"""`NAME.json` has the seconds of each part of a stage when it last ran here; DVC does not track it, as no run takes as
-long as another and equal results have to have equal hashes."""
+"""`NAME.json` has the seconds of each part of a stage when it last ran here; DVC does not track it, as no
+run takes as long as another and equal results have to have equal hashes.
+"""
 
 
 @terminal()
 def run(name: str, work: Callable[..., None]) -> None:
-    """Run `work(params)` as the stage `name`, after a look at everything that can be known before (`look_first`).
+    """Run `work(params)` as the stage `name`, after a look at everything that can be known before
+    (`look_first`).
 
-    Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable network with
-    75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
+    Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable
+    network with 75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -62,15 +65,21 @@ def run(name: str, work: Callable[..., None]) -> None:
 
 
 def look_first(name: str, path: Path, fetch_first: bool) -> None:
-    """Let `stepsearch check` look at the parameters in `path`, unless it found nothing against them a while ago.
+    """Let `stepsearch check` look at the parameters in `path`, unless it found nothing against them a while
+    ago.
 
-    So the first stage of a `dvc repro` does it and the others need not; in a process of its own, since no stage's
-    result depends on its code. With `fetch_first` it looks once more when the questions have been brought here.
+    So the first stage of a `dvc repro` does it and the others need not; in a process of its own, since no
+    stage's result depends on its code. With `fetch_first` it looks once more when the questions have been
+    brought here.
 
     Raises:
         SystemExit: it found something that would end a stage; all that it found stands on stderr.
     """
-    if name not in LOOKING or os.environ.get("STEPSEARCH_CHECK") == "off" or os.environ.get("RANK", "0") != "0":
+    if (
+        name not in LOOKING
+        or os.environ.get("STEPSEARCH_CHECK") == "off"
+        or os.environ.get("RANK", "0") != "0"
+    ):
         return
     from stepsearch_core.base.io import atomic_write
 
@@ -85,7 +94,9 @@ def look_first(name: str, path: Path, fetch_first: bool) -> None:
     if looked.stdout.count("\n") > 1:  # more than how many findings there are: some
         sys.stderr.write(looked.stdout)
     if looked.returncode == 1:
-        sys.exit(f"{name}: not begun, since the errors above would end it or a later stage (`stepsearch check`)")
+        sys.exit(
+            f"{name}: not begun, since the errors above would end it or a later stage (`stepsearch check`)"
+        )
     with atomic_write(CHECKED) as file:
         file.write(seen)
 

@@ -20,21 +20,25 @@ from tasks.stage import DATA, run
 
 
 def main(params: Params) -> None:
-    """Fill `data/synthesize`. Searching is what takes long, so a restart goes on after the last batch of queries."""
+    """Fill `data/synthesize`. Searching is what takes long, so a restart goes on after the last batch of
+    queries.
+    """
     corpus = Corpus.open(DATA / "corpus")
     questions = read_questions(DATA / "fetch", "musique", "train")
     with WorkFolder(ROOT, *made_by("synthesize", params)) as work:
         retriever = open_retriever(params.retrieval, DATA / "index", corpus)
         remembered = RememberedSearches(retriever, corpus, work.path)
-        synthesize(questions, corpus, remembered, _renderer(params, questions, corpus), params, DATA / "synthesize")
+        synthesize(
+            questions, corpus, remembered, _renderer(params, questions, corpus), params, DATA / "synthesize"
+        )
         work.clear()
 
 
 def _renderer(params: Params, questions: Sequence[Question], corpus: Corpus) -> Renderer:
     """With the policy's tokenizer, or one like that which the warm start will train.
 
-    That will be trained on what is synthesised as well. To `word` a word is a token all the same; byte pairs can differ
-    a little, and with them what just fits.
+    That will be trained on what is synthesised as well. To `word` a word is a token all the same; byte pairs
+    can differ a little, and with them what just fits.
     """
     if params.model.source:
         return Renderer(load_tokenizer(params.model.source), params.environment)

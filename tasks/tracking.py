@@ -1,9 +1,11 @@
-"""Metrics into the trackers that `watch.trackers` names: DVCLive, which `dvc plots` reads, TensorBoard, wandb.
+"""Metrics into the trackers that `watch.trackers` names: DVCLive, which `dvc plots` reads, TensorBoard,
+wandb.
 
-DVCLive's files are outputs of the stage, which two runs must write alike: they hold no metric that measures time. The
-others write outside of `data/train`, and everything.
+DVCLive's files are outputs of the stage, which two runs must write alike: they hold no metric that measures
+time. The others write outside of `data/train`, and everything.
 
-A resumed run logs its earlier rows again, in order, so each tracker starts afresh and shows one curve from step 0.
+A resumed run logs its earlier rows again, in order, so each tracker starts afresh and shows one curve from
+step 0.
 """
 
 from __future__ import annotations
@@ -65,8 +67,9 @@ class TensorBoardTracker:
 class WandbTracker:
     """A wandb run of its own for each process that trains; its files stay out of `data/train`.
 
-    `wandb sync` marks a run's folder, which as a part of a stage's outputs would make the stage stale. All of wandb's
-    environment variables hold: WANDB_MODE=offline needs no network, WANDB_DIR says where (default: `wandb/` here).
+    `wandb sync` marks a run's folder, which as a part of a stage's outputs would make the stage stale. All
+    of wandb's environment variables hold: WANDB_MODE=offline needs no network, WANDB_DIR says where
+    (default: `wandb/` here).
     """
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
@@ -136,7 +139,9 @@ def check_installed(names: Sequence[str]) -> None:
     """
     for name in names:
         if find_spec(name) is None:
-            raise ParamsError(f"watch.trackers: {name} is not installed; pip install --editable '.[trackers]'")
+            raise ParamsError(
+                f"watch.trackers: {name} is not installed; pip install --editable '.[trackers]'"
+            )
 
 
 def _named(metrics: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -75,7 +75,9 @@ def main(params: Params) -> None:
 
     with run_folder(params) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
-        tracker = Trackers(params.watch.trackers, out, name, listed("train", params)[0]) if is_main() else None
+        tracker = (
+            Trackers(params.watch.trackers, out, name, listed("train", params)[0]) if is_main() else None
+        )
         history, samples = train(trainer, folder, validation, params.watch.guard, tracker, keep)
         trainer.learner.export(tokenizer, out)
         if tracker is None:
@@ -90,7 +92,9 @@ def main(params: Params) -> None:
 
 
 def run_folder(params: Params) -> RunFolder:
-    """The checkpoints of this run; of so many ranks, whether `train.processes` or a launcher outside started them."""
+    """The checkpoints of this run; of so many ranks, whether `train.processes` or a launcher outside started
+    them.
+    """
     parameters, inputs = made_by("train", params)
     return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs)
 

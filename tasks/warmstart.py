@@ -1,4 +1,6 @@
-"""Stage `warmstart`: a policy that knows the format, by supervised fine-tuning on the synthesised trajectories."""
+"""Stage `warmstart`: a policy that knows the format, by supervised fine-tuning on the synthesised
+trajectories.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def main(params: Params) -> None:
     else:
         texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
         style = STYLES[params.environment.prompt]
-        tokenizer = train_tokenizer(itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
+        tokenizer = train_tokenizer(
+            itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags
+        )
         policy = build_model(params.model, tokenizer)
     check_context(policy.config, params.environment.max_trajectory_tokens)
     answers = written_answers(tokenizer, [question.answers for question in questions.values()])
@@ -45,7 +49,9 @@ def main(params: Params) -> None:
         logging.getLogger("warmstart").log(level, words, *counts)
     renderer = Renderer(tokenizer, params.environment)
     asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}
-    trajectories = [replay(turns, asked[name], corpus.get, renderer) for name, turns in shown if name in asked]
+    trajectories = [
+        replay(turns, asked[name], corpus.get, renderer) for name, turns in shown if name in asked
+    ]
     history: list[dict[str, float]] = []
     started = time.perf_counter()
     fine_tune(

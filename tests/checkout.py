@@ -28,7 +28,9 @@ def copy_checkout(target: Path) -> Path:
 
 
 def link_checkout(target: Path) -> Path:
-    """Let `target` be a checkout for stages that are called in it: with dvc.yaml and the code that it names."""
+    """Let `target` be a checkout for stages that are called in it: with dvc.yaml and the code that it
+    names.
+    """
     for name in ("dvc.yaml", "tasks", "stepsearch_core"):
         (target / name).symlink_to(ROOT / name)
     return target
@@ -60,7 +62,9 @@ def run(folder: Path, *command: str, check: bool = True, path: Path | None = Non
         text=True,
         errors="replace",
     )
-    assert not check or done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    assert not check or done.returncode == 0, (
+        f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    )
     return done.stdout
 
 

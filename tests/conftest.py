@@ -1,4 +1,6 @@
-"""Settings for every test: nothing reports home, nothing downloads, Prefect keeps its state in a folder of this run."""
+"""Settings for every test: nothing reports home, nothing downloads, Prefect keeps its state in a folder of
+this run.
+"""
 
 import atexit
 import os

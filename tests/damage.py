@@ -1,4 +1,6 @@
-"""Random damage for readers: bytes replaced, inserted, deleted or cut off; fields dropped or retyped at any depth."""
+"""Random damage for readers: bytes replaced, inserted, deleted or cut off; fields dropped or retyped at any
+depth.
+"""
 
 import copy
 import json
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from stepsearch_core.base.errors import DataError
 
-EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+EXAMPLES = settings(
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\ud800"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

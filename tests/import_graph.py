@@ -1,4 +1,6 @@
-"""Which modules of this project a module imports, read from its source: also what functions import when called."""
+"""Which modules of this project a module imports, read from its source: also what functions import when
+called.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def imports_on_import(path: Path) -> set[str]:
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         for child in ast.iter_child_nodes(node):
             type_checking = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
-            if not type_checking and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if not type_checking and not isinstance(
+                child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+            ):
                 yield child
                 yield from walk(child)
 

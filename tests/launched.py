@@ -38,7 +38,10 @@ def waits(params):
 
 
 def ends(params):
-    print(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {os.environ['OMP_NUM_THREADS']}", flush=True)
+    print(
+        f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {os.environ['OMP_NUM_THREADS']}",
+        flush=True,
+    )
 
 
 def one_takes_its_time(params):

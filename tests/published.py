@@ -1,8 +1,19 @@
-"""Small tokenizers with the ways of published ones: what they lack, what they add, how they spell their chats."""
+"""Small tokenizers with the ways of published ones: what they lack, what they add, how they spell their
+chats.
+"""
 
 import json
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 
 from stepsearch_core.environment.prompts import STYLES
@@ -33,15 +44,21 @@ def _byte_pairs(specials, marks=(), normalizer=None):
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    made.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False))
+    made.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False)
+    )
     made.add_tokens([AddedToken(mark, normalized=normalizer is not None) for mark in marks])
     made.add_special_tokens([AddedToken(special, normalized=False) for special in specials])
     return made
 
 
 def qwen(template=CHATML):
-    """Nothing begins a text, the end of a turn ends it; thoughts and tool calls are added, not special, tokens."""
-    made = _byte_pairs(["<|endoftext|>", "<|im_start|>", "<|im_end|>"], ["<think>", "</think>", "<tool_call>"])
+    """Nothing begins a text, the end of a turn ends it; thoughts and tool calls are added, not special,
+    tokens.
+    """
+    made = _byte_pairs(
+        ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], ["<think>", "</think>", "<tool_call>"]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=template
     )
@@ -49,17 +66,27 @@ def qwen(template=CHATML):
 
 def llama_3():
     """Begins every text, has no padding, and ends turns with another token than texts."""
-    specials = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    specials = [
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+    ]
     made = _byte_pairs(specials)
     begin = ("<|begin_of_text|>", made.token_to_id("<|begin_of_text|>"))
-    made.post_processor = processors.TemplateProcessing(single="<|begin_of_text|> $A", special_tokens=[begin])
+    made.post_processor = processors.TemplateProcessing(
+        single="<|begin_of_text|> $A", special_tokens=[begin]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=made, bos_token=begin[0], eos_token="<|end_of_text|>", chat_template=LLAMA_3
     )
 
 
 def mistral():
-    """Pieces with a mark for blanks and bytes for what is unknown; an unknown token; begins every text; no padding."""
+    """Pieces with a mark for blanks and bytes for what is unknown; an unknown token; begins every text; no
+    padding.
+    """
     made = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
     made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     made.decoder = decoders.Sequence(

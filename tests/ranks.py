@@ -38,9 +38,15 @@ from stepsearch_core.training.trainer import Trainer
 from tests import tiny
 
 WORD = tiny.tokenizer()
-TRAJECTORIES = tiny.random_trajectories(WORD, 7)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
-PARAMS = TrainParams(minibatches=2, micro_batch_tokens=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0)
-QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
+TRAJECTORIES = tiny.random_trajectories(
+    WORD, 7
+)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
+PARAMS = TrainParams(
+    minibatches=2, micro_batch_tokens=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0
+)
+QUESTIONS = [
+    replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)
+]
 VARIANTS = {
     **{f"zero{stage}": {"zero_stage": stage} for stage in range(4)},
     "critic": {"critic": "model"},
@@ -63,7 +69,9 @@ def experience():
     """Something to learn for every token, from a policy and a critic that were somewhat different."""
     draw = np.random.default_rng(3)
     with torch.no_grad():
-        own = [tiny.plain_log_probs(tiny.model(WORD), made).numpy().astype(np.float64) for made in TRAJECTORIES]
+        own = [
+            tiny.plain_log_probs(tiny.model(WORD), made).numpy().astype(np.float64) for made in TRAJECTORIES
+        ]
 
     def noise(scale):
         return [draw.normal(0, scale, len(row)) for row in own]
@@ -147,7 +155,9 @@ def trained(folder):
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
-    params = replace(PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4)
+    params = replace(
+        PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4
+    )
     made = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
     steps = [made.step(step) for step in (1, 2)]
     return {
@@ -160,7 +170,10 @@ def trained(folder):
 
 def main(folder):
     result = {f"tuned{stage}": tuned(zero_stage=stage) for stage in range(4)}
-    result |= {"tuned_checkpointing": tuned(zero_stage=2, gradient_checkpointing=True), "damaged": damaged(folder)}
+    result |= {
+        "tuned_checkpointing": tuned(zero_stage=2, gradient_checkpointing=True),
+        "damaged": damaged(folder),
+    }
     result |= {"trained": trained(folder)}
     result |= {variant: updated(variant, folder) for variant in VARIANTS}
     result["gathered"] = gather([f"item{number}" for number in range(7)][share()])

@@ -1,4 +1,6 @@
-"""A small set of all stages' outputs as the report reads them: two benchmarks, a question of each outcome."""
+"""A small set of all stages' outputs as the report reads them: two benchmarks, a question of each
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def metric_values(f1: float) -> dict[str, Any]:
 
 
 def make_metrics() -> dict[str, Any]:
-    metrics = {policy: {key: metric_values(f1) for key in (*BENCHMARKS, "mean")} for policy, f1 in F1.items()}
+    metrics = {
+        policy: {key: metric_values(f1) for key in (*BENCHMARKS, "mean")} for policy, f1 in F1.items()
+    }
     metrics["gain"] = {key: metric_values(0.375) | {"searches": cell(-0.5)} for key in (*BENCHMARKS, "mean")}
     return metrics
 
@@ -46,8 +50,22 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
         "reason": None,
         "query": "author of The Orchard",
         "passages": [
-            {"id": "a", "title": "The Orchard", "text": HOSTILE, "gold": True, "repeated": False, "cut": False},
-            {"id": "b", "title": "Oda & Kess", "text": "A painter.", "gold": False, "repeated": True, "cut": True},
+            {
+                "id": "a",
+                "title": "The Orchard",
+                "text": HOSTILE,
+                "gold": True,
+                "repeated": False,
+                "cut": False,
+            },
+            {
+                "id": "b",
+                "title": "Oda & Kess",
+                "text": "A painter.",
+                "gold": False,
+                "repeated": True,
+                "cut": True,
+            },
         ],
         "hidden_ids": ["c", "d"],
         "information_gain": 0.5,
@@ -110,7 +128,13 @@ def make_index_report() -> dict[str, Any]:
 
 def make_written_answers(share: float) -> dict[str, Any]:
     examples = ["U.S.", HOSTILE] if share else []
-    return {"questions": 200, "unwritable": 200 * share, "share": share, "warn_above": 0.01, "examples": examples}
+    return {
+        "questions": 200,
+        "unwritable": 200 * share,
+        "share": share,
+        "warn_above": 0.01,
+        "examples": examples,
+    }
 
 
 def write_outputs(folder: Path) -> None:
@@ -121,7 +145,13 @@ def write_outputs(folder: Path) -> None:
             records = [make_record(benchmark, number, em) for number, em in enumerate(exact)]
             write_jsonl(folder / "evaluate" / "records" / policy / f"{benchmark}.jsonl", records)
     log = [
-        {"step": step, "f1": step / 4, "response_length": 90 - step, "reward/search_key": 0.5, "search/count": 2.0}
+        {
+            "step": step,
+            "f1": step / 4,
+            "response_length": 90 - step,
+            "reward/search_key": 0.5,
+            "search/count": 2.0,
+        }
         | {"entropy": None}
         for step in range(1, 5)
     ]
@@ -131,4 +161,7 @@ def write_outputs(folder: Path) -> None:
     write_json(folder / "warmstart" / "answers.json", make_written_answers(0.0))
     write_json(folder / "index" / "report.json", make_index_report())
     write_json(folder / "synthesize" / "report.json", {"questions": 40, "dropped": {"no_support": 2}})
-    write_json(folder / "fetch" / "manifest.json", {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]})
+    write_json(
+        folder / "fetch" / "manifest.json",
+        {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]},
+    )

@@ -1,7 +1,8 @@
-"""Processes that save checkpoints as fast as they can until they are killed: `python -m tests.savers FOLDER`.
+"""Processes that save checkpoints as fast as they can until they are killed: `python -m tests.savers
+FOLDER`.
 
-For each line "SECONDS" on its input it forks one, kills it with -9 after so many seconds and answers with the signal.
-It is a process of its own because a test run may be too large to be forked.
+For each line "SECONDS" on its input it forks one, kills it with -9 after so many seconds and answers with
+the signal. It is a process of its own because a test run may be too large to be forked.
 """
 
 import itertools

@@ -1,8 +1,10 @@
-"""Whatever a file holds: readers, corpus, synthesis, rollout and evaluation end it in results or in one clear line.
+"""Whatever a file holds: readers, corpus, synthesis, rollout and evaluation end it in results or in one
+clear line.
 
-A case is a row of MuSiQue with random scripts, lengths, special tokens and damage. A few of them make a file, which
-goes through the real parts with one of several kinds of tokenizer, small random limits, the oracle and a policy that
-writes garbage. Nothing may end in a traceback, and a zero that the policy could not help is counted somewhere.
+A case is a row of MuSiQue with random scripts, lengths, special tokens and damage. A few of them make a
+file, which goes through the real parts with one of several kinds of tokenizer, small random limits, the
+oracle and a policy that writes garbage. Nothing may end in a traceback, and a zero that the policy could not
+help is counted somewhere.
 """
 
 import copy
@@ -42,7 +44,22 @@ NIGHTLY_CASES = 10_000
 ROWS = 8
 """Of a file at most."""
 WORDS = (
-    *["the", "Ann", "Lee", "Oslo", "1984", "3.5", "U.S.", "don't", "A", "café", "café", "Ångström", "ﬁ", "Ⅳ"],
+    *[
+        "the",
+        "Ann",
+        "Lee",
+        "Oslo",
+        "1984",
+        "3.5",
+        "U.S.",
+        "don't",
+        "A",
+        "café",
+        "café",
+        "Ångström",
+        "ﬁ",
+        "Ⅳ",
+    ],
     *[
         "नमस्ते",
         "कहाँ",
@@ -60,11 +77,54 @@ WORDS = (
         "Αθήνα",
     ],
     *("👩‍👩‍👧", "🇳🇴", "\u200b", "\u00a0", "\u2028", "\ufeff", "\t", "\n\n", "\x07", "İ", "ß", "\u0301"),
-    *("#1", "#2", "#9", "#0", "# 1", ">>", "{question}", "{rank}", "%s", "${x}", "\\", '"', "'", "---", "?!", "..."),
+    *(
+        "#1",
+        "#2",
+        "#9",
+        "#0",
+        "# 1",
+        ">>",
+        "{question}",
+        "{rank}",
+        "%s",
+        "${x}",
+        "\\",
+        '"',
+        "'",
+        "---",
+        "?!",
+        "...",
+    ),
     *("<s>", "</s>", "<|im_end|>", "<|im_start|>", "[INST]", "<|pad|>", "<|end|>", "<|unknown|>", "<unk>"),
-    *("<think>", "</think>", "<search>", "</search>", "<answer>", "</answer>", "<information>", "</information>"),
+    *(
+        "<think>",
+        "</think>",
+        "<search>",
+        "</search>",
+        "<answer>",
+        "</answer>",
+        "<information>",
+        "</information>",
+    ),
 )
-VALUES = (None, True, -1, 10**30, 1.5, "", " ", "x", [], {}, [[]], [None], {"a": 1}, ["x"], "[1, 2", "\ud800")
+VALUES = (
+    None,
+    True,
+    -1,
+    10**30,
+    1.5,
+    "",
+    " ",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    ["x"],
+    "[1, 2",
+    "\ud800",
+)
 TOKENIZERS = {
     **{kind: lambda kind=kind: tiny.tokenizer(kind) for kind in ("word", "bpe")},
     **{kind: getattr(published, kind) for kind in ("qwen", "llama_3", "mistral", "folding")},
@@ -109,12 +169,18 @@ def damage(draw: random.Random, value: object) -> None:
 
 def write(draw: random.Random, path: Path, rows: list[dict]) -> None:
     """JSON lines, now and then with a byte-order mark, blank lines, or bytes that are no text."""
-    lines = [json.dumps(row, ensure_ascii=draw.random() < 0.5).encode(errors="surrogatepass") for row in rows]
+    lines = [
+        json.dumps(row, ensure_ascii=draw.random() < 0.5).encode(errors="surrogatepass") for row in rows
+    ]
     if draw.random() < 0.1:
         place = draw.randrange(len(lines))
         cut = draw.randrange(len(lines[place]))
-        lines[place] = lines[place][:cut] + draw.choice((b"", b"\xff", b"\x00", b"}")) + lines[place][cut + 3 :]
-    path.write_bytes(draw.choice((b"", b"", b"\xef\xbb\xbf")) + b"\n".join(lines) + draw.choice((b"", b"\n", b"\n\n")))
+        lines[place] = (
+            lines[place][:cut] + draw.choice((b"", b"\xff", b"\x00", b"}")) + lines[place][cut + 3 :]
+        )
+    path.write_bytes(
+        draw.choice((b"", b"", b"\xef\xbb\xbf")) + b"\n".join(lines) + draw.choice((b"", b"\n", b"\n\n"))
+    )
 
 
 def limits(draw: random.Random) -> EnvironmentParams:
@@ -136,7 +202,11 @@ def garbage(draw: random.Random):
     """Turns of a policy that has learnt nothing; without end."""
     while True:
         tag = draw.choice(("search", "answer"))
-        yield f"<think> {text(draw)} </think> <{tag}> {text(draw)} </{tag}>" if draw.random() < 0.5 else text(draw, 15)
+        yield (
+            f"<think> {text(draw)} </think> <{tag}> {text(draw)} </{tag}>"
+            if draw.random() < 0.5
+            else text(draw, 15)
+        )
 
 
 def clear(error: DataError) -> None:
@@ -179,7 +249,10 @@ def one_file(seed: int, folder: Path) -> int:
     policies = {
         "oracle": ask_gold_sub_questions(asked, retriever, renderer, RolloutParams(batch_size=3)),
         "garbage": Rollout(
-            ScriptedEngine(renderer, (garbage(draw) for _ in questions)), retriever, renderer, RolloutParams()
+            ScriptedEngine(renderer, (garbage(draw) for _ in questions)),
+            retriever,
+            renderer,
+            RolloutParams(),
         ).greedy(questions),
     }
     TfidfSimilarity.build(corpus, folder / "tfidf")
@@ -201,7 +274,9 @@ def synthesized(questions, corpus, retriever, renderer, environment, folder) -> 
     params = Params(profile="anything", environment=environment)
     params.synthesize.validation_questions, params.synthesize.trajectories = 1, 4
     try:
-        report = synthesize(questions, corpus, retriever, renderer, params, folder / "synthesize")["questions"]
+        report = synthesize(questions, corpus, retriever, renderer, params, folder / "synthesize")[
+            "questions"
+        ]
     except DataError as error:
         clear(error)
     else:
@@ -229,7 +304,12 @@ def explained(row, trajectory, question, policy, tokenizer) -> None:
         hidden = {name for turn in searches for name in turn["hidden_ids"]}
         all_asked = len(searches) >= len(question.steps)
         assert row["support_recall"] < 1
-        assert hidden or all_asked or row["invalid_turns"] or row["stop_reason"] in ("length_limit", "turn_limit"), row
+        assert (
+            hidden
+            or all_asked
+            or row["invalid_turns"]
+            or row["stop_reason"] in ("length_limit", "turn_limit")
+        ), row
     elif row["prediction"] is not None and not row["f1"]:
         assert unwritable(tokenizer, [question.answers]), row  # counted in data/warmstart/answers.json
 
@@ -244,7 +324,9 @@ def test_a_few_files(seed):
 @pytest.mark.slow
 @pytest.mark.nightly
 def test_ten_thousand_cases():
-    """Says of each file that fails by which seed it is made again, and goes on; `python -m pytest -m nightly -s`."""
+    """Says of each file that fails by which seed it is made again, and goes on; `python -m pytest -m nightly
+    -s`.
+    """
     failed, done = {}, 0
     with tqdm(total=NIGHTLY_CASES, unit=" cases", mininterval=10) as bar:
         for seed in itertools.count():

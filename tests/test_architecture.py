@@ -67,7 +67,10 @@ def test_parts_do_not_import_each_other_in_circles():
 
 @pytest.mark.parametrize("name", project_modules())
 def test_the_core_knows_no_stage_flow_or_orchestrator_and_stages_know_no_flow(name):
-    above = {"stepsearch_core": {"tasks", "flows", "dvc", "dvclive", "prefect"}, "tasks": {"flows", "prefect"}}
+    above = {
+        "stepsearch_core": {"tasks", "flows", "dvc", "dvclive", "prefect"},
+        "tasks": {"flows", "prefect"},
+    }
     imported = {other.split(".")[0] for other in all_imports(project_modules()[name])}
     assert not imported & above.get(name.split(".")[0], set())
 
@@ -81,6 +84,9 @@ def test_torch_is_imported_at_the_top_only_by_encoders_policy_training_and_rollo
 def test_rewards_environment_metrics_data_and_bm25_import_without_torch():
     light = [name for name in CORE if part_of(name) in LIGHT or name == "stepsearch_core.retrieval"]
     light += [name for name in CORE if name.startswith("stepsearch_core.retrieval.bm25")]
-    code = f"import importlib, sys\nfor name in {light}: importlib.import_module(name)\nprint('torch' in sys.modules)"
+    code = (
+        f"import importlib, sys\nfor name in {light}: importlib.import_module(name)\nprint('torch' in"
+        " sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -48,11 +48,17 @@ def has_code(path: Path) -> bool:
 
 def imported_files(name: str) -> set[Path]:
     modules = project_modules()
-    return {modules[module].relative_to(ROOT) for module in reachable(f"tasks.{name}") if has_code(modules[module])}
+    return {
+        modules[module].relative_to(ROOT)
+        for module in reachable(f"tasks.{name}")
+        if has_code(modules[module])
+    }
 
 
 def test_stage_is_task_module_is_data_folder(stages):
-    modules = {path.stem for path in (ROOT / "tasks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
+    modules = {
+        path.stem for path in (ROOT / "tasks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
+    }
     assert set(stages) == set(STAGES) == modules - OUTSIDE_THE_DAG
     for name, stage in stages.items():
         assert stage.cmd == f"python -m tasks.{name}"
@@ -75,7 +81,9 @@ def test_dependencies_on_code_are_imported(stages, name):
 
 
 def test_a_folder_of_the_core_is_the_unit_of_staleness(stages):
-    parts = {str(path) for stage in stages.values() for path in paths(stage) if path.parts[0] == "stepsearch_core"}
+    parts = {
+        str(path) for stage in stages.values() for path in paths(stage) if path.parts[0] == "stepsearch_core"
+    }
     assert {part for part in parts if part.count("/") != 1 or not (ROOT / part).is_dir()} == set()
 
 
@@ -85,15 +93,23 @@ def sections_read(path: Path) -> set[str]:
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(function, ast.FunctionDef):
             arguments = [*function.args.args, *function.args.kwonlyargs]
-            names = {arg.arg for arg in arguments if arg.annotation and ast.unparse(arg.annotation) == "Params"}
+            names = {
+                arg.arg for arg in arguments if arg.annotation and ast.unparse(arg.annotation) == "Params"
+            }
             attributes = (node for node in ast.walk(function) if isinstance(node, ast.Attribute))
-            found |= {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id in names}
+            found |= {
+                node.attr
+                for node in attributes
+                if isinstance(node.value, ast.Name) and node.value.id in names
+            }
     return found
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_parameters_are_those_that_the_code_reads(stages, name):
-    """Functions take the sections that they need; only a stage's own may take `params: Params` and pick from it."""
+    """Functions take the sections that they need; only a stage's own may take `params: Params` and pick from
+    it.
+    """
     if name == "report":  # prints all parameters: depends on the whole file, which DVC gives as no section
         assert [dep.params for dep in stages[name].deps if isinstance(dep, ParamsDependency)] == [[]]
         return

@@ -1,4 +1,6 @@
-"""The Makefile in a checkout that was moved, and with an index for torch that does not answer; light environments."""
+"""The Makefile in a checkout that was moved, and with an index for torch that does not answer; light
+environments.
+"""
 
 import os
 import subprocess
@@ -27,12 +29,24 @@ def command(*arguments, folder: Path, **options) -> subprocess.CompletedProcess:
 
 
 def light_environment(checkout: Path) -> None:
-    """As `make` makes it, but for the packages, which are those of this interpreter; pip writes `stepsearch` itself."""
+    """As `make` makes it, but for the packages, which are those of this interpreter; pip writes `stepsearch`
+    itself.
+    """
     environment = checkout / ".venv"
     command(sys.executable, "-m", "venv", "--without-pip", ".venv", folder=checkout, check=True)
     packages = next(environment.glob("lib/*/site-packages"))
-    (packages / "z_light.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
-    pip = (environment / "bin" / "python", "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index")
+    (packages / "z_light.pth").write_text(
+        "\n".join(path for path in sys.path if path.endswith("site-packages"))
+    )
+    pip = (
+        environment / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+    )
     command(*pip, "--ignore-installed", "--editable", ".", folder=checkout, check=True)
     script = environment / "bin" / "dvc"
     script.write_text(f"#!{environment}/bin/python\nfrom dvc.cli import main\nraise SystemExit(main())\n")
@@ -42,12 +56,16 @@ def light_environment(checkout: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    """A checkout with results to show and a pipeline of one stage, which says where the code is that it imports."""
+    """A checkout with results to show and a pipeline of one stage, which says where the code is that it
+    imports.
+    """
     folder = copy_checkout(tmp_path / "made-here")
     light_environment(folder)
     (folder / "dvc.yaml").write_text(TOY)
     (folder / "dvc.lock").unlink()
-    metrics = ", ".join(f'"{name}": {CELL}' for name in ("f1", "em", "searches", "redundancy", "support_recall"))
+    metrics = ", ".join(
+        f'"{name}": {CELL}' for name in ("f1", "em", "searches", "redundancy", "support_recall")
+    )
     policies = ", ".join(f'"{name}": {{"mean": {{{metrics}}}}}' for name in ("warmstart", "trained", "gain"))
     (folder / "data" / "evaluate").mkdir(parents=True)
     (folder / "data" / "evaluate" / "metrics.json").write_text(f"{{{policies}}}")
@@ -86,7 +104,9 @@ def test_torch_alone_comes_from_its_index_and_is_asked_for_first(tmp_path):
         "make", "--dry-run", "test", "VENV=none", "TORCH_INDEX=https://x/cpu", folder=copy_checkout(tmp_path)
     )
     torch, rest = [line for line in planned.stdout.splitlines() if "pip install" in line]
-    assert torch.startswith('python -m pip install --index-url "https://x/cpu" --retries 1 --timeout 10 "torch>=')
+    assert torch.startswith(
+        'python -m pip install --index-url "https://x/cpu" --retries 1 --timeout 10 "torch>='
+    )
     assert rest == 'python -m pip install  --editable ".[cpu,dev]"'
 
 
@@ -98,5 +118,7 @@ def test_an_index_that_cannot_be_reached_ends_it_soon_in_one_line(tmp_path):
     ran = command("make", "repro", f"TORCH_INDEX={index}", "PIP_OPTIONS=--no-index", folder=folder)
     assert ran.returncode != 0
     assert f"no torch from TORCH_INDEX={index}; without TORCH_INDEX it comes with all else\n" in ran.stderr
-    assert time.monotonic() - started < 180  # a busy machine; all packages, each asked for, would take longer
+    assert (
+        time.monotonic() - started < 180
+    )  # a busy machine; all packages, each asked for, would take longer
     assert not (folder / ".venv" / ".installed").exists()

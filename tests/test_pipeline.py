@@ -1,4 +1,6 @@
-"""The whole pipeline as a user runs it, in copies of this checkout: stages, caching, metrics, remotes and the flow."""
+"""The whole pipeline as a user runs it, in copies of this checkout: stages, caching, metrics, remotes and
+the flow.
+"""
 
 import json
 import math
@@ -65,7 +67,9 @@ def test_every_stage_leaves_what_it_promises(micro):
     assert read(data / "fetch" / "manifest.json")
     metrics = read(data / "evaluate" / "metrics.json")
     assert_well_formed(metrics, list(BENCHMARKS), questions=20)
-    assert metrics["trained"]["mean"]["searches"]["value"] > 0  # else comparing two runs would compare nothing
+    assert (
+        metrics["trained"]["mean"]["searches"]["value"] > 0
+    )  # else comparing two runs would compare nothing
     page = (data / "report" / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert 'src="http' not in page
@@ -151,7 +155,9 @@ def test_pushed_results_can_be_pulled_elsewhere(fork, tmp_path):
 
 
 def test_the_flow_runs_the_same_stages_and_the_same_seed_gives_the_same_bytes(micro, tmp_path):
-    """All outputs are alike, and so is dvc.lock, which names them: `dvc status` and git prove a reproduction."""
+    """All outputs are alike, and so is dvc.lock, which names them: `dvc status` and git prove a
+    reproduction.
+    """
     again = copy_checkout(tmp_path)
     output = run(again, "flows.train_stepsearch", "--profile", "micro")
     assert stages_run_in_log(output) == STAGES
@@ -168,7 +174,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def stages_run_in_log(output: str) -> list[str]:
     """The stages named by `Running stage` in Prefect's log lines."""
-    return [line.split("Running stage '")[1].split("'")[0] for line in output.splitlines() if "Running stage '" in line]
+    return [
+        line.split("Running stage '")[1].split("'")[0]
+        for line in output.splitlines()
+        if "Running stage '" in line
+    ]
 
 
 def test_the_flow_fails_with_the_stage_and_its_reason(tmp_path):

@@ -31,9 +31,13 @@ def test_limits_fit_together(path):
     params = load_params(path)
     environment = params.environment
     assert environment.max_trajectory_tokens <= params.model.max_positions
-    assert environment.max_turn_tokens + environment.max_observation_tokens < environment.max_trajectory_tokens
+    assert (
+        environment.max_turn_tokens + environment.max_observation_tokens < environment.max_trajectory_tokens
+    )
     assert params.model.hidden_size % params.model.heads == 0
-    assert params.train.questions_per_step * params.train.samples_per_question % params.train.minibatches == 0
+    assert (
+        params.train.questions_per_step * params.train.samples_per_question % params.train.minibatches == 0
+    )
 
 
 def test_params_yaml_is_the_default_profile():

@@ -14,7 +14,13 @@ from stepsearch_core.base.types import Author, Passage, Question, Segment, Step,
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import EnvironmentParams, ModelParams, RetrievalParams, TokenizerParams, WarmstartParams
+from stepsearch_core.params import (
+    EnvironmentParams,
+    ModelParams,
+    RetrievalParams,
+    TokenizerParams,
+    WarmstartParams,
+)
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
@@ -30,9 +36,15 @@ TEXTS = [
 PASSAGES = [Passage(passage_id("", text), "", text) for text in TEXTS]
 BY_ID = {passage.id: passage for passage in PASSAGES}
 ENVIRONMENT = EnvironmentParams(
-    max_searches=2, passages_per_search=2, max_turn_tokens=12, max_observation_tokens=24, max_trajectory_tokens=128
+    max_searches=2,
+    passages_per_search=2,
+    max_turn_tokens=12,
+    max_observation_tokens=24,
+    max_trajectory_tokens=128,
 )
-MODEL = ModelParams(hidden_size=32, layers=2, heads=4, key_value_heads=2, intermediate_size=48, max_positions=256)
+MODEL = ModelParams(
+    hidden_size=32, layers=2, heads=4, key_value_heads=2, intermediate_size=48, max_positions=256
+)
 
 
 def question(name: str, city: str, country: str) -> Question:

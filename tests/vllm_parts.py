@@ -1,4 +1,6 @@
-"""What tests of the real vLLM share, on a CPU or a GPU; `make test-vllm` runs them where it is not installed."""
+"""What tests of the real vLLM share, on a CPU or a GPU; `make test-vllm` runs them where it is not
+installed.
+"""
 
 import importlib.util
 from dataclasses import replace
@@ -13,7 +15,9 @@ from stepsearch_core.sampling.vllm_arguments import vllm_arguments
 from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests import tiny
 
-INSTALLED = importlib.util.find_spec("vllm") is not None  # importing it here would be too early for its settings
+INSTALLED = (
+    importlib.util.find_spec("vllm") is not None
+)  # importing it here would be too early for its settings
 NEEDS_VLLM = (
     pytest.mark.vllm,
     pytest.mark.slow,
@@ -23,7 +27,9 @@ NEEDS_VLLM = (
 WORD = tiny.tokenizer()
 CAPACITY = 256
 SLOTS = 512  # so many that the cache can be seen in the memory of the process: 67 MB
-SHAPE = replace(tiny.MODEL, hidden_size=64, heads=2, key_value_heads=1)  # vLLM's CPU kernels begin at heads of 32
+SHAPE = replace(
+    tiny.MODEL, hidden_size=64, heads=2, key_value_heads=1
+)  # vLLM's CPU kernels begin at heads of 32
 
 
 def model(seed=0, tokenizer=WORD):
@@ -87,4 +93,6 @@ def expected(policy, prompt, made, temperature):
     return [rows[len(prompt) + i - 1, token].item() for i, token in enumerate(made.token_ids)]
 
 
-PROMPTS = {slot: random_ids(np.random.default_rng(slot), length) for slot, length in enumerate([3, 41, 70, 30, 1])}
+PROMPTS = {
+    slot: random_ids(np.random.default_rng(slot), length) for slot, length in enumerate([3, 41, 70, 30, 1])
+}

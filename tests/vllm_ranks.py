@@ -1,6 +1,7 @@
 """What each rank of a test of vLLM runs: `python -m tests.vllm_ranks FOLDER` under torch's launcher.
 
-FOLDER holds the policy to start from. Rank r takes new weights, plays 1 + 3r greedy turns and writes them to r.json.
+FOLDER holds the policy to start from. Rank r takes new weights, plays 1 + 3r greedy turns and writes them to
+r.json.
 """
 
 import json

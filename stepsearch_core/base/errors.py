@@ -1,4 +1,6 @@
-"""Errors that say what to do: bad input with its place, a full disk, work that cannot go on for a reason outside."""
+"""Errors that say what to do: bad input with its place, a full disk, work that cannot go on for a reason
+outside.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,17 @@ class DataError(ValueError):
     The parts of the message are kept: `place` (file and line or record), `field` and `problem`.
     """
 
-    def __init__(self, message: str, path: Path | str, line: int | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, path: Path | str, line: int | None = None, field: str | None = None
+    ) -> None:
         self.place = str(path) + (f", line {line}" if line is not None else "")
         self.field, self.problem = field, message
         super().__init__(f"{self.place}: {f'field {field!r}: ' if field else ''}{message}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Errors travel between processes: made again with their text, and not from what it was put together of."""
+        """Errors travel between processes: made again with their text, and not from what it was put together
+        of.
+        """
         return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
@@ -42,7 +48,9 @@ class DiskFullError(DataError):
 
 
 class ExplainedError(RuntimeError):
-    """Work that cannot go on, for a reason that lies outside of the code and that the message explains in one line."""
+    """Work that cannot go on, for a reason that lies outside of the code and that the message explains in
+    one line.
+    """
 
 
 def refuse(error: DataError) -> None:
@@ -52,7 +60,8 @@ def refuse(error: DataError) -> None:
 
 @contextmanager
 def naming_full_disk(path: Path | str, temporary: Path | None = None) -> Iterator[None]:
-    """Around the writing of `path` (at first as `temporary`): no space left is one clear error, whoever wrote.
+    """Around the writing of `path` (at first as `temporary`): no space left is one clear error, whoever
+    wrote.
 
     NumPy, FAISS, safetensors and torch write in native code and say only in words what went wrong.
 

@@ -17,7 +17,8 @@ def sha256_file(path: Path | str) -> str:
 
 
 def sha256_folder(folder: Path) -> str:
-    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies apart.
+    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies
+    apart.
 
     Raises:
         DataError: the folder holds no files.

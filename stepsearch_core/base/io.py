@@ -1,8 +1,9 @@
 """Files: atomic writing, text, JSON and JSON lines with errors that name the line.
 
-A file appears whole or not at all: it is written beside its place and renamed. Every reader of outside data goes
-through `read_text`, `read_json` or `read_jsonl`, so that damage is reported with file and line by one piece of code.
-Text is UTF-8, with or without the byte-order mark that some editors and spreadsheets put before it.
+A file appears whole or not at all: it is written beside its place and renamed. Every reader of outside data
+goes through `read_text`, `read_json` or `read_jsonl`, so that damage is reported with file and line by one
+piece of code. Text is UTF-8, with or without the byte-order mark that some editors and spreadsheets put
+before it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from stepsearch_core.base.errors import DataError, naming_full_disk, refuse
 
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an error.
+    """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an
+    error.
 
     Raises:
         DiskFullError: no space is left.
@@ -45,7 +47,8 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def atomic_folder(folder: Path | str) -> Iterator[Path]:
-    """A new folder to fill beside `folder`; it takes the place of `folder` only if the block ends without an error.
+    """A new folder to fill beside `folder`; it takes the place of `folder` only if the block ends without an
+    error.
 
     Raises:
         DiskFullError: no space is left.
@@ -67,9 +70,9 @@ def atomic_folder(folder: Path | str) -> Iterator[Path]:
 def give_usual_modes(folder: Path) -> None:
     """Files and folders in a folder that has just been made become readable to those to whom it is.
 
-    Some libraries, safetensors among them, write a file under a temporary name that is for its owner's eyes alone
-    (mode 600), and it keeps that mode. The new folder's own mode tells the umask, which cannot be read without being
-    set.
+    Some libraries, safetensors among them, write a file under a temporary name that is for its owner's eyes
+    alone (mode 600), and it keeps that mode. The new folder's own mode tells the umask, which cannot be read
+    without being set.
     """
     mode = folder.stat().st_mode & 0o777
     for path in folder.rglob("*"):
@@ -78,7 +81,9 @@ def give_usual_modes(folder: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder with all in it. A folder goes as a whole: whoever looks never finds half of it."""
+    """Remove a file or a folder with all in it. A folder goes as a whole: whoever looks never finds half of
+    it.
+    """
     going = _temporary(path)
     path.replace(going)
     _remove(going)
@@ -165,12 +170,15 @@ def read_object(path: Path | str, fields: Iterable[str] = ()) -> dict[str, Any]:
     return value
 
 
-def read_jsonl(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(
+    path: Path | str, refused: Callable[[DataError], None] = refuse
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for every non-blank line.
 
     Args:
         path: JSON lines.
-        refused: Gets the error of a line that is not UTF-8, not JSON or no object; if it returns, the line is left out.
+        refused: Gets the error of a line that is not UTF-8, not JSON or no object; if it returns, the line
+            is left out.
 
     Raises:
         DataError: the file is missing or in another encoding, or `refused` raised.
@@ -208,13 +216,19 @@ def _parse_json(text: str, path: Path | str, line: int | None = None) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"not JSON: {error.msg} (column {error.colno})", path, line or error.lineno) from None
+        raise DataError(
+            f"not JSON: {error.msg} (column {error.colno})", path, line or error.lineno
+        ) from None
     except (ValueError, RecursionError) as error:  # a number of too many digits, or too deep a nesting
         raise DataError(f"not JSON: {error}", path, line) from None
 
 
 def _check_encoding(start: bytes, path: Path) -> None:
-    """Refuse what other programs call "Unicode text": no line of it could be read, and all would look damaged."""
+    """Refuse what other programs call "Unicode text": no line of it could be read, and all would look
+    damaged.
+    """
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
-        problem = "UTF-16 or UTF-32 text; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8 FILE > NEW` converts it)"
+        problem = (
+            "UTF-16 or UTF-32 text; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8 FILE > NEW` converts it)"
+        )
         raise DataError(problem, path)

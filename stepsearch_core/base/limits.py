@@ -1,7 +1,7 @@
 """What a parameter's value may be, declared where the parameter is: `steps: int = number(100, at_least=1)`.
 
-A limit lies in the field's metadata. `problems` walks any dataclass of such fields. None, where the type allows
-it, is within every limit; of a list every element is held to the limit, and it may not be empty.
+A limit lies in the field's metadata. `problems` walks any dataclass of such fields. None, where the type
+allows it, is within every limit; of a list every element is held to the limit, and it may not be empty.
 """
 
 from __future__ import annotations

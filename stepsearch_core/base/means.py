@@ -1,7 +1,7 @@
 """The one mean of measured values: of those that are defined, and None where nothing was measured.
 
-None is written as null and shown as a dash or as "not measured". It is never NaN, which spreads, nor 0, which would
-claim that something was measured.
+None is written as null and shown as a dash or as "not measured". It is never NaN, which spreads, nor 0,
+which would claim that something was measured.
 """
 
 from __future__ import annotations

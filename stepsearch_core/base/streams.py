@@ -1,8 +1,9 @@
 """Random streams: everything random in a run draws from a stream of its own, made here and nowhere else.
 
-A stream is a seed, a name and numbers. They are spelt out as a text, `0:trajectories:17:4`, whose hash seeds the
-generator: texts are equal only if all parts are, where NumPy takes `[0, 1]` and `[0, 1, 0]` for the same seed. Two
-uses share a stream only where they are meant to see the same draws, as the intervals of a bootstrap are.
+A stream is a seed, a name and numbers. They are spelt out as a text, `0:trajectories:17:4`, whose hash seeds
+the generator: texts are equal only if all parts are, where NumPy takes `[0, 1]` and `[0, 1, 0]` for the same
+seed. Two uses share a stream only where they are meant to see the same draws, as the intervals of a
+bootstrap are.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Name(StrEnum):
     EPOCHS = "epochs"  # order of the training questions (epoch)
     TRAJECTORIES = "trajectories"  # sampled for training (step, number in the step)
     MINIBATCHES = "minibatches"  # (step)
-    EVALUATION = "evaluation"  # sampled answers (benchmark, number), alike for all policies, which are compared
+    EVALUATION = (
+        "evaluation"  # sampled answers (benchmark, number), alike for all policies, which are compared
+    )
     BOOTSTRAP = "bootstrap"  # one for all intervals: each resamples the same questions
     CASES = "cases"  # of the report (outcome)
     MEASUREMENT = "measurement"  # of `perf`; its own numbers

@@ -1,9 +1,11 @@
 """What every command's `main` runs in: whatever the terminal is, it ends no command.
 
-* Text that the terminal's encoding cannot hold is written with ASCII stand-ins (a minus sign as "-"), or "?".
-* A closed pipe (`stepsearch show | head -0`) ends the command without a word: with 0 if only the end of what it had to
-  print was lost, else, in the middle of work, with 141, as shells report a command that SIGPIPE ended. So nobody takes
-  an unfinished stage for a success, or a closed pipe for a network that may come back.
+* Text that the terminal's encoding cannot hold is written with ASCII stand-ins (a minus sign as "-"), or
+  "?".
+* A closed pipe (`stepsearch show | head -0`) ends the command without a word: with 0 if only the end of what
+  it had to print was lost, else, in the middle of work, with 141, as shells report a command that SIGPIPE
+  ended. So nobody takes an unfinished stage for a success, or a closed pipe for a network that may come
+  back.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 One normal form and one rule of what a word is serve index and query, the reward's similarity, and EM and F1.
 
-* Normal form: canonical composition (NFC) and full case folding, wide and narrow forms made ordinary, invisible
-  characters (soft hyphens, joiners, byte-order marks) left out. For ASCII that is lower case.
-* A word is what the default rules of UAX #29 keep together, cut at every punctuation mark: a run of letters, digits and
-  the marks on them; where a script has no blanks (Han, kana, Thai), or for a symbol, a single sign with its marks. One
-  sign is a word like any other, in every script. `retrieval.segmenter` names a library that knows the words of such a
-  script; it cuts the runs of that script and nothing else.
-* Punctuation is Unicode's (category P: danda, ideographic full stop, curly quotes, dashes) and, as for SQuAD, the signs
-  of ASCII that Unicode calls symbols. MLQA's script extends SQuAD's in the same way.
+* Normal form: canonical composition (NFC) and full case folding, wide and narrow forms made ordinary,
+  invisible characters (soft hyphens, joiners, byte-order marks) left out. For ASCII that is lower case.
+* A word is what the default rules of UAX #29 keep together, cut at every punctuation mark: a run of letters,
+  digits and the marks on them; where a script has no blanks (Han, kana, Thai), or for a symbol, a single
+  sign with its marks. One sign is a word like any other, in every script. `retrieval.segmenter` names a
+  library that knows the words of such a script; it cuts the runs of that script and nothing else.
+* Punctuation is Unicode's (category P: danda, ideographic full stop, curly quotes, dashes) and, as for
+  SQuAD, the signs of ASCII that Unicode calls symbols. MLQA's script extends SQuAD's in the same way.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ _WORD = regex.compile(
 )
 _PUNCTUATION = regex.compile(rf"[\p{{P}}{_SYMBOLS}]+")
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}--\u200b]+")  # U+200B parts words, as a blank does
+_INVISIBLE = regex.compile(
+    r"(?V1)[\p{Default_Ignorable_Code_Point}--\u200b]+"
+)  # U+200B parts words, as a blank does
 _WIDE_OR_NARROW = regex.compile(r"[\uff01-\uffee]+")
 _ARTICLES = frozenset(("a", "an", "the"))
 _REFERENCE = re.compile(r"#([1-9][0-9]?)(?![0-9])")
@@ -49,10 +51,14 @@ SEGMENTERS = ("unicode", *_RUNS)
 
 
 def normalize(text: str) -> str:
-    """The normal form: the same for texts that differ in case, composition (NFC, NFD), width or invisible signs."""
+    """The normal form: the same for texts that differ in case, composition (NFC, NFD), width or invisible
+    signs.
+    """
     if text.isascii():
         return text.lower()
-    visible = _INVISIBLE.sub("", _WIDE_OR_NARROW.sub(lambda run: unicodedata.normalize("NFKC", run[0]), text))
+    visible = _INVISIBLE.sub(
+        "", _WIDE_OR_NARROW.sub(lambda run: unicodedata.normalize("NFKC", run[0]), text)
+    )
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", visible).casefold())
 
 
@@ -98,7 +104,9 @@ def passage_id(title: str, text: str) -> str:
 
 
 def resolve_references(sub_question: str, answers: Sequence[str]) -> str:
-    """Replace MuSiQue's `#1`, `#2` by the answers of earlier hops; a `#9` without such a hop is text, a title's say."""
+    """Replace MuSiQue's `#1`, `#2` by the answers of earlier hops; a `#9` without such a hop is text, a
+    title's say.
+    """
 
     def answer_of(match: re.Match[str]) -> str:
         return answers[int(match[1]) - 1] if _points(match, answers) else match[0]
@@ -109,9 +117,9 @@ def resolve_references(sub_question: str, answers: Sequence[str]) -> str:
 def count_references(sub_question: str, answers: Sequence[str]) -> tuple[int, int]:
     """How many `#N` of a sub-question are text, and how many are replaced though they may be meant as text.
 
-    The latter are part of a longer word, or begin a longer entity of `ENTITY >> relation` (`#1 Hits >> performer`), or
-    stand between a determiner and another word (`the #1 hit of`). MuSiQue's own references stand there too, but seldom:
-    4% of them in 651 published questions.
+    The latter are part of a longer word, or begin a longer entity of `ENTITY >> relation` (`#1 Hits >>
+    performer`), or stand between a determiner and another word (`the #1 hit of`). MuSiQue's own references
+    stand there too, but seldom: 4% of them in 651 published questions.
     """
     matches = list(_REFERENCE.finditer(sub_question))
     pointing = [match for match in matches if _points(match, answers)]
@@ -147,5 +155,7 @@ def _library(segmenter: str) -> Callable[[str], list[str]]:
 
         return word_tokenize
     except ImportError as error:
-        problem = f"{error}: pip install 'stepsearch[segmenters]', or in a checkout pip install -e '.[segmenters]'"
+        problem = (
+            f"{error}: pip install 'stepsearch[segmenters]', or in a checkout pip install -e '.[segmenters]'"
+        )
         raise DataError(problem, "params", field="retrieval.segmenter") from None

@@ -1,8 +1,8 @@
 """The nouns of the method: questions, passages, actions, trajectories and rewards.
 
-Everything else in the library speaks in these types. They hold no behaviour beyond simple views of themselves. Two
-rules matter: a trajectory is a list of token *segments*, each with its author, and what the environment knows
-(queries, passage ids, failures) is a field and never parsed back out of text.
+Everything else in the library speaks in these types. They hold no behaviour beyond simple views of
+themselves. Two rules matter: a trajectory is a list of token *segments*, each with its author, and what the
+environment knows (queries, passage ids, failures) is a field and never parsed back out of text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrievable unit of text. `id` is a hash of title and text (`text.passage_id`), the same in every corpus."""
+    """A retrievable unit of text. `id` is a hash of title and text (`text.passage_id`), the same in every
+    corpus.
+    """
 
     id: str
     title: str
@@ -27,7 +29,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One hop. `sub_question` has its `#1` references resolved and is empty where a benchmark names only supports."""
+    """One hop. `sub_question` has its `#1` references resolved and is empty where a benchmark names only
+    supports.
+    """
 
     sub_question: str
     sub_answer: str
@@ -37,7 +41,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A multi-hop question with every accepted answer (the first one is canonical) and, where known, its steps."""
+    """A multi-hop question with every accepted answer (the first one is canonical) and, where known, its
+    steps.
+    """
 
     id: str
     dataset: str
@@ -118,7 +124,9 @@ FAILURES = (
     StopReason.RETRIEVAL_TIMEOUT,
     StopReason.ENGINE_FAILED,
 )
-"""Not the policy's doing: such trajectories are kept for inspection, left out of the loss and of group statistics."""
+"""Not the policy's doing: such trajectories are kept for inspection, left out of the loss and of group
+statistics.
+"""
 
 
 class Author(StrEnum):
@@ -131,7 +139,9 @@ class Author(StrEnum):
 
 @dataclass(slots=True)
 class Segment:
-    """A run of tokens by one author in one turn; `log_probs` (policy only) are those of sampling, one a token."""
+    """A run of tokens by one author in one turn; `log_probs` (policy only) are those of sampling, one a
+    token.
+    """
 
     author: Author
     turn: int
@@ -181,7 +191,9 @@ class Trajectory:
     @property
     def response_length(self) -> int:
         """Tokens after the prompt, the environment's included (as the paper plots it)."""
-        return sum(len(segment.token_ids) for segment in self.segments if segment.author is not Author.PROMPT)
+        return sum(
+            len(segment.token_ids) for segment in self.segments if segment.author is not Author.PROMPT
+        )
 
     @property
     def searches(self) -> list[Turn]:
@@ -198,7 +210,9 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class StepReward:
-    """Reward of one search turn: information gain (eq. 10) and redundancy penalty (eq. 13), both unweighted."""
+    """Reward of one search turn: information gain (eq. 10) and redundancy penalty (eq. 13), both
+    unweighted.
+    """
 
     turn: int
     information_gain: float

@@ -1,4 +1,5 @@
-"""Bamboogle: a CSV of `Question,Answer` as published, or JSON lines of `question` with `answer` or `golden_answers`.
+"""Bamboogle: a CSV of `Question,Answer` as published, or JSON lines of `question` with `answer` or
+`golden_answers`.
 
 It has neither ids, contexts nor steps; ids are made of the record's number, counted from 0.
 """
@@ -25,7 +26,9 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
 def _read_answers(row: Row) -> tuple[str, ...]:
     if "golden_answers" not in row.value:
         return (row.text("Answer" if "Answer" in row.value else "answer"),)
-    answers = tuple(dict.fromkeys(filter(None, (answer.strip() for answer in row.strings("golden_answers")))))
+    answers = tuple(
+        dict.fromkeys(filter(None, (answer.strip() for answer in row.strings("golden_answers"))))
+    )
     if not answers:
         raise row.error("golden_answers", "empty")
     return answers

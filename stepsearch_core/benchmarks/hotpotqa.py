@@ -1,6 +1,8 @@
-"""HotpotQA: a JSON array with ten paragraphs and supporting facts. It has no decomposition, so a step is a support.
+"""HotpotQA: a JSON array with ten paragraphs and supporting facts. It has no decomposition, so a step is a
+support.
 
-In the fullwiki setting the supports need not be among the paragraphs: such a question has no steps (see `records`).
+In the fullwiki setting the supports need not be among the paragraphs: such a question has no steps (see
+`records`).
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from stepsearch_core.data.rows import Row
 
 
 def read_record(row: Row, number: int, split: str, account: Account) -> Record:
-    """One row; each supporting paragraph is a step without sub-question and sub-answer; none where one is missing.
+    """One row; each supporting paragraph is a step without sub-question and sub-answer; none where one is
+    missing.
 
     Raises:
         DataError: a missing field or a wrong type.
     """
     context = read_context(row)
     steps = tuple(Step("", "", (passage.id,)) for passage in read_supports(row, context, account).values())
-    question = Question(row.text("_id"), "hotpotqa", split, row.text("question"), (row.text("answer"),), steps)
+    question = Question(
+        row.text("_id"), "hotpotqa", split, row.text("question"), (row.text("answer"),), steps
+    )
     return Record(question, context)

@@ -1,4 +1,6 @@
-"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose steps refer to earlier ones by `#1`."""
+"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose steps refer to earlier ones by
+`#1`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
         DataError: a missing field, a wrong type, an unanswerable row, a support index out of range.
     """
     if row.value.get("answerable", True) is not True:
-        raise row.error("answerable", "expected true: unanswerable rows belong to MuSiQue-Full, not to MuSiQue-Ans")
+        raise row.error(
+            "answerable", "expected true: unanswerable rows belong to MuSiQue-Full, not to MuSiQue-Ans"
+        )
     aliases = (alias.strip() for alias in row.strings("answer_aliases"))
     answers = tuple(dict.fromkeys((row.text("answer"), *filter(None, aliases))))
     paragraphs = _read_paragraphs(row)
@@ -23,7 +27,9 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     def support_id(step: Row) -> str:
         idx = step.integer("paragraph_support_idx")
         if idx not in paragraphs:
-            raise step.error("paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})")
+            raise step.error(
+                "paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})"
+            )
         return paragraphs[idx].id
 
     steps = read_steps(row, "question_decomposition", support_id, account)

@@ -1,6 +1,6 @@
 """One reader for all benchmarks: `read_benchmark(name, path, split)` yields checked records of published or
-generated files. Where a format holds no decomposition, an optional file beside it can bring one (`decompositions`).
-Rows that cannot be read are dropped and named, up to a limit (`account`).
+generated files. Where a format holds no decomposition, an optional file beside it can bring one
+(`decompositions`). Rows that cannot be read are dropped and named, up to a limit (`account`).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def read_benchmark(
         account: Says how many rows may be dropped, and is told which were. None: none may.
 
     Raises:
-        DataError: a missing or empty file, or more damaged rows (of a question id that another has, say) than may be
-            dropped; names file, line or record, and field.
+        DataError: a missing or empty file, or more damaged rows (of a question id that another has, say)
+            than may be dropped; names file, line or record, and field.
         KeyError: an unknown benchmark.
     """
     reader, steps, account = READERS[name], decompositions or {}, account or Account(path)
@@ -75,7 +75,9 @@ def read_benchmark(
     account.close(len(places))
 
 
-def read_decompositions(path: Path | str, account: Account | None = None) -> dict[str, dict[str, tuple[Step, ...]]]:
+def read_decompositions(
+    path: Path | str, account: Account | None = None
+) -> dict[str, dict[str, tuple[Step, ...]]]:
     """The steps that a decompositions file gives, by benchmark and question id.
 
     Args:
@@ -83,7 +85,8 @@ def read_decompositions(path: Path | str, account: Account | None = None) -> dic
         account: As of `read_benchmark`.
 
     Raises:
-        DataError: damage, an unknown dataset, or two decompositions of one question, beyond what may be dropped.
+        DataError: damage, an unknown dataset, or two decompositions of one question, beyond what may be
+            dropped.
     """
     account = account or Account(path)
     found: dict[str, dict[str, tuple[Step, ...]]] = {name: {} for name in BENCHMARKS}

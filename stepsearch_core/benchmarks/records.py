@@ -1,8 +1,8 @@
 """A benchmark's record, and what several formats share: steps, contexts and supporting facts.
 
-A question whose supports its row does not hold is kept without supports: it is answered and scored, but its recall is
-not measured. The corpus may have a passage of the supporting title; whether that is the paragraph meant, and in the
-wording of a dump of another year, no title can tell, so no recall is made of titles.
+A question whose supports its row does not hold is kept without supports: it is answered and scored, but its
+recall is not measured. The corpus may have a passage of the supporting title; whether that is the paragraph
+meant, and in the wording of a dump of another year, no title can tell, so no recall is made of titles.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A question and its context: every paragraph of its row, supports and distractors, in the row's order."""
+    """A question and its context: every paragraph of its row, supports and distractors, in the row's
+    order.
+    """
 
     question: Question
     context: tuple[Passage, ...]
@@ -35,7 +37,8 @@ def make_passage(title: str, text: str) -> Passage:
 
 
 def read_steps(row: Row, field: str, support_id: Callable[[Row], str], account: Account) -> tuple[Step, ...]:
-    """A decomposition: sub-questions, `#1` and `#2` in them replaced by the answers of earlier steps, with one support.
+    """A decomposition: sub-questions, `#1` and `#2` in them replaced by the answers of earlier steps, with
+    one support.
 
     Args:
         row: Has the list of steps.
@@ -65,20 +68,26 @@ def read_context(row: Row) -> tuple[Passage, ...]:
         DataError: another shape.
     """
     pairs = row.tuples("context", ("title", "sentences"))
-    return tuple(make_passage(pair.text("title"), join_sentences(pair.strings("sentences"))) for pair in pairs)
+    return tuple(
+        make_passage(pair.text("title"), join_sentences(pair.strings("sentences"))) for pair in pairs
+    )
 
 
 def read_supports(row: Row, context: tuple[Passage, ...], account: Account) -> dict[str, Passage]:
     """The passages that `supporting_facts` names, by title, each once, in the order of the facts.
 
-    None at all where the context lacks one of them, as in HotpotQA's fullwiki setting, whose contexts are what a
-    retriever found: a part would make recall look better than it is.
+    None at all where the context lacks one of them, as in HotpotQA's fullwiki setting, whose contexts are
+    what a retriever found: a part would make recall look better than it is.
 
     Raises:
         DataError: another shape, or no fact at all.
     """
-    passages = {passage.title: passage for passage in reversed(context)}  # of equal titles the first one counts
-    titles = dict.fromkeys(fact.text("title") for fact in row.tuples("supporting_facts", ("title", "sentence")))
+    passages = {
+        passage.title: passage for passage in reversed(context)
+    }  # of equal titles the first one counts
+    titles = dict.fromkeys(
+        fact.text("title") for fact in row.tuples("supporting_facts", ("title", "sentence"))
+    )
     if not titles:
         raise row.error("supporting_facts", "empty")
     if not titles.keys() <= passages.keys():
@@ -90,8 +99,8 @@ def read_supports(row: Row, context: tuple[Passage, ...], account: Account) -> d
 def join_sentences(sentences: Sequence[str]) -> str:
     """A paragraph's text from its sentences.
 
-    HotpotQA's sentences carry their own leading blanks (993 of 994 published paragraphs so equal their Wikipedia
-    introduction); 2WikiMultiHopQA's do not.
+    HotpotQA's sentences carry their own leading blanks (993 of 994 published paragraphs so equal their
+    Wikipedia introduction); 2WikiMultiHopQA's do not.
     """
     carry_blanks = any(sentence[:1].isspace() for sentence in sentences[1:])
     return ("" if carry_blanks else " ").join(sentences).strip()

@@ -23,7 +23,9 @@ STANDARD_NAMES = {
     "corpus": "corpus.jsonl",
     "decompositions": "decompositions.jsonl",
 }
-"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own suffix)."""
+"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own
+suffix).
+"""
 
 
 def fetched_file(folder: Path | str, key: str) -> Path | None:
@@ -37,7 +39,8 @@ def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
     Args:
         folder: What `fetch` filled.
         name: One of `params.BENCHMARKS`.
-        split: `train` reads the training file, anything else the test file; it is written into the questions.
+        split: `train` reads the training file, anything else the test file; it is written into the
+            questions.
 
     Raises:
         DataError: the file was not fetched, or damage.
@@ -45,9 +48,13 @@ def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
     key = f"{name}_train" if split == "train" else name
     path = fetched_file(folder, key) if key in STANDARD_NAMES else None
     if path is None:
-        raise DataError(f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key)
+        raise DataError(
+            f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key
+        )
     sidecar = fetched_file(folder, "decompositions")
-    steps = read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
+    steps = (
+        read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
+    )
     return read_benchmark(name, path, split, steps, _account(folder, key, path))
 
 
@@ -61,7 +68,8 @@ def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
-    """The passages of the fetched corpus file, then (if asked, or if there is no such file) the benchmarks' contexts.
+    """The passages of the fetched corpus file, then (if asked, or if there is no such file) the benchmarks'
+    contexts.
 
     Raises:
         DataError: damage in a file.
@@ -82,7 +90,9 @@ def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
 
 
 def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
-    """The first `limit` questions of every file that was fetched, under `musique_train` and the benchmarks' names."""
+    """The first `limit` questions of every file that was fetched, under `musique_train` and the benchmarks'
+    names.
+    """
     return {
         name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
         for name, split in fetched_benchmarks(folder)
@@ -90,7 +100,9 @@ def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str,
 
 
 def _account(folder: Path | str, key: str, path: Path) -> Account:
-    """Of a fetched file: as many rows may be dropped as `fetch` dropped, by the same rule; none without a manifest."""
+    """Of a fetched file: as many rows may be dropped as `fetch` dropped, by the same rule; none without a
+    manifest.
+    """
     manifest = Path(folder) / "manifest.json"
     described = read_object(manifest, ["files"])["files"].get(key, {}) if manifest.is_file() else {}
     return Account(path, described.get("dropped", 0))

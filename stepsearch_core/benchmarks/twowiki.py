@@ -1,7 +1,8 @@
 """2WikiMultiHopQA: as HotpotQA, with `evidences`, triples that make steps (`SUBJECT >> relation`, object).
 
-A triple's support is the supporting paragraph about its subject. Published titles differ from subjects in case,
-punctuation and additions ("Palo Alto" is told in "Palo Alto (2013 film)"), so the closest title is taken.
+A triple's support is the supporting paragraph about its subject. Published titles differ from subjects in
+case, punctuation and additions ("Palo Alto" is told in "Palo Alto (2013 film)"), so the closest title is
+taken.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     """
     context = read_context(row)
     supports = read_supports(row, context, account)
-    steps = tuple(_read_step(triple, supports) for triple in row.tuples("evidences", ("subject", "relation", "object")))
-    question = Question(row.text("_id"), "2wikimultihopqa", split, row.text("question"), (row.text("answer"),), steps)
+    steps = tuple(
+        _read_step(triple, supports) for triple in row.tuples("evidences", ("subject", "relation", "object"))
+    )
+    question = Question(
+        row.text("_id"), "2wikimultihopqa", split, row.text("question"), (row.text("answer"),), steps
+    )
     return Record(question, context)
 
 
@@ -34,7 +39,9 @@ def _read_step(triple: Row, supports: dict[str, Passage]) -> Step:
 
 
 def _closeness(subject: str, title: str) -> tuple[bool, bool, bool, int]:
-    """How well a title names the subject: literally, but for case and punctuation, at its start, by shared words."""
+    """How well a title names the subject: literally, but for case and punctuation, at its start, by shared
+    words.
+    """
     plain_subject, plain_title = normalize_answer(subject), normalize_answer(title)
     shared_words = set(plain_subject.split()) & set(plain_title.split())
     starts = bool(plain_subject) and plain_title.startswith(plain_subject)

@@ -1,1 +1,3 @@
-"""What can be known early: parameters, model, tokenizer, data, index and machine, looked at together in seconds."""
+"""What can be known early: parameters, model, tokenizer, data, index and machine, looked at together in
+seconds.
+"""

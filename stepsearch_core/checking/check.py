@@ -1,4 +1,6 @@
-"""`stepsearch check`: everything that can be known before the long work, in seconds and without a network."""
+"""`stepsearch check`: everything that can be known before the long work, in seconds and without a
+network.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def check(
             Finding(Severity.ERROR, "", "", str(error), "mend the parameter")
         ]
     subject = Subject(params, places, start, data)
-    return worst_first([finding for last, one in CHECKS if subject.comes(last) for finding in _findings(one, subject)])
+    return worst_first(
+        [finding for last, one in CHECKS if subject.comes(last) for finding in _findings(one, subject)]
+    )
 
 
 def exit_status(findings: Sequence[Finding]) -> int:

@@ -27,7 +27,12 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
     renderer, limits = subject.renderer, subject.params.environment
     if renderer is None:
         return
-    questions = [r.question.question for key in subject.files if is_question_file(key) for r in subject.records(key)[0]]
+    questions = [
+        r.question.question
+        for key in subject.files
+        if is_question_file(key)
+        for r in subject.records(key)[0]
+    ]
     prompt = round(median(renderer.prompt_length(question) for question in questions or [""]))
     rest = limits.max_trajectory_tokens - prompt
     around = len(renderer.encode(renderer.style.opening)) + len(renderer.encode(renderer.style.closing))
@@ -40,22 +45,24 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
     if rest < limits.max_turn_tokens:
         yield subject.error(
             "environment.max_trajectory_tokens",
-            f"{limits.max_trajectory_tokens} leave {max(0, rest)} beside a prompt of {prompt} tokens, and a turn may "
-            f"have {limits.max_turn_tokens}",
+            f"{limits.max_trajectory_tokens} leave {max(0, rest)} beside a prompt of {prompt} tokens, and a"
+            f" turn may have {limits.max_turn_tokens}",
             "more, or a shorter turn (environment.max_turn_tokens)",
         )
     elif rest < 2 * limits.max_turn_tokens + limits.max_observation_tokens:
         yield subject.warning(
             "environment.max_trajectory_tokens",
-            f"{limits.max_trajectory_tokens} hold no whole search with its results and an answer: the prompt has "
-            f"{prompt} tokens, two turns and an observation up to "
-            f"{2 * limits.max_turn_tokens + limits.max_observation_tokens}",
+            f"{limits.max_trajectory_tokens} hold no whole search with its results and an answer: the prompt"
+            f" has {prompt} tokens, two turns and an observation up to"
+            f" {2 * limits.max_turn_tokens + limits.max_observation_tokens}",
             "more, or smaller limits of turns and observations",
         )
 
 
 def check_questions(subject: Subject) -> Iterator[Finding]:
-    """Every question leaves room for a turn; those that do not are left out of training and answered by nobody."""
+    """Every question leaves room for a turn; those that do not are left out of training and answered by
+    nobody.
+    """
     renderer, limits = subject.renderer, subject.params.environment
     if renderer is None:
         return
@@ -63,18 +70,26 @@ def check_questions(subject: Subject) -> Iterator[Finding]:
     for key in filter(is_question_file, subject.files):
         path = subject.files[key]
         if path.stat().st_size > _LARGEST_FILE:
-            yield Finding(Severity.NOTE, str(path), "question", "too large to look for long questions before fetch", "")
+            yield Finding(
+                Severity.NOTE, str(path), "question", "too large to look for long questions before fetch", ""
+            )
             continue
         long, questions = _too_long(path, renderer, room)
         if long:
             row, tokens = long[0]
-            names = ", ".join(f"{_name(row)} ({row.place.rpartition(', ')[2]})" for row, _ in long[:NAMED_QUESTIONS])
+            names = ", ".join(
+                f"{_name(row)} ({row.place.rpartition(', ')[2]})" for row, _ in long[:NAMED_QUESTIONS]
+            )
             more = f" and {len(long) - NAMED_QUESTIONS} more" if len(long) > NAMED_QUESTIONS else ""
-            problem = f"{len(long)} too long, as prompts of up to {max(n for _, n in long)} tokens for {room}: {names}"
+            problem = (
+                f"{len(long)} too long, as prompts of up to {max(n for _, n in long)} tokens for {room}:"
+                f" {names}"
+            )
             ends = key == "musique_train" and len(long) > TOO_LONG_SHARE * questions
             severity = Severity.ERROR if ends else Severity.WARNING
             remedy = (
-                f"leave them out, or environment.max_trajectory_tokens of at least {tokens + limits.max_turn_tokens}"
+                "leave them out, or environment.max_trajectory_tokens of at least"
+                f" {tokens + limits.max_turn_tokens}"
             )
             yield Finding(severity, row.place, "question", problem + more, remedy)
 
@@ -87,31 +102,38 @@ def check_passages(subject: Subject) -> Iterator[Finding]:
     around = len(renderer.encode(renderer.style.opening)) + len(renderer.encode(renderer.style.closing))
     room = limits.max_observation_tokens - around
     document = renderer.style.document
-    lengths = [len(renderer.encode(document.format(rank=1, title=p.title, text=p.text))) for p in subject.passages]
+    lengths = [
+        len(renderer.encode(document.format(rank=1, title=p.title, text=p.text))) for p in subject.passages
+    ]
     how = "" if subject.is_exact else ", estimated"
     long = sum(length > room for length in lengths) / len(lengths)
     if long > LONG_SHARE:
         yield subject.warning(
             "environment.max_observation_tokens",
-            f"{long:.1%} of {len(lengths)} sampled passages are longer than the {room} tokens that are left for "
-            f"documents (the longest has {max(lengths)}{how}): they are never shown whole",
-            f"{sorted(lengths)[int(0.99 * (len(lengths) - 1))] + around} holds 99 of 100 of them, or split them",
+            f"{long:.1%} of {len(lengths)} sampled passages are longer than the {room} tokens that are left"
+            f" for documents (the longest has {max(lengths)}{how}): they are never shown whole",
+            f"{sorted(lengths)[int(0.99 * (len(lengths) - 1))] + around} holds 99 of 100 of them, or split"
+            " them",
         )
     per_search = limits.passages_per_search
-    searches = [sum(lengths[i : i + per_search]) for i in range(0, len(lengths) - per_search + 1, per_search)]
+    searches = [
+        sum(lengths[i : i + per_search]) for i in range(0, len(lengths) - per_search + 1, per_search)
+    ]
     hidden = sum(total > room for total in searches) / len(searches) if searches else 0.0
     if hidden > HIDDEN_SHARE and long < hidden:
         yield subject.warning(
             "environment.passages_per_search",
-            f"in {hidden:.1%} of searches the {per_search} passages have more than {room} tokens together{how}: the "
-            "last one is cut or not shown",
-            f"environment.max_observation_tokens of {sorted(searches)[int(0.95 * (len(searches) - 1))] + around}, or "
-            "fewer passages",
+            f"in {hidden:.1%} of searches the {per_search} passages have more than {room} tokens"
+            f" together{how}: the last one is cut or not shown",
+            "environment.max_observation_tokens of"
+            f" {sorted(searches)[int(0.95 * (len(searches) - 1))] + around}, or fewer passages",
         )
 
 
 def _too_long(path: Path, renderer: Renderer, room: int) -> tuple[list[tuple[Row, int]], int]:
-    """The rows of a file whose prompt is longer than `room` tokens, with its length; and how many rows there are."""
+    """The rows of a file whose prompt is longer than `room` tokens, with its length; and how many rows there
+    are.
+    """
     empty = renderer.prompt_length("") + 2
     found: list[tuple[Row, int]] = []
     count = 0

@@ -1,4 +1,6 @@
-"""The files or data sets of `fetch`: they are there, they begin well, and the later stages have what they need."""
+"""The files or data sets of `fetch`: they are there, they begin well, and the later stages have what they
+need.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
                 remedy = "the hash of a commit: what a name alone stands for changes"
                 yield subject.error(f"fetch.datasets.{key}.revision", problem, remedy)
             else:
-                yield subject.download(f"fetch.datasets.{key}", f"{dataset.name}@{dataset.revision}", "the data set")
+                yield subject.download(
+                    f"fetch.datasets.{key}", f"{dataset.name}@{dataset.revision}", "the data set"
+                )
 
 
 def check_beginnings(subject: Subject) -> Iterator[Finding]:
@@ -60,7 +64,9 @@ def check_beginnings(subject: Subject) -> Iterator[Finding]:
         except DataError as error:
             yield subject.refusal(error, _MEND)
         for dropped in subject.accounts[key].dropped[:NAMED_ROWS] if key in subject.accounts else ():
-            yield replace(subject.refusal(dropped, "mend it; `fetch` leaves it out"), severity=Severity.WARNING)
+            yield replace(
+                subject.refusal(dropped, "mend it; `fetch` leaves it out"), severity=Severity.WARNING
+            )
 
 
 def check_training_questions(subject: Subject) -> Iterator[Finding]:
@@ -71,7 +77,8 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     if TRAINING not in named:
         yield subject.warning(
             f"fetch.{subject.params.fetch.source}",
-            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it, will end with an error",
+            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it, will end with"
+            " an error",
             f"name a file under {TRAINING}; without one `dvc repro index` is as far as this profile goes",
         )
     elif TRAINING in subject.files:
@@ -83,7 +90,9 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
                 f"none of the first {len(records)} questions has sub-questions, which training needs",
                 "a file of MuSiQue, or `decompositions` beside it",
             )
-        elif len(records) < FIRST_ROWS and usable <= (kept := subject.params.synthesize.validation_questions):
+        elif len(records) < FIRST_ROWS and usable <= (
+            kept := subject.params.synthesize.validation_questions
+        ):
             yield subject.error(
                 "synthesize.validation_questions",
                 f"{kept} leave none of {usable} usable questions for training",
@@ -118,7 +127,9 @@ def _missing_files(subject: Subject) -> Iterator[Finding]:
     for key, name in fetch.files.items():
         path = Path(fetch.folder) / name
         if not path.is_file():
-            yield subject.error(f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder")
+            yield subject.error(
+                f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder"
+            )
 
 
 def _named(subject: Subject) -> set[str] | None:

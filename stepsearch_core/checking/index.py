@@ -1,4 +1,6 @@
-"""Retrieval: the encoder is here, FAISS can make the index of so many passages, the report measures what is used."""
+"""Retrieval: the encoder is here, FAISS can make the index of so many passages, the report measures what is
+used.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def check_encoder(subject: Subject) -> Iterator[Finding]:
         problem_of = error.place, error.problem
     if problem_of:
         place, problem = problem_of
-        yield Finding(Severity.ERROR, place, "retrieval.encoder", problem, "copy or download the folder again, whole")
+        yield Finding(
+            Severity.ERROR, place, "retrieval.encoder", problem, "copy or download the folder again, whole"
+        )
 
 
 def check_factory(subject: Subject) -> Iterator[Finding]:
@@ -59,9 +63,12 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
     if params.retrieval.method not in params.index.measured_methods:
         measured = ", ".join(params.index.measured_methods)
         problem = (
-            f"{measured}: the report does not measure {params.retrieval.method}, which retrieval.method searches with"
+            f"{measured}: the report does not measure {params.retrieval.method}, which retrieval.method"
+            " searches with"
         )
-        yield subject.warning("index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}")
+        yield subject.warning(
+            "index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}"
+        )
 
 
 def _dimensions(subject: Subject) -> int | None:
@@ -90,7 +97,9 @@ def _passages(subject: Subject) -> int | None:
     corpus = subject.files.get("corpus")
     count = count_lines(corpus) if corpus else 0
     if corpus is None or subject.params.corpus.include_benchmarks:
-        count += sum(_paragraphs(subject, key, path) for key, path in subject.files.items() if is_question_file(key))
+        count += sum(
+            _paragraphs(subject, key, path) for key, path in subject.files.items() if is_question_file(key)
+        )
     return count
 
 

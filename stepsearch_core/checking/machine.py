@@ -1,4 +1,6 @@
-"""The machine at hand: packages, GPUs, memory and disk against the plan, whose own verdict is on `hardware`."""
+"""The machine at hand: packages, GPUs, memory and disk against the plan, whose own verdict is on
+`hardware`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def check_plan(subject: Subject) -> Iterator[Finding]:
             check_fits(plan, subject.params)
     except ParamsError as error:
         what, _, key = str(error).removesuffix(")").rpartition(" (")
-        yield subject.error(key if key.startswith("hardware.") else "hardware", what, "`stepsearch plan` has the parts")
+        yield subject.error(
+            key if key.startswith("hardware.") else "hardware", what, "`stepsearch plan` has the parts"
+        )
 
 
 def check_packages(subject: Subject) -> Iterator[Finding]:
@@ -37,14 +41,20 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
     params = subject.params
     if find_spec("faiss") is None:
         problem = "FAISS is not installed"
-        yield subject.error("retrieval.index_factory", problem, "pip install --editable '.[cpu]' or '.[gpu]'")
+        yield subject.error(
+            "retrieval.index_factory", problem, "pip install --editable '.[cpu]' or '.[gpu]'"
+        )
     if params.rollout.engine == "vllm" and subject.comes("train") and find_spec("vllm") is None:
         problem = "vLLM is not installed here"
-        yield subject.error("rollout.engine", problem, "`make test-vllm` makes an environment with it; or transformers")
+        yield subject.error(
+            "rollout.engine", problem, "`make test-vllm` makes an environment with it; or transformers"
+        )
     for tracker in params.watch.trackers:
         if tracker in PACKAGES and find_spec(PACKAGES[tracker]) is None:
             yield subject.error(
-                "watch.trackers", f"{tracker} is not installed", "pip install --editable '.[trackers]', or leave it out"
+                "watch.trackers",
+                f"{tracker} is not installed",
+                "pip install --editable '.[trackers]', or leave it out",
             )
 
 
@@ -60,9 +70,13 @@ def check_gpus(subject: Subject) -> Iterator[Finding]:
     for stage in ("warmstart", "train"):
         processes = getattr(params, stage).processes
         if 0 < here < processes:
-            yield subject.error(f"{stage}.processes", f"{processes} processes on {here} GPUs", f"at most {here}")
+            yield subject.error(
+                f"{stage}.processes", f"{processes} processes on {here} GPUs", f"at most {here}"
+            )
         elif not here and processes > (cores := os.cpu_count() or 1):
-            yield subject.warning(f"{stage}.processes", f"{processes} processes on {cores} cores", f"at most {cores}")
+            yield subject.warning(
+                f"{stage}.processes", f"{processes} processes on {cores} cores", f"at most {cores}"
+            )
 
 
 def check_memory(subject: Subject) -> Iterator[Finding]:
@@ -94,10 +108,14 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
         needed[device] = needed.get(device, 0) + size
         where.setdefault(device, folder)
     for device, wanted in needed.items():
-        written = sum(_size(folder) for folder in (subject.data, ROOT) if _existing(folder).stat().st_dev == device)
+        written = sum(
+            _size(folder) for folder in (subject.data, ROOT) if _existing(folder).stat().st_dev == device
+        )
         free = shutil.disk_usage(where[device]).free
         if wanted - written > free:
-            problem = f"{_gb(wanted)} will be written below {where[device].resolve()}, where {_gb(free)} are free"
+            problem = (
+                f"{_gb(wanted)} will be written below {where[device].resolve()}, where {_gb(free)} are free"
+            )
             yield subject.error(
                 "hardware.disk_gb", problem, f"free space, or put data/, checkpoints/ and {CACHE} elsewhere"
             )

@@ -1,4 +1,6 @@
-"""The model that a profile starts from: here and whole, long enough, sampled by the engine, fit for what is trained."""
+"""The model that a profile starts from: here and whole, long enough, sampled by the engine, fit for what is
+trained.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def check_presence(subject: Subject) -> Iterator[Finding]:
     if source is None or subject.model_folder:
         return
     if _is_path(source):
-        yield subject.error("model.source", f"{source!r} is no folder", "name a folder with a model, or one of the hub")
+        yield subject.error(
+            "model.source", f"{source!r} is no folder", "name a folder with a model, or one of the hub"
+        )
     else:
         yield subject.download("model.source", source, "the model", _download_size(subject))
 
@@ -35,7 +39,9 @@ def check_weights(subject: Subject) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, place, "model.source", problem, _AGAIN)
         return
     wanted = [subject.config.get(name) for name in ("vocab_size", "hidden_size")]
-    shape = next((s for name, s in tensor_shapes(folder).items() if name.endswith("embed_tokens.weight")), wanted)
+    shape = next(
+        (s for name, s in tensor_shapes(folder).items() if name.endswith("embed_tokens.weight")), wanted
+    )
     if shape != wanted:
         problem = f"the weights have embeddings of {shape}, the configuration says {wanted}"
         yield Finding(Severity.ERROR, str(folder / "config.json"), "vocab_size", problem, _AGAIN)
@@ -47,7 +53,9 @@ def check_structure(subject: Subject) -> Iterator[Finding]:
     if config is None:
         return
     if subject.params.rollout.engine == "transformers" and (problem := structure_problem(config)):
-        yield subject.error("rollout.engine", problem, "rollout.engine: vllm samples from more kinds; or another model")
+        yield subject.error(
+            "rollout.engine", problem, "rollout.engine: vllm samples from more kinds; or another model"
+        )
     if method := config.get("quantization_config"):
         kind = method.get("quant_method", "quantised") if isinstance(method, dict) else "quantised"
         problem = f"the weights are quantised ({kind}) and cannot be trained"
@@ -61,7 +69,8 @@ def check_context(subject: Subject) -> Iterator[Finding]:
     if limit and longest > limit:
         yield subject.error(
             "environment.max_trajectory_tokens",
-            f"{longest} tokens, but the model's context has {limit} ({subject.model_folder or 'model.source'})",
+            f"{longest} tokens, but the model's context has {limit}"
+            f" ({subject.model_folder or 'model.source'})",
             f"at most {limit}, or a model with a longer context",
         )
 
@@ -74,7 +83,9 @@ def check_vocabulary(subject: Subject) -> Iterator[Finding]:
     if tokens > rows:
         problem = f"the tokenizer has ids up to {tokens - 1}, the model embeds {rows}"
         remedy = "take model and tokenizer from one place, or enlarge the model's embeddings and save it"
-        yield Finding(Severity.ERROR, str(subject.model_folder / "config.json"), "vocab_size", problem, remedy)
+        yield Finding(
+            Severity.ERROR, str(subject.model_folder / "config.json"), "vocab_size", problem, remedy
+        )
 
 
 def check_adapters(subject: Subject) -> Iterator[Finding]:

@@ -18,8 +18,8 @@ _COUNTED_BYTES = 1 << 26
 def sample_corpus_file(path: Path, count: int) -> list[Passage]:
     """About `count` passages of a corpus file; lines that cannot be read are left out.
 
-    They are evenly spaced among the lines of a small file, among the bytes of a large one; there the line behind each
-    place is read, so that long lines are no more likely than short ones.
+    They are evenly spaced among the lines of a small file, among the bytes of a large one; there the line
+    behind each place is read, so that long lines are no more likely than short ones.
     """
     passages = {}
     for line in _sample_lines(path, count):

@@ -1,9 +1,10 @@
-"""What is looked at: a profile's parameters and whatever they name that lies on this machine, each read once.
+"""What is looked at: a profile's parameters and whatever they name that lies on this machine, each read
+once.
 
-Nothing is downloaded and no weight is loaded. What an earlier stage has made is used where its manifest says that it
-was made from these parameters; so after `fetch` the questions of published data sets are known too. A tokenizer that is
-still to be trained is stood in for by one trained on a sample of the same texts: lengths in words are exact, those in
-byte pairs an estimate from above.
+Nothing is downloaded and no weight is loaded. What an earlier stage has made is used where its manifest says
+that it was made from these parameters; so after `fetch` the questions of published data sets are known too.
+A tokenizer that is still to be trained is stood in for by one trained on a sample of the same texts: lengths
+in words are exact, those in byte pairs an estimate from above.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ _NO_LIMIT = 10**9
 class Subject:
     """The things that a profile names. `start` is the stage that is about to run, or the first one."""
 
-    def __init__(self, params: Params, places: Places, start: str = STAGES[0], data: Path = Path("data")) -> None:
+    def __init__(
+        self, params: Params, places: Places, start: str = STAGES[0], data: Path = Path("data")
+    ) -> None:
         self.params, self.places, self.start, self.data = params, places, start, data
         self.refused: list[DataError] = []
         """Why configuration, tokenizer or renderer are None though they should be there."""
@@ -71,7 +74,9 @@ class Subject:
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
             problem = f"{name} is not on this machine, and HF_HUB_OFFLINE forbids to download it"
             return self.error(key, problem, "unset HF_HUB_OFFLINE, or copy it here and name the folder")
-        return self.note(key, f"{what} {name} will be downloaded ({size}); it cannot be looked at until it is here")
+        return self.note(
+            key, f"{what} {name} will be downloaded ({size}); it cannot be looked at until it is here"
+        )
 
     def refusal(self, error: DataError, remedy: str) -> Finding:
         """What an error of reading is as a finding; the library calls parameters `params`."""
@@ -83,7 +88,8 @@ class Subject:
         """Whether `stage` is still to run, as far as is known."""
         return STAGES.index(stage) >= STAGES.index(self.start)
 
-    # ---- the model and its tokenizer -------------------------------------------------------------------------------
+    # ---- the model and its tokenizer
+    # -------------------------------------------------------------------------------
 
     @cached_property
     def model_folder(self) -> Path | None:
@@ -95,7 +101,9 @@ class Subject:
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
-        """The configuration of a model that is here or listed; None of one that is still to be made or fetched."""
+        """The configuration of a model that is here or listed; None of one that is still to be made or
+        fetched.
+        """
         source = self.model_folder or self.params.model.source
         if not source:
             return None
@@ -108,7 +116,9 @@ class Subject:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The tokenizer, or one that stands in for it; None where it is still to be fetched, or cannot be read."""
+        """The tokenizer, or one that stands in for it; None where it is still to be fetched, or cannot be
+        read.
+        """
         try:
             if self.model_folder:
                 return _published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
@@ -124,7 +134,9 @@ class Subject:
 
     @cached_property
     def renderer(self) -> Renderer | None:
-        """What encodes prompts and observations, whatever their length; None without a tokenizer that fits."""
+        """What encodes prompts and observations, whatever their length; None without a tokenizer that
+        fits.
+        """
         if self.tokenizer is None:
             return None
         params = self.params.environment
@@ -147,13 +159,16 @@ class Subject:
         params = replace(params, vocab_size=_NO_LIMIT) if params.kind == "word" else params
         return train_tokenizer(everything, params, style.grammar.tags)
 
-    # ---- the data --------------------------------------------------------------------------------------------------
+    # ---- the data
+    # --------------------------------------------------------------------------------------------------
 
     @cached_property
     def files(self) -> dict[str, Path]:
         """The benchmark and corpus files that can be read now, by their key in `fetch.files`."""
         if self.params.fetch.source == "files" and self.comes("fetch"):
-            paths = {key: Path(self.params.fetch.folder) / name for key, name in self.params.fetch.files.items()}
+            paths = {
+                key: Path(self.params.fetch.folder) / name for key, name in self.params.fetch.files.items()
+            }
             return {key: path for key, path in paths.items() if path.is_file() and key in STANDARD_NAMES}
         if not self.fetched:
             return {}
@@ -195,7 +210,9 @@ class Subject:
 
         if "corpus" in self.files:
             return sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
-        contexts = [record.context for key in self.files if key in _BENCHMARK_OF for record in self.records(key)[0]]
+        contexts = [
+            record.context for key in self.files if key in _BENCHMARK_OF for record in self.records(key)[0]
+        ]
         passages = list(dict.fromkeys(chain.from_iterable(contexts)))
         return passages[:: -(-len(passages) // SAMPLED_PASSAGES) or 1]
 
@@ -203,11 +220,14 @@ class Subject:
         """The first records that training will see."""
         yield from self.records("musique_train")[0] if "musique_train" in self.files else ()
 
-    # ---- the plan --------------------------------------------------------------------------------------------------
+    # ---- the plan
+    # --------------------------------------------------------------------------------------------------
 
     @cached_property
     def plan(self) -> Plan | None:
-        """What the profile needs of the hardware; None where model or index cannot be read, which is said elsewhere."""
+        """What the profile needs of the hardware; None where model or index cannot be read, which is said
+        elsewhere.
+        """
         try:
             return None if self.params.model.source and self.config is None else make_plan(self.params)
         except (DataError, AttributeError):  # transformers', of a model with other parts
@@ -240,7 +260,8 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
 
 
 def _published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
-    """The tokenizer of a folder, by the library's general class, which takes a second less than to find the right one.
+    """The tokenizer of a folder, by the library's general class, which takes a second less than to find the
+    right one.
 
     Raises:
         DataError: there is none, or it is damaged.

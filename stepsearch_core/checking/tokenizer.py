@@ -1,4 +1,6 @@
-"""The tokenizer against what is written with it: answers that it cannot spell, a chat template that is not used."""
+"""The tokenizer against what is written with it: answers that it cannot spell, a chat template that is not
+used.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ def check_template(subject: Subject) -> Iterator[Finding]:
     """A model made for conversations is asked in one, and what the template opens is said."""
     chat, tokenizer = subject.params.environment.chat_template, subject.tokenizer
     if not chat and getattr(tokenizer, "chat_template", None):
-        problem = "false, but the tokenizer has a chat template: a model made for conversations is asked without it"
+        problem = (
+            "false, but the tokenizer has a chat template: a model made for conversations is asked"
+            " without it"
+        )
         yield subject.note("environment.chat_template", problem, "true puts the prompt through the template")
     if chat and subject.renderer and (opened := subject.renderer.opened.strip()):
         problem = f"the template opens {opened} for the first turn: the policy goes on within it"
@@ -28,7 +33,8 @@ def check_answers(subject: Subject) -> Iterator[Finding]:
     lost = unwritable(subject.tokenizer, answers)
     if len(lost) > UNWRITABLE_SHARE * len(answers):
         problem = (
-            f"{subject.params.tokenizer.kind!r} cannot write any accepted answer of {len(lost)} of {len(answers)} "
-            f"training questions ({len(lost) / len(answers):.1%}), {lost[0]!r} for one: their exact match is always 0"
+            f"{subject.params.tokenizer.kind!r} cannot write any accepted answer of {len(lost)} of"
+            f" {len(answers)} training questions ({len(lost) / len(answers):.1%}), {lost[0]!r} for one:"
+            " their exact match is always 0"
         )
         yield subject.warning("tokenizer.kind", problem, "tokenizer.kind: bpe writes every text")

@@ -33,7 +33,12 @@ def weight_problem(folder: Path) -> tuple[str, str] | None:
 def tensor_shapes(folder: Path) -> dict[str, list[int]]:
     """The shape of every tensor by its name, of weights in safetensors files that are whole."""
     headers = (_header(folder / name) for name in _weight_files(folder) if name.endswith(".safetensors"))
-    return {name: tensor["shape"] for header in headers for name, tensor in header.items() if name != "__metadata__"}
+    return {
+        name: tensor["shape"]
+        for header in headers
+        for name, tensor in header.items()
+        if name != "__metadata__"
+    }
 
 
 def _weight_files(folder: Path) -> list[str]:
@@ -52,7 +57,11 @@ def _safetensors_problem(path: Path) -> str | None:
     except (ValueError, struct.error, KeyError, TypeError, AttributeError, IndexError):
         return "no safetensors file, or its beginning is damaged (a Git LFS pointer, perhaps)"
     expected = _data_start(path) + max(ends, default=0)
-    return None if size == expected else f"{size:,} bytes long, but its header says {expected:,}: a part is missing"
+    return (
+        None
+        if size == expected
+        else f"{size:,} bytes long, but its header says {expected:,}: a part is missing"
+    )
 
 
 def _header(path: Path) -> dict[str, Any]:

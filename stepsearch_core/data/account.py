@@ -1,10 +1,11 @@
-"""What became of a file's rows: those that cannot be read are left out and named, odd ones are kept and counted.
+"""What became of a file's rows: those that cannot be read are left out and named, odd ones are kept and
+counted.
 
-One bad row of 20,000 is no reason to refuse a file, and a file of bad rows is no file to train on: a bounded number may
-be dropped (`fetch.max_dropped_rows`), each with its line, field and reason in `data/fetch/manifest.json`. `fetch`
-decides; stages that read the same file later allow exactly as many as it dropped, by the same rule, so all of them see
-the same rows. Damage that leaves no rows to go on with (a JSON array or a table cut short, another encoding) ends the
-file as ever.
+One bad row of 20,000 is no reason to refuse a file, and a file of bad rows is no file to train on: a bounded
+number may be dropped (`fetch.max_dropped_rows`), each with its line, field and reason in
+`data/fetch/manifest.json`. `fetch` decides; stages that read the same file later allow exactly as many as it
+dropped, by the same rule, so all of them see the same rows. Damage that leaves no rows to go on with (a JSON
+array or a table cut short, another encoding) ends the file as ever.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Account:
 
     def rows(self) -> list[dict[str, str | None]]:
         """The rows dropped: `place` (line or record), `field` and `reason` of each."""
-        return [{"place": self._place(error), "field": error.field, "reason": error.problem} for error in self.dropped]
+        return [
+            {"place": self._place(error), "field": error.field, "reason": error.problem}
+            for error in self.dropped
+        ]
 
     def _summary(self, problem: str) -> DataError:
         first = (f"{self._place(error)}: {_reason(error)}" for error in self.dropped[:SHOWN])

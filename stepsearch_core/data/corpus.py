@@ -1,9 +1,10 @@
 """The corpus: every passage once, under an id that its content decides, on disk and memory-mapped.
 
-A passage's id is the hash of its squeezed title and text (`text.passage_id`), always computed here, so the gold
-paragraph of a benchmark row and the corpus passage with the same content are the same passage whatever file each came
-from. Passages lie in an Arrow file; ids are found by binary search in a sorted, memory-mapped array. Neither is read
-into memory (21 million passages of Wikipedia would not fit); only building keeps one 64-bit key a passage.
+A passage's id is the hash of its squeezed title and text (`text.passage_id`), always computed here, so the
+gold paragraph of a benchmark row and the corpus passage with the same content are the same passage whatever
+file each came from. Passages lie in an Arrow file; ids are found by binary search in a sorted, memory-mapped
+array. Neither is read into memory (21 million passages of Wikipedia would not fit); only building keeps one
+64-bit key a passage.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ UNTITLED = "contents of one line, taken as text without a title"
 """What an account calls such a row of a corpus."""
 
 CACHED_PASSAGES = 65_536
-"""Passages kept in memory: training finds the same ones again and again, and a row costs about 40 µs to read."""
+"""Passages kept in memory: training finds the same ones again and again, and a row costs about 40 µs to
+read.
+"""
 
 
 class Corpus:
-    """Random access to passages by position (0 to len - 1) and by id; `hash` names the content and its order."""
+    """Random access to passages by position (0 to len - 1) and by id; `hash` names the content and its
+    order.
+    """
 
     def __init__(self, dataset: Dataset, keys: np.ndarray, positions: np.ndarray, content_hash: str) -> None:
         self._dataset = dataset
-        self._keys, self._positions = np.asarray(keys), np.asarray(positions)  # as mapped, without memmap's own cost
+        self._keys, self._positions = (
+            np.asarray(keys),
+            np.asarray(positions),
+        )  # as mapped, without memmap's own cost
         self.hash = content_hash
         self._passage = lru_cache(maxsize=CACHED_PASSAGES)(self._read)
 
@@ -56,7 +64,9 @@ class Corpus:
         manifest = read_object(folder / "manifest.json", ("hash", "rows"))
         try:
             dataset = Dataset.from_file(str(folder / "passages.arrow"))
-            keys, positions = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("keys", "positions"))
+            keys, positions = (
+                np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("keys", "positions")
+            )
         except (OSError, ValueError, EOFError) as error:  # Arrow's errors are ValueErrors or OSErrors
             raise DataError(f"no whole corpus: {error}", folder) from None
         if not len(dataset) == len(keys) == len(positions) == manifest["rows"]:
@@ -78,7 +88,9 @@ class Corpus:
 
     def __iter__(self) -> Iterator[Passage]:
         for batch in self._dataset.iter(batch_size=1000):
-            yield from (Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True))
+            yield from (
+                Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True)
+            )
 
     def __contains__(self, identifier: object) -> bool:
         return isinstance(identifier, str) and self._find(identifier) is not None
@@ -132,9 +144,11 @@ class Corpus:
 
 
 def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, Any]:
-    """Write every distinct passage of `sources` (the first of each id, in order) to `folder`, whole or not at all.
+    """Write every distinct passage of `sources` (the first of each id, in order) to `folder`, whole or not
+    at all.
 
-    Ids are computed anew from the squeezed title and text. Returns the manifest: rows, duplicates and content hash.
+    Ids are computed anew from the squeezed title and text. Returns the manifest: rows, duplicates and
+    content hash.
 
     Raises:
         DataError: `sources` holds no passage.
@@ -179,18 +193,20 @@ def _write_keys(keys: Iterable[int], folder: Path) -> None:
 
 
 def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterator[Passage]:
-    """Read passages: rows of `{id, title, text}`, or Search-R1's `{id, contents}`, whose first line is the title.
+    """Read passages: rows of `{id, title, text}`, or Search-R1's `{id, contents}`, whose first line is the
+    title.
 
-    `contents` of a single line, which Search-R1 never has, are text without a title; the account counts them. The
-    file's own ids only have to be there and to differ; passages are known by the hash of their content.
+    `contents` of a single line, which Search-R1 never has, are text without a title; the account counts
+    them. The file's own ids only have to be there and to differ; passages are known by the hash of their
+    content.
 
     Args:
         path: JSON lines, which are read line by line, or another file of `rows.read_rows`.
         account: Says how many rows may be dropped, and is told which were. None: none may.
 
     Raises:
-        DataError: no such file, no passage in it, or more damaged rows (a field missing or not text, an id that another
-            has) than may be dropped.
+        DataError: no such file, no passage in it, or more damaged rows (a field missing or not text, an id
+            that another has) than may be dropped.
     """
     path = Path(path)
     account = account or Account(path)
@@ -240,7 +256,9 @@ def _title_and_text(row: Row, account: Account) -> tuple[str, str]:
 
 
 def _count_lines(path: Path) -> int | None:
-    """Lines of a file of JSON lines, for the progress bar; None of any other kind, and of a file that is missing."""
+    """Lines of a file of JSON lines, for the progress bar; None of any other kind, and of a file that is
+    missing.
+    """
     if not path.is_file() or path.suffix != ".jsonl":
         return None
     with path.open("rb") as file:

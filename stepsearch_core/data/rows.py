@@ -1,8 +1,9 @@
-"""Records of a benchmark file with typed access to their fields, so that every reader reports damage in one way.
+"""Records of a benchmark file with typed access to their fields, so that every reader reports damage in one
+way.
 
-A `Row` knows its place (file and line, or file and record for JSON arrays); asking it for a field gives a value of
-the right type or a `DataError` that names place and field. Some published exports hold nested columns as the text of
-a JSON or Python literal; `Row.items` decodes those.
+A `Row` knows its place (file and line, or file and record for JSON arrays); asking it for a field gives a
+value of the right type or a `DataError` that names place and field. Some published exports hold nested
+columns as the text of a JSON or Python literal; `Row.items` decodes those.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ SUFFIXES = (".json", ".jsonl", ".csv")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object of a file. `place` names file and line or record; `prefix` is the field that it is nested in."""
+    """One object of a file. `place` names file and line or record; `prefix` is the field that it is nested
+    in.
+    """
 
     place: str
     value: dict[str, Any]
@@ -133,17 +136,20 @@ class Row:
 
 
 def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[Row]:
-    """Yield the records of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a header.
+    """Yield the records of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a
+    header.
 
-    Which kind of JSON it is, its first character says: `[` begins an array. Published files have either suffix.
+    Which kind of JSON it is, its first character says: `[` begins an array. Published files have either
+    suffix.
 
     Args:
         path: UTF-8 text, with or without a byte-order mark.
-        refused: Gets the error of a line, element or table row that is no record; if it returns, that one is left out.
+        refused: Gets the error of a line, element or table row that is no record; if it returns, that one is
+            left out.
 
     Raises:
-        DataError: missing file, unknown suffix, wrong encoding, damage to the whole, no record at all, or what
-            `refused` raised.
+        DataError: missing file, unknown suffix, wrong encoding, damage to the whole, no record at all, or
+            what `refused` raised.
     """
     path = Path(path)
     if not path.is_file():

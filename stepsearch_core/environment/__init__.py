@@ -1,1 +1,3 @@
-"""The search environment: prompts, the action grammar, observations and episodes. Text and token ids, no tensors."""
+"""The search environment: prompts, the action grammar, observations and episodes. Text and token ids, no
+tensors.
+"""

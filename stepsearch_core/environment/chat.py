@@ -1,9 +1,11 @@
-"""What a chat template writes around our texts: the question, the end of a turn, a notice after it, an opened thought.
+"""What a chat template writes around our texts: the question, the end of a turn, a notice after it, an
+opened thought.
 
-A template is rendered once, around marks, and taken apart where the marks stand; so a question never goes through it,
-and what it spells is no template text. Passages follow a search within the assistant's turn, as they do without a
-template. An assistant's turn that the policy has closed itself, by an end-of-turn token, stays closed: what the
-environment says next is a user's turn, and a new assistant's turn begins behind it (`Chat.notice`).
+A template is rendered once, around marks, and taken apart where the marks stand; so a question never goes
+through it, and what it spells is no template text. Passages follow a search within the assistant's turn, as
+they do without a template. An assistant's turn that the policy has closed itself, by an end-of-turn token,
+stays closed: what the environment says next is a user's turn, and a new assistant's turn begins behind it
+(`Chat.notice`).
 """
 
 from __future__ import annotations
@@ -34,12 +36,16 @@ class Chat:
 
     @property
     def opened(self) -> str:
-        """What the prompt's end has opened and the policy is to go on with: a reasoning tag and what follows it."""
+        """What the prompt's end has opened and the policy is to go on with: a reasoning tag and what follows
+        it.
+        """
         tags = list(_REASONING.finditer(self.after_question))
         return self.after_question[tags[-1].start() :] if tags and not tags[-1][1] else ""
 
     def notice(self, text: str, last: int) -> str:
-        """A notice after an assistant's turn that ended with the token `last`, and the next turn's beginning."""
+        """A notice after an assistant's turn that ended with the token `last`, and the next turn's
+        beginning.
+        """
         written = self.end_text if last == self.end else ""
         return self.closing.removeprefix(written) + text + self.after_question
 
@@ -68,12 +74,16 @@ def end_of_turn(tokenizer: Any) -> tuple[int | None, str, str]:
     """How the chat template ends an assistant's turn.
 
     Returns:
-        The control token (None if it ends with plain text), the text from there to the user's words, the token's text.
+        The control token (None if it ends with plain text), the text from there to the user's words, the
+        token's text.
 
     Raises:
         DataError: the template does not take a conversation.
     """
-    talk = [{"role": role, "content": text} for role, text in (("user", "a"), ("assistant", _TURN), ("user", _NOTICE))]
+    talk = [
+        {"role": role, "content": text}
+        for role, text in (("user", "a"), ("assistant", _TURN), ("user", _NOTICE))
+    ]
     closing = _split(_split(_rendered(tokenizer, talk), _TURN)[1], _NOTICE)[0].lstrip()
     first = tokenizer.encode(closing, add_special_tokens=False)[:1]
     end_text = control_tokens(tokenizer).get(first[0]) if first else None
@@ -91,5 +101,7 @@ def _rendered(tokenizer: Any, messages: list[dict[str, str]]) -> str:
 def _split(text: str, mark: str) -> tuple[str, str]:
     before, found, after = text.partition(mark)
     if not found or mark in after:
-        raise DataError("the tokenizer's chat template does not write a message once", "params", field=_FIELD)
+        raise DataError(
+            "the tokenizer's chat template does not write a message once", "params", field=_FIELD
+        )
     return before, after

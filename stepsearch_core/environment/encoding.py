@@ -1,13 +1,15 @@
-"""Text into token ids: only what is ours may become control tokens; other people's text is text, whatever it spells.
+"""Text into token ids: only what is ours may become control tokens; other people's text is text, whatever it
+spells.
 
-A passage, a title or a question can spell `<s>`, a chat template's end of turn or a tag of the protocol. Where the
-tokenizer would make a control token of it, the text is cut within that spelling and the pieces are encoded one by one:
-the same characters, as plain tokens. Every other text is encoded whole and keeps its ids. A special token of a single
-character cannot be cut; other people's is left out.
+A passage, a title or a question can spell `<s>`, a chat template's end of turn or a tag of the protocol.
+Where the tokenizer would make a control token of it, the text is cut within that spelling and the pieces are
+encoded one by one: the same characters, as plain tokens. Every other text is encoded whole and keeps its
+ids. A special token of a single character cannot be cut; other people's is left out.
 
-Control tokens are the tokenizer's special tokens, and the tokens added to it that look like marks (`<think>`, `[INST]`,
-the tags of tokenizers trained here): first and last character are neither letter, digit nor white space. A tokenizer
-without tokens for the protocol's tags writes ours and other people's with the same plain ids.
+Control tokens are the tokenizer's special tokens, and the tokens added to it that look like marks
+(`<think>`, `[INST]`, the tags of tokenizers trained here): first and last character are neither letter,
+digit nor white space. A tokenizer without tokens for the protocol's tags writes ours and other people's with
+the same plain ids.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class TextEncoder:
         return list(self._plain(before + text + after, len(before), len(before) + len(text)))
 
     def turn(self, text: str) -> list[int]:
-        """Ids of a turn that was not sampled: the protocol's tags are meant, other control tokens are not."""
+        """Ids of a turn that was not sampled: the protocol's tags are meant, other control tokens are
+        not.
+        """
         return list(self._plain(text, 0, len(text), self._tags))
 
     def decode(self, token_ids: Sequence[int]) -> str:
@@ -71,7 +75,12 @@ class TextEncoder:
             found, spans = self._spans(text, *window)
             cuts: list[int] = []
             for token, (first, last) in zip(found, spans, strict=True):
-                if token not in allowed and first < end and last > start and self._is_control(token, text[first:last]):
+                if (
+                    token not in allowed
+                    and first < end
+                    and last > start
+                    and self._is_control(token, text[first:last])
+                ):
                     cuts += [start] if first < start else [first + 1] if last - first > 1 else [first, last]
             edges = sorted({*window, *cuts})
             if len(edges) == 2 and not cuts:
@@ -109,7 +118,9 @@ def begin_ids(tokenizer: Any) -> list[int]:
 
 
 def end_ids(tokenizer: Any) -> frozenset[int]:
-    """Each of these ends a turn: what `policy.tokenizers.prepare` has found, or else the end-of-text token."""
+    """Each of these ends a turn: what `policy.tokenizers.prepare` has found, or else the end-of-text
+    token.
+    """
     ends = getattr(tokenizer, "turn_ends", None)
     if ends is None:
         ends = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)

@@ -1,6 +1,7 @@
 """Where a text that is too long to be shown whole is cut: at the end of a sentence, or else of a word.
 
-Writing without blanks is cut after every 20 letters at the latest, never before a mark that belongs to the letter.
+Writing without blanks is cut after every 20 letters at the latest, never before a mark that belongs to the
+letter.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What the environment says: the prompt, the passages' layout and its two notices, in three styles.
 
-`minimal` is for small models trained from nothing: the question and as few tokens as possible around passages.
-`paper` follows the instructions of Table 4 (role, loop of think, search, information, answer; noisy results; short
-answer), in our wording, and the release's layout of documents. Departure: the paper's text mentions three
-demonstrations that neither its table nor its code holds; there are none here either.
-`released` follows the released training prompt: plan and observation in place of think, that code's layout of documents
-with blank lines around them, and warnings in the policy's own voice that spell out the tags (its scoring, in
-`rewards.released`, takes them for searches). Wording is ours in all three.
+`minimal` is for small models trained from nothing: the question and as few tokens as possible around
+passages. `paper` follows the instructions of Table 4 (role, loop of think, search, information, answer;
+noisy results; short answer), in our wording, and the release's layout of documents. Departure: the paper's
+text mentions three demonstrations that neither its table nor its code holds; there are none here either.
+`released` follows the released training prompt: plan and observation in place of think, that code's layout
+of documents with blank lines around them, and warnings in the policy's own voice that spell out the tags
+(its scoring, in `rewards.released`, takes them for searches). Wording is ours in all three.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ class PromptStyle:
     def vocabulary(self) -> list[str]:
         """Texts with every word the environment itself may say, for training a tokenizer."""
         documents = [self.document.format(rank=rank, title="", text="") for rank in range(1, 11)]
-        return [self.prompt.format(question=""), *documents, self.invalid_notice, self.last_turn_notice, self.cut_mark]
+        return [
+            self.prompt.format(question=""),
+            *documents,
+            self.invalid_notice,
+            self.last_turn_notice,
+            self.cut_mark,
+        ]
 
 
 MINIMAL = PromptStyle(
@@ -49,39 +55,42 @@ MINIMAL = PromptStyle(
 
 PAPER = PromptStyle(
     prompt=(
-        "You are a research assistant who answers hard questions with the help of a search engine. "
-        "First reason inside <think> and </think> about what you know and what is missing. "
-        "To look something up, write a query as <search> keywords </search>; the results come back between "
-        "<information> and </information>. Results can be noisy or incomplete: if they do not help, think about why "
-        "and search again with other words. Repeat think and search as often as needed. "
-        "When you know the answer, give it without any explanation as <answer> answer </answer>, "
-        "for example <answer> Beijing </answer>.\nQuestion: {question}\n"
+        "You are a research assistant who answers hard questions with the help of a search engine. First"
+        " reason inside <think> and </think> about what you know and what is missing. To look something up,"
+        " write a query as <search> keywords </search>; the results come back between <information> and"
+        " </information>. Results can be noisy or incomplete: if they do not help, think about why and"
+        " search again with other words. Repeat think and search as often as needed. When you know the"
+        " answer, give it without any explanation as <answer> answer </answer>, for example <answer> Beijing"
+        " </answer>.\nQuestion: {question}\n"
     ),
     document="Doc {rank} (Title: {title}) {text}\n",
     invalid_notice=(
-        "\n<warning> That was no valid action. Put a query between the search tags, or the final answer between the "
-        "answer tags, and try again. </warning>\n"
+        "\n<warning> That was no valid action. Put a query between the search tags, or the final answer"
+        " between the answer tags, and try again. </warning>\n"
     ),
-    last_turn_notice="\n<warning> No searches are left. Think once more and give the answer now. </warning>\n",
+    last_turn_notice=(
+        "\n<warning> No searches are left. Think once more and give the answer now. </warning>\n"
+    ),
 )
 
 RELEASED = PromptStyle(
     prompt=(
-        "You do deep research: you answer a hard question step by step with a search tool. "
-        "Begin with a plan inside <plan> and </plan>: what is known, what is missing, what to look up next. "
-        "Then call the tool with keywords as <search> keywords </search>; it returns documents between <information> "
-        "and </information>. After every result, first say inside <observation> and </observation> what each of the "
-        "returned documents contributes, leaving none out, then revise the plan inside <plan> and </plan>. "
-        "Go on in this way until nothing is missing, and finish with <answer> answer </answer>: short, without a long "
-        "explanation, for example <answer> Beijing </answer>.\nQuestion: {question}\n"
+        "You do deep research: you answer a hard question step by step with a search tool. Begin with a plan"
+        " inside <plan> and </plan>: what is known, what is missing, what to look up next. Then call the"
+        " tool with keywords as <search> keywords </search>; it returns documents between <information> and"
+        " </information>. After every result, first say inside <observation> and </observation> what each of"
+        " the returned documents contributes, leaving none out, then revise the plan inside <plan> and"
+        " </plan>. Go on in this way until nothing is missing, and finish with <answer> answer </answer>:"
+        " short, without a long explanation, for example <answer> Beijing </answer>.\nQuestion: {question}\n"
     ),
     document="Doc {rank}<## Title: {title} ##> {text}\n",
     invalid_notice=(
-        "\n<warning> I took no valid action. My queries belong between <search> and </search>, my final answer between "
-        "<answer> and </answer>. I try again. </warning>\n"
+        "\n<warning> I took no valid action. My queries belong between <search> and </search>, my final"
+        " answer between <answer> and </answer>. I try again. </warning>\n"
     ),
     last_turn_notice=(
-        "\n<warning> I have no <search></search> calls left. I think one last time and then answer. </warning>\n"
+        "\n<warning> I have no <search></search> calls left. I think one last time and then answer."
+        " </warning>\n"
     ),
     grammar=PLAN,
     opening="\n\n<information> ",

@@ -1,5 +1,5 @@
-"""Questions that are too long to be asked: a question is never cut, so one whose prompt leaves no room for a turn is
-answered by nobody (`StopReason.PROMPT_TOO_LONG`), and training leaves it out.
+"""Questions that are too long to be asked: a question is never cut, so one whose prompt leaves no room for a
+turn is answered by nobody (`StopReason.PROMPT_TOO_LONG`), and training leaves it out.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def those_that_fit(questions: Sequence[Question], renderer: Renderer) -> list[Qu
         return fitting
     longest = max((question.question for question in questions), key=renderer.prompt_length)
     problem = (
-        f"{len(questions) - len(fitting)} of {len(questions)} questions do not fit: {renderer.prompt_room} tokens are "
-        f"left for a prompt beside one turn, the longest has {renderer.prompt_length(longest)} "
-        f"(question: {longest[:80]!r})"
+        f"{len(questions) - len(fitting)} of {len(questions)} questions do not fit: {renderer.prompt_room}"
+        f" tokens are left for a prompt beside one turn, the longest has {renderer.prompt_length(longest)}"
+        f" (question: {longest[:80]!r})"
     )
     if len(questions) - len(fitting) > TOO_LONG_SHARE * len(questions):
         raise DataError(problem, "params", field="environment.max_trajectory_tokens")

@@ -1,22 +1,23 @@
 """From text to token ids, once: prompts, observations and notices are encoded here and never decoded again.
 
-Observations are assembled from pieces that are encoded separately (tag, documents, tag), so that their length is known
-exactly and a closing tag is never cut. A passage that does not fit is treated by `environment.long_passages`: `cut` at
-the end of a sentence or word, with a mark, it ends the list and counts as shown; with `skip` it is left out for the
-next one that fits. Documents are numbered as they are shown. (The released code cuts the block itself, see 1.3.)
-Warm-start trajectories are encoded by the same code, so supervised training sees the token sequences that rollouts
-will make.
+Observations are assembled from pieces that are encoded separately (tag, documents, tag), so that their
+length is known exactly and a closing tag is never cut. A passage that does not fit is treated by
+`environment.long_passages`: `cut` at the end of a sentence or word, with a mark, it ends the list and counts
+as shown; with `skip` it is left out for the next one that fits. Documents are numbered as they are shown.
+(The released code cuts the block itself, see 1.3.) Warm-start trajectories are encoded by the same code, so
+supervised training sees the token sequences that rollouts will make.
 
-What a search adds to the context is the information block, and before the last turn a notice after it. The block counts
-against `max_observation_tokens`: its tags, the blank lines that a style puts around them, the documents' headings and
-texts. The notices do not, that of an invalid action neither: they are of fixed length and come whole. All of it counts
-against `max_trajectory_tokens`, of which `max_turn_tokens` are kept free for the turn that follows.
+What a search adds to the context is the information block, and before the last turn a notice after it. The
+block counts against `max_observation_tokens`: its tags, the blank lines that a style puts around them, the
+documents' headings and texts. The notices do not, that of an invalid action neither: they are of fixed
+length and come whole. All of it counts against `max_trajectory_tokens`, of which `max_turn_tokens` are kept
+free for the turn that follows.
 
-A prompt begins with what the tokenizer begins a text with, once: a chat template that writes it is left as it is.
-What of questions and passages would be control tokens is plain text (`environment.encoding`). In a chat, a notice after
-a turn that the policy has closed by an end-of-turn token is a user's turn, and a new assistant's turn begins behind it;
-after any other turn it stands within the assistant's, as passages do (`environment.chat`). Without a chat template the
-notice simply follows the end-of-text token.
+A prompt begins with what the tokenizer begins a text with, once: a chat template that writes it is left as
+it is. What of questions and passages would be control tokens is plain text (`environment.encoding`). In a
+chat, a notice after a turn that the policy has closed by an end-of-turn token is a user's turn, and a new
+assistant's turn begins behind it; after any other turn it stands within the assistant's, as passages do
+(`environment.chat`). Without a chat template the notice simply follows the end-of-text token.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import EnvironmentParams
 
 SHORTEST_EXCERPT = 8
-"""Tokens: a passage of which less than this would be left, with the mark and the heading beside it, is not cut."""
+"""Tokens: a passage of which less than this would be left, with the mark and the heading beside it, is not
+cut.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The ids of an information block (and notice), and the positions of the passages that it shows, whole or cut."""
+    """The ids of an information block (and notice), and the positions of the passages that it shows, whole
+    or cut.
+    """
 
     ids: list[int]
     shown: tuple[int, ...]
@@ -60,7 +65,9 @@ class Renderer:
         self.style = STYLES[params.prompt]
         self._encoder = TextEncoder(tokenizer, self.style.grammar.tags)
         self._cut = lru_cache(maxsize=20_000)(self._cut_uncached)
-        self._chat = chat_of(tokenizer, self.style.prompt) if params.chat_template else plain(self.style.prompt)
+        self._chat = (
+            chat_of(tokenizer, self.style.prompt) if params.chat_template else plain(self.style.prompt)
+        )
         self._ends = end_ids(tokenizer)
         ends = (self._chat.end, tokenizer.eos_token_id, *sorted(self._ends))
         self._end = next((end for end in ends if end is not None), None)
@@ -68,11 +75,15 @@ class Renderer:
 
     @property
     def opened(self) -> str:
-        """What the prompt's end has opened for the first turn, as `<think>` and a line break; mostly nothing."""
+        """What the prompt's end has opened for the first turn, as `<think>` and a line break; mostly
+        nothing.
+        """
         return self._chat.opened
 
     def closed_by(self, token_ids: Sequence[int]) -> int | None:
-        """The token by which a turn of these tokens has closed the assistant's turn of a chat, None if it has not."""
+        """The token by which a turn of these tokens has closed the assistant's turn of a chat, None if it
+        has not.
+        """
         closed = self.params.chat_template and bool(token_ids) and token_ids[-1] in self._ends
         return token_ids[-1] if closed else None
 
@@ -105,8 +116,8 @@ class Renderer:
     def closed(self, token_ids: Sequence[int], text: str) -> str:
         """A turn's text without what its last token holds behind the tag that it closes.
 
-        Many vocabularies have `>.` or a whole `</search>.` as one token: what comes with the tag was not chosen. Text
-        that tokens of its own write behind the tag stays.
+        Many vocabularies have `>.` or a whole `</search>.` as one token: what comes with the tag was not
+        chosen. Text that tokens of its own write behind the tag stays.
         """
         ends = [text.find(stop) + len(stop) for stop in STOP_STRINGS if stop in text]
         if not ends or not text[min(ends) :].strip():
@@ -147,7 +158,9 @@ class Renderer:
         ids = self._encoder.theirs_within(chat.before_question, question, chat.after_question)
         return ids if ids[: len(begin)] == begin else [*begin, *ids]
 
-    def observation(self, passages: Sequence[Passage], room: int, last_turn: bool = False) -> Observation | None:
+    def observation(
+        self, passages: Sequence[Passage], room: int, last_turn: bool = False
+    ) -> Observation | None:
         """`<information>` with as many passages, best first, as fit into `room` and the limit.
 
         Args:
@@ -160,7 +173,12 @@ class Renderer:
         """
         opening, closing = self.encode(self.style.opening), self.encode(self.style.closing)
         notice = self.encode(self.style.last_turn_notice) if last_turn else []
-        left = min(room, self.params.max_observation_tokens + len(notice)) - len(opening) - len(closing) - len(notice)
+        left = (
+            min(room, self.params.max_observation_tokens + len(notice))
+            - len(opening)
+            - len(closing)
+            - len(notice)
+        )
         if left < 0:
             return None
         documents: list[int] = []
@@ -181,11 +199,15 @@ class Renderer:
         return Observation([*opening, *documents, *closing, *notice], tuple(shown), tuple(cut))
 
     def shown(self, passages: Sequence[Passage]) -> list[str]:
-        """The ids of the passages that a search with these results shows where a trajectory has room for all."""
+        """The ids of the passages that a search with these results shows where a trajectory has room for
+        all.
+        """
         made = self.observation(passages, room=self.params.max_observation_tokens)
         return [passages[position].id for position in made.shown] if made else []
 
-    def invalid_notice(self, room: int, last_turn: bool = False, closed_by: int | None = None) -> list[int] | None:
+    def invalid_notice(
+        self, room: int, last_turn: bool = False, closed_by: int | None = None
+    ) -> list[int] | None:
         """The answer to an invalid action, or None if it does not fit into `room`.
 
         Args:
@@ -206,14 +228,17 @@ class Renderer:
                 problem = f"the tokenizer cannot write the tag {tag} of the style {self.params.prompt!r}"
                 raise DataError(problem, "params", field="environment.prompt")
         if self.opened and not self.opened.startswith(f"<{self.style.grammar.reasoning}>"):
-            problem = f"the chat template opens {self.opened.strip()!r}, which the style {self.params.prompt!r} lacks"
+            problem = (
+                f"the chat template opens {self.opened.strip()!r}, which the style {self.params.prompt!r}"
+                " lacks"
+            )
             raise DataError(problem, "params", field="environment.prompt")
         around = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
         needed = around + self._shortest(1, "")
         if needed > self.params.max_observation_tokens:
             problem = (
-                f"{self.params.max_observation_tokens} would show nothing of any search: the tags around the "
-                f"documents, a heading and the shortest text take {needed}"
+                f"{self.params.max_observation_tokens} would show nothing of any search: the tags around the"
+                f" documents, a heading and the shortest text take {needed}"
             )
             raise DataError(problem, "params", field="environment.max_observation_tokens")
 
@@ -221,13 +246,17 @@ class Renderer:
         return self._encoder.theirs(self.style.document.format(rank=rank, title=title, text=text))
 
     def _shortest(self, rank: int, title: str) -> int:
-        """Tokens of the least that is shown of a passage: all of a short one, or the beginning of one that is cut."""
+        """Tokens of the least that is shown of a passage: all of a short one, or the beginning of one that
+        is cut.
+        """
         if self.params.long_passages == "skip":
             return len(self._document(rank, title, "")) + 1
         return len(self._document(rank, title, self.style.cut_mark)) + SHORTEST_EXCERPT
 
     def _cut_uncached(self, rank: int, passage: Passage, room: int) -> tuple[int, ...]:
-        """The document with as much of the passage's text as fits and the mark behind it; () if that is too little."""
+        """The document with as much of the passage's text as fits and the mark behind it; () if that is too
+        little.
+        """
         if self._shortest(rank, passage.title) > room:
             return ()
 

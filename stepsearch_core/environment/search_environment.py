@@ -1,8 +1,9 @@
 """One episode of answering a question with searches: the state machine between policy and retriever.
 
-A turn goes `act` (what did the policy do?) and, unless the episode is done, `observe` (what follows in its context?).
-At most `max_searches` turns may be followed by another; the turn after the last of them can only answer. A search in
-that final turn yields nothing and the episode ends without an answer (as in the released loop, 1.2).
+A turn goes `act` (what did the policy do?) and, unless the episode is done, `observe` (what follows in its
+context?). At most `max_searches` turns may be followed by another; the turn after the last of them can only
+answer. A search in that final turn yields nothing and the episode ends without an answer (as in the released
+loop, 1.2).
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Episode:
         self.question = question
         self.done = False
         self.opened = renderer.opened
-        """What the context has opened for the turn that is due, a reasoning tag or nothing: the turn begins with it."""
+        """What the context has opened for the turn that is due, a reasoning tag or nothing: the turn begins
+        with it.
+        """
         self.trajectory = Trajectory(question.id, sample)
         self._renderer = renderer
         self._params = renderer.params
@@ -57,7 +60,9 @@ class Episode:
         return min(self._params.max_turn_tokens, self._room)
 
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
-        """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the episode."""
+        """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the
+        episode.
+        """
         self._append(Author.POLICY, token_ids, log_probs)
         written = self.opened + self._renderer.closed(token_ids, text)
         action = self._renderer.style.grammar.parse(written, self._params.parser)
@@ -73,9 +78,11 @@ class Episode:
         return action
 
     def observe(self, passages: Sequence[Passage] | None) -> None:
-        """Append what a search found (None: the action was invalid); ends the episode if nothing fits any more.
+        """Append what a search found (None: the action was invalid); ends the episode if nothing fits any
+        more.
 
-        Recorded as the turn's are the passages that are shown; what was found but is not shown is kept beside them.
+        Recorded as the turn's are the passages that are shown; what was found but is not shown is kept
+        beside them.
         """
         last_turn = self._turn + 1 == self._params.max_searches
         room = self._room - self._params.max_turn_tokens
@@ -94,7 +101,9 @@ class Episode:
             self.new_tokens = self._append(Author.ENVIRONMENT, ids)
 
     def fail(self, reason: StopReason) -> None:
-        """Retriever or engine failed: the episode ends, marked; a search under way is recorded without passages."""
+        """Retriever or engine failed: the episode ends, marked; a search under way is recorded without
+        passages.
+        """
         if len(self.trajectory.turns) <= self._turn:
             self._record(*self._pending)
         self._end(reason)
@@ -107,7 +116,9 @@ class Episode:
     def _room(self) -> int:
         return self._params.max_trajectory_tokens - self._length
 
-    def _append(self, author: Author, token_ids: list[int], log_probs: list[float] | None = None) -> list[int]:
+    def _append(
+        self, author: Author, token_ids: list[int], log_probs: list[float] | None = None
+    ) -> list[int]:
         turn = self._turn + (author is Author.POLICY)
         self.trajectory.segments.append(Segment(author, max(turn, 0), token_ids, log_probs))
         self._length += len(token_ids)

@@ -1,8 +1,9 @@
 """Bootstrap intervals: of a mean, of a mean over benchmarks, and of a difference paired by question.
 
-Percentile intervals by `scipy.stats.bootstrap`, seeded. Percentile and not BCa: its bounds never leave the range of a
-score, and it is defined for scores that are nearly all 0 or all 1. Questions are the unit that is resampled; a mean
-over benchmarks resamples within each benchmark (stratified), so that each keeps its weight whatever its size.
+Percentile intervals by `scipy.stats.bootstrap`, seeded. Percentile and not BCa: its bounds never leave the
+range of a score, and it is defined for scores that are nearly all 0 or all 1. Questions are the unit that is
+resampled; a mean over benchmarks resamples within each benchmark (stratified), so that each keeps its weight
+whatever its size.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _BATCH_VALUES = 4_000_000  # resampled values held in memory at once (32 MB)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its confidence interval over `n` questions; all None when there was nothing to measure."""
+    """A value with its confidence interval over `n` questions; all None when there was nothing to
+    measure.
+    """
 
     value: float | None
     low: float | None
@@ -43,17 +46,23 @@ def mean_interval(values: Sequence[float | None], samples: int, confidence: floa
 def stratified_mean_interval(
     groups: Sequence[Sequence[float | None]], samples: int, confidence: float, seed: int
 ) -> Interval:
-    """Mean of the groups' means, resampled within each group; groups without a defined value are left out."""
+    """Mean of the groups' means, resampled within each group; groups without a defined value are left
+    out.
+    """
     defined = [np.array([v for v in values if v is not None], dtype=np.float64) for values in groups]
     data = [values for values in defined if len(values)]
     if not data:
         return Interval(None, None, None, 0)
     n = sum(len(values) for values in data)
     value = float(_mean_of_means(*data))
-    if all(np.ptp(values) == 0 for values in data):  # every resample is the sample; one observation is such a case
+    if all(
+        np.ptp(values) == 0 for values in data
+    ):  # every resample is the sample; one observation is such a case
         return Interval(value, value, value, n)
     low, high = stats.bootstrap(
-        [np.repeat(values, 2) if len(values) == 1 else values for values in data],  # scipy wants two; same resamples
+        [
+            np.repeat(values, 2) if len(values) == 1 else values for values in data
+        ],  # scipy wants two; same resamples
         _mean_of_means,
         n_resamples=samples,
         batch=max(1, _BATCH_VALUES // n),
@@ -66,21 +75,30 @@ def stratified_mean_interval(
 
 
 def paired_difference(
-    after: Mapping[str, float | None], before: Mapping[str, float | None], samples: int, confidence: float, seed: int
+    after: Mapping[str, float | None],
+    before: Mapping[str, float | None],
+    samples: int,
+    confidence: float,
+    seed: int,
 ) -> Interval:
-    """Mean of `after - before` by question id, with its bootstrap interval (`mean_interval` of `differences`)."""
+    """Mean of `after - before` by question id, with its bootstrap interval (`mean_interval` of
+    `differences`).
+    """
     return mean_interval(differences(after, before), samples, confidence, seed)
 
 
 def differences(after: Mapping[str, float | None], before: Mapping[str, float | None]) -> list[float | None]:
-    """`after - before` for each question id, in the order of `after`; None where either score is not defined.
+    """`after - before` for each question id, in the order of `after`; None where either score is not
+    defined.
 
     Raises:
         ValueError: the two hold different questions.
     """
     if after.keys() != before.keys():
         unpaired = sorted(after.keys() ^ before.keys())
-        raise ValueError(f"{len(unpaired)} questions are only on one side of the comparison, {unpaired[0]!r} first")
+        raise ValueError(
+            f"{len(unpaired)} questions are only on one side of the comparison, {unpaired[0]!r} first"
+        )
     return [None if a is None or (b := before[key]) is None else a - b for key, a in after.items()]
 
 

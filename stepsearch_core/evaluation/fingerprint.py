@@ -1,4 +1,6 @@
-"""What an evaluation read besides the policy: the difference of two fingerprints says what changed between them."""
+"""What an evaluation read besides the policy: the difference of two fingerprints says what changed between
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from stepsearch_core.runtime.software import versions
 
 
 def fingerprint(data: Path, params: Params) -> dict[str, Any]:
-    """What an evaluation's result depends on besides the policy, in parts that can be told apart when they change."""
+    """What an evaluation's result depends on besides the policy, in parts that can be told apart when they
+    change.
+    """
     files = read_json(data / "fetch" / "manifest.json")["files"]
     return {
         "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},
@@ -32,7 +36,9 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     for key in keys:
         one, other = before.get(key), after.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            changed += [f"{key}.{name}" for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+            changed += [
+                f"{key}.{name}" for name in one.keys() | other.keys() if one.get(name) != other.get(name)
+            ]
         elif one != other:
             changed.append(key)
     return sorted(changed)

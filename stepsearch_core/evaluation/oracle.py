@@ -1,9 +1,9 @@
 """The oracle: asks the gold sub-questions in order, word for word, and reads without error.
 
-It answers right if every support passage was shown to it and a turn is left, so its score is the ceiling of *these
-queries* with this retriever, not of searching: a policy that words its queries better can pass it. The limits of the
-environment are its own, too: a sub-question that does not fit into a turn is cut, which is an invalid action and finds
-nothing.
+It answers right if every support passage was shown to it and a turn is left, so its score is the ceiling of
+*these queries* with this retriever, not of searching: a policy that words its queries better can pass it.
+The limits of the environment are its own, too: a sub-question that does not fit into a turn is cut, which is
+an invalid action and finds nothing.
 """
 
 from __future__ import annotations

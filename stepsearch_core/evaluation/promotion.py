@@ -1,7 +1,9 @@
-"""Promotion: the recorded act that makes a trained policy the one in service, which re-evaluations then watch.
+"""Promotion: the recorded act that makes a trained policy the one in service, which re-evaluations then
+watch.
 
-The policy is copied out of the stages' outputs, together with the evaluation that it was promoted on and a fingerprint
-of what that evaluation read, so that later training runs neither replace it nor lose what to compare it with.
+The policy is copied out of the stages' outputs, together with the evaluation that it was promoted on and a
+fingerprint of what that evaluation read, so that later training runs neither replace it nor lose what to
+compare it with.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ HISTORY = Path("reevaluations/history.jsonl")
 
 
 def promote(data: Path, params: Params, target: Path = PROMOTED, history: Path = HISTORY) -> dict[str, Any]:
-    """Copy the trained policy and its evaluation to `target` and record that in the history; returns the record.
+    """Copy the trained policy and its evaluation to `target` and record that in the history; returns the
+    record.
 
     Raises:
         DataError: there is no trained policy, or what was evaluated is not this policy.
@@ -38,7 +41,9 @@ def promote(data: Path, params: Params, target: Path = PROMOTED, history: Path =
         "fingerprint": evaluated["fingerprint"],
     }
     if promoted["policy"] != evaluated["policies"].get("trained"):
-        raise DataError("this policy is not the one that data/evaluate measured; run `dvc repro` first", policy)
+        raise DataError(
+            "this policy is not the one that data/evaluate measured; run `dvc repro` first", policy
+        )
     promoted["f1"] = read_json(data / "evaluate" / "metrics.json")["trained"]["mean"]["f1"]
     with atomic_folder(target) as folder:
         shutil.copytree(policy, folder / "policy")
@@ -61,7 +66,9 @@ def read_promotion(folder: Path = PROMOTED) -> dict[str, Any]:
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a line to the history: one write of one line, on disk before it returns; nothing before it is touched."""
+    """Add a line to the history: one write of one line, on disk before it returns; nothing before it is
+    touched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

@@ -1,8 +1,9 @@
 """Has the promoted policy become worse? Its answers now against earlier ones, paired by question.
 
-The policy is the same, so a difference comes from what changed under it: benchmarks, corpus, index, retriever,
-software. A drop counts as significant if the paired bootstrap interval of the mean difference lies below zero; the
-weights of the benchmarks are equal, as everywhere. Questions on one side only cannot be paired and are counted.
+The policy is the same, so a difference comes from what changed under it: benchmarks, corpus, index,
+retriever, software. A drop counts as significant if the paired bootstrap interval of the mean difference
+lies below zero; the weights of the benchmarks are equal, as everywhere. Questions on one side only cannot be
+paired and are counted.
 """
 
 from __future__ import annotations
@@ -33,25 +34,31 @@ def read_records(folder: Path) -> Records:
     Raises:
         DataError: there are none, or a file is damaged.
     """
-    records = {path.stem: {row["id"]: row for _, row in read_jsonl(path)} for path in sorted(folder.glob("*.jsonl"))}
+    records = {
+        path.stem: {row["id"]: row for _, row in read_jsonl(path)} for path in sorted(folder.glob("*.jsonl"))
+    }
     if not records:
         raise DataError("no records of an evaluation here", folder)
     return records
 
 
 def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> dict[str, Any]:
-    """Paired differences `after - before` of every metric with their intervals, the verdict, and the worst questions.
+    """Paired differences `after - before` of every metric with their intervals, the verdict, and the worst
+    questions.
 
     Returns:
-        `{"difference": {metric: {value, low, high, n}}, "degraded": bool, "unpaired": int, "worst": [...]}`. `degraded`
-        says that the interval of F1 lies below zero. Without a question in common every `n` is 0.
+        `{"difference": {metric: {value, low, high, n}}, "degraded": bool, "unpaired": int, "worst": [...]}`.
+        `degraded` says that the interval of F1 lies below zero. Without a question in common every `n` is 0.
     """
     shared = {name: _same_questions(before[name], after[name]) for name in before.keys() & after.keys()}
     paired = sum(map(len, shared.values()))
     difference = {
         metric: asdict(
             stratified_mean_interval(
-                [[_difference(before[n][i], after[n][i], metric) for i in ids] for n, ids in sorted(shared.items())],
+                [
+                    [_difference(before[n][i], after[n][i], metric) for i in ids]
+                    for n, ids in sorted(shared.items())
+                ],
                 SAMPLES,
                 confidence,
                 seed=0,
@@ -69,7 +76,9 @@ def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> 
 
 
 def _same_questions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Ids of both sides under which both were asked the same: another generated world uses the same ids anew."""
+    """Ids of both sides under which both were asked the same: another generated world uses the same ids
+    anew.
+    """
     return sorted(
         key
         for key in before.keys() & after.keys()

@@ -1,5 +1,5 @@
-"""`metrics.json`: policy -> benchmark (and `mean`) -> metric -> {value, low, high, n}, and under `gain` the paired
-difference of the trained policy to the warm start. `mean` weighs benchmarks equally.
+"""`metrics.json`: policy -> benchmark (and `mean`) -> metric -> {value, low, high, n}, and under `gain` the
+paired difference of the trained policy to the warm start. `mean` weighs benchmarks equally.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ def summarize(records: Mapping[str, Records], params: EvaluateParams, seed: int)
 
     def table(of: Any) -> dict[str, Any]:
         """Rows for each benchmark and their mean; `of(benchmark, metric)` gives the scores."""
-        rows = {name: {metric: _interval([of(name, metric)]) for metric in METRICS} for name in params.benchmarks}
+        rows = {
+            name: {metric: _interval([of(name, metric)]) for metric in METRICS} for name in params.benchmarks
+        }
         mean = {metric: _interval([of(name, metric) for name in params.benchmarks]) for metric in METRICS}
         return {**rows, "mean": mean}
 
     def _interval(groups: Scores) -> dict[str, Any]:
         return asdict(_bootstrap(groups, params, seed))
 
-    result = {policy: table(lambda name, metric, p=policy: _scores(records[p][name], metric)) for policy in records}
+    result = {
+        policy: table(lambda name, metric, p=policy: _scores(records[p][name], metric)) for policy in records
+    }
     if {"trained", "warmstart"} <= records.keys():
         result["gain"] = table(
             lambda name, metric: differences(
-                _by_question(records["trained"][name], metric), _by_question(records["warmstart"][name], metric)
+                _by_question(records["trained"][name], metric),
+                _by_question(records["warmstart"][name], metric),
             )
         )
     return result

@@ -1,9 +1,11 @@
-"""The first stage: the profile's benchmark files under standard names, each read whole before anything uses it.
+"""The first stage: the profile's benchmark files under standard names, each read whole before anything uses
+it.
 
-`source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the `datasets`
-library loads. In each case the folder gets a manifest with source, sha256, size and number of rows (and dataset and
-revision where there are any), and nothing downstream edits the files. Rows that cannot be read are dropped here, up to
-`fetch.max_dropped_rows` of a file, and listed in the manifest beside the oddities of those kept (`account`).
+`source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the
+`datasets` library loads. In each case the folder gets a manifest with source, sha256, size and number of
+rows (and dataset and revision where there are any), and nothing downstream edits the files. Rows that cannot
+be read are dropped here, up to `fetch.max_dropped_rows` of a file, and listed in the manifest beside the
+oddities of those kept (`account`).
 """
 
 from __future__ import annotations
@@ -31,14 +33,16 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
     """Fill `folder` with the profile's files and `manifest.json`, whole or not at all; returns the manifest.
 
     Raises:
-        DataError: an unknown key in `fetch.files` or `fetch.datasets`, a missing file or dataset, or damage in one,
-            with line and field.
+        DataError: an unknown key in `fetch.files` or `fetch.datasets`, a missing file or dataset, or damage
+            in one, with line and field.
         ParamsError: a world that cannot be generated.
     """
     with atomic_folder(folder) as temporary:
         paths = _files(params, temporary)
         accounts = {key: Account(path, params.max_dropped_rows) for key, path in paths.items()}
-        with tqdm(paths, desc="reading", unit="file") as keys:  # closed at once: an error is the last line said
+        with tqdm(
+            paths, desc="reading", unit="file"
+        ) as keys:  # closed at once: an error is the last line said
             files = {key: _describe(key, accounts[key]) for key in keys}
         for key, path in paths.items():
             if path.parent != temporary:
@@ -48,22 +52,36 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
         manifest = {
             "source": params.source,
             "files": files,
-            "oddities": {key: dict(sorted((+of.oddities).items())) for key, of in accounts.items() if +of.oddities},
-            "dropped": [{"file": files[key]["file"], **row} for key, of in accounts.items() for row in of.rows()],
+            "oddities": {
+                key: dict(sorted((+of.oddities).items())) for key, of in accounts.items() if +of.oddities
+            },
+            "dropped": [
+                {"file": files[key]["file"], **row} for key, of in accounts.items() for row in of.rows()
+            ],
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
 
 
 def remarks(manifest: dict[str, Any]) -> list[str]:
-    """What people should know of the files before any of the work on them: rows dropped, oddities, what is missing."""
+    """What people should know of the files before any of the work on them: rows dropped, oddities, what is
+    missing.
+    """
     said = [
-        f"{row['file']}, {row['place']} dropped: {row['field'] + ': ' if row['field'] else ''}{row['reason']}"
+        f"{row['file']}, {row['place']} dropped:"
+        f" {row['field'] + ': ' if row['field'] else ''}{row['reason']}"
         for row in manifest["dropped"]
     ]
-    said += [f"{key}: {count} x {what}" for key, found in manifest["oddities"].items() for what, count in found.items()]
+    said += [
+        f"{key}: {count} x {what}"
+        for key, found in manifest["oddities"].items()
+        for what, count in found.items()
+    ]
     if "musique_train" not in manifest["files"]:
-        said.append("no file of musique_train: retrieval can be measured, but there are no questions for `synthesize`")
+        said.append(
+            "no file of musique_train: retrieval can be measured, but there are no questions for"
+            " `synthesize`"
+        )
     return said
 
 
@@ -81,7 +99,9 @@ def _check_keys(params: FetchParams) -> None:
         raise DataError(f"fetch.{params.source}: empty, and fetch.source is {params.source}", "params")
     for key in entries:
         if key not in STANDARD_NAMES:
-            raise DataError(f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", "params")
+            raise DataError(
+                f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", "params"
+            )
 
 
 def _loaded_files(params: FetchParams, folder: Path) -> dict[str, Path]:

@@ -1,8 +1,9 @@
-"""Benchmarks and corpora through the `datasets` library: from the Hugging Face hub, or a local directory of its layout.
+"""Benchmarks and corpora through the `datasets` library: from the Hugging Face hub, or a local directory of
+its layout.
 
-Rows are streamed, so that a corpus of 21 million passages never lies in memory, and written as JSON lines in the
-published format, which is what the readers know. A name of the hub needs a revision: what a name alone stands for
-changes. Retries are the library's own.
+Rows are streamed, so that a corpus of 21 million passages never lies in memory, and written as JSON lines in
+the published format, which is what the readers know. A name of the hub needs a revision: what a name alone
+stands for changes. Retries are the library's own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ COLUMNS = {
     "supporting_facts": ("title", "sent_id"),
     "evidences": ("fact", "relation", "entity"),
 }
-"""Where the hub has named columns, HotpotQA and 2WikiMultiHopQA publish lists, with the values in this order."""
+"""Where the hub has named columns, HotpotQA and 2WikiMultiHopQA publish lists, with the values in this
+order.
+"""
 
 
 def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Path) -> None:
@@ -35,12 +38,14 @@ def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Pat
         path: The file to write.
 
     Raises:
-        DataError: no revision, no such dataset, configuration or split, or a failure while reading it; names the
-            parameter and the dataset.
+        DataError: no revision, no such dataset, configuration or split, or a failure while reading it; names
+            the parameter and the dataset.
     """
     local = Path(folder) / params.name
     if not local.is_dir() and not params.revision:
-        raise DataError(f"fetch.datasets.{key}.revision: missing; a dataset of the hub needs one", params.name)
+        raise DataError(
+            f"fetch.datasets.{key}.revision: missing; a dataset of the hub needs one", params.name
+        )
     rows = _rows(key, str(local) if local.is_dir() else params.name, params)
     write_jsonl(path, (published_row(row) for row in tqdm(rows, desc=key, unit=" rows")))
 
@@ -48,20 +53,26 @@ def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Pat
 def published_row(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the hub as its benchmark publishes it; rows that differ in nothing stay as they are.
 
-    The hub names what the files of HotpotQA and 2WikiMultiHopQA tell by position (`COLUMNS`), and calls their `_id`
-    `id`.
+    The hub names what the files of HotpotQA and 2WikiMultiHopQA tell by position (`COLUMNS`), and calls
+    their `_id` `id`.
     """
-    published = {name: _positional(value, COLUMNS[name]) if name in COLUMNS else value for name, value in row.items()}
+    published = {
+        name: _positional(value, COLUMNS[name]) if name in COLUMNS else value for name, value in row.items()
+    }
     if "supporting_facts" in row and "_id" not in row and "id" in row:
         published = {"_id": published.pop("id"), **published}
     return published
 
 
 def _positional(value: Any, names: Sequence[str]) -> Any:
-    """Lists of `names`' values from a mapping of lists or a list of mappings; anything else is left to the reader."""
+    """Lists of `names`' values from a mapping of lists or a list of mappings; anything else is left to the
+    reader.
+    """
     if isinstance(value, dict) and value.keys() >= set(names):
         return [list(values) for values in zip(*(value[name] for name in names), strict=True)]
-    if isinstance(value, list) and all(isinstance(item, dict) and item.keys() >= set(names) for item in value):
+    if isinstance(value, list) and all(
+        isinstance(item, dict) and item.keys() >= set(names) for item in value
+    ):
         return [[item[name] for name in names] for item in value]
     return value
 
@@ -74,11 +85,15 @@ def _rows(key: str, source: str, params: DatasetParams) -> Iterator[dict[str, An
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        yield from load_dataset(source, params.config, split=params.split, revision=params.revision, streaming=True)
+        yield from load_dataset(
+            source, params.config, split=params.split, revision=params.revision, streaming=True
+        )
     except (DatasetsError, HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
         what = " ".join(filter(None, (params.config, params.split, params.revision)))
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         problem = DataError(f"fetch.datasets.{key}: cannot be read ({what}): {reason}", source)
         if isinstance(error, ConnectionError | TimeoutError) and not HF_HUB_OFFLINE:
-            raise ConnectionError(str(problem)) from None  # unlike a dataset that does not exist, worth another try
+            raise ConnectionError(
+                str(problem)
+            ) from None  # unlike a dataset that does not exist, worth another try
         raise problem from None

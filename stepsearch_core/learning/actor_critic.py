@@ -1,8 +1,8 @@
 """The trained modules: a causal language model, with a value head or beside a critic of its own.
 
-A value head sits on the policy's *detached* hidden states: the critic sees what the policy computes but does not shape
-it. This departs from the paper's separate critic model; it saves three forward passes of a model a step (measured in
-the small world: nearly half of the update). `train.critic: model` is the paper's way.
+A value head sits on the policy's *detached* hidden states: the critic sees what the policy computes but does
+not shape it. This departs from the paper's separate critic model; it saves three forward passes of a model a
+step (measured in the small world: nearly half of the update). `train.critic: model` is the paper's way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from stepsearch_core.learning.batching import TokenBatch
 
 
 class TokenOutputs(NamedTuple):
-    """For each policy token of a batch, in its order, [tokens] each: log-probability, entropy before it, value.
+    """For each policy token of a batch, in its order, [tokens] each: log-probability, entropy before it,
+    value.
 
     A tuple because ZeRO 3 looks for tensors in what a module returns.
     """
@@ -31,14 +32,20 @@ class TokenOutputs(NamedTuple):
 
 
 class ActorCritic(nn.Module):
-    """Policy and, if it is to have one, value head as one module, so that one DeepSpeed engine trains both."""
+    """Policy and, if it is to have one, value head as one module, so that one DeepSpeed engine trains
+    both.
+    """
 
-    def __init__(self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False) -> None:
+    def __init__(
+        self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False
+    ) -> None:
         super().__init__()
         self.policy, self.entropy_gradient = policy, entropy_gradient
         self.value_head = _value_head(policy) if with_value_head else None
 
-    def forward(self, batch: TokenBatch, temperature: float = 1.0, with_entropy: bool = True) -> TokenOutputs:
+    def forward(
+        self, batch: TokenBatch, temperature: float = 1.0, with_entropy: bool = True
+    ) -> TokenOutputs:
         """Score the policy tokens of `batch`; logits are made for these only."""
         hidden = token_states(self.policy, batch)
         logits = self.policy.lm_head(hidden).float() / temperature
@@ -54,7 +61,9 @@ class ActorCritic(nn.Module):
 
 
 class Critic(nn.Module):
-    """A whole model that starts from the policy's weights, with a scalar for each token in place of its logits."""
+    """A whole model that starts from the policy's weights, with a scalar for each token in place of its
+    logits.
+    """
 
     def __init__(self, policy: PreTrainedModel) -> None:
         super().__init__()
@@ -85,7 +94,9 @@ class Likelihood(nn.Module):
 
 
 def recompute_activations(model: PreTrainedModel) -> None:
-    """Gradient checkpointing: a layer keeps its input alone and computes the rest again in the backward pass."""
+    """Gradient checkpointing: a layer keeps its input alone and computes the rest again in the backward
+    pass.
+    """
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()  # it applies in training mode only; these models have no dropout
 

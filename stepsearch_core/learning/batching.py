@@ -1,6 +1,7 @@
 """Trajectories as arrays: padded to a few fixed lengths, with the policy's tokens addressed by position.
 
-Padding is on the right and attention is causal, so no attention mask is needed: no policy token can see padding.
+Padding is on the right and attention is causal, so no attention mask is needed: no policy token can see
+padding.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from stepsearch_core.base.types import Trajectory
 LENGTH_STRIDE = 16
 """Lengths are rounded up to a multiple of this: new shapes are slow (kernels are chosen per shape)."""
 PASS_TOKENS = 64
-"""What one more pass costs besides its tokens, in tokens (in the small world: overhead of about 5 ms on a CPU)."""
+"""What one more pass costs besides its tokens, in tokens (in the small world: overhead of about 5 ms on a
+CPU).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """`input_ids` [rows, length]; for the n policy tokens of all rows, in order: `rows`, `positions`, `targets` [n]."""
+    """`input_ids` [rows, length]; for the n policy tokens of all rows, in order: `rows`, `positions`,
+    `targets` [n].
+    """
 
     input_ids: np.ndarray
     rows: np.ndarray
@@ -47,10 +52,12 @@ def token_batch(trajectories: Sequence[Trajectory], pad_token_id: int) -> TokenB
 
 
 def micro_batches(trajectories: Sequence[Trajectory], tokens: int, ranks: int = 1) -> list[list[int]]:
-    """Indices of trajectories in batches of at most `tokens` tokens a rank, padding included, at the least cost.
+    """Indices of trajectories in batches of at most `tokens` tokens a rank, padding included, at the least
+    cost.
 
-    Sorted by length, consecutive trajectories share a batch. Where to cut is found by dynamic programming: a batch
-    costs its padded tokens and `PASS_TOKENS`. A trajectory that is longer than `tokens` goes alone on its rank.
+    Sorted by length, consecutive trajectories share a batch. Where to cut is found by dynamic programming: a
+    batch costs its padded tokens and `PASS_TOKENS`. A trajectory that is longer than `tokens` goes alone on
+    its rank.
     """
     lengths = [len(trajectory.token_ids) for trajectory in trajectories]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
@@ -58,7 +65,9 @@ def micro_batches(trajectories: Sequence[Trajectory], tokens: int, ranks: int = 
     for end in range(1, len(order) + 1):
         width = _padded(lengths[order[end - 1]])
         starts = range(max(0, end - ranks * max(1, tokens // width)), end)
-        cost[end], cut[end] = min((cost[start] + (end - start) * width + PASS_TOKENS, start) for start in starts)
+        cost[end], cut[end] = min(
+            (cost[start] + (end - start) * width + PASS_TOKENS, start) for start in starts
+        )
     batches, end = [], len(order)
     while end:
         batches.append(order[cut[end] : end])

@@ -8,8 +8,8 @@ from typing import Any
 def deepspeed_config(zero_stage: int, max_grad_norm: float, bfloat16: bool) -> dict[str, Any]:
     """DeepSpeed's configuration dictionary.
 
-    Micro-batches differ in size and losses are normalised over global token counts, so the batch sizes that DeepSpeed
-    wants are formal and gradients are accumulated unscaled.
+    Micro-batches differ in size and losses are normalised over global token counts, so the batch sizes that
+    DeepSpeed wants are formal and gradients are accumulated unscaled.
     """
     return {
         "train_micro_batch_size_per_gpu": 1,

@@ -1,7 +1,7 @@
 """DeepSpeed engines, on a CPU or on GPUs, with or without a launcher.
 
-The trainer normalises its losses over global token counts, so gradients are summed over micro-batches and ranks, and
-the caller says which micro-batch is the last one before an optimizer step.
+The trainer normalises its losses over global token counts, so gradients are summed over micro-batches and
+ranks, and the caller says which micro-batch is the last one before an optimizer step.
 """
 
 from __future__ import annotations
@@ -50,15 +50,20 @@ class DeepSpeedTrainer:
         return self.engine(*args, **kwargs)
 
     def accumulate(self, loss: Tensor, last: bool) -> None:
-        """Backward pass; after the `last` micro-batch also the optimizer's step, unless a gradient is not finite.
+        """Backward pass; after the `last` micro-batch also the optimizer's step, unless a gradient is not
+        finite.
 
         Every rank calls this equally often. The loss trained on is the sum over ranks of what they pass.
         """
         self.engine.set_gradient_accumulation_boundary(is_boundary=last)
-        self.engine.backward(loss * world_size(), scale_wrt_gas=False)  # DeepSpeed averages gradients over ranks
+        self.engine.backward(
+            loss * world_size(), scale_wrt_gas=False
+        )  # DeepSpeed averages gradients over ranks
         if last:
             self._unclipped_norm = self._norm_of_plain_gradients()
-            if not math.isfinite(self._unclipped_norm):  # where DeepSpeed wraps the optimizer it looks itself
+            if not math.isfinite(
+                self._unclipped_norm
+            ):  # where DeepSpeed wraps the optimizer it looks itself
                 self.engine.optimizer.zero_grad()
                 self.engine.skipped_steps += 1
                 return
@@ -95,7 +100,9 @@ class DeepSpeedTrainer:
 
     @property
     def skipped(self) -> int:
-        """Optimizer steps so far, those before a resume included, that were left out: a gradient was not finite."""
+        """Optimizer steps so far, those before a resume included, that were left out: a gradient was not
+        finite.
+        """
         return int(self.engine.skipped_steps)
 
     @property
@@ -105,12 +112,16 @@ class DeepSpeedTrainer:
 
     def _norm_of_plain_gradients(self) -> float:
         """DeepSpeed clips without keeping the norm where it wraps no optimizer (ZeRO 0 in fp32)."""
-        gradients = [parameter.grad for parameter in self.engine.module.parameters() if parameter.grad is not None]
+        gradients = [
+            parameter.grad for parameter in self.engine.module.parameters() if parameter.grad is not None
+        ]
         return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
 
 
 def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Module:
-    """A module that is only asked: its weights sharded over the ranks under ZeRO 3, else whole on `device`."""
+    """A module that is only asked: its weights sharded over the ranks under ZeRO 3, else whole on
+    `device`.
+    """
     if zero_stage < 3:
         return module.to(device)
     bfloat16 = next(module.parameters()).dtype is torch.bfloat16
@@ -119,7 +130,9 @@ def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Modul
 
 
 def whole(parameter: nn.Parameter) -> AbstractContextManager[Any]:
-    """Within it a parameter that ZeRO 3 has sharded is whole on every rank; entered by all. Others are so anyway."""
+    """Within it a parameter that ZeRO 3 has sharded is whole on every rank; entered by all. Others are so
+    anyway.
+    """
     return prepare_deepspeed().zero.GatheredParameters([parameter])
 
 
@@ -133,7 +146,9 @@ def whole_weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 def copy_whole(trained: nn.Module, other: nn.Module) -> None:
-    """Give `other`, a module with whole weights, those of its copy that ZeRO 3 trains; called by every rank."""
+    """Give `other`, a module with whole weights, those of its copy that ZeRO 3 trains; called by every
+    rank.
+    """
     for ours, theirs in zip(trained.parameters(), other.parameters(), strict=True):
         with whole(ours), torch.no_grad():
             theirs.copy_(ours)
@@ -149,7 +164,9 @@ def prepare_deepspeed() -> Any:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "warning")
     # ZeRO calls functions of torch.distributed by their old names; users can do nothing about it.
-    warnings.filterwarnings("ignore", message=r"`torch\.distributed\.\w+` is deprecated", category=FutureWarning)
+    warnings.filterwarnings(
+        "ignore", message=r"`torch\.distributed\.\w+` is deprecated", category=FutureWarning
+    )
     join_process_group()
     import deepspeed
     import deepspeed.ops

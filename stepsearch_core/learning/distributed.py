@@ -1,7 +1,9 @@
-"""Data parallelism: which rank this process is, what share of the work is its own, and how results come together.
+"""Data parallelism: which rank this process is, what share of the work is its own, and how results come
+together.
 
-Every rank holds the same data and computes its share; `gather` gives every rank the whole again, in the order that one
-process would have made it in. One process is rank 0 of 1: each function then returns what it was given.
+Every rank holds the same data and computes its share; `gather` gives every rank the whole again, in the
+order that one process would have made it in. One process is rank 0 of 1: each function then returns what it
+was given.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def share() -> slice:
 def share_of_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
     """The items of this rank of a global micro-batch, and the weight of their loss.
 
-    A rank without one runs the first item at weight 0: ZeRO needs equally many backward passes on every rank.
+    A rank without one runs the first item at weight 0: ZeRO needs equally many backward passes on every
+    rank.
     """
     mine = list(group[share()])
     return (mine, 1.0) if mine else (list(group[:1]), 0.0)
@@ -56,7 +59,9 @@ def gather(mine: Sequence[Item]) -> list[Item]:
         return list(mine)
     parts: list[Any] = [None] * world_size()
     torch.distributed.all_gather_object(parts, list(mine), group=patient_group())
-    return [item for item in chain.from_iterable(zip_longest(*parts, fillvalue=_NOTHING)) if item is not _NOTHING]
+    return [
+        item for item in chain.from_iterable(zip_longest(*parts, fillvalue=_NOTHING)) if item is not _NOTHING
+    ]
 
 
 def all_reduce_sum(values: Mapping[str, float]) -> dict[str, float]:

@@ -1,10 +1,12 @@
-"""Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are context only.
+"""Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are
+context only.
 
-Trajectories are replayed through the environment's own renderer, so their token sequences are those of rollouts, with
-one token more: behind `</answer>` stands the token that ends a turn, so that the policy stops there wherever it is
-used. A rollout ends with `</answer>`: what would follow has no reward of its own, yet the last token would carry the
-answer's, and reinforcement learning would strengthen whatever happened to be sampled there.
-A small random model needs the warm start to know the format at all; instruct models may skip it.
+Trajectories are replayed through the environment's own renderer, so their token sequences are those of
+rollouts, with one token more: behind `</answer>` stands the token that ends a turn, so that the policy stops
+there wherever it is used. A rollout ends with `</answer>`: what would follow has no reward of its own, yet
+the last token would carry the answer's, and reinforcement learning would strengthen whatever happened to be
+sampled there. A small random model needs the warm start to know the format at all; instruct models may skip
+it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ Log = Callable[[int, dict[str, float]], None]
 
 
 def replay(
-    turns: Sequence[Mapping[str, Any]], question: Question, passage: Callable[[str], Passage], renderer: Renderer
+    turns: Sequence[Mapping[str, Any]],
+    question: Question,
+    passage: Callable[[str], Passage],
+    renderer: Renderer,
 ) -> Trajectory:
     """The trajectory that a policy writing these turns would have made.
 
@@ -66,11 +71,12 @@ def fine_tune(
     seed: int,
     log: Log,
 ) -> None:
-    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every step.
+    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every
+    step.
 
-    Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch gave.
-    With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards what it trains, a
-    copy is trained, and `policy`, which stays in main memory, gets its weights at the end.
+    Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch
+    gave. With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards
+    what it trains, a copy is trained, and `policy`, which stays in main memory, gets its weights at the end.
     """
     order = list(_batches(trajectories, params, seed))
     if not order:
@@ -83,7 +89,9 @@ def fine_tune(
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedTrainer(Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler)
+    engine = DeepSpeedTrainer(
+        Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler
+    )
     tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
     trained.train()
     with progress(order, "warm start", "batch") as bar:

@@ -1,16 +1,16 @@
 """Exact match and word F1 of an answer against every accepted answer (paper, eq. 2 and section 3.1).
 
-Normalisation is SQuAD's on the normal form in which all texts are compared (`text.normalize_answer`), and words are
-those by which passages are found; for ASCII both are SQuAD's exactly. Scores are not rounded, where the released code
-rounds F1 to four digits. Two texts that both normalise to nothing match exactly (EM 1) but share no word: eq. 2 is 0/0
-there and F1 is set to 0, as the released code and HotpotQA's script have it, so that an empty answer never earns a
-reward.
+Normalisation is SQuAD's on the normal form in which all texts are compared (`text.normalize_answer`), and
+words are those by which passages are found; for ASCII both are SQuAD's exactly. Scores are not rounded,
+where the released code rounds F1 to four digits. Two texts that both normalise to nothing match exactly (EM
+1) but share no word: eq. 2 is 0/0 there and F1 is set to 0, as the released code and HotpotQA's script have
+it, so that an empty answer never earns a reward.
 
-"yes they are both Danish" against "yes" is 1/3 by eq. 2; the scripts of HotpotQA and 2WikiMultiHopQA set it to 0, as
-they do wherever one side is yes, no or noanswer and the other is not the same. The paper's reward and tables, the
-released code and MuSiQue's script have no such rule. So reward and evaluation follow eq. 2 by default, which compares
-with the paper's tables; `evaluate.f1: hotpotqa` evaluates by the scripts' rule, whatever the benchmark, and leaves
-training and its curves as they are.
+"yes they are both Danish" against "yes" is 1/3 by eq. 2; the scripts of HotpotQA and 2WikiMultiHopQA set it
+to 0, as they do wherever one side is yes, no or noanswer and the other is not the same. The paper's reward
+and tables, the released code and MuSiQue's script have no such rule. So reward and evaluation follow eq. 2
+by default, which compares with the paper's tables; `evaluate.f1: hotpotqa` evaluates by the scripts' rule,
+whatever the benchmark, and leaves training and its curves as they are.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ def word_f1(prediction: str | None, answers: Iterable[str], words: Words = words
 
 
 def hotpotqa_f1(prediction: str | None, answers: Iterable[str], words: Words = words) -> float:
-    """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not the same."""
+    """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not the
+    same.
+    """
     return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], words)
 
 
 def overlap_f1(text: str, other: str, words: Words = words) -> float:
-    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share none.
+    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share
+    none.
 
     Args:
         text: one side.
@@ -69,4 +72,6 @@ def _multiset(text: str, words: Words) -> frozenset[str]:
     if len(distinct := frozenset(found)) == len(found):
         return distinct
     counts = Counter(found)
-    return frozenset(word if n == 1 else f"{word} {n}" for word, last in counts.items() for n in range(1, last + 1))
+    return frozenset(
+        word if n == 1 else f"{word} {n}" for word, last in counts.items() for n in range(1, last + 1)
+    )

@@ -1,8 +1,9 @@
 """What is measured of a trajectory: one table, under which names, and which shares are worth a warning.
 
-Evaluation's records and `metrics.json` have every measure by its name, training logs it under `logged`. Some say how
-well a policy does; others what it was really shown and could really write. Where one of these is beyond its limit, the
-log of the stage and the report say so: the scores then speak of the limits as much as of the policy.
+Evaluation's records and `metrics.json` have every measure by its name, training logs it under `logged`. Some
+say how well a policy does; others what it was really shown and could really write. Where one of these is
+beyond its limit, the log of the stage and the report say so: the scores then speak of the limits as much as
+of the policy.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from stepsearch_core.metrics.search import (
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number for each trajectory, None where it is not defined; a share that has `problem` is to stay below a limit.
+    """A number for each trajectory, None where it is not defined; a share that has `problem` is to stay
+    below a limit.
 
     `problem` says, behind the share, what is wrong and what helps.
     """
@@ -62,29 +64,31 @@ MEASURES = (
         "search/hidden_passages",
         lambda made, asked: hidden_passages(made),
         0.05,
-        "of the passages found are not shown: raise environment.max_observation_tokens or max_trajectory_tokens, or "
-        "lower passages_per_search",
+        "of the passages found are not shown: raise environment.max_observation_tokens or"
+        " max_trajectory_tokens, or lower passages_per_search",
     ),
     Measure(
         "cut_passages",
         "search/cut_passages",
         lambda made, asked: cut_passages(made),
         0.05,
-        "of the passages found are shown cut: raise environment.max_observation_tokens or max_trajectory_tokens",
+        "of the passages found are shown cut: raise environment.max_observation_tokens or"
+        " max_trajectory_tokens",
     ),
     Measure(
         "prompt_too_long",
         "prompt_too_long",
         lambda made, asked: float(prompt_too_long(made)),
         0.0,
-        "of the questions were never asked, and count as wrong: their prompts leave no room for a turn; raise "
-        "environment.max_trajectory_tokens",
+        "of the questions were never asked, and count as wrong: their prompts leave no room for a turn;"
+        " raise environment.max_trajectory_tokens",
     ),
 )
 
 
 def warnings(metrics: Mapping[str, Any], policies: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
-    """A line for each measure that is beyond its limit somewhere, with the worst place and the number of questions.
+    """A line for each measure that is beyond its limit somewhere, with the worst place and the number of
+    questions.
 
     Args:
         metrics: policy -> benchmark -> measure -> {value, n}, as in `metrics.json`.
@@ -96,7 +100,9 @@ def warnings(metrics: Mapping[str, Any], policies: Iterable[str], benchmarks: It
     for measure in MEASURES:
         cells = [(cell[measure.name], policy, name) for policy, name, cell in places if measure.name in cell]
         beyond = [
-            (cell["value"], cell["n"], policy, name) for cell, policy, name in cells if measure.is_beyond(cell["value"])
+            (cell["value"], cell["n"], policy, name)
+            for cell, policy, name in cells
+            if measure.is_beyond(cell["value"])
         ]
         if beyond:
             value, count, policy, name = max(beyond)

@@ -1,9 +1,10 @@
-"""The one schema of `params.yaml`: OmegaConf structured configs, a section for each stage and for what stages share.
+"""The one schema of `params.yaml`: OmegaConf structured configs, a section for each stage and for what
+stages share.
 
-`load_params` merges a file onto the schema, so an unknown key, a wrong type or a value outside its limits is an error
-that names it. Limits stand beside their fields (`limits`); `rules` says what several parameters must satisfy together.
-Every field has a default except those that a profile must decide; the profiles in `conf/` state all of them, with
-comments.
+`load_params` merges a file onto the schema, so an unknown key, a wrong type or a value outside its limits is
+an error that names it. Limits stand beside their fields (`limits`); `rules` says what several parameters
+must satisfy together. Every field has a default except those that a profile must decide; the profiles in
+`conf/` state all of them, with comments.
 """
 
 from stepsearch_core.params.loading import ParamsError, load_params

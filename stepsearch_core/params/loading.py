@@ -1,6 +1,7 @@
 """Reads a parameter file onto the schema, with one clear error for whatever is wrong with it.
 
-The one way in for files, profiles and overrides, whoever gives these: the commands, a flow's parameters, the stages.
+The one way in for files, profiles and overrides, whoever gives these: the commands, a flow's parameters, the
+stages.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class ParamsError(ValueError):
 
 
 def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
-    """Read and validate a parameter file; `overrides` are `key.sub=value` texts laid over it (see `values.lay_over`).
+    """Read and validate a parameter file; `overrides` are `key.sub=value` texts laid over it (see
+    `values.lay_over`).
 
     Raises:
-        ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a broken rule.
+        ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a
+            broken rule.
     """
     path = Path(path)
     try:
@@ -50,7 +53,11 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
         raise ParamsError(f"{path}: nested too deeply") from None
     except OmegaConfBaseException as error:
         raise ParamsError(f"{path}: {_with_key(error)}") from None
-    except (ValueError, TypeError, AttributeError) as error:  # ours, and OmegaConf's on values that are no mapping
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # ours, and OmegaConf's on values that are no mapping
         raise ParamsError(f"{path}: {_one_line(error)}") from None
     if found:
         raise ParamsError(f"{path}: {'; '.join(found)}", found)

@@ -24,7 +24,8 @@ RULES = (
         "environment.max_turn_tokens",
         "with max_observation_tokens less than max_trajectory_tokens",
         lambda p: (
-            p.environment.max_turn_tokens + p.environment.max_observation_tokens < p.environment.max_trajectory_tokens
+            p.environment.max_turn_tokens + p.environment.max_observation_tokens
+            < p.environment.max_trajectory_tokens
         ),
     ),
     Rule(
@@ -98,12 +99,16 @@ def _fetched(fetch: FetchParams) -> set[str]:
 
 
 def _trains(fetch: FetchParams) -> bool:
-    """Whether there are questions to train on; without them only `dvc repro index` makes sense, which `fetch` says."""
+    """Whether there are questions to train on; without them only `dvc repro index` makes sense, which
+    `fetch` says.
+    """
     return "musique_train" in _fetched(fetch)
 
 
 def broken_rules(params: Params) -> list[str]:
     """Every rule that does not hold, as an error message; the parameters must be within their limits."""
     return [
-        f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}" for rule in RULES if not rule.holds(params)
+        f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}"
+        for rule in RULES
+        if not rule.holds(params)
     ]

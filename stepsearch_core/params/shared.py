@@ -58,7 +58,9 @@ class RolloutParams:
     batch_size: int = number(64, at_least=1)  # trajectories in flight
     temperature: float = number(1.0, at_least=0.001)
     retrieval_workers: int = number(1, at_least=1)  # batches of searches in flight
-    retrieval_timeout: float | None = number(60.0, above=0)  # seconds a search, its retries included; null: none
+    retrieval_timeout: float | None = number(
+        60.0, above=0
+    )  # seconds a search, its retries included; null: none
     retrieval_attempts: int = number(3, at_least=1)
 
 
@@ -78,14 +80,18 @@ class RewardParams:
 
 @dataclass
 class RetrievalParams:
-    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words they, F1 and similarity know."""
+    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words they, F1 and similarity
+    know.
+    """
 
     method: str = one_of("bm25", *METHODS)
     segmenter: str = one_of("unicode", *SEGMENTERS)
     bm25_k1: float = number(1.5, at_least=0)
     bm25_b: float = share(0.75)
     stopwords: str | None = None  # a bm25s stop-word list such as "en", or null
-    encoder: str = "hashing"  # "hashing" (TF-IDF, randomly projected), or a sentence-transformers/transformers name
+    encoder: str = (
+        "hashing"  # "hashing" (TF-IDF, randomly projected), or a sentence-transformers/transformers name
+    )
     dimensions: int = number(1024, at_least=1)
     index_factory: str = "Flat"
     fusion_constant: int = number(60, at_least=0)

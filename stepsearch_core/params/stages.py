@@ -29,7 +29,9 @@ class WorldParams:
 
 @dataclass
 class DatasetParams:
-    """A split of a dataset: a directory below `fetch.folder`, or a name of the Hugging Face hub with its revision."""
+    """A split of a dataset: a directory below `fetch.folder`, or a name of the Hugging Face hub with its
+    revision.
+    """
 
     name: str = MISSING
     config: str | None = None
@@ -39,10 +41,14 @@ class DatasetParams:
 
 @dataclass
 class FetchParams:
-    """Where benchmarks come from: the generated world, `files` (name -> file name) inside `folder`, or `datasets`."""
+    """Where benchmarks come from: the generated world, `files` (name -> file name) inside `folder`, or
+    `datasets`.
+    """
 
     source: str = one_of("world", "world", "files", "datasets")
-    folder: str = "stepsearch_core/worlds"  # a DVC dependency: generator code, or the folder of files or datasets
+    folder: str = (
+        "stepsearch_core/worlds"  # a DVC dependency: generator code, or the folder of files or datasets
+    )
     files: dict[str, str] = field(default_factory=dict)
     datasets: dict[str, DatasetParams] = field(default_factory=dict)
     max_dropped_rows: int = number(0, at_least=0)  # of each file: rows that cannot be read; they are listed
@@ -58,7 +64,9 @@ class CorpusParams:
 
 @dataclass
 class IndexParams:
-    """Which retrieval methods the report measures, on how many questions of each benchmark at most (null: all)."""
+    """Which retrieval methods the report measures, on how many questions of each benchmark at most (null:
+    all).
+    """
 
     measured_methods: list[str] = one_of(METHODS, *METHODS)
     measured_depths: list[int] = number([2, 3, 10], at_least=1)
@@ -70,7 +78,9 @@ class SynthesizeParams:
     """Search keys per step, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
 
     keys_per_step: int = number(4, at_least=1)
-    validation_questions: int = number(200, at_least=1)  # the last ones of the training file, kept out of training
+    validation_questions: int = number(
+        200, at_least=1
+    )  # the last ones of the training file, kept out of training
     key_depth: int = number(2, at_least=1)  # a key is kept if the support is among this many first results
     trajectories: int = number(4000, at_least=1)
     bare_query_share: float = share(0.7)
@@ -87,7 +97,9 @@ class EvaluateParams:
     policies: list[str] = one_of(POLICIES, *POLICIES)
     questions: int | None = number(250, at_least=1)
     f1: str = one_of("paper", "paper", "hotpotqa")
-    samples: int | None = number(None, at_least=1)  # of each question, at rollout.temperature; null: one, greedy
+    samples: int | None = number(
+        None, at_least=1
+    )  # of each question, at rollout.temperature; null: one, greedy
     batch_size: int = number(125, at_least=1)
     bootstrap_samples: int = number(2000, at_least=1)
     confidence: float = number(0.95, above=0, at_most=0.9999)

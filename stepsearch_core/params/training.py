@@ -24,7 +24,9 @@ class WarmstartParams:
 
 @dataclass
 class GuardParams:
-    """When training stops because the policy collapses; each limit may be null. All are of a step's means."""
+    """When training stops because the policy collapses; each limit may be null. All are of a step's
+    means.
+    """
 
     patience: int = number(5, at_least=1)  # steps in a row beyond a limit before training stops
     min_entropy: float | None = number(None, above=0)  # nats a token
@@ -62,10 +64,18 @@ class TrainParams:
     entropy_coefficient: float = number(0.0, at_least=0)
     gamma: float = share(1.0)
     gae_lambda: float = share(1.0)
-    importance_cap: float | None = number(None, above=0)  # of trainer over sampler probability of a token; null: none
-    sequence_ratio_limit: float | None = number(None, above=1)  # beyond it (or 1 / it) a trajectory is masked
-    max_mismatch: float | None = number(0.05, above=0)  # mean |log-probability of sampler - trainer|; bfloat16: 4 x
-    min_survivors: float = share(0.5)  # of a step's trajectories, or training stops; failed ones are not learnt from
+    importance_cap: float | None = number(
+        None, above=0
+    )  # of trainer over sampler probability of a token; null: none
+    sequence_ratio_limit: float | None = number(
+        None, above=1
+    )  # beyond it (or 1 / it) a trajectory is masked
+    max_mismatch: float | None = number(
+        0.05, above=0
+    )  # mean |log-probability of sampler - trainer|; bfloat16: 4 x
+    min_survivors: float = share(
+        0.5
+    )  # of a step's trajectories, or training stops; failed ones are not learnt from
     max_grad_norm: float = number(1.0, above=0)
     zero_stage: int = number(0, at_least=0, at_most=3)
     checkpoint_every: int = number(20, at_least=1)

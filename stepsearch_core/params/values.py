@@ -1,10 +1,10 @@
 """Parameters as text: what a text means is asked of the schema, never guessed from how the text looks.
 
-YAML by itself reads `007` as 7, `off` as false and `1:30` as 90 before anyone knows that a folder is called so. Here
-every scalar of a file stays the text that it is until the type of its field converts it (only a plain `null`, `~` or
-nothing is None), and the same holds for overrides. A field for text takes what stands behind `=` as it was typed,
-quotes included; `null` is None for a field that may be None. Lists and mappings are YAML again. `${...}` has no
-meaning: DVC reads the file as well, and must read the same values.
+YAML by itself reads `007` as 7, `off` as false and `1:30` as 90 before anyone knows that a folder is called
+so. Here every scalar of a file stays the text that it is until the type of its field converts it (only a
+plain `null`, `~` or nothing is None), and the same holds for overrides. A field for text takes what stands
+behind `=` as it was typed, quotes included; `null` is None for a field that may be None. Lists and mappings
+are YAML again. `${...}` has no meaning: DVC reads the file as well, and must read the same values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from stepsearch_core.params.schema import Params
 
 _NULL = ("", "~", "null", "Null", "NULL")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
-"""Text that YAML 1.1 (ours) and 1.2 (DVC's) both read as text without quotes, but for words such as `yes`."""
+"""Text that YAML 1.1 (ours) and 1.2 (DVC's) both read as text without quotes, but for words such as `yes`.
+"""
 
 
 def parse_yaml(text: str) -> Any:
@@ -36,8 +37,8 @@ def parse_yaml(text: str) -> Any:
 def lay_over(values: dict[str, Any], override: str) -> None:
     """Put the `key.sub=value` of an override into `values`, which `parse_yaml` read.
 
-    A mapping given for a section (`watch.guard={...}`) is laid over it key by key; one given for a mapping of free keys
-    (`fetch.files={...}`) replaces it, so that entries can be left out.
+    A mapping given for a section (`watch.guard={...}`) is laid over it key by key; one given for a mapping
+    of free keys (`fetch.files={...}`) replaces it, so that entries can be left out.
 
     Raises:
         ValueError: not of this form, or the value is not the YAML that the field needs.
@@ -68,14 +69,18 @@ def for_omegaconf(value: Any, key: str = "") -> Any:
         ValueError: a value is `???`, which OmegaConf would pass over, or no Unicode text.
     """
     if isinstance(value, dict):
-        return {name: for_omegaconf(item, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+        return {
+            name: for_omegaconf(item, f"{key}.{name}" if key else str(name)) for name, item in value.items()
+        }
     if isinstance(value, list):
         return [for_omegaconf(item, key) for item in value]
     return _escaped(key, value) if isinstance(value, str) else value
 
 
 def params_yaml(params: Params) -> str:
-    """The file that `load_params` reads these parameters from, and every other reader of YAML the same values."""
+    """The file that `load_params` reads these parameters from, and every other reader of YAML the same
+    values.
+    """
     return yaml.dump(asdict(params), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
 
 
@@ -88,7 +93,9 @@ class _TextLoader(yaml.BaseLoader):
         for key, _ in node.value:
             problem = f"found duplicate key {key.value}" if str(key.value) in seen else None
             if problem or not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, problem or "a key that is no text", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, problem or "a key that is no text", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

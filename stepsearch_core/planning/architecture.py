@@ -1,9 +1,10 @@
-"""The policy's architecture without its weights: configuration, parameter count, sizes that memory depends on.
+"""The policy's architecture without its weights: configuration, parameter count, sizes that memory depends
+on.
 
-Parameters of the families that are sampled here are counted from the configuration, which takes no torch and so no
-seconds; models of other families are built on torch's meta device, which allocates nothing. A published model's
-configuration is taken from a folder or the local cache; where there is none, from the table below; for any other name,
-from the hub.
+Parameters of the families that are sampled here are counted from the configuration, which takes no torch and
+so no seconds; models of other families are built on torch's meta device, which allocates nothing. A
+published model's configuration is taken from a folder or the local cache; where there is none, from the
+table below; for any other name, from the hub.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ QWEN25: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Sizes of a causal language model and of what training puts beside it; shared parameters are counted once."""
+    """Sizes of a causal language model and of what training puts beside it; shared parameters are counted
+    once.
+    """
 
     parameters: int
     actor: int
@@ -57,7 +60,9 @@ class Architecture:
     """Whether queries and keys are normalised, as in Qwen3."""
 
 
-def architecture(model: ModelParams, tokenizer: TokenizerParams, prompt: str, train: TrainParams) -> Architecture:
+def architecture(
+    model: ModelParams, tokenizer: TokenizerParams, prompt: str, train: TrainParams
+) -> Architecture:
     """The architecture that a profile names; of a tokenizer still to be trained, the largest it can become.
 
     A trained tokenizer has the tags of the style `prompt` on top.
@@ -125,9 +130,14 @@ def _random_config(model: ModelParams, vocab_size: int) -> dict[str, Any]:
 
 
 def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
-    """Parameters of a model of `FAMILIES`, of adapters in it (0 without), and of a critic model beside it."""
+    """Parameters of a model of `FAMILIES`, of adapters in it (0 without), and of a critic model beside
+    it.
+    """
     hidden, wide = config["hidden_size"], config["intermediate_size"]
-    queries, keys = config["num_attention_heads"] * _head_dim(config), _key_value_heads(config) * _head_dim(config)
+    queries, keys = (
+        config["num_attention_heads"] * _head_dim(config),
+        _key_value_heads(config) * _head_dim(config),
+    )
     attention = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden)]
     feed_forward = [(hidden, wide), (hidden, wide), (wide, hidden)]
     layer = sum(rows * columns for rows, columns in attention + feed_forward) + 2 * hidden
@@ -142,7 +152,9 @@ def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, i
     embeddings = config["vocab_size"] * hidden
     backbone = embeddings + config["num_hidden_layers"] * layer + hidden
     parameters = backbone if config.get("tie_word_embeddings") else backbone + embeddings
-    adapters = config["num_hidden_layers"] * sum(train.lora_rank * (a + b) for a, b in attention + feed_forward)
+    adapters = config["num_hidden_layers"] * sum(
+        train.lora_rank * (a + b) for a, b in attention + feed_forward
+    )
     return parameters, adapters, backbone + hidden + 1
 
 

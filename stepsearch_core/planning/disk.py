@@ -14,13 +14,15 @@ PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 ENCODER_DIMENSIONS = {"intfloat/e5-base-v2": 768}
 """Of an encoder that is not listed, 1024 is assumed, the size of the `large` ones."""
 PASSAGE_BYTES = 700
-"""Of a passage of 100 words in the fetched file (14 GB for wiki-18); the corpus folder holds it once more."""
+"""Of a passage of 100 words in the fetched file (14 GB for wiki-18); the corpus folder holds it once more.
+"""
 BM25_BYTES = 610
 """Of a passage of 100 words in a bm25s index (61 MB for 100,000)."""
 TERM_BYTES = 400
 """Of a passage of 100 words in the reward's term statistics (13 MB for 36,836 passages of 87 words)."""
 CHECKPOINT_BYTES = 14
-"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is in place.
+"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is
+in place.
 
 One more stays while a limit of `watch.guard` is being broken.
 """
@@ -33,7 +35,8 @@ def passage_count(fetch: FetchParams) -> int | None:
 
 
 def vector_bytes(factory: str, dimensions: int) -> int:
-    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with it.
+    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with
+    it.
 
     Raises:
         DataError: FAISS knows no such index.
@@ -59,12 +62,16 @@ def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known."""
     passages = passage_count(params.fetch) or 0
-    guarded = any(limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience")
+    guarded = any(
+        limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience"
+    )
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
         "indexes": (BM25_BYTES + TERM_BYTES) * passages + index_bytes(params.retrieval, passages),
         "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
-        "policies": (3 if params.model.source else 2) * weight_bytes * parameters,  # downloaded, warm start, trained
+        "policies": (3 if params.model.source else 2)
+        * weight_bytes
+        * parameters,  # downloaded, warm start, trained
     }
 
 

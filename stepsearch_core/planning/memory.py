@@ -1,8 +1,8 @@
 """Memory of one GPU (or of the machine, without GPUs) in bytes: formulas, each with its source.
 
-They describe what `training.learner` lays out: actor, critic and reference under DeepSpeed ZeRO, logits of policy
-tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and
-fragmentation are covered by `planning.plan.RESERVED_SHARE`.
+They describe what `training.learner` lays out: actor, critic and reference under DeepSpeed ZeRO, logits of
+policy tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and fragmentation
+are covered by `planning.plan.RESERVED_SHARE`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from stepsearch_core.planning.architecture import Architecture
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 LOGIT_BYTES = 24
-"""Six float32 copies: logits, log-probabilities and their exponentials, and three gradients (measured on a CPU)."""
+"""Six float32 copies: logits, log-probabilities and their exponentials, and three gradients (measured on a
+CPU).
+"""
 
 
 def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
-    """Weights, gradients and optimizer states on each GPU of `parameters`, of which `trained` have gradients.
+    """Weights, gradients and optimizer states on each GPU of `parameters`, of which `trained` have
+    gradients.
 
-    ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes a
-    parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments). Stage 1
-    divides the last by the number of GPUs, stage 2 gradients as well, stage 3 weights as well. With float32 weights the
-    moments take 8 bytes; DeepSpeed's stages 1-3 keep float32 weights of their own even then.
+    ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes
+    a parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments).
+    Stage 1 divides the last by the number of GPUs, stage 2 gradients as well, stage 3 weights as well. With
+    float32 weights the moments take 8 bytes; DeepSpeed's stages 1-3 keep float32 weights of their own even
+    then.
     """
     size = DTYPE_BYTES[dtype]
     optimizer = 8 if dtype == "float32" and zero_stage == 0 else 12
@@ -34,10 +38,11 @@ def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus
 def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing: bool) -> int:
     """What the backward pass of `tokens` tokens needs, up to the last hidden states.
 
-    Counted as Korthikanti et al. (arXiv 2205.05198, section 4) count, for this family: without dropout, with an
-    attention kernel that stores no scores, RMS norms in float32, and a gated MLP. A layer of hidden size h, key-value
-    size k and intermediate size f keeps, at b bytes an element, 8h + b(6h + 2k + 4f) bytes a token; normalised queries
-    and keys add (4 + b)(h + k). With checkpointing a layer keeps only its input, bh, and one layer at a time the rest.
+    Counted as Korthikanti et al. (arXiv 2205.05198, section 4) count, for this family: without dropout, with
+    an attention kernel that stores no scores, RMS norms in float32, and a gated MLP. A layer of hidden size
+    h, key-value size k and intermediate size f keeps, at b bytes an element, 8h + b(6h + 2k + 4f) bytes a
+    token; normalised queries and keys add (4 + b)(h + k). With checkpointing a layer keeps only its input,
+    bh, and one layer at a time the rest.
     """
     b, h, k, f = DTYPE_BYTES[dtype], shape.hidden_size, shape.key_value_size, shape.intermediate_size
     layer = 8 * h + b * (6 * h + 2 * k + 4 * f)
@@ -53,5 +58,7 @@ def logit_bytes(shape: Architecture, policy_tokens: int) -> int:
 
 
 def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:
-    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer (`policy.paged_cache`)."""
+    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer
+    (`policy.paged_cache`).
+    """
     return 2 * shape.layers * shape.key_value_size * DTYPE_BYTES[dtype] * trajectories * tokens

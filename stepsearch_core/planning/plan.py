@@ -1,7 +1,7 @@
 """The plan of a profile: memory, tokens, disk, downloads, and whether they fit the hardware that it names.
 
-GPUs are taken to share trajectories evenly. Warm start and training run one after the other; what one GPU holds at most
-is what the larger of the two does. GB are 10^9 bytes.
+GPUs are taken to share trajectories evenly. Warm start and training run one after the other; what one GPU
+holds at most is what the larger of the two does. GB are 10^9 bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
 from stepsearch_core.planning.architecture import Architecture, architecture
 from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count
-from stepsearch_core.planning.memory import DTYPE_BYTES, activation_bytes, cache_bytes, logit_bytes, state_bytes
+from stepsearch_core.planning.memory import (
+    DTYPE_BYTES,
+    activation_bytes,
+    cache_bytes,
+    logit_bytes,
+    state_bytes,
+)
 from stepsearch_core.sampling.vllm_arguments import vllm_arguments
 
 RESERVED_SHARE = 0.05
@@ -78,7 +84,9 @@ def make_plan(params: Params) -> Plan:
         "logits": logit_bytes(shape, together * written // length),
     }
     if shape.critic:  # both have passed forward before either goes backward
-        update["critic's activations"] = activation_bytes(shape, together, dtype, train.gradient_checkpointing)
+        update["critic's activations"] = activation_bytes(
+            shape, together, dtype, train.gradient_checkpointing
+        )
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
     if rollout.engine != "transformers":  # which samples from weights that are there anyway
         sampling["sampler's weights"] = weights
@@ -103,9 +111,13 @@ def make_plan(params: Params) -> Plan:
 
 
 def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, float]:
-    """States and a batch's share of one GPU in the warm start, which trains all weights and holds no reference."""
+    """States and a batch's share of one GPU in the warm start, which trains all weights and holds no
+    reference.
+    """
     dtype, warmstart, length = params.model.dtype, params.warmstart, params.environment.max_trajectory_tokens
-    states = state_bytes(shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes)
+    states = state_bytes(
+        shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes
+    )
     rows = math.ceil(warmstart.batch_size / warmstart.processes)
     activations = activation_bytes(shape, rows * length, dtype, warmstart.gradient_checkpointing)
     return states | {"activations": activations, "logits": logit_bytes(shape, rows * written)}
@@ -122,8 +134,15 @@ def check_fits(plan: Plan, params: Params) -> None:
     if hardware.gpus:
         processes = max(params.train.processes, params.warmstart.processes)
         if processes > hardware.gpus:
-            raise ParamsError(f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)")
-        _check("memory of each GPU", plan.peak, hardware.gpu_memory_gb * (1 - RESERVED_SHARE), "hardware.gpu_memory_gb")
+            raise ParamsError(
+                f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)"
+            )
+        _check(
+            "memory of each GPU",
+            plan.peak,
+            hardware.gpu_memory_gb * (1 - RESERVED_SHARE),
+            "hardware.gpu_memory_gb",
+        )
     else:
         main += int(plan.peak) * max(params.train.processes, params.warmstart.processes)
     _check("main memory", main, hardware.memory_gb, "hardware.memory_gb")
@@ -137,16 +156,30 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
     passages = passage_count(params.fetch)
     lines = [
         f"profile            {params.profile}",
-        f"policy             {plan.shape.parameters:,} parameters ({plan.shape.trained + plan.shape.critic:,} trained)",
+        (
+            f"policy             {plan.shape.parameters:,} parameters"
+            f" ({plan.shape.trained + plan.shape.critic:,} trained)"
+        ),
         f"tokens a step      {plan.tokens_per_step:,} at most",
         "",
         f"{where}: {_gb(plan.peak)} at most",
     ]
-    parts_of = {"always": plan.states, "sampling": plan.sampling, "update": plan.update, "warmstart": plan.warmstart}
+    parts_of = {
+        "always": plan.states,
+        "sampling": plan.sampling,
+        "update": plan.update,
+        "warmstart": plan.warmstart,
+    }
     for title, parts in parts_of.items():
         lines += [f"  {title:<9} {name:<18} {_gb(size):>10}" for name, size in parts.items()]
-    lines += ["", f"dense index in main memory: {_gb(plan.index) if passages else 'known once the corpus is fetched'}"]
-    lines += ["", f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes")]
+    lines += [
+        "",
+        f"dense index in main memory: {_gb(plan.index) if passages else 'known once the corpus is fetched'}",
+    ]
+    lines += [
+        "",
+        f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes"),
+    ]
     lines += [f"  {name:<28} {_gb(size):>10}" for name, size in plan.disk.items() if size]
     lines += ["", f"downloads: {', '.join(plan.downloads) or 'none'}", "", f"DeepSpeed: {plan.deepspeed}"]
     if plan.vllm:
@@ -156,7 +189,9 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
 
 def _check(what: str, needed: float, available_gb: float, key: str) -> None:
     if needed > available_gb * 1e9:
-        raise ParamsError(f"does not fit: {what}: {_gb(needed)} needed, {available_gb:.2f} GB available ({key})")
+        raise ParamsError(
+            f"does not fit: {what}: {_gb(needed)} needed, {available_gb:.2f} GB available ({key})"
+        )
 
 
 def _gb(size: float) -> str:

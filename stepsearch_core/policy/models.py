@@ -1,4 +1,6 @@
-"""Causal language models: built from `params.model`, loaded from and saved as plain `save_pretrained` folders."""
+"""Causal language models: built from `params.model`, loaded from and saved as plain `save_pretrained`
+folders.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def random_config(
 ) -> Qwen3Config:
     """A Qwen3 of the shape in `params`, with tied embeddings.
 
-    Not Qwen2: for that type `AutoTokenizer` insists on the published tokenizer's class and ignores a trained one.
+    Not Qwen2: for that type `AutoTokenizer` insists on the published tokenizer's class and ignores a trained
+    one.
     """
     return Qwen3Config(
         vocab_size=vocab_size,
@@ -50,11 +53,12 @@ def random_config(
 def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, Any]:
     """Model and tokenizer of a Hugging Face name or folder; `auto` is the dtype that it was saved with.
 
-    The tokenizer is prepared (`policy.tokenizers.prepare`); every token that ends a turn stands in the model's
-    generation config, so that it ends one wherever the policy is used.
+    The tokenizer is prepared (`policy.tokenizers.prepare`); every token that ends a turn stands in the
+    model's generation config, so that it ends one wherever the policy is used.
 
     Raises:
-        DataError: neither a folder with a whole model nor a name that can be found, or weights of another architecture.
+        DataError: neither a folder with a whole model nor a name that can be found, or weights of another
+            architecture.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
@@ -68,7 +72,10 @@ def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedMode
         raise DataError(f"no model can be loaded: {' '.join(str(error).split())[:300]}", source) from None
     model, found = loaded
     for name, saved, wanted in sorted(found["mismatched_keys"]):
-        problem = f"no model can be loaded: tensor {name} has the shape {list(saved)}, the configuration {list(wanted)}"
+        problem = (
+            f"no model can be loaded: tensor {name} has the shape {list(saved)}, the configuration"
+            f" {list(wanted)}"
+        )
         raise DataError(problem, source)
     if found["missing_keys"]:
         raise DataError(f"no model can be loaded: no tensor {min(found['missing_keys'])}", source)
@@ -87,7 +94,9 @@ def load_tokenizer(source: str | Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
-        raise DataError(f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}", source) from None
+        raise DataError(
+            f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}", source
+        ) from None
     try:
         ends = GenerationConfig.from_pretrained(source).eos_token_id
     except (OSError, ValueError):  # it has no such file

@@ -1,6 +1,8 @@
-"""What a model's `config.json` says, read without torch: where its files lie here, and whether this project samples it.
+"""What a model's `config.json` says, read without torch: where its files lie here, and whether this project
+samples it.
 
-A configuration is the plain mapping of the file. Values that a family leaves out have that family's defaults.
+A configuration is the plain mapping of the file. Values that a family leaves out have that family's
+defaults.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 
 
 def local_folder(source: str) -> Path | None:
-    """Where a model's files lie on this machine: a folder, or a snapshot in the cache of the hub; None: nowhere."""
+    """Where a model's files lie on this machine: a folder, or a snapshot in the cache of the hub; None:
+    nowhere.
+    """
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import try_to_load_from_cache
@@ -39,11 +43,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def structure_problem(config: Mapping[str, Any]) -> str | None:
-    """Why `policy.decoder` cannot sample from a model, or None: another family, a window, or context-wide positions."""
+    """Why `policy.decoder` cannot sample from a model, or None: another family, a window, or context-wide
+    positions.
+    """
     if config["model_type"] not in FAMILIES:
         return f"transformers samples from {', '.join(FAMILIES)} models, not from {config['model_type']}"
     windowed = config["model_type"] == "mistral" or config.get("use_sliding_window")
-    if "sliding_attention" in (config.get("layer_types") or ()) or (windowed and config.get("sliding_window")):
+    if "sliding_attention" in (config.get("layer_types") or ()) or (
+        windowed and config.get("sliding_window")
+    ):
         return "transformers does not sample from models with sliding attention"
     kind = _rope(config)[0]
     if kind == "longrope" or "dynamic" in kind:  # frequencies of one context would depend on the others
@@ -52,10 +60,11 @@ def structure_problem(config: Mapping[str, Any]) -> str | None:
 
 
 def context_limit(config: Mapping[str, Any]) -> int | None:
-    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings stretch them.
+    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings
+    stretch them.
 
-    `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the original length);
-    "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
+    `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the
+    original length); "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
 
     Returns:
         None if the configuration names no limit.
@@ -71,6 +80,8 @@ def context_limit(config: Mapping[str, Any]) -> int | None:
 
 
 def _rope(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The kind of rotary embeddings and their settings; older files call them `rope_scaling` and their kind `type`."""
+    """The kind of rotary embeddings and their settings; older files call them `rope_scaling` and their kind
+    `type`.
+    """
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     return str(rope.get("rope_type") or rope.get("type") or "default"), rope

@@ -1,15 +1,17 @@
-"""Tokenizers: trained on training text for models that start from nothing, or published and made ready for use.
+"""Tokenizers: trained on training text for models that start from nothing, or published and made ready for
+use.
 
 Both kinds that are trained are ordinary `tokenizers` pipelines wrapped for transformers, so that
-`AutoTokenizer.from_pretrained` loads them.
-`word` splits at white space and punctuation (one token a word: short sequences, copying a name is copying one token);
-`bpe` is byte-level and knows every text. Each tag of the prompt's style is one token.
+`AutoTokenizer.from_pretrained` loads them. `word` splits at white space and punctuation (one token a word:
+short sequences, copying a name is copying one token); `bpe` is byte-level and knows every text. Each tag of
+the prompt's style is one token.
 
-A published tokenizer may lack what the rest of the code relies on; `prepare` settles that once, where it is loaded:
+A published tokenizer may lack what the rest of the code relies on; `prepare` settles that once, where it is
+loaded:
 
 * no padding token: the one that ends a text stands in; what is padded is never attended to nor trained;
-* several tokens that end a turn (a list in `generation_config.json`, a chat template's own end of turn): all do
-  (`environment.encoding.end_ids`);
+* several tokens that end a turn (a list in `generation_config.json`, a chat template's own end of turn): all
+  do (`environment.encoding.end_ids`);
 * begin-of-text, which some put before every text: `environment.renderer` does so with every prompt;
 * fewer ids than the model has rows: `id_count`, for the engines, which never sample the others.
 """
@@ -40,7 +42,9 @@ UNWRITABLE_SHARE = 0.01
 _EXAMPLES = 10
 
 
-def train_tokenizer(texts: Iterable[str], params: TokenizerParams, tags: Sequence[str]) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    texts: Iterable[str], params: TokenizerParams, tags: Sequence[str]
+) -> PreTrainedTokenizerFast:
     """Train a tokenizer of the given kind; `tags`, in this order, come behind the vocabulary.
 
     Raises:
@@ -80,7 +84,9 @@ def prepare(tokenizer: Any, ends: int | Sequence[int] | None = None, vocab_size:
         DataError: it is no fast one, or has no token that could end a text.
     """
     if not tokenizer.is_fast:
-        problem = f"{type(tokenizer).__name__} is no fast tokenizer: it does not say which text a token is of"
+        problem = (
+            f"{type(tokenizer).__name__} is no fast tokenizer: it does not say which text a token is of"
+        )
         raise DataError(problem, tokenizer.name_or_path)
     more = [ends] if isinstance(ends, int) else list(ends or ())
     if tokenizer.chat_template:
@@ -93,7 +99,9 @@ def prepare(tokenizer: Any, ends: int | Sequence[int] | None = None, vocab_size:
     pad = tokenizer.pad_token_id
     if pad is None or (vocab_size is not None and pad >= vocab_size):
         end = tokenizer.eos_token_id
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(min(tokenizer.turn_ends) if end is None else end)
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(
+            min(tokenizer.turn_ends) if end is None else end
+        )
     return tokenizer
 
 
@@ -106,22 +114,25 @@ def unwritable(tokenizer: Any, accepted: Iterable[Sequence[str]]) -> list[str]:
     """The first answer of each question none of whose answers can be written with this tokenizer.
 
     An answer is written if what it is encoded as decodes to the same text, as exact match compares texts
-    (`text.normalize_answer`), holds a word that F1 counts, and spells no tag of the protocol, which a turn would be
-    read by. Of the others no policy can write the like: the best score is below 1, and of an answer without a word it
-    is 0.
+    (`text.normalize_answer`), holds a word that F1 counts, and spells no tag of the protocol, which a turn
+    would be read by. Of the others no policy can write the like: the best score is below 1, and of an answer
+    without a word it is 0.
 
     Args:
         tokenizer: the policy's.
         accepted: every accepted answer of each question, as in `Question.answers`.
     """
-    return [answers[0] for answers in accepted if not any(_is_writable(tokenizer, answer) for answer in answers)]
+    return [
+        answers[0] for answers in accepted if not any(_is_writable(tokenizer, answer) for answer in answers)
+    ]
 
 
 def written_answers(tokenizer: Any, accepted: Sequence[Sequence[str]]) -> dict[str, Any]:
     """How many questions have an answer that can be written, for the log and the report; see `unwritable`.
 
     Returns:
-        `{"questions", "unwritable", "share", "warn_above", "examples"}`; the share is that of the unwritable.
+        `{"questions", "unwritable", "share", "warn_above", "examples"}`; the share is that of the
+        unwritable.
     """
     found = unwritable(tokenizer, accepted)
     return {
@@ -142,7 +153,9 @@ def _is_writable(tokenizer: Any, answer: str) -> bool:
 
 
 def training_texts(
-    questions: Iterable[Question], trajectories: Iterable[Sequence[Mapping[str, Any]]], passages: Iterable[Passage]
+    questions: Iterable[Question],
+    trajectories: Iterable[Sequence[Mapping[str, Any]]],
+    passages: Iterable[Passage],
 ) -> Iterator[str]:
     """What a tokenizer is trained on: passages, training questions, and the turns of the warm start."""
     for passage in passages:

@@ -34,13 +34,19 @@ def invalid_by_reason(records: Records) -> Table | None:
     """A row per reason, a column per policy: shares of all its turns; None when every turn was valid."""
     turns = {
         policy: [
-            turn["reason"] for found in benchmarks.values() for record in found.values() for turn in record["turns"]
+            turn["reason"]
+            for found in benchmarks.values()
+            for record in found.values()
+            for turn in record["turns"]
         ]
         for policy, benchmarks in records.items()
     }
     reasons = sorted({reason for given in turns.values() for reason in given if reason})
     rows = tuple(
-        (reason, *(number(given.count(reason) / len(given) if given else None, 3) for given in turns.values()))
+        (
+            reason,
+            *(number(given.count(reason) / len(given) if given else None, 3) for given in turns.values()),
+        )
         for reason in reasons
     )
     return Table("Invalid turns by reason", ("", *map(name_of, turns)), rows) if rows else None

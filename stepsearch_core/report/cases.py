@@ -1,7 +1,7 @@
 """Case studies: questions drawn by outcome, and each policy's trajectory on them, turn by turn.
 
-Within an outcome the questions are drawn at random from all benchmarks in turn and not picked by hand: failures of the
-trained policy get their share of the page.
+Within an outcome the questions are drawn at random from all benchmarks in turn and not picked by hand:
+failures of the trained policy get their share of the page.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
 
 
 def choose_cases(records: Records, count: int, seed: int = 0) -> list[Case]:
-    """Draw `count` questions (fewer if there are not as many), outcomes in turn by `SHARES`, benchmarks in turn."""
+    """Draw `count` questions (fewer if there are not as many), outcomes in turn by `SHARES`, benchmarks in
+    turn.
+    """
     queues = {
         outcome: _benchmarks_in_turn(benchmarks, draws(seed, Name.CASES, number))
         for number, (outcome, benchmarks) in enumerate(_by_outcome(records).items())
@@ -81,7 +83,9 @@ def _by_outcome(records: Records) -> dict[str, dict[str, list[str]]]:
     return grouped
 
 
-def _benchmarks_in_turn(benchmarks: dict[str, list[str]], generator: random.Random) -> Iterator[tuple[str, str]]:
+def _benchmarks_in_turn(
+    benchmarks: dict[str, list[str]], generator: random.Random
+) -> Iterator[tuple[str, str]]:
     queues = {name: generator.sample(ids, len(ids)) for name, ids in benchmarks.items()}
     while any(queues.values()):
         for name, ids in queues.items():

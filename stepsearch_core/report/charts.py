@@ -1,7 +1,8 @@
 """Geometry of the page's charts: where ticks, lines and marks lie; the template draws them as inline SVG.
 
-Drawn here and not by plotly: its script alone weighs 4.8 MB, while these charts take a few kilobytes, follow the page's
-light and dark colours, print, and are there without JavaScript (which only adds the reading of single points).
+Drawn here and not by plotly: its script alone weighs 4.8 MB, while these charts take a few kilobytes, follow
+the page's light and dark colours, print, and are there without JavaScript (which only adds the reading of
+single points).
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Raw and smoothed lines (SVG `points`), marked points, and `data` for reading values by pointer or keys."""
+    """Raw and smoothed lines (SVG `points`), marked points, and `data` for reading values by pointer or
+    keys.
+    """
 
     key: str
     title: str
@@ -72,7 +75,8 @@ class IntervalChart:
 
 
 def round_ticks(low: float, high: float, count: int = 4, whole: bool = False) -> list[float]:
-    """Round numbers that cover [low, high]: steps of 1, 2, 2.5 or 5 times a power of ten, about `count` of them.
+    """Round numbers that cover [low, high]: steps of 1, 2, 2.5 or 5 times a power of ten, about `count` of
+    them.
 
     A range too small to tell its ends apart is widened upwards; with `whole` the steps are whole numbers.
     """
@@ -138,7 +142,9 @@ def line_chart(
     )
 
 
-def interval_chart(groups: Sequence[tuple[str, Sequence[tuple[str, float, float, float, str]]]]) -> IntervalChart:
+def interval_chart(
+    groups: Sequence[tuple[str, Sequence[tuple[str, float, float, float, str]]]],
+) -> IntervalChart:
     """Lay out groups of (policy, value, low, high, label); the axis starts at 0."""
     highest = max((high for _, members in groups for _, _, _, high, _ in members), default=0.0)
     x = axis(0.0, highest, GROUP_LEFT, GROUP_WIDTH - RIGHT, 5)
@@ -146,7 +152,9 @@ def interval_chart(groups: Sequence[tuple[str, Sequence[tuple[str, float, float,
     for name, members in groups:
         ticks.append(Tick(top + SPAN_HEIGHT * len(members) / 2, name))
         for policy, value, low, high, label in members:
-            spans.append(Span(policy, x.place(value), x.place(low), x.place(high), top + SPAN_HEIGHT / 2, label))
+            spans.append(
+                Span(policy, x.place(value), x.place(low), x.place(high), top + SPAN_HEIGHT / 2, label)
+            )
             top += SPAN_HEIGHT
         top += GROUP_GAP
     return IntervalChart(top + BOTTOM - GROUP_GAP, x, tuple(ticks), tuple(spans))

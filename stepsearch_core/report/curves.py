@@ -1,6 +1,7 @@
 """Which curves the page shows, read out of the training log and smoothed.
 
-The first four are those of the paper's figures: answer F1, response length, search-key reward, number of searches.
+The first four are those of the paper's figures: answer F1, response length, search-key reward, number of
+searches.
 """
 
 from __future__ import annotations
@@ -29,17 +30,32 @@ class Curve:
 PAPER_CURVES = (
     Curve("f1", "Answer F1", "mean over the step's trajectories", "validation/f1", from_zero=True),
     Curve("response_length", "Response length", "tokens after the prompt, passages included"),
-    Curve("reward/search_key", "Search-key reward", "how well queries match the golden search keys", from_zero=True),
+    Curve(
+        "reward/search_key",
+        "Search-key reward",
+        "how well queries match the golden search keys",
+        from_zero=True,
+    ),
     Curve("search/count", "Searches", "searches per question", "validation/searches"),
 )
 DIAGNOSTICS = (
-    Curve("reward/information_gain", "Information gain", "summed over a trajectory's searches", from_zero=True),
+    Curve(
+        "reward/information_gain", "Information gain", "summed over a trajectory's searches", from_zero=True
+    ),
     Curve("search/redundancy", "Redundancy", "share of passages returned before", from_zero=True),
-    Curve("search/support_recall", "Support recall", "share of gold passages found", "validation/support_recall", True),
+    Curve(
+        "search/support_recall",
+        "Support recall",
+        "share of gold passages found",
+        "validation/support_recall",
+        True,
+    ),
     Curve("search/query_words", "Query length", "words per query"),
     Curve("format_valid", "Format valid", "share of trajectories"),
     Curve("invalid_turns", "Invalid turns", "share of turns without a valid action", from_zero=True),
-    Curve("search/hidden_passages", "Hidden passages", "share of passages found, but not shown", from_zero=True),
+    Curve(
+        "search/hidden_passages", "Hidden passages", "share of passages found, but not shown", from_zero=True
+    ),
     Curve("search/cut_passages", "Cut passages", "share of passages found, but shown cut", from_zero=True),
     Curve("entropy", "Entropy", "of the policy, nats per token"),
     Curve("kl_reference", "KL to warm start", "per token", from_zero=True),
@@ -75,5 +91,7 @@ def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
 
 
 def _points(log: list[dict[str, Any]], key: str) -> list[Point]:
-    """(step, value) of every line that holds a finite value: a mean over nothing is logged as NaN or null."""
+    """(step, value) of every line that holds a finite value: a mean over nothing is logged as NaN or
+    null.
+    """
     return [(row["step"], row[key]) for row in log if row.get(key) is not None and math.isfinite(row[key])]

@@ -1,7 +1,7 @@
 """Everything that the report shows, read from the stages' outputs and checked once.
 
-What a stage writes is required and its absence is one clear error. How long stages took is none of it: the page is an
-output of its stage, which two runs must write alike.
+What a stage writes is required and its absence is one clear error. How long stages took is none of it: the
+page is an output of its stage, which two runs must write alike.
 """
 
 from __future__ import annotations
@@ -71,11 +71,15 @@ def read_metrics(path: Path) -> Metrics:
     """
     metrics: Metrics = read_object(path)
     for name, benchmarks in metrics.items():
-        if not isinstance(benchmarks, dict) or not all(isinstance(cells, dict) for cells in benchmarks.values()):
+        if not isinstance(benchmarks, dict) or not all(
+            isinstance(cells, dict) for cells in benchmarks.values()
+        ):
             raise DataError("expected an object of objects", path, field=name)
     for name in (BASELINE, TRAINED, GAIN):
         if MEAN not in metrics.get(name, {}):
-            raise DataError(f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}")
+            raise DataError(
+                f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}"
+            )
     for policy, benchmarks in metrics.items():
         for benchmark, values in benchmarks.items():
             for metric, cell in values.items():

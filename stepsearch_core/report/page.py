@@ -1,4 +1,6 @@
-"""The page: what the inputs say, laid into the templates. All text from outside is escaped by the template engine."""
+"""The page: what the inputs say, laid into the templates. All text from outside is escaped by the template
+engine.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,14 @@ def render_page(inputs: Inputs, params: Params) -> str:
 
 
 def render_curves(train_log: list[dict[str, Any]]) -> str:
-    """The curves of the paper's figures as one SVG image that needs no style sheet, for other pages to show."""
-    return _environment().get_template("curves.svg").render(charts=curves.charts(train_log, curves.PAPER_CURVES))
+    """The curves of the paper's figures as one SVG image that needs no style sheet, for other pages to
+    show.
+    """
+    return (
+        _environment()
+        .get_template("curves.svg")
+        .render(charts=curves.charts(train_log, curves.PAPER_CURVES))
+    )
 
 
 def mark_tags(text: str) -> Markup:
@@ -62,11 +70,15 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "metrics": inputs.metrics,
         "columns": results.columns(inputs.metrics),
         "main_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.MAIN_METRICS],
-        "behaviour_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS],
+        "behaviour_tables": [
+            (metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS
+        ],
         "result_chart": _result_chart(inputs.metrics),
         "by_hops": breakdown.f1_by_hops(inputs.records),
         "invalid_turns": breakdown.invalid_by_reason(inputs.records),
-        "warnings": measures.warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),
+        "warnings": measures.warnings(
+            inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)
+        ),
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
         "training": training,
@@ -93,7 +105,10 @@ def _result_chart(metrics: Metrics) -> IntervalChart:
         for policy in policies_of(metrics):
             cell = metrics[policy].get(column, {}).get("f1")
             if cell and cell["low"] is not None:
-                label = f"{results.name_of(policy)}: {results.number(cell['value'], 3)} ({results.interval(cell, 3)})"
+                label = (
+                    f"{results.name_of(policy)}: {results.number(cell['value'], 3)}"
+                    f" ({results.interval(cell, 3)})"
+                )
                 members.append((policy, cell["value"], cell["low"], cell["high"], label))
         groups.append((results.name_of(column), members))
     return interval_chart(groups)

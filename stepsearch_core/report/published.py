@@ -1,7 +1,8 @@
 """The paper's own figures, for orientation only: other models, other data, other retrieval.
 
-Source: "StepSearch: Igniting LLMs Search Ability via Step-Wise Proximal Policy Optimization" (arXiv 2505.15107 v2),
-Tables 1-3: Qwen2.5 models, wiki-18, three passages a search. Values are EM/F1 as printed, one for each of `BENCHMARKS`.
+Source: "StepSearch: Igniting LLMs Search Ability via Step-Wise Proximal Policy Optimization" (arXiv
+2505.15107 v2), Tables 1-3: Qwen2.5 models, wiki-18, three passages a search. Values are EM/F1 as printed,
+one for each of `BENCHMARKS`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class PublishedTable:
 TABLES = (
     PublishedTable(
         "Main results (Table 1)",
-        "Published without seeds or intervals. An independent run of the released checkpoints (arXiv 2510.20548) found "
-        "less on MuSiQue: .104/.177 for 3B base, .131/.221 for 7B base.",
+        "Published without seeds or intervals. An independent run of the released checkpoints (arXiv"
+        " 2510.20548) found less on MuSiQue: .104/.177 for 3B base, .131/.221 for 7B base.",
         (
             ("3B", "Search-R1, base", ".272/.361 .248/.296 .081/.146 .176/.270"),
             ("3B", "Search-R1, instruct", ".304/.401 .293/.352 .120/.188 .240/.344"),
@@ -50,8 +51,8 @@ TABLES = (
     ),
     PublishedTable(
         "Ablation (Table 3)",
-        "Base models. At 3B the step rewards alone are level with the full method; at 7B two benchmarks are better "
-        "without the key reward.",
+        "Base models. At 3B the step rewards alone are level with the full method; at 7B two benchmarks are"
+        " better without the key reward.",
         (
             ("3B", "PPO", ".228/.315 .225/.273 .090/.163 .176/.266"),
             ("3B", "only key reward", ".259/.375 .178/.282 .127/.218 .232/.334"),

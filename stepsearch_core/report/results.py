@@ -1,7 +1,7 @@
 """The result table in three forms (page, Markdown, terminal) and the one sentence that it comes down to.
 
-The sentence is honest by construction: it speaks of a gain only when the whole interval of the paired difference
-lies above zero.
+The sentence is honest by construction: it speaks of a gain only when the whole interval of the paired
+difference lies above zero.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ MAIN_METRICS = (
 )
 BEHAVIOUR_METRICS = (
     Metric("searches", "Searches", 2, "searches per question"),
-    Metric("redundancy", "Redundancy", 3, "share of returned passages that an earlier search had returned already"),
+    Metric(
+        "redundancy",
+        "Redundancy",
+        3,
+        "share of returned passages that an earlier search had returned already",
+    ),
     Metric("support_recall", "Support recall", 3, "share of the gold passages that the searches showed"),
     Metric("format_valid", "Format valid", 3, "share of trajectories in the required format"),
     Metric("invalid_turns", "Invalid turns", 3, "share of turns without a valid action"),
@@ -119,7 +124,9 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
     gain = metrics[GAIN][MEAN]["f1"]
     before, after = (number(metrics[key][MEAN]["f1"]["value"], 3) for key in (BASELINE, TRAINED))
     if gain["value"] is None or gain["low"] is None or gain["high"] is None:
-        return Headline("none", f"No gain shown: mean F1 went from {before} to {after}, without an interval.")
+        return Headline(
+            "none", f"No gain shown: mean F1 went from {before} to {after}, without an interval."
+        )
     measured = f"{number(gain['value'], 3, True)} ({confidence:.0%} interval {interval(gain, 3, True)})"
     if gain["low"] > 0:
         return Headline("gain", f"Training raised mean F1 from {before} to {after}: {measured}.")
@@ -130,7 +137,8 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
 
 
 def results_table(metrics: Metrics) -> str:
-    """The results as aligned plain text, under 80 columns for four benchmarks; the interval is that of the last row.
+    """The results as aligned plain text, under 80 columns for four benchmarks; the interval is that of the
+    last row.
 
     F1                  MuSiQue     HotpotQA         Mean
       Warm start          0.310        0.280        0.295
@@ -144,7 +152,10 @@ def results_table(metrics: Metrics) -> str:
         lines.append(_aligned(metric.label, map(name_of, columns(metrics))))
         lines += [_aligned(f"  {row.label}", (cell.value for cell in row.cells)) for row in printed]
         gains = [metrics[GAIN].get(column, {}).get(metric.key) for column in columns(metrics)]
-        lines += [_aligned("", (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)), ""]
+        lines += [
+            _aligned("", (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -158,7 +169,9 @@ def results_markdown(metrics: Metrics, confidence: float) -> str:
         lines += [f"## {metric.label}", "", f"{metric.note[0].upper()}{metric.note[1:]}.", ""]
         lines += [f"| | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
         for row in rows(metrics, metric):
-            cells = [f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in row.cells]
+            cells = [
+                f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in row.cells
+            ]
             lines.append(f"| {row.label} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)

@@ -22,14 +22,18 @@ def retrieval_tables(report: dict[str, Any], used: str) -> list[Table]:
 
 def _shares(methods: dict[str, Any], used: str, key: str, count: str, title: str) -> Table:
     benchmarks = dict.fromkeys(name for sets in methods.values() for name in sets)
-    depths = list(dict.fromkeys(depth for sets in methods.values() for row in sets.values() for depth in row[key]))
+    depths = list(
+        dict.fromkeys(depth for sets in methods.values() for row in sets.values() for depth in row[key])
+    )
     rows = tuple(
         (name_of(name), _method(method, used), f"{sets[name][count]:,}", *_cells(sets[name][key], depths))
         for name in benchmarks
         for method, sets in methods.items()
         if name in sets and sets[name][count]
     )
-    return Table(title, ("Benchmark", "Method", "Queries", *(f"in the first {depth}" for depth in depths)), rows)
+    return Table(
+        title, ("Benchmark", "Method", "Queries", *(f"in the first {depth}" for depth in depths)), rows
+    )
 
 
 def _method(method: str, used: str) -> str:

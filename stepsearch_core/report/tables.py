@@ -1,7 +1,7 @@
 """Plain tables out of the other stages' reports (nested JSON objects), whatever they count.
 
-An object of numbers becomes a two-column table, an object of such objects a grid, a list of objects a table of rows;
-deeper nesting becomes several tables, each titled by its path.
+An object of numbers becomes a two-column table, an object of such objects a grid, a list of objects a table
+of rows; deeper nesting becomes several tables, each titled by its path.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def words(key: str) -> str:
 def _tables(report: dict[str, Any], title: str) -> Iterator[Table]:
     scalars = {key: value for key, value in report.items() if _is_scalar(value)}
     if scalars:
-        yield Table(title, ("", "value"), tuple((words(key), cell_text(value)) for key, value in scalars.items()))
+        yield Table(
+            title, ("", "value"), tuple((words(key), cell_text(value)) for key, value in scalars.items())
+        )
     for key, value in report.items():
         path = f"{title}: {words(key)}" if title else words(key)
         if isinstance(value, dict) and value:
@@ -71,7 +73,9 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _is_grid(value: dict[str, Any]) -> bool:
-    return all(isinstance(row, dict) and row and all(map(_is_scalar, row.values())) for row in value.values())
+    return all(
+        isinstance(row, dict) and row and all(map(_is_scalar, row.values())) for row in value.values()
+    )
 
 
 def _grid(value: dict[str, dict[str, Any]], title: str) -> Table:

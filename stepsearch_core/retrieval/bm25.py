@@ -1,7 +1,7 @@
 """BM25 by `bm25s`: the scores of every (term, passage) pair are computed once and memory-mapped afterwards.
 
-Lucene's variant (Robertson et al. 1994 with idf = ln(1 + (N - df + .5) / (df + .5)); Kamphuis et al. 2020), over title
-and text, by the words of `stepsearch_core.base.text`, unstemmed.
+Lucene's variant (Robertson et al. 1994 with idf = ln(1 + (N - df + .5) / (df + .5)); Kamphuis et al. 2020),
+over title and text, by the words of `stepsearch_core.base.text`, unstemmed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class BM25Index:
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
-        """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory meanwhile.
+        """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory
+        meanwhile.
 
         Raises:
             DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
@@ -67,7 +68,9 @@ class BM25Index:
 
     def _rank_terms(self, terms: list[str], k: int) -> Ranking:
         scores = self._model.get_scores_from_ids(self._model.get_tokens_ids(terms))
-        matches = np.flatnonzero(scores)  # Lucene's idf is positive, so a score of 0 means that no term is shared
+        matches = np.flatnonzero(
+            scores
+        )  # Lucene's idf is positive, so a score of 0 means that no term is shared
         return top_k(scores[matches], matches, k)
 
 

@@ -1,8 +1,8 @@
 """How much of what a policy must find can be found at all: the measured report of the index stage.
 
-For each method: the share of gold sub-questions that find their support among the first k (what a policy reaches that
-asks perfectly), and the share of raw questions that find *all* their supports among the first k (what it reaches
-without asking in steps). Shares come with Wilson's 95% interval.
+For each method: the share of gold sub-questions that find their support among the first k (what a policy
+reaches that asks perfectly), and the share of raw questions that find *all* their supports among the first k
+(what it reaches without asking in steps). Shares come with Wilson's 95% interval.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ Query = tuple[str, frozenset[int]]
 
 
 def measure(
-    rankers: Mapping[str, Ranker], corpus: Corpus, questions: Mapping[str, Sequence[Question]], depths: Sequence[int]
+    rankers: Mapping[str, Ranker],
+    corpus: Corpus,
+    questions: Mapping[str, Sequence[Question]],
+    depths: Sequence[int],
 ) -> dict[str, Any]:
     """The report: gold passages in the corpus by benchmark, and shares by method, benchmark and depth."""
-    known = {name: asked for name, asked in questions.items() if any(question.support_ids for question in asked)}
+    known = {
+        name: asked for name, asked in questions.items() if any(question.support_ids for question in asked)
+    }
     jobs = tqdm([(method, name) for method in rankers for name in known], desc="measuring", unit=" sets")
     methods: dict[str, dict[str, Any]] = {method: {} for method in rankers}
     for method, name in jobs:
@@ -48,7 +53,8 @@ def count_gold(corpus: Corpus, questions: Iterable[Question]) -> dict[str, int]:
 def measure_approximation(
     index: DenseIndex, corpus: Corpus, questions: Iterable[Question], depths: Sequence[int]
 ) -> dict[str, float | None]:
-    """Mean share of the exact first k (by inner product) that an index finds, by depth, for the questions' wording.
+    """Mean share of the exact first k (by inner product) that an index finds, by depth, for the questions'
+    wording.
 
     Encodes the corpus once more. None without questions.
     """
@@ -73,19 +79,26 @@ def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[
 
 
 def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None]:
-    """By method, the share of sub-questions found within `depth`: the mean over benchmarks that have sub-questions.
+    """By method, the share of sub-questions found within `depth`: the mean over benchmarks that have
+    sub-questions.
 
     None where no benchmark has any: HotpotQA and Bamboogle alone, say.
     """
     return {
-        method: mean(row["sub_question_recall"][str(depth)]["value"] for row in sets.values() if row["sub_questions"])
+        method: mean(
+            row["sub_question_recall"][str(depth)]["value"] for row in sets.values() if row["sub_questions"]
+        )
         for method, sets in report["methods"].items()
     }
 
 
 def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
-    """A table of what each method finds within `depth`, which one finds most, and whether the profile uses it."""
-    lines = [f"sub-questions that find their support in the first {depth} | raw questions that find all of theirs"]
+    """A table of what each method finds within `depth`, which one finds most, and whether the profile uses
+    it.
+    """
+    lines = [
+        f"sub-questions that find their support in the first {depth} | raw questions that find all of theirs"
+    ]
     for method, sets in report["methods"].items():
         for name, row in sets.items():
             shares = [row[key].get(str(depth)) for key in ("sub_question_recall", "question_all_supports")]
@@ -99,7 +112,9 @@ def _best(means: Mapping[str, float], used: str) -> str:
         return "not measured, as no benchmark has sub-questions with supports"
     best = max(means, key=lambda method: means[method])
     advice = "which the profile uses" if best == used else f"but retrieval.method is {used}"
-    return f"{', '.join(f'{method} {value:.1%}' for method, value in means.items())}; best is {best}, {advice}"
+    return (
+        f"{', '.join(f'{method} {value:.1%}' for method, value in means.items())}; best is {best}, {advice}"
+    )
 
 
 def _measure_set(
@@ -116,8 +131,12 @@ def _measure_set(
     }
 
 
-def _shares_found(ranker: Ranker, queries: Sequence[Query], depths: Sequence[int]) -> dict[str, dict[str, float]]:
-    """For each depth the share of queries all of whose positions are among the first `depth`; {} without queries."""
+def _shares_found(
+    ranker: Ranker, queries: Sequence[Query], depths: Sequence[int]
+) -> dict[str, dict[str, float]]:
+    """For each depth the share of queries all of whose positions are among the first `depth`; {} without
+    queries.
+    """
     if not queries:
         return {}
     rankings = ranker.rank([text for text, _ in queries], max(depths))

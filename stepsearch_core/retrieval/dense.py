@@ -1,9 +1,9 @@
 """Dense retrieval: passages as vectors in a FAISS index, searched by inner product (Johnson et al. 2019).
 
-Encoding is what takes long (days on a CPU for a neural encoder and millions of passages), so vectors are kept as shards
-on disk until the index is written: a build that was killed encodes only the shards that are missing. Filling the index
-from them takes minutes and starts over. The index is any FAISS factory string: `Flat` is exact; `IVF4096,SQ8` or
-`HNSW32` trade recall, which the index stage measures, for memory and time.
+Encoding is what takes long (days on a CPU for a neural encoder and millions of passages), so vectors are
+kept as shards on disk until the index is written: a build that was killed encodes only the shards that are
+missing. Filling the index from them takes minutes and starts over. The index is any FAISS factory string:
+`Flat` is exact; `IVF4096,SQ8` or `HNSW32` trade recall, which the index stage measures, for memory and time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from stepsearch_core.base.io import atomic_write, write_array
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
-from stepsearch_core.retrieval.factory import check_factory, faiss_reason, make_index, naming_faiss, training_positions
+from stepsearch_core.retrieval.factory import (
+    check_factory,
+    faiss_reason,
+    make_index,
+    naming_faiss,
+    training_positions,
+)
 from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
 
 SHARD_PASSAGES = 4096
@@ -38,14 +44,17 @@ class DenseIndex:
         self.encoder = encoder
 
     @classmethod
-    def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path, work: Path | None = None) -> DenseIndex:
+    def build(
+        cls, corpus: Corpus, params: RetrievalParams, folder: Path, work: Path | None = None
+    ) -> DenseIndex:
         """Encode and index `corpus`, and save index and encoder in `folder`, which must exist.
 
         Args:
             corpus: At least one passage.
             params: Encoder and kind of index.
             folder: Gets `index.faiss` and what the encoder needs.
-            work: Where shards are looked for and kept; belongs to this corpus and encoder. None: they are not kept.
+            work: Where shards are looked for and kept; belongs to this corpus and encoder. None: they are
+                not kept.
 
         Raises:
             DataError: no such encoder, or no such kind of index; DiskFullError: no space left.
@@ -80,7 +89,9 @@ class DenseIndex:
             raise DataError(f"no whole index: {faiss_reason(error)}", file) from None
         encoder = open_encoder(params, folder)
         if index.d != encoder.dimensions:
-            raise DataError(f"vectors of {index.d} dimensions, and the encoder makes {encoder.dimensions}", file)
+            raise DataError(
+                f"vectors of {index.d} dimensions, and the encoder makes {encoder.dimensions}", file
+            )
         return cls(index, encoder)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
@@ -102,10 +113,13 @@ class DenseIndex:
         ]
 
 
-def encode_corpus(encoder: Encoder, corpus: Corpus, shards: Path | None = None) -> Iterator[tuple[int, np.ndarray]]:
+def encode_corpus(
+    encoder: Encoder, corpus: Corpus, shards: Path | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (position of the first passage, vectors [passages, dimensions]) shard by shard.
 
-    Shards that lie in the folder `shards` are read, others are encoded and written there, each whole or not at all.
+    Shards that lie in the folder `shards` are read, others are encoded and written there, each whole or not
+    at all.
     """
     contents = corpus.contents()
     with tqdm(total=len(corpus), desc="encoding", unit=" passages") as bar:
@@ -123,11 +137,15 @@ def encode_corpus(encoder: Encoder, corpus: Corpus, shards: Path | None = None) 
 
 
 def exact_ranking(encoder: Encoder, corpus: Corpus, queries: Sequence[str], k: int) -> list[Ranking]:
-    """What a `Flat` index would rank, by encoding the corpus once more: the yardstick of approximate indexes."""
+    """What a `Flat` index would rank, by encoding the corpus once more: the yardstick of approximate
+    indexes.
+    """
     vectors = encoder.encode_queries(queries)
     heap = faiss.ResultHeap(len(queries), k, keep_max=True)
     for start, passages in encode_corpus(encoder, corpus):
-        scores, positions = faiss.knn(vectors, passages, min(k, len(passages)), metric=faiss.METRIC_INNER_PRODUCT)
+        scores, positions = faiss.knn(
+            vectors, passages, min(k, len(passages)), metric=faiss.METRIC_INNER_PRODUCT
+        )
         heap.add_result(scores, positions + start)
     heap.finalize()
     return [_ranking(scores, positions, k) for scores, positions in zip(heap.D, heap.I, strict=True)]

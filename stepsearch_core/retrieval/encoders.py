@@ -1,8 +1,8 @@
 """Text to vectors for dense retrieval: a neural sentence encoder, or an offline default that needs no model.
 
-The paper searches with E5, a neural encoder. Where none can be had, `hashing` stands in: TF-IDF, projected at random to
-a few dimensions, which keeps inner products in expectation and so finds, with noise, what TF-IDF finds. It exercises
-the whole dense path, but it is a lexical method and knows no synonyms.
+The paper searches with E5, a neural encoder. Where none can be had, `hashing` stands in: TF-IDF, projected
+at random to a few dimensions, which keeps inner products in expectation and so finds, with noise, what
+TF-IDF finds. It exercises the whole dense path, but it is a lexical method and knows no synonyms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from stepsearch_core.runtime.devices import own_device
 TERM_BUCKETS = 1 << 20
 """Words are hashed to this many columns: of Wikipedia's words few share one, and no vocabulary is kept."""
 ENTRIES_PER_TERM = 8
-"""Non-zero entries of the projection for a word. One (plain feature hashing) lets words collide, many add noise."""
+"""Non-zero entries of the projection for a word. One (plain feature hashing) lets words collide, many add
+noise.
+"""
 PROJECTION_SEED = 0
 ENCODER_BATCH = 64
 MAX_TOKENS = 512
@@ -40,7 +42,9 @@ class Encoder(Protocol):
     dimensions: int
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 of shape [texts, dimensions]; rows of length 1, or 0 where a text holds nothing to encode."""
+        """Float32 of shape [texts, dimensions]; rows of length 1, or 0 where a text holds nothing to
+        encode.
+        """
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
@@ -53,11 +57,12 @@ class Encoder(Protocol):
 
 
 class HashingEncoder:
-    """TF-IDF with sublinear term frequency over the words of `text`, projected by a sparse random sign matrix.
+    """TF-IDF with sublinear term frequency over the words of `text`, projected by a sparse random sign
+    matrix.
 
-    The projection has a fixed number of entries a word: a sparse Johnson-Lindenstrauss transform (Kane and Nelson,
-    "Sparser Johnson-Lindenstrauss transforms", JACM 2014). Scikit-learn's own gives a word a random number of entries,
-    sometimes none, which loses .05 to .15 of recall at 2,048 dimensions.
+    The projection has a fixed number of entries a word: a sparse Johnson-Lindenstrauss transform (Kane and
+    Nelson, "Sparser Johnson-Lindenstrauss transforms", JACM 2014). Scikit-learn's own gives a word a random
+    number of entries, sometimes none, which loses .05 to .15 of recall at 2,048 dimensions.
     """
 
     def __init__(self, idf: np.ndarray, dimensions: int, words: Words = words) -> None:
@@ -74,7 +79,9 @@ class HashingEncoder:
         """Count in how many passages each word occurs: idf = ln((1 + N) / (1 + df)) + 1."""
         terms = _term_counts(words)
         counts = np.zeros(TERM_BUCKETS)
-        for text in tqdm(corpus.contents(), total=len(corpus), desc="document frequencies", unit=" passages"):
+        for text in tqdm(
+            corpus.contents(), total=len(corpus), desc="document frequencies", unit=" passages"
+        ):
             counts[terms.transform([text]).indices] += 1
         return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions, words)
 
@@ -108,9 +115,9 @@ class HashingEncoder:
 class TransformersEncoder:
     """A Hugging Face encoder by name or path: mean of the last hidden states, scaled to length 1.
 
-    Texts are squeezed (NFC), as the corpus is: a tokenizer that does not normalise would take a query in NFD for
-    another one. E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special tokens that a
-    text spells are text.
+    Texts are squeezed (NFC), as the corpus is: a tokenizer that does not normalise would take a query in NFD
+    for another one. E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special
+    tokens that a text spells are text.
     """
 
     def __init__(self, source: str) -> None:
@@ -150,7 +157,12 @@ class TransformersEncoder:
 
         limit = min(MAX_TOKENS, self._tokenizer.model_max_length)
         inputs = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=limit, split_special_tokens=True, return_tensors="pt"
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=limit,
+            split_special_tokens=True,
+            return_tensors="pt",
         ).to(self._device)
         with torch.inference_mode():
             hidden = self._model(**inputs).last_hidden_state
@@ -160,7 +172,8 @@ class TransformersEncoder:
 
 
 def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
-    """The encoder that `params` names, fitted to `corpus` where it needs that; `work` keeps what fitting found.
+    """The encoder that `params` names, fitted to `corpus` where it needs that; `work` keeps what fitting
+    found.
 
     Raises:
         DataError: no such encoder, or the segmenter is not installed.
@@ -186,7 +199,9 @@ def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
 
 def _term_counts(words: Words) -> HashingVectorizer:
     """Texts to counts of hashed words, [texts, TERM_BUCKETS]."""
-    return HashingVectorizer(analyzer=words, n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32)
+    return HashingVectorizer(
+        analyzer=words, n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32
+    )
 
 
 def _random_projection(dimensions: int) -> csr_matrix:

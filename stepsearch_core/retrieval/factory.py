@@ -1,7 +1,8 @@
 """FAISS index factories: whether one can be made and trained for a corpus, said before anything is encoded.
 
-FAISS refuses fewer training vectors than a clustering has centroids, and says so only once it is given them: after an
-encoder has worked for hours. The number it needs follows from the index that a factory makes, without a vector.
+FAISS refuses fewer training vectors than a clustering has centroids, and says so only once it is given them:
+after an encoder has worked for hours. The number it needs follows from the index that a factory makes,
+without a vector.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _TOO_FEW_LINKS = re.compile(r"HNSW[01](?!\d)")
 def check_factory(factory: str, dimensions: int, passages: int) -> None:
     """Whether FAISS makes the index that a factory string names, and can train it on so many passages.
 
-    Takes well under a second. An index that needs no training is filled with a few random vectors and searched.
+    Takes well under a second. An index that needs no training is filled with a few random vectors and
+    searched.
 
     Args:
         factory: `retrieval.index_factory`.
@@ -42,13 +44,15 @@ def check_factory(factory: str, dimensions: int, passages: int) -> None:
     if needed > given:
         clusters = max(1, given // ADVISED_A_CLUSTER)
         problem = (
-            f"{factory!r} is trained on at least {needed:,} passages, and of the corpus's {passages:,} it gets "
-            f"{given:,}: write Flat, which is exact and needs none, or at most IVF{clusters},SQ8 "
-            f"({ADVISED_A_CLUSTER} a cluster)"
+            f"{factory!r} is trained on at least {needed:,} passages, and of the corpus's {passages:,} it"
+            f" gets {given:,}: write Flat, which is exact and needs none, or at most IVF{clusters},SQ8"
+            f" ({ADVISED_A_CLUSTER} a cluster)"
         )
         raise DataError(problem, "params", field="retrieval.index_factory")
     if index.is_trained:
-        vectors = np.cos(np.arange(min(passages, _TRIED) * dimensions, dtype=np.float32)).reshape(-1, dimensions)
+        vectors = np.cos(np.arange(min(passages, _TRIED) * dimensions, dtype=np.float32)).reshape(
+            -1, dimensions
+        )
         with naming_faiss(factory):
             index.add(vectors)
             index.search(vectors[:1], 1)
@@ -62,7 +66,9 @@ def make_index(factory: str, dimensions: int) -> faiss.Index:
     """
     with naming_faiss(factory):
         if _TOO_FEW_LINKS.search(factory):
-            raise ValueError("HNSW needs at least 2 links a vector")  # FAISS ends the process, or never returns
+            raise ValueError(
+                "HNSW needs at least 2 links a vector"
+            )  # FAISS ends the process, or never returns
         return faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
 
 
@@ -72,9 +78,15 @@ def training_positions(passages: int) -> range:
 
 
 def training_needs(index: faiss.Index) -> int:
-    """Vectors without which training fails: as many as the largest of its clusterings has centroids; 0 for none."""
+    """Vectors without which training fails: as many as the largest of its clusterings has centroids; 0 for
+    none.
+    """
     made: Any = faiss.downcast_index(index)
-    parts = [getattr(made, name) for name in ("index", "base_index", "refine_index", "storage") if hasattr(made, name)]
+    parts = [
+        getattr(made, name)
+        for name in ("index", "base_index", "refine_index", "storage")
+        if hasattr(made, name)
+    ]
     needs = [training_needs(part) for part in parts if isinstance(part, faiss.Index)]
     if isinstance(made, faiss.IndexIVF):
         needs.append(made.nlist)
@@ -83,7 +95,9 @@ def training_needs(index: faiss.Index) -> int:
     if isinstance(made, faiss.IndexPreTransform):
         links: Any = made.chain
         chain = [faiss.downcast_VectorTransform(links.at(place)) for place in range(links.size())]
-        needs += [256 for transform in chain if isinstance(transform, faiss.OPQMatrix)]  # its product quantiser's codes
+        needs += [
+            256 for transform in chain if isinstance(transform, faiss.OPQMatrix)
+        ]  # its product quantiser's codes
     return max(needs, default=0)
 
 
@@ -117,5 +131,7 @@ def _code_bits(index: Any) -> list[int]:
         return []
     if hasattr(index, "pq"):
         return [index.pq.nbits]
-    additive = next((getattr(index, name) for name in ("rq", "lsq", "prq", "plsq", "aq") if hasattr(index, name)), None)
+    additive = next(
+        (getattr(index, name) for name in ("rq", "lsq", "prq", "plsq", "aq") if hasattr(index, name)), None
+    )
     return [] if additive is None else list(faiss.vector_to_array(additive.nbits))

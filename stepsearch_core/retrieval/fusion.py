@@ -1,8 +1,8 @@
 """Reciprocal rank fusion: several rankings of one corpus into one, by ranks alone.
 
-score(p) = sum over rankings of 1 / (c + rank of p), rank from 1, c = 60 by default; a ranking that lacks p adds nothing
-(Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods",
-SIGIR 2009).
+score(p) = sum over rankings of 1 / (c + rank of p), rank from 1, c = 60 by default; a ranking that lacks p
+adds nothing (Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank
+learning methods", SIGIR 2009).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class FusedRanker:
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`."""
         rankings = [ranker.rank(queries, max(k, FUSED_DEPTH)) for ranker in self.rankers]
-        return [reciprocal_rank_fusion(of_query, self.constant)[:k] for of_query in zip(*rankings, strict=True)]
+        return [
+            reciprocal_rank_fusion(of_query, self.constant)[:k] for of_query in zip(*rankings, strict=True)
+        ]
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Ranking], constant: int) -> Ranking:

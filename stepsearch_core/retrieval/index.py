@@ -1,4 +1,6 @@
-"""Building and opening the indexes of a corpus, with a manifest that ties them to what they were made from."""
+"""Building and opening the indexes of a corpus, with a manifest that ties them to what they were made
+from.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ def build_index(
 ) -> dict[str, Any]:
     """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest.
 
-    With a folder `work`, kept for this corpus and these settings, a build that was killed encodes only the passages
-    that it had not yet encoded. BM25 is one call of a library, seconds for 100,000 passages and minutes for millions:
-    it starts over.
+    With a folder `work`, kept for this corpus and these settings, a build that was killed encodes only the
+    passages that it had not yet encoded. BM25 is one call of a library, seconds for 100,000 passages and
+    minutes for millions: it starts over.
 
     Raises:
         DataError: a setting that an index cannot have; DiskFullError: no space left.
@@ -33,7 +35,9 @@ def build_index(
     from stepsearch_core.retrieval.dense import DenseIndex
     from stepsearch_core.retrieval.factory import check_factory
 
-    if params.encoder == "hashing":  # another encoder's dimensions are known once it is open, before it encodes
+    if (
+        params.encoder == "hashing"
+    ):  # another encoder's dimensions are known once it is open, before it encodes
         check_factory(params.index_factory, params.dimensions, len(corpus))
     with atomic_folder(folder) as temporary:
         for name in ("bm25", "dense"):
@@ -50,7 +54,9 @@ def build_index(
     return manifest
 
 
-def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Retriever:
+def open_retriever(
+    params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None
+) -> Retriever:
     """Open the retriever that `method` (default: `params.method`) names, over what `build_index` wrote.
 
     Raises:
@@ -59,7 +65,9 @@ def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus, 
     return CorpusRetriever(open_ranker(params, folder, corpus, method), corpus)
 
 
-def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None) -> Ranker:
+def open_ranker(
+    params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None
+) -> Ranker:
     """As `open_retriever`, but ranking positions of the corpus, without reading passages."""
     folder = Path(folder)
     manifest = read_object(folder / "manifest.json", ("corpus", "settings"))
@@ -85,7 +93,10 @@ def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     words = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
         dense |= {"dimensions": params.dimensions, **words}
-    return {"bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **words}, "dense": dense}
+    return {
+        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **words},
+        "dense": dense,
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -98,7 +109,8 @@ def _versions() -> dict[str, str]:
 def _check(what: str, built: Any, wanted: Any, folder: Path) -> None:
     if built != wanted:
         raise DataError(
-            f"the index was built with {built}, but {wanted} is asked for: build it again (`dvc repro index`)",
+            f"the index was built with {built}, but {wanted} is asked for: build it again (`dvc repro"
+            " index`)",
             folder / "manifest.json",
             field=what,
         )

@@ -21,7 +21,9 @@ Ranking = list[tuple[int, float]]
 
 
 class RetrievalError(ExplainedError):
-    """A search that could not be carried out: a service that is down, say. Finding nothing is not an error."""
+    """A search that could not be carried out: a service that is down, say. Finding nothing is not an
+    error.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class CorpusRetriever:
 def top_k(scores: np.ndarray, positions: np.ndarray, k: int) -> Ranking:
     """The `k` best of parallel arrays of scores and positions, ties broken by position.
 
-    A partition alone would keep an arbitrary part of those that tie at the last place, so all of them are sorted.
+    A partition alone would keep an arbitrary part of those that tie at the last place, so all of them are
+    sorted.
     """
     if len(scores) > k:
         threshold = np.partition(scores, -k)[-k]

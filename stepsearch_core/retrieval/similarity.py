@@ -1,12 +1,13 @@
 """TF-IDF cosine between passages of a corpus, with document frequencies of the whole corpus.
 
-The paper does not say which texts the idf comes from. The released code fits a new model for every retrieved passage on
-that passage and the gold ones (n + 1 texts), which makes words that the passages share look rare and costs tens of
-milliseconds a trajectory. Here the stage `index` counts every passage's terms once and writes them as flat arrays (some
-400 bytes for a passage of 100 words), which are mapped into memory: a reward reads a few rows of them by position and
-touches no text. Frequencies are counted over titles and texts, vectors are of the texts alone (`breakdown` says why).
-Terms are the words of `base.text`, as everywhere; the weighting is scikit-learn's default: raw counts times
-idf = ln((1 + N) / (1 + df)) + 1, L2-normalised.
+The paper does not say which texts the idf comes from. The released code fits a new model for every retrieved
+passage on that passage and the gold ones (n + 1 texts), which makes words that the passages share look rare
+and costs tens of milliseconds a trajectory. Here the stage `index` counts every passage's terms once and
+writes them as flat arrays (some 400 bytes for a passage of 100 words), which are mapped into memory: a
+reward reads a few rows of them by position and touches no text. Frequencies are counted over titles and
+texts, vectors are of the texts alone (`breakdown` says why). Terms are the words of `base.text`, as
+everywhere; the weighting is scikit-learn's default: raw counts times idf = ln((1 + N) / (1 + df)) + 1,
+L2-normalised.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class TfidfSimilarity:
 
         Args:
             positions: the position of each passage id as int64, -1 for an unknown one.
-            starts: int64 [passages + 1], where the terms of each passage start; the last one is their number.
+            starts: int64 [passages + 1], where the terms of each passage start; the last one is their
+                number.
             terms: uint32, numbers of terms.
             counts: uint16, how often each of them occurs in its passage.
             frequencies: int64 [vocabulary], in how many passages each term occurs.
@@ -89,7 +91,9 @@ class TfidfSimilarity:
         starts = np.zeros(len(corpus) + 1, dtype=np.int64)
         with atomic_folder(folder) as new:
             with (new / "terms.bin").open("wb") as terms, (new / "counts.bin").open("wb") as counts:
-                for number, passage in enumerate(tqdm(corpus, desc="term statistics", unit="passage"), start=1):
+                for number, passage in enumerate(
+                    tqdm(corpus, desc="term statistics", unit="passage"), start=1
+                ):
                     row = _count(passage, words, vocabulary, frequencies)
                     row[0].astype(_TERMS).tofile(terms)
                     row[1].astype(_COUNTS).tofile(counts)
@@ -104,18 +108,23 @@ class TfidfSimilarity:
         """Map what `build` wrote of the same corpus.
 
         Raises:
-            DataError: `folder` holds no term statistics, damaged ones, or those of another corpus or segmenter; the
-                segmenter is not installed.
+            DataError: `folder` holds no term statistics, damaged ones, or those of another corpus or
+                segmenter; the segmenter is not installed.
         """
         folder = Path(folder)
         manifest = read_object(folder / "manifest.json", ("corpus", "segmenter", "terms"))
         if manifest["corpus"] != corpus.hash:
             raise DataError("the term statistics of another corpus; run the stage index again", folder)
         if manifest["segmenter"] != segmenter:
-            problem = f"words found by {manifest['segmenter']}, but {segmenter} is asked for: run the stage index again"
+            problem = (
+                f"words found by {manifest['segmenter']}, but {segmenter} is asked for: run the stage index"
+                " again"
+            )
             raise DataError(problem, folder / "manifest.json", field="segmenter")
         try:
-            starts, frequencies = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("starts", "frequencies"))
+            starts, frequencies = (
+                np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("starts", "frequencies")
+            )
             terms, counts = (
                 np.memmap(folder / f"{name}.bin", dtype=kind, mode="r")
                 for name, kind in (("terms", _TERMS), ("counts", _COUNTS))
@@ -125,14 +134,21 @@ class TfidfSimilarity:
         if not (len(terms) == len(counts) == manifest["terms"] and len(starts) == len(corpus) + 1):
             raise DataError(f"no whole term statistics: {len(terms)} terms, {len(counts)} counts", folder)
         starts, frequencies = np.asarray(starts), np.asarray(frequencies)
-        return cls(corpus.positions, starts, np.asarray(terms), np.asarray(counts), frequencies, words_by(segmenter))
+        return cls(
+            corpus.positions, starts, np.asarray(terms), np.asarray(counts), frequencies, words_by(segmenter)
+        )
 
     def known(self, passage_ids: Sequence[str]) -> list[str]:
         """Those of the ids that belong to a passage of the corpus, in order."""
-        return [pid for pid, position in zip(passage_ids, self._positions(passage_ids), strict=True) if position >= 0]
+        return [
+            pid
+            for pid, position in zip(passage_ids, self._positions(passage_ids), strict=True)
+            if position >= 0
+        ]
 
     def cosine(self, gold_ids: Sequence[str], passage_ids: Sequence[str]) -> np.ndarray:
-        """Cosines in [0, 1] as float64 [n_gold, n_passage]; a text without a term has cosine 0 with everything.
+        """Cosines in [0, 1] as float64 [n_gold, n_passage]; a text without a term has cosine 0 with
+        everything.
 
         Raises:
             KeyError: a passage is unknown.
@@ -160,7 +176,9 @@ class TfidfSimilarity:
         return np.minimum(cosines, 1.0)
 
 
-def _count(passage: Passage, words: Words, vocabulary: dict[str, int], frequencies: Counter[int]) -> np.ndarray:
+def _count(
+    passage: Passage, words: Words, vocabulary: dict[str, int], frequencies: Counter[int]
+) -> np.ndarray:
     """The text's terms and their counts, int64 [2, terms]; new ones enter the vocabulary."""
     counts = Counter(_number(words(passage.text), vocabulary))
     frequencies.update(counts.keys() | set(_number(words(passage.title), vocabulary)))

@@ -1,7 +1,8 @@
 """The answer reward (paper, eq. 3): word F1 of the final answer, if the trajectory's format is right.
 
-A wrong format earns 0 as in the paper, where the released code gives -1 and drops every other reward. The format is
-the paper's hard constraint (`metrics.search.format_valid`), of which the released code checks one half.
+A wrong format earns 0 as in the paper, where the released code gives -1 and drops every other reward. The
+format is the paper's hard constraint (`metrics.search.format_valid`), of which the released code checks one
+half.
 """
 
 from __future__ import annotations

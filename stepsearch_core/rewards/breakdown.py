@@ -1,8 +1,8 @@
 """Scores a trajectory: every term of its reward, unweighted, from the fields of trajectory and question.
 
-Similarity is taken between the passages' texts without their titles, as the released code does: with titles, which
-often repeat the subject, any passage about the right entity comes close to a gold one (in the default world a cosine of
-.64 instead of .33), and information gain would hardly tell them apart.
+Similarity is taken between the passages' texts without their titles, as the released code does: with titles,
+which often repeat the subject, any passage about the right entity comes close to a gold one (in the default
+world a cosine of .64 instead of .33), and information gain would hardly tell them apart.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
 
     Args:
         trajectory: a finished episode on `question`.
-        question: gold passages and search keys come from its steps. Gold passages outside of the corpus cannot be
-            retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while redundancy stays.
+        question: gold passages and search keys come from its steps. Gold passages outside of the corpus
+            cannot be retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while
+            redundancy stays.
         similarity: TF-IDF over the corpus; answers and queries are compared by its words.
 
     Raises:
@@ -33,13 +34,19 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
     """
     turns = [index for index, turn in enumerate(trajectory.turns) if turn.action.kind is ActionKind.SEARCH]
     rounds = [trajectory.turns[index].passage_ids for index in turns]
-    cosines = similarity.cosine(similarity.known(question.support_ids), [pid for ids in rounds for pid in ids])
+    cosines = similarity.cosine(
+        similarity.known(question.support_ids), [pid for ids in rounds for pid in ids]
+    )
     ends = accumulate(map(len, rounds))
-    gains = information_gains([cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)])
+    gains = information_gains(
+        [cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)]
+    )
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
         answer=answer_reward(trajectory, question, similarity.words),
-        search_key=search_key_reward(queries, [step.search_keys for step in question.steps], similarity.words),
+        search_key=search_key_reward(
+            queries, [step.search_keys for step in question.steps], similarity.words
+        ),
         steps=tuple(map(StepReward, turns, gains, redundancies(rounds))),
         format_ok=format_valid(trajectory),
     )

@@ -1,9 +1,10 @@
 """Weighs a trajectory's rewards and places each on its token (paper, eqs. 6-7 and section 2.3).
 
 The step reward w_gain G^t - w_red P^t sits on the last policy token of its search turn, the global reward
-w_answer r_answer + w_key r_key on the last policy token of the trajectory. Rewards are *added* in a new array: a
-trajectory that ends in a search has both on one token, where the released code overwrites the first. The paper has both
-step weights and the answer weight at 1 and gives no value for gamma_key, here `search_key_weight`.
+w_answer r_answer + w_key r_key on the last policy token of the trajectory. Rewards are *added* in a new
+array: a trajectory that ends in a search has both on one token, where the released code overwrites the
+first. The paper has both step weights and the answer weight at 1 and gives no value for gamma_key, here
+`search_key_weight`.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ def token_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: Re
     """
     last = _last_policy_tokens(trajectory)
     if not last:
-        raise ValueError(f"question {trajectory.question_id}: the policy wrote no token that could carry the reward")
+        raise ValueError(
+            f"question {trajectory.question_id}: the policy wrote no token that could carry the reward"
+        )
     rewards = np.zeros(len(trajectory.token_ids))
     for step in breakdown.steps:
         if step.turn not in last:
-            raise ValueError(f"question {trajectory.question_id}: no policy token in turn {step.turn} for its reward")
+            raise ValueError(
+                f"question {trajectory.question_id}: no policy token in turn {step.turn} for its reward"
+            )
         gain = params.information_gain_weight * step.information_gain
         rewards[last[step.turn]] += gain - params.redundancy_weight * step.redundancy
     overall = params.answer_weight * breakdown.answer + params.search_key_weight * breakdown.search_key

@@ -1,8 +1,9 @@
-"""The information gain of each search (paper, eqs. 8-11): how much closer its passages came to the gold ones.
+"""The information gain of each search (paper, eqs. 8-11): how much closer its passages came to the gold
+ones.
 
-Eqs. 9 and 10 print m_i^t; this is m_i^{t-1}, "of the previous round", as the text says: with m_i^t every gain would
-be 0. Gains telescope: over a trajectory they sum to the final coverage, the mean over gold passages of the best cosine
-reached, and so never exceed 1.
+Eqs. 9 and 10 print m_i^t; this is m_i^{t-1}, "of the previous round", as the text says: with m_i^t every
+gain would be 0. Gains telescope: over a trajectory they sum to the final coverage, the mean over gold
+passages of the best cosine reached, and so never exceed 1.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ def information_gains(similarities: Sequence[np.ndarray]) -> list[float]:
     """G^t of each round, in [0, 1].
 
     Args:
-        similarities: one [n_gold, k_t] matrix a round, the cosine of each gold passage with each retrieved one. A
-            round without passages (k_t = 0) gains 0, and so does everything without gold passages (n_gold = 0).
+        similarities: one [n_gold, k_t] matrix a round, the cosine of each gold passage with each retrieved
+            one. A round without passages (k_t = 0) gains 0, and so does everything without gold passages
+            (n_gold = 0).
     """
     gains = []
     best = np.zeros(len(similarities[0]) if len(similarities) else 0)  # m^0, [n_gold]

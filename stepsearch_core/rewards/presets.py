@@ -20,7 +20,8 @@ def scorer_and_weights(
 ) -> tuple[Scorer, RewardParams]:
     """The scorer that training uses and the weights `composition` puts on its terms.
 
-    `paper` has those of `params`, `released` its own, whatever `params` says. Evaluation always scores by `paper`.
+    `paper` has those of `params`, `released` its own, whatever `params` says. Evaluation always scores by
+    `paper`.
     """
     if params.preset == "paper":
         return Scorer(similarity, questions), params

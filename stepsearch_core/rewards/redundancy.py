@@ -1,8 +1,9 @@
-"""The redundancy penalty of each search (paper, eqs. 12-13): the share of its passages that earlier rounds had.
+"""The redundancy penalty of each search (paper, eqs. 12-13): the share of its passages that earlier rounds
+had.
 
-Identity is the passage id and only *earlier* rounds count. The released code compares decoded text, which carries the
-rank of the passage, so that it misses a passage that comes back at another rank. k is the number of passages the search
-returned, which may be less than was asked for.
+Identity is the passage id and only *earlier* rounds count. The released code compares decoded text, which
+carries the rank of the passage, so that it misses a passage that comes back at another rank. k is the number
+of passages the search returned, which may be less than was asked for.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """The preset `released`: a trajectory scored as the released code scores decoded text, defects included.
 
-For comparison only; `breakdown` is the method. The trajectory is rendered as that system would have shown it (in the
-style `environment.prompt: released`, whatever style it was sampled in), from the policy's texts, the actions and the
-passages, and everything is then read out of the text again. What differs from the
-paper, on purpose: a text that does not end in an answer earns -1 and nothing else; every pair of search tags is a
-search, those in a warning included; passages keep the "Doc 2" of the one behind them; each one is compared with the
-gold texts by a TF-IDF of its own; words are that code's (SQuAD's for F1, scikit-learn's for TF-IDF), whatever
-`retrieval.segmenter` says; a repeat is an equal string, within a round too; a query is credited to one
-sub-question, where it overwrites better ones; F1 has four digits; gain and penalty weigh 1.6.
+For comparison only; `breakdown` is the method. The trajectory is rendered as that system would have shown it
+(in the style `environment.prompt: released`, whatever style it was sampled in), from the policy's texts, the
+actions and the passages, and everything is then read out of the text again. What differs from the paper, on
+purpose: a text that does not end in an answer earns -1 and nothing else; every pair of search tags is a
+search, those in a warning included; passages keep the "Doc 2" of the one behind them; each one is compared
+with the gold texts by a TF-IDF of its own; words are that code's (SQuAD's for F1, scikit-learn's for
+TF-IDF), whatever `retrieval.segmenter` says; a repeat is an equal string, within a round too; a query is
+credited to one sub-question, where it overwrites better ones; F1 has four digits; gain and penalty weigh
+1.6.
 
-Left out: the cut of long observations (here a passage that was cut counts whole), the notice before the last turn (its
-empty search scores 0 for nobody), and the shifts of re-encoding: a step reward sits on the last policy token of the
-turn with the round's first `</search>`. Where that tag stands in a warning, which the policy did not write, it is the
-last policy token of the turn before the warning.
+Left out: the cut of long observations (here a passage that was cut counts whole), the notice before the last
+turn (its empty search scores 0 for nobody), and the shifts of re-encoding: a step reward sits on the last
+policy token of the turn with the round's first `</search>`. Where that tag stands in a warning, which the
+policy did not write, it is the last policy token of the turn before the warning.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _ROUND = re.compile(r"<search>.*?</search>\s*<information>(.*?)</information>", 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedRound:
-    """One match of search and information: unweighted rewards, and where its first `</search>` starts in the text."""
+    """One match of search and information: unweighted rewards, and where its first `</search>` starts in the
+    text.
+    """
 
     position: int
     information_gain: float
@@ -53,7 +56,9 @@ class ReleasedRound:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedScore:
-    """What a text earns: `answer` is F1, or -1 for a wrong format, which leaves no key score and no rounds."""
+    """What a text earns: `answer` is F1, or -1 for a wrong format, which leaves no key score and no
+    rounds.
+    """
 
     answer: float
     search_key: float
@@ -66,7 +71,9 @@ class ReleasedScore:
         return self.answer + KEY_WEIGHT * self.search_key
 
 
-def score_text(text: str, answers: Sequence[str], golds: Sequence[str], keys: Sequence[Sequence[str]]) -> ReleasedScore:
+def score_text(
+    text: str, answers: Sequence[str], golds: Sequence[str], keys: Sequence[Sequence[str]]
+) -> ReleasedScore:
     """Score a response without its prompt.
 
     Args:
@@ -76,7 +83,8 @@ def score_text(text: str, answers: Sequence[str], golds: Sequence[str], keys: Se
         keys: the golden search keys of each sub-question; one without keys counts, and cannot be reached.
 
     Raises:
-        ValueError: a passage and the gold texts have no word of two letters between them (an empty vocabulary).
+        ValueError: a passage and the gold texts have no word of two letters between them (an empty
+            vocabulary).
     """
     found = list(_ANSWER.finditer(text))
     if not found or text[found[-1].end() :].strip():
@@ -88,7 +96,9 @@ def score_text(text: str, answers: Sequence[str], golds: Sequence[str], keys: Se
     return ReleasedScore(
         answer=_f1(found[-1][1], answers),
         search_key=_search_key([_SEARCH_TAG.sub("", match) for match in _SEARCH.findall(text)], keys),
-        rounds=tuple(ReleasedRound(match.start() + match[0].find("</search>"), *step) for match, *step in steps),
+        rounds=tuple(
+            ReleasedRound(match.start() + match[0].find("</search>"), *step) for match, *step in steps
+        ),
         format_ok=True,
     )
 
@@ -108,17 +118,27 @@ def render(trajectory: Trajectory, passages: Callable[[str], Passage]) -> tuple[
         if number == len(trajectory.turns) - 1:
             break
         shown = (passages(passage_id) for passage_id in turn.passage_ids)
-        documents = (RELEASED.document.format(rank=i, title=p.title, text=p.text) for i, p in enumerate(shown, start=1))
+        documents = (
+            RELEASED.document.format(rank=i, title=p.title, text=p.text)
+            for i, p in enumerate(shown, start=1)
+        )
         search = turn.action.kind is ActionKind.SEARCH
-        text += "".join([RELEASED.opening, *documents, RELEASED.closing]) if search else RELEASED.invalid_notice
+        text += (
+            "".join([RELEASED.opening, *documents, RELEASED.closing]) if search else RELEASED.invalid_notice
+        )
     return text, starts
 
 
 class ReleasedScorer(Scorer):
-    """Scores trajectories as the released code does; of the similarity it asks only which passages there are."""
+    """Scores trajectories as the released code does; of the similarity it asks only which passages there
+    are.
+    """
 
     def __init__(
-        self, similarity: TfidfSimilarity, questions: Mapping[str, Question], passages: Callable[[str], Passage]
+        self,
+        similarity: TfidfSimilarity,
+        questions: Mapping[str, Question],
+        passages: Callable[[str], Passage],
     ) -> None:
         super().__init__(similarity, questions)
         self.passages = passages
@@ -127,7 +147,9 @@ class ReleasedScorer(Scorer):
         """The reward terms of one trajectory; a step for each round that the text shows."""
         question = self.questions[trajectory.question_id]
         text, starts = render(trajectory, self.passages)
-        golds = [self.passages(passage_id).text for passage_id in self.similarity.known(question.support_ids)]
+        golds = [
+            self.passages(passage_id).text for passage_id in self.similarity.known(question.support_ids)
+        ]
         scored = score_text(text, question.answers, golds, [step.search_keys for step in question.steps])
         steps = [
             StepReward(bisect_right(starts, step.position) - 1, step.information_gain, step.redundancy)
@@ -145,7 +167,9 @@ def _gains(rounds: Sequence[Sequence[str]], golds: Sequence[str]) -> list[float]
     best = np.zeros(len(golds))
     gains = []
     for documents in rounds:
-        coverage = np.max([np.zeros(len(golds)), *(_cosines(document, golds) for document in documents)], axis=0)
+        coverage = np.max(
+            [np.zeros(len(golds)), *(_cosines(document, golds) for document in documents)], axis=0
+        )
         gains.append(float(np.maximum(coverage - best, 0.0).mean()))
         best = np.maximum(best, coverage)
     return gains
@@ -153,7 +177,9 @@ def _gains(rounds: Sequence[Sequence[str]], golds: Sequence[str]) -> list[float]
 
 def _cosines(document: str, golds: Sequence[str]) -> np.ndarray:
     """Cosine with each gold text, [n_gold], by a TF-IDF fitted on these n + 1 texts."""
-    from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import, and only this preset needs it
+    from sklearn.feature_extraction.text import (
+        TfidfVectorizer,
+    )  # slow to import, and only this preset needs it
 
     document = _normalize(document)
     if not document:
@@ -194,5 +220,7 @@ def _f1(text: str, references: Sequence[str]) -> float:
 
 
 def _normalize(text: str) -> str:
-    """SQuAD's normalisation as that code has it: lower case, then no ASCII punctuation, no articles, single blanks."""
+    """SQuAD's normalisation as that code has it: lower case, then no ASCII punctuation, no articles, single
+    blanks.
+    """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())

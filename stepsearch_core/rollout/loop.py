@@ -1,9 +1,10 @@
 """The multi-turn rollout, asynchronous by trajectory: while one waits for its search, the others generate.
 
-Token in, token out: sampled ids go into the context as they are. A slot whose episode has ended takes the next one. A
-retriever's failure ends the trajectories that asked, an engine's failure all that had a slot; both are marked by their
-stop reason and the rollout goes on. Departure from the released loop: turns stop at their own closing tag instead
-of running to the limit, nobody waits for the slowest, and the cache is kept across turns.
+Token in, token out: sampled ids go into the context as they are. A slot whose episode has ended takes the
+next one. A retriever's failure ends the trajectories that asked, an engine's failure all that had a slot;
+both are marked by their stop reason and the rollout goes on. Departure from the released loop: turns stop at
+their own closing tag instead of running to the limit, nobody waits for the slowest, and the cache is kept
+across turns.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ Streams = Sequence[np.random.Generator] | None
 class Rollout:
     """Plays episodes with an engine against a retriever."""
 
-    def __init__(self, engine: Engine, retriever: Retriever, renderer: Renderer, params: RolloutParams) -> None:
+    def __init__(
+        self, engine: Engine, retriever: Retriever, renderer: Renderer, params: RolloutParams
+    ) -> None:
         self.engine, self.retriever, self.renderer, self.params = engine, retriever, renderer, params
         self.waited = 0.0
         """Seconds of all rollouts so far in which generation was idle, waiting for searches."""
@@ -57,7 +60,8 @@ class Rollout:
     def play(
         self, episodes: Sequence[Episode], streams: Streams = None, progress: str | None = None
     ) -> list[Trajectory]:
-        """Play new episodes to their ends; their trajectories, in order. Those that are done stay as they are.
+        """Play new episodes to their ends; their trajectories, in order. Those that are done stay as they
+        are.
 
         Args:
             episodes: the engine's contexts are opened in their order.

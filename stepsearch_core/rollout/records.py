@@ -1,4 +1,6 @@
-"""One question's record: what the policy did turn by turn, and how it is measured. The report reads these."""
+"""One question's record: what the policy did turn by turn, and how it is measured. The report reads
+these.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from operator import itemgetter
 from typing import Any
 
 from stepsearch_core.base.means import mean
-from stepsearch_core.base.types import ActionKind, Passage, Question, RewardBreakdown, StepReward, Trajectory, Turn
+from stepsearch_core.base.types import (
+    ActionKind,
+    Passage,
+    Question,
+    RewardBreakdown,
+    StepReward,
+    Trajectory,
+    Turn,
+)
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.measures import MEASURES
 
@@ -44,7 +54,9 @@ def record(
         "response_length": trajectory.response_length,
         "hops": len(question.steps),
         "support_ids": list(question.support_ids),
-        "steps": [{"sub_question": step.sub_question, "sub_answer": step.sub_answer} for step in question.steps],
+        "steps": [
+            {"sub_question": step.sub_question, "sub_answer": step.sub_answer} for step in question.steps
+        ],
         "turns": turns,
         "rewards": {"answer": breakdown.answer, "search_key": breakdown.search_key},
     }
@@ -53,8 +65,8 @@ def record(
 def one_a_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Records of samples, those of a question side by side, as one for each question.
 
-    It is that of the first sample with the means of the metrics (of the values defined), so what compares policies goes
-    on to count questions; a question that was answered once keeps its record.
+    It is that of the first sample with the means of the metrics (of the values defined), so what compares
+    policies goes on to count questions; a question that was answered once keeps its record.
     """
     return [_mean_record(list(samples)) for _, samples in groupby(rows, key=itemgetter("id"))]
 
@@ -67,7 +79,11 @@ def _mean_record(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _turn(
-    turn: Turn, reward: StepReward | None, question: Question, seen: set[str], passage: Callable[[str], Passage]
+    turn: Turn,
+    reward: StepReward | None,
+    question: Question,
+    seen: set[str],
+    passage: Callable[[str], Passage],
 ) -> dict[str, Any]:
     shown = [passage(passage_id) for passage_id in turn.passage_ids]
     return {

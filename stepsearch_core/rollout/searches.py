@@ -1,8 +1,9 @@
-"""Searches under way beside the rollout: threads send what has piled up as one batch, the rollout goes on generating.
+"""Searches under way beside the rollout: threads send what has piled up as one batch, the rollout goes on
+generating.
 
-A search ends with its passages or with the reason why there are none: the retriever refused or answered garbage, after
-as many attempts as allowed, or took too long. A late answer is dropped. With one worker, a retriever that is slow gets
-ever larger batches; more workers keep several requests in flight.
+A search ends with its passages or with the reason why there are none: the retriever refused or answered
+garbage, after as many attempts as allowed, or took too long. A late answer is dropped. With one worker, a
+retriever that is slow gets ever larger batches; more workers keep several requests in flight.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Searches:
 
     def submit(self, number: int, query: str) -> None:
         """Ask for a query's passages."""
-        if len(self._workers) < self._params.retrieval_workers:  # daemons: one that hangs does not keep a process alive
+        if (
+            len(self._workers) < self._params.retrieval_workers
+        ):  # daemons: one that hangs does not keep a process alive
             self._workers.append(threading.Thread(target=self._work, name="retrieval", daemon=True))
             self._workers[-1].start()
         self._since[number] = time.monotonic()
@@ -116,7 +119,10 @@ class Searches:
                 with attempt:
                     hits = self._retriever.search([query for _, query in batch], self._k)
                     found = _passages(hits, len(batch), self._k)
-        except (Exception, SystemExit) as error:  # whatever it is, it must not end in a thread that nobody looks at
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever it is, it must not end in a thread that nobody looks at
             logging.getLogger("rollout").warning("%d searches failed: %s", len(batch), error)
             return [(number, StopReason.RETRIEVAL_FAILED) for number, _ in batch]
         return [(number, passages) for (number, _), passages in zip(batch, found, strict=True)]

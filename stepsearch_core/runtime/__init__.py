@@ -1,1 +1,3 @@
-"""What the work runs on: devices, the group of processes, versions of packages, folders of work in progress."""
+"""What the work runs on: devices, the group of processes, versions of packages, folders of work in
+progress.
+"""

@@ -1,7 +1,7 @@
 """Which device a process works on: one rule for models, encoders and engines.
 
-Of several ranks on a machine each has a GPU of its own, by its number there; whoever named plain `cuda` before that was
-settled got the first one.
+Of several ranks on a machine each has a GPU of its own, by its number there; whoever named plain `cuda`
+before that was settled got the first one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ class DeviceError(ExplainedError):
 
 
 def device_of(local_rank: int, gpus: int) -> str:
-    """The device of a rank, counted from 0 on its machine, where so many GPUs are visible; as torch writes it.
+    """The device of a rank, counted from 0 on its machine, where so many GPUs are visible; as torch writes
+    it.
 
     Raises:
         DeviceError: there are GPUs, but none for this rank.
@@ -25,8 +26,8 @@ def device_of(local_rank: int, gpus: int) -> str:
         return "cpu"
     if local_rank >= gpus:
         raise DeviceError(
-            f"process {local_rank + 1} on this machine has no GPU: {gpus} are visible (CUDA_VISIBLE_DEVICES); "
-            "lower train.processes or warmstart.processes"
+            f"process {local_rank + 1} on this machine has no GPU: {gpus} are visible"
+            " (CUDA_VISIBLE_DEVICES); lower train.processes or warmstart.processes"
         )
     return f"cuda:{local_rank}"
 

@@ -11,14 +11,18 @@ import torch
 from stepsearch_core.runtime.devices import take_device
 
 PATIENCE = timedelta(days=7)
-"""How long ranks wait for each other's files and trajectories. A rank that dies is noticed by the launcher, or at once
-by the loss of its connection; torch's own ten minutes (NCCL) end runs in which one only took its time."""
+"""How long ranks wait for each other's files and trajectories. A rank that dies is noticed by the launcher,
+or at once by the loss of its connection; torch's own ten minutes (NCCL) end runs in which one only took its
+time.
+"""
 
 _patient: torch.distributed.ProcessGroup | None = None
 
 
 def patient_group() -> torch.distributed.ProcessGroup:
-    """The ranks as a group over main memory, whose waiting has no deadly time-out; first asked for by all together."""
+    """The ranks as a group over main memory, whose waiting has no deadly time-out; first asked for by all
+    together.
+    """
     global _patient
     if _patient is None:
         _patient = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
@@ -28,8 +32,8 @@ def patient_group() -> torch.distributed.ProcessGroup:
 def join_process_group() -> None:
     """Join the group of torch's launcher, or begin one of this process alone; once is enough.
 
-    Left to themselves without a launcher, DeepSpeed looks for MPI and a port, and vLLM begins a group that DeepSpeed
-    cannot use. One over a store in memory needs nothing.
+    Left to themselves without a launcher, DeepSpeed looks for MPI and a port, and vLLM begins a group that
+    DeepSpeed cannot use. One over a store in memory needs nothing.
     """
     if torch.distributed.is_initialized():
         return
@@ -45,7 +49,9 @@ def join_process_group() -> None:
 
 
 def leave_process_group() -> None:
-    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has succeeded."""
+    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has
+    succeeded.
+    """
     global _patient
     _patient = None
     if torch.distributed.is_initialized():

@@ -1,8 +1,9 @@
 """Work in progress: a folder named by what makes it, outside of the stages' outputs.
 
-DVC deletes a stage's outputs before it runs it, so a restart could find nothing there. The folder's name is a hash of
-parameters and inputs: a restart finds its own parts, and a changed parameter never goes on with another's. A file
-lock, which the system releases when the process dies however it dies, keeps two processes apart.
+DVC deletes a stage's outputs before it runs it, so a restart could find nothing there. The folder's name is
+a hash of parameters and inputs: a restart finds its own parts, and a changed parameter never goes on with
+another's. A file lock, which the system releases when the process dies however it dies, keeps two processes
+apart.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class WorkFolder:
     activity = "working"
 
     def __init__(self, root: Path, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
-        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all files).
+        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all
+        files).
 
         Raises:
             DataError: an input is missing.
@@ -58,7 +60,9 @@ class WorkFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             pid = owner.read_text() if owner.is_file() else "unknown"
-            raise DataError(f"process {pid} is {self.activity} here; wait for it or end it", self.path) from None
+            raise DataError(
+                f"process {pid} is {self.activity} here; wait for it or end it", self.path
+            ) from None
         owner.write_text(str(os.getpid()))
         return self
 

@@ -1,12 +1,13 @@
 """Decoding with few launches: passes in which every context has one new token, captured as CUDA graphs.
 
-A pass of a small model is hundreds of kernels, which a GPU runs faster than Python can launch them; a graph launches
-them at once. It holds for fixed shapes and addresses: what differs from pass to pass is copied into tensors that stay.
-How much of the cache's pool is read is one of a few sizes, with a graph each, captured when it is first needed.
+A pass of a small model is hundreds of kernels, which a GPU runs faster than Python can launch them; a graph
+launches them at once. It holds for fixed shapes and addresses: what differs from pass to pass is copied into
+tensors that stay. How much of the cache's pool is read is one of a few sizes, with a graph each, captured
+when it is first needed.
 
-THE CAPTURE (`DecodeGraphs`) HAS NEVER BEEN RUN: it was written without a GPU. `FixedDecoding` is the same passes
-without it; they have run, on a CPU alone. Graphs read the weights where they lie, so updates in place are seen; they go
-with their session, whose cache they write to, and are not used for another model.
+THE CAPTURE (`DecodeGraphs`) HAS NEVER BEEN RUN: it was written without a GPU. `FixedDecoding` is the same
+passes without it; they have run, on a CPU alone. Graphs read the weights where they lie, so updates in place
+are seen; they go with their session, whose cache they write to, and are not used for another model.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class FixedDecoding:
         """Put what this pass is about into the tensors; how many blocks are to be read."""
         ids, lengths = np.zeros((2, len(self._ids)), np.int64)
         table = np.zeros_like(self._cache.table)
-        ids[slots], lengths[slots], table[slots] = tokens, self._cache.lengths[slots], self._cache.table[slots]
+        ids[slots], lengths[slots], table[slots] = (
+            tokens,
+            self._cache.lengths[slots],
+            self._cache.table[slots],
+        )
         for tensor, array in ((self._ids, ids), (self._lengths, lengths), (self._table, table)):
             tensor.copy_(torch.from_numpy(array))
         return next(size for size in self._sizes if size > table.max())
@@ -73,7 +78,9 @@ class DecodeGraphs(FixedDecoding):
     def __init__(self, model: PreTrainedModel, cache: PagedCache) -> None:
         super().__init__(model, cache)
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
-        self._memory = torch.cuda.graph_pool_handle()  # of all graphs: one runs at a time and leaves nothing in it
+        self._memory = (
+            torch.cuda.graph_pool_handle()
+        )  # of all graphs: one runs at a time and leaves nothing in it
 
     def _run(self, size: int) -> None:
         with torch.cuda.device(self.model.device):
@@ -82,13 +89,17 @@ class DecodeGraphs(FixedDecoding):
             self._graphs[size].replay()
 
     def _captured(self, size: int) -> torch.cuda.CUDAGraph:
-        """A graph of a pass. It is run once before, so that libraries are set up; the replay then writes the same."""
+        """A graph of a pass. It is run once before, so that libraries are set up; the replay then writes the
+        same.
+        """
         current, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(current)
         with torch.cuda.stream(side):
             super()._run(size)
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):  # searches may use the GPU
+        with torch.cuda.graph(
+            graph, pool=self._memory, capture_error_mode="thread_local"
+        ):  # searches may use the GPU
             super()._run(size)
         return graph

@@ -1,8 +1,10 @@
-"""The forward pass of a Llama-like model for sampling: over a flat list of tokens, to each context's last state.
+"""The forward pass of a Llama-like model for sampling: over a flat list of tokens, to each context's last
+state.
 
-The model's own modules are called, adapters included; what is ours is what lies between them. Two things make it faster
-than the model's own forward pass: little Python between the kernels, and a last layer that computes nothing but keys
-and values for tokens after which nothing is sampled (its queries, output and feed-forward are most of its work).
+The model's own modules are called, adapters included; what is ours is what lies between them. Two things
+make it faster than the model's own forward pass: little Python between the kernels, and a last layer that
+computes nothing but keys and values for tokens after which nothing is sampled (its queries, output and
+feed-forward are most of its work).
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def check_structure(config: Any) -> None:
 
 
 def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | FixedPass) -> torch.Tensor:
-    """States [contexts, hidden] after the last new token of each context of a pass; stores its keys and values."""
+    """States [contexts, hidden] after the last new token of each context of a pass; stores its keys and
+    values.
+    """
     decoder: Any = model.model
     states = decoder.embed_tokens(token_ids)
     cos, sin = (part[0, :, None] for part in decoder.rotary_emb(states, step.positions[None]))
@@ -50,7 +54,9 @@ def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | Fi
 
 
 def _heads(states: torch.Tensor, attention: Any, name: str) -> torch.Tensor:
-    """A projection of states [tokens, hidden], as [tokens, heads, head_dim], normalised where the model does so."""
+    """A projection of states [tokens, hidden], as [tokens, heads, head_dim], normalised where the model does
+    so.
+    """
     projected = getattr(attention, f"{name}_proj")(states).view(len(states), -1, attention.head_dim)
     norm = getattr(attention, f"{name}_norm", None)
     return projected if norm is None else _norm(projected, norm)

@@ -1,9 +1,10 @@
-"""What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by pass.
+"""What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by
+pass.
 
-`submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all slots that
-have work and returns the turns that ended with it: by closing an action, by a token that ends turns, or at their limit.
-So some slots generate while others wait for a search, and a slot that is done begins a new context at once. Ids in, ids
-out; text is decoded once, for the parser.
+`submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all
+slots that have work and returns the turns that ended with it: by closing an action, by a token that ends
+turns, or at their limit. So some slots generate while others wait for a search, and a slot that is done
+begins a new context at once. Ids in, ids out; text is decoded once, for the parser.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Session(Protocol):
     """Slots of growing contexts."""
 
     def open(self, slot: int, stream: np.random.Generator | None) -> None:
-        """Begin an empty context in a slot, whatever it held; it samples with `stream`, or greedily if that is None."""
+        """Begin an empty context in a slot, whatever it held; it samples with `stream`, or greedily if that
+        is None.
+        """
 
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn of a slot that has none under way."""
@@ -65,7 +68,9 @@ class Engine(Protocol):
         """Open a session of `slots` contexts of at most `capacity` tokens each."""
 
     in_place: bool
-    """True: it samples from the model that is trained, adapters included, and need not be told of new weights."""
+    """True: it samples from the model that is trained, adapters included, and need not be told of new
+    weights.
+    """
 
     def update(self, policy: PreTrainedModel) -> None:
         """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""

@@ -1,8 +1,10 @@
-"""A pass of fixed shape, for decoding as CUDA graphs: one token of every context of the cache, work or no work.
+"""A pass of fixed shape, for decoding as CUDA graphs: one token of every context of the cache, work or no
+work.
 
-A context without work has length 0 here: its token is written to scratch, it reads nothing and finds zeros. Blocks that
-nobody reads belong to one more context behind the others, so that no index has a length of its own. Everything is
-worked out from two tensors by kernels whose shapes depend on nothing else; so a graph of them holds for others, too.
+A context without work has length 0 here: its token is written to scratch, it reads nothing and finds zeros.
+Blocks that nobody reads belong to one more context behind the others, so that no index has a length of its
+own. Everything is worked out from two tensors by kernels whose shapes depend on nothing else; so a graph of
+them holds for others, too.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ class FixedPass:
         block = table.gather(1, self.positions[:, None] // cache.block)
         places = (block * heads + torch.arange(heads, device=device)) * cache.block
         self._places = (places + self.positions[:, None] % cache.block).flatten()
-        owner, seen = torch.full((size,), rows, device=device), torch.zeros(size, dtype=torch.long, device=device)
+        owner, seen = (
+            torch.full((size,), rows, device=device),
+            torch.zeros(size, dtype=torch.long, device=device),
+        )
         owner[table] = self.last[:, None].expand(rows, most)
         seen[table] = lengths[:, None] - torch.arange(most, device=device) * cache.block
         owner[:1].fill_(rows)  # scratch, which stands in the table where no block is
@@ -48,7 +53,9 @@ class FixedPass:
             stored.view(-1, stored.shape[-1]).index_copy_(0, self._places, new.flatten(0, 1))
 
     def attend(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        """What scaled queries [contexts, heads, head_dim] find; zeros without work, where the sums are 0 / 0."""
+        """What scaled queries [contexts, heads, head_dim] find; zeros without work, where the sums are 0 /
+        0.
+        """
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         found = self._blocks.attend(keys, values, pad(query, (0, 0, 0, 0, 0, 1)))[:-1]
         return torch.where(self._works, found, torch.zeros_like(found))

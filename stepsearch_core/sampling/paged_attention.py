@@ -1,9 +1,11 @@
-"""One pass over many contexts, as a flat list of tokens: where their keys and values go, and what they attend to.
+"""One pass over many contexts, as a flat list of tokens: where their keys and values go, and what they
+attend to.
 
-A pass has one token of each context that is decoding and all new tokens of each that begins a turn. Everything but
-attention treats tokens alike, so both share a pass and nothing is padded. Single tokens attend block by block, all
-blocks of all contexts at once, put together by the parts of their softmax (as FlashDecoding does); a context with
-several new tokens is computed by itself. The sums of one context do not depend on the others in the pass.
+A pass has one token of each context that is decoding and all new tokens of each that begins a turn.
+Everything but attention treats tokens alike, so both share a pass and nothing is padded. Single tokens
+attend block by block, all blocks of all contexts at once, put together by the parts of their softmax (as
+FlashDecoding does); a context with several new tokens is computed by itself. The sums of one context do not
+depend on the others in the pass.
 """
 
 from __future__ import annotations
@@ -33,15 +35,22 @@ class Pass:
     """The tokens of a pass, already given room in the cache; contexts with one new token come first."""
 
     def __init__(self, cache: PagedCache, rows: Sequence[int], counts: Sequence[int], stride: int) -> None:
-        """`counts[i]` new tokens of context `rows[i]`; padding makes tokens and contexts multiples of `stride`."""
+        """`counts[i]` new tokens of context `rows[i]`; padding makes tokens and contexts multiples of
+        `stride`.
+        """
         self._cache, self._contexts = cache, len(rows)
         row_of, count = np.array(rows), np.array(counts)
         ends, length = count.cumsum(), cache.lengths[row_of]
         position = np.arange(ends[-1]) + np.repeat(length - ends, count)
-        blocks, offset = cache.table[np.repeat(row_of, count), position // cache.block], position % cache.block
+        blocks, offset = (
+            cache.table[np.repeat(row_of, count), position // cache.block],
+            position % cache.block,
+        )
         heads = np.arange(cache.keys.shape[2])
         self._tokens, self.padding = len(position), -len(position) % stride
-        self._places = self._tensor((blocks[:, None] * len(heads) + heads) * cache.block + offset[:, None]).flatten()
+        self._places = self._tensor(
+            (blocks[:, None] * len(heads) + heads) * cache.block + offset[:, None]
+        ).flatten()
         self.positions = self._tensor(np.concatenate([position, np.zeros(self.padding, np.int64)]))
         """[tokens] in their contexts."""
         self.last = self._tensor(np.concatenate([ends - 1, np.zeros(-len(rows) % stride, np.int64)]))
@@ -57,7 +66,9 @@ class Pass:
         starts = [int(self._cache.lengths[row]) - count for row, count in zip(rows, counts, strict=True)]
         most, latest = max(counts, default=0), max(starts, default=0)
         like = self._cache.keys[:0]
-        mask = torch.full((most, latest + most), -torch.inf, dtype=like.dtype, device=like.device).triu_(latest + 1)
+        mask = torch.full((most, latest + most), -torch.inf, dtype=like.dtype, device=like.device).triu_(
+            latest + 1
+        )
         spans, end = [], self._decoding
         for row, count, start in zip(rows, counts, starts, strict=True):
             seen = mask[:count, latest - start : latest + count]
@@ -77,7 +88,9 @@ class Pass:
             found[: self._decoding] = self.attend_last(layer, query[self.last])[: self._decoding]
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         for tokens, blocks, mask in self._spans:
-            past, known = [stored.index_select(0, blocks).transpose(0, 1).flatten(1, 2) for stored in (keys, values)]
+            past, known = [
+                stored.index_select(0, blocks).transpose(0, 1).flatten(1, 2) for stored in (keys, values)
+            ]
             seen = scaled_dot_product_attention(
                 query[None, tokens].transpose(1, 2),
                 past[None, :, : mask.shape[1]],
@@ -90,7 +103,9 @@ class Pass:
         return found
 
     def attend_last(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        """What scaled queries [contexts, heads, head_dim] of each context's last token find; padding finds nothing."""
+        """What scaled queries [contexts, heads, head_dim] of each context's last token find; padding finds
+        nothing.
+        """
         found = torch.zeros_like(query)
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         found[: self._contexts] = self._blocks.attend(keys, values, query[: self._contexts])
@@ -103,14 +118,20 @@ class Blocks(NamedTuple):
     read: Any  # of the pool: [blocks], or a slice of it
     hidden: torch.Tensor  # [blocks, 1, 1, block]: added to scores
     owner: torch.Tensor  # [blocks]: the context that reads each
-    table: torch.Tensor  # [contexts, most blocks]: the other way round, a block of which nothing counts behind them
+    table: (
+        torch.Tensor
+    )  # [contexts, most blocks]: the other way round, a block of which nothing counts behind them
     place: Any  # of `read`: the blocks that have an owner
     which: torch.Tensor  # their owners
 
     def attend(self, keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
-        """[contexts, heads, head_dim], as the queries. Softmax is taken apart: maximum, sum and mean of each block."""
+        """[contexts, heads, head_dim], as the queries. Softmax is taken apart: maximum, sum and mean of each
+        block.
+        """
         keys, values = keys[self.read], values[self.read]
-        asked = query.unflatten(1, (keys.shape[1], -1))[self.owner]  # [blocks, key_value_heads, group, head_dim]
+        asked = query.unflatten(1, (keys.shape[1], -1))[
+            self.owner
+        ]  # [blocks, key_value_heads, group, head_dim]
         scores = (asked @ keys.transpose(-1, -2)).float().add_(self.hidden)
         top = scores.amax(-1, keepdim=True)
         shares = scores.sub_(top).exp_()
@@ -132,7 +153,11 @@ def _plan_blocks(cache: PagedCache, rows: np.ndarray) -> Blocks:
     owner, seen, table = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros_like(table)
     owner[place], table[which, number] = which, place
     seen[place] = lengths[which] - number * cache.block
-    hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(HIDDEN), np.float32(0))[:, None, None]
+    hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(HIDDEN), np.float32(0))[
+        :, None, None
+    ]
     read = torch.from_numpy(np.concatenate([[0], chosen])).to(cache.keys.device) if copied else slice(end)
-    planned = [torch.from_numpy(array).to(cache.keys.device) for array in (hidden, owner, table, place, which)]
+    planned = [
+        torch.from_numpy(array).to(cache.keys.device) for array in (hidden, owner, table, place, which)
+    ]
     return Blocks(read, *planned)

@@ -1,8 +1,9 @@
 """A key-value cache of blocks that contexts take as they grow and give back when they end.
 
-After PagedAttention (Kwon et al., 2023): a context's tokens lie in blocks of fixed size, anywhere in one pool; a table
-says which. So what is read is tokens that exist, not every slot up to its limit; nor does a CPU give memory to what was
-never written (a GPU does). The lowest free block goes first, which keeps the blocks in use together.
+After PagedAttention (Kwon et al., 2023): a context's tokens lie in blocks of fixed size, anywhere in one
+pool; a table says which. So what is read is tokens that exist, not every slot up to its limit; nor does a
+CPU give memory to what was never written (a GPU does). The lowest free block goes first, which keeps the
+blocks in use together.
 """
 
 from __future__ import annotations

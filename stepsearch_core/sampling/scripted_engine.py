@@ -1,8 +1,9 @@
-"""An engine without a model: it writes given texts. The oracle plays with it, and so do tests, in the real loop.
+"""An engine without a model: it writes given texts. The oracle plays with it, and so do tests, in the real
+loop.
 
-A script is an iterable of turns. The i-th context that is opened writes script i, so with `rollout.loop`, which opens
-contexts in the order of its episodes, script i belongs to episode i. A turn is taken from its script when it is due: a
-generator can look at its episode before it says what comes next.
+A script is an iterable of turns. The i-th context that is opened writes script i, so with `rollout.loop`,
+which opens contexts in the order of its episodes, script i belongs to episode i. A turn is taken from its
+script when it is due: a generator can look at its episode before it says what comes next.
 """
 
 from __future__ import annotations

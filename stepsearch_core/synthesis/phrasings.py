@@ -1,11 +1,13 @@
-"""How passages phrase a relation: words that are far more frequent in its supports than in the corpus at large.
+"""How passages phrase a relation: words that are far more frequent in its supports than in the corpus at
+large.
 
-A sub-question says "author", the passage says "penned" or "wrote": a query needs the passage's words. They are found
-by counting alone. For each relation, over the distinct supports of all training steps that ask for it, a word counts
-once a passage unless it belongs to the passage's names (title, entity, answer); it is mined if enough passages have it
-and its share there is `MIN_LIFT` times its share in the corpus. Words are ranked by their part of the log-likelihood
-ratio, count times log lift, so that frequent phrasings come before rare ones; those far below the best are left out,
-as they tell more about the kind of thing that has the relation than about the relation.
+A sub-question says "author", the passage says "penned" or "wrote": a query needs the passage's words. They
+are found by counting alone. For each relation, over the distinct supports of all training steps that ask for
+it, a word counts once a passage unless it belongs to the passage's names (title, entity, answer); it is
+mined if enough passages have it and its share there is `MIN_LIFT` times its share in the corpus. Words are
+ranked by their part of the log-likelihood ratio, count times log lift, so that frequent phrasings come
+before rare ones; those far below the best are left out, as they tell more about the kind of thing that has
+the relation than about the relation.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ class PhrasingMiner:
 
     def mine(self, background: Background) -> dict[str, tuple[str, ...]]:
         """The mined words of every relation that has any, best first."""
-        mined = {relation: _mine(supports.values(), background) for relation, supports in self._supports.items()}
+        mined = {
+            relation: _mine(supports.values(), background) for relation, supports in self._supports.items()
+        }
         return {relation: found for relation, found in mined.items() if found}
 
 

@@ -1,9 +1,9 @@
 """Candidate search keys of a step: several phrasings of what to type to find its support.
 
-Departure from the paper (2.1), which has GPT-4o rewrite sub-questions and invent queries and releases neither prompts
-nor code: no language model is used. The candidates are the sub-question itself, its keywords, the bare entity, and the
-entity with mined phrasings of the relation (`phrasings`): those of this step's own support, and the relation's best.
-`filtering` then keeps those that work.
+Departure from the paper (2.1), which has GPT-4o rewrite sub-questions and invent queries and releases
+neither prompts nor code: no language model is used. The candidates are the sub-question itself, its
+keywords, the bare entity, and the entity with mined phrasings of the relation (`phrasings`): those of this
+step's own support, and the relation's best. `filtering` then keeps those that work.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class SearchKey:
     kind: KeyKind
 
 
-def candidate_keys(sub_question: SubQuestion, mined: Sequence[str], support_words: Collection[str]) -> list[SearchKey]:
+def candidate_keys(
+    sub_question: SubQuestion, mined: Sequence[str], support_words: Collection[str]
+) -> list[SearchKey]:
     """The distinct candidates of a step, those made for its own support first.
 
     Args:

@@ -1,7 +1,7 @@
 """What a resolved sub-question asks: of which entity, which relation.
 
-MuSiQue writes sub-questions as `ENTITY >> relation` or in plain English. Of the latter, the names (capitalised spans
-and answers of earlier steps) are the entity and the remaining keywords are the relation.
+MuSiQue writes sub-questions as `ENTITY >> relation` or in plain English. Of the latter, the names
+(capitalised spans and answers of earlier steps) are the entity and the remaining keywords are the relation.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuest
         return SubQuestion(f"{entity} {relation}", entity, relation.lower(), f"{relation} of {entity}")
     text = " ".join(sub_question.split()).rstrip(" ?.")
     references = [answer for answer in known if answer in text]
-    spans = [span for span in names(text) if not any(span in answer or answer in span for answer in references)]
+    spans = [
+        span for span in names(text) if not any(span in answer or answer in span for answer in references)
+    ]
     entity = " ".join(dict.fromkeys(references + spans))
     return SubQuestion(text, entity, keywords(text, without=words(entity)).lower(), text)
 
@@ -60,13 +62,17 @@ def words(text: str) -> list[str]:
 
 
 def keywords(text: str, without: Iterable[str] = ()) -> str:
-    """The text's words, in order and as written, that are neither stop words nor in `without` (lower case)."""
+    """The text's words, in order and as written, that are neither stop words nor in `without` (lower
+    case).
+    """
     dropped = STOP_WORDS.union(without)
     return " ".join(match.group() for match in _WORD.finditer(text) if match.group().lower() not in dropped)
 
 
 def names(text: str) -> list[str]:
-    """Capitalised spans: runs of capitalised words, joined by connectors such as "of", without leading stop words."""
+    """Capitalised spans: runs of capitalised words, joined by connectors such as "of", without leading stop
+    words.
+    """
     spans: list[str] = []
     current: list[str] = []
     pending: list[str] = []

@@ -1,7 +1,7 @@
 """The stage: questions with search keys, split into training and validation, and warm-start trajectories.
 
-Everything dropped is counted by its reason in the report. A step without a working key keeps its place, since its
-support still earns information gain.
+Everything dropped is counted by its reason in the report. A step without a working key keeps its place,
+since its support still earns information gain.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def synthesize(
         folder: Replaced as a whole.
 
     Raises:
-        DataError: no question would be left for training, too many do not fit into a prompt, or no warm-start
-            trajectory succeeded.
+        DataError: no question would be left for training, too many do not fit into a prompt, or no
+            warm-start trajectory succeeded.
         RetrievalError: the retriever failed.
     """
     usable, dropped = _usable(questions, corpus, renderer)
@@ -69,14 +69,22 @@ def synthesize(
         train, mined, params.synthesize, params.environment, retriever, renderer.shown, params.seed
     )
     if params.synthesize.trajectories and not trajectories:
-        raise DataError("no attempt at any question was shown its supports", "params", field="synthesize.trajectories")
+        raise DataError(
+            "no attempt at any question was shown its supports", "params", field="synthesize.trajectories"
+        )
     report = {
-        "questions": {"read": len(questions), "train": len(train), "validation": len(validation), "dropped": dropped},
+        "questions": {
+            "read": len(questions),
+            "train": len(train),
+            "validation": len(validation),
+            "dropped": dropped,
+        },
         "search_keys": keys.to_json(),
         "relations": _describe_relations(mined),
         "trajectories": {
             "asked_for": params.synthesize.trajectories,
-            "dropped, no attempt was shown every support": params.synthesize.trajectories - len(trajectories),
+            "dropped, no attempt was shown every support": params.synthesize.trajectories
+            - len(trajectories),
             **_describe_trajectories(trajectories, train),
         },
     }
@@ -108,7 +116,9 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
     return miner.mine(Background.of(corpus[position].contents for position in sample))
 
 
-def _usable(questions: Sequence[Question], corpus: Corpus, renderer: Renderer) -> tuple[list[Question], dict[str, int]]:
+def _usable(
+    questions: Sequence[Question], corpus: Corpus, renderer: Renderer
+) -> tuple[list[Question], dict[str, int]]:
     """The questions that can be trained on, and why the others cannot."""
     dropped = Counter({"no decomposition": 0, "support not in the corpus": 0})
     usable = []
@@ -124,7 +134,9 @@ def _usable(questions: Sequence[Question], corpus: Corpus, renderer: Renderer) -
     return asked, dict(dropped)
 
 
-def _split(questions: Sequence[Question], validation: int, seed: int) -> tuple[list[Question], list[Question]]:
+def _split(
+    questions: Sequence[Question], validation: int, seed: int
+) -> tuple[list[Question], list[Question]]:
     """Training and validation questions: after a shuffle the last `validation` ones are kept apart."""
     if len(questions) <= validation:
         problem = f"{validation} leave none of {len(questions)} usable questions for training"
@@ -135,7 +147,10 @@ def _split(questions: Sequence[Question], validation: int, seed: int) -> tuple[l
 
 def _describe_relations(mined: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """How many relations have mined words, and a few of them."""
-    return {"with_mined_words": len(mined), "examples": {name: list(mined[name]) for name in islice(mined, 20)}}
+    return {
+        "with_mined_words": len(mined),
+        "examples": {name: list(mined[name]) for name in islice(mined, 20)},
+    }
 
 
 def _describe_trajectories(

@@ -1,15 +1,17 @@
 """Trajectories for the warm start: real searches by an imperfect searcher.
 
-The paper starts from instruct or base models that can already search; a small random model cannot, so supervised
-training has to teach it the format and a first idea of how to ask. Only a first idea: queries are mostly bare entities
-or entities with a drawn phrasing that need not be the passage's, hops are skipped, searches repeated, failures
-retried only sometimes. All of these are shares in `SynthesizeParams`; what remains is left to reinforcement learning.
+The paper starts from instruct or base models that can already search; a small random model cannot, so
+supervised training has to teach it the format and a first idea of how to ask. Only a first idea: queries are
+mostly bare entities or entities with a drawn phrasing that need not be the passage's, hops are skipped,
+searches repeated, failures retried only sometimes. All of these are shares in `SynthesizeParams`; what
+remains is left to reinforcement learning.
 
-Results are the retriever's own, and only attempts that were shown the support of every hop they searched for are kept
-(a question is tried up to `ATTEMPTS` times, so that long chains are not thinned out): whatever such a trajectory says
-next stands in its context, and copying from passages is what a small model has most trouble learning. Measured on the
-tiny world with one attempt each (4,000 trajectories, three epochs, batches of 32; mean greedy F1 of four test sets):
-failures kept, with a guess from the last results as their answer, .027; successes only, .071.
+Results are the retriever's own, and only attempts that were shown the support of every hop they searched for
+are kept (a question is tried up to `ATTEMPTS` times, so that long chains are not thinned out): whatever such
+a trajectory says next stands in its context, and copying from passages is what a small model has most
+trouble learning. Measured on the tiny world with one attempt each (4,000 trajectories, three epochs, batches
+of 32; mean greedy F1 of four test sets): failures kept, with a guess from the last results as their answer,
+.027; successes only, .071.
 """
 
 from __future__ import annotations
@@ -76,7 +78,8 @@ def make_trajectories(
     show: Show,
     seed: int,
 ) -> list[WarmstartTrajectory]:
-    """At most `params.trajectories` trajectories over `questions`, every question once before any is used again.
+    """At most `params.trajectories` trajectories over `questions`, every question once before any is used
+    again.
 
     Args:
         questions: With decompositions.
@@ -99,14 +102,20 @@ def make_trajectories(
             for number, question in enumerate(assigned)
             if number not in made
         }
-        queries = (query for hops in plans.values() for hop in hops for query in (hop.first, hop.retry) if query)
+        queries = (
+            query for hops in plans.values() for hop in hops for query in (hop.first, hop.retry) if query
+        )
         new = [query for query in queries if query not in found]
-        found |= search_all(retriever, new, environment.passages_per_search, f"warm start, attempt {attempt}", show)
+        found |= search_all(
+            retriever, new, environment.passages_per_search, f"warm start, attempt {attempt}", show
+        )
         for number, hops in plans.items():
             searches = _play(hops, found, environment.max_searches)
             if searches:
                 question = assigned[number]
-                made[number] = WarmstartTrajectory(question.id, tuple(searches), question.answers[0], attempt)
+                made[number] = WarmstartTrajectory(
+                    question.id, tuple(searches), question.answers[0], attempt
+                )
     return [made[number] for number in sorted(made)]
 
 
@@ -155,7 +164,9 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
 
 
 def _play(hops: Sequence[_Hop], found: Mapping[str, Search], max_searches: int) -> list[SearchTurn] | None:
-    """The searches, or None where a hop's support is not shown, its sub-question is blank, or they are too many."""
+    """The searches, or None where a hop's support is not shown, its sub-question is blank, or they are too
+    many.
+    """
     if not all(hop.first for hop in hops):
         return None
     searches: list[SearchTurn] = []

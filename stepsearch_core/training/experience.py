@@ -1,6 +1,8 @@
-"""From sampled trajectories to what an update needs: rewards on tokens, and a description of them for the log.
+"""From sampled trajectories to what an update needs: rewards on tokens, and a description of them for the
+log.
 
-Trajectories that failed (`types.FAILURES`) are left out here, so they reach neither the loss nor any statistic of it.
+Trajectories that failed (`types.FAILURES`) are left out here, so they reach neither the loss nor any
+statistic of it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ class Experience:
     trajectories: list[Trajectory]
     breakdowns: list[RewardBreakdown]
     old_log_probs: Rows
-    """What ratios are taken against: the sampler's or, under truncated importance sampling, the trainer's own."""
+    """What ratios are taken against: the sampler's or, under truncated importance sampling, the trainer's
+    own.
+    """
     importance: Rows
     """Weight of a token's policy loss (`training.mismatch`)."""
     rewards: Rows
@@ -75,7 +79,8 @@ def describe(
 ) -> dict[str, float]:
     """Means over trajectories under the field's names: answers, rewards, searches, lengths.
 
-    What no trajectory has is left out: words a query without a search, recall where no question names its supports.
+    What no trajectory has is left out: words a query without a search, recall where no question names its
+    supports.
     """
     rows = []
     for trajectory, breakdown in zip(trajectories, breakdowns, strict=True):
@@ -84,7 +89,10 @@ def describe(
             {
                 **{measure.logged: measure.of(trajectory, question) for measure in MEASURES},
                 "f1": word_f1(trajectory.answer, question.answers, words),
-                **{f"invalid/{reason.name.lower()}": part for reason, part in invalid_reasons(trajectory).items()},
+                **{
+                    f"invalid/{reason.name.lower()}": part
+                    for reason, part in invalid_reasons(trajectory).items()
+                },
                 "reward/answer": breakdown.answer,
                 "reward/search_key": breakdown.search_key,
                 "reward/information_gain": sum(step.information_gain for step in breakdown.steps),

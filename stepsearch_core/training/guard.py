@@ -1,9 +1,10 @@
-"""The guard against collapse: training stops once a metric has been beyond its limit for several steps in a row.
+"""The guard against collapse: training stops once a metric has been beyond its limit for several steps in a
+row.
 
-Collapse is the complaint most often heard about training search agents: entropy falls to nothing, the policy stops
-searching, answers grow without end. The paper watches for none of it; the limits are parameters (`watch.guard`), and
-without them nothing is stopped. A row without the metric (the validation before the first step, or a value that is not
-finite) neither adds to a count nor ends it.
+Collapse is the complaint most often heard about training search agents: entropy falls to nothing, the policy
+stops searching, answers grow without end. The paper watches for none of it; the limits are parameters
+(`watch.guard`), and without them nothing is stopped. A row without the metric (the validation before the
+first step, or a value that is not finite) neither adds to a count nor ends it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ class CollapseError(ExplainedError):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A parameter of `watch.guard`, the metric that it limits, and what helps against the collapse it stands for."""
+    """A parameter of `watch.guard`, the metric that it limits, and what helps against the collapse it stands
+    for.
+    """
 
     parameter: str
     metric: str
@@ -36,7 +39,9 @@ class Watch:
 WATCHES = (
     Watch("min_entropy", "entropy", "lower train.learning_rate, or raise train.entropy_coefficient"),
     Watch("max_kl", "kl_reference", "lower train.learning_rate, or raise train.kl_coefficient"),
-    Watch("max_response_length", "response_length", "lower train.learning_rate, or raise train.kl_coefficient"),
+    Watch(
+        "max_response_length", "response_length", "lower train.learning_rate, or raise train.kl_coefficient"
+    ),
     Watch("min_searches", "search/count", "lower reward.redundancy_weight or train.learning_rate"),
     Watch("min_format_valid", "format_valid", "lower train.learning_rate, or raise train.kl_coefficient"),
     Watch("max_grad_norm", "grad_norm", "lower train.learning_rate, or raise train.critic_warmup_steps"),
@@ -50,12 +55,16 @@ class Guard:
         """Watch a run with these limits, whose checkpoints are in `folder`."""
         self._patience, self._folder = params.patience, folder
         limits = {watch: getattr(params, watch.parameter) for watch in WATCHES}
-        self._limits: dict[Watch, float] = {watch: limit for watch, limit in limits.items() if limit is not None}
+        self._limits: dict[Watch, float] = {
+            watch: limit for watch, limit in limits.items() if limit is not None
+        }
         self._beyond: dict[Watch, list[tuple[int, float]]] = {}
 
     @property
     def since(self) -> list[int]:
-        """The first step beyond each limit that is being broken; the checkpoints before these are to be kept."""
+        """The first step beyond each limit that is being broken; the checkpoints before these are to be
+        kept.
+        """
         return [steps[0][0] for steps in self._beyond.values()]
 
     def check(self, rows: Sequence[Mapping[str, float]]) -> None:
@@ -86,7 +95,7 @@ class Guard:
         name = f"watch.guard.{watch.parameter}"
         side = "below" if watch.parameter.startswith("min_") else "above"
         return (
-            f"the policy collapses: {watch.metric} {side} {name} = {self._limits[watch]:g} for "
-            f"{len(steps)} steps in a row: {last}; last checkpoint before them: {checkpoint}; {watch.remedy}; "
-            f"or move {name} (null: no limit) to go on from the last checkpoint"
+            f"the policy collapses: {watch.metric} {side} {name} = {self._limits[watch]:g} for {len(steps)}"
+            f" steps in a row: {last}; last checkpoint before them: {checkpoint}; {watch.remedy}; or move"
+            f" {name} (null: no limit) to go on from the last checkpoint"
         )

@@ -1,9 +1,10 @@
 """What a training run trains and what it holds fixed: actor, critic and reference, under DeepSpeed.
 
-Who learns is settled once, here. The actor is the policy's weights, or low-rank adapters on them (`peft`); the critic
-is a head on the actor, a model of its own, or missing. The reference is the policy as it started: a frozen copy; with
-adapters the actor without them; missing without a KL coefficient. ZeRO 3 shards the actor's weights, so there it trains
-a copy and `push` brings its weights to the policy that samples; otherwise the policy is trained in place.
+Who learns is settled once, here. The actor is the policy's weights, or low-rank adapters on them (`peft`);
+the critic is a head on the actor, a model of its own, or missing. The reference is the policy as it started:
+a frozen copy; with adapters the actor without them; missing without a KL coefficient. ZeRO 3 shards the
+actor's weights, so there it trains a copy and `push` brings its weights to the policy that samples;
+otherwise the policy is trained in place.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from stepsearch_core.base.io import atomic_folder
-from stepsearch_core.learning.actor_critic import ActorCritic, Critic, Likelihood, TokenOutputs, recompute_activations
+from stepsearch_core.learning.actor_critic import (
+    ActorCritic,
+    Critic,
+    Likelihood,
+    TokenOutputs,
+    recompute_activations,
+)
 from stepsearch_core.learning.batching import TokenBatch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, copy_whole, frozen, whole_weights
 from stepsearch_core.learning.distributed import is_main
@@ -47,20 +54,31 @@ class Learner:
         with_value_head = has_critic and critic is None
         module = ActorCritic(self._trained, with_value_head, entropy_gradient=params.entropy_coefficient > 0)
         self.actor = self._engine(module, self._groups(module))
-        self.critic = None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
+        self.critic = (
+            None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
+        )
         policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
-        self._reference = None if reference is None else frozen(Likelihood(reference), params.zero_stage, policy.device)
+        self._reference = (
+            None if reference is None else frozen(Likelihood(reference), params.zero_stage, policy.device)
+        )
 
     def _groups(self, module: ActorCritic) -> list[dict[str, Any]]:
         groups = [
-            {"params": [p for p in self._trained.parameters() if p.requires_grad], "lr": self.params.learning_rate}
+            {
+                "params": [p for p in self._trained.parameters() if p.requires_grad],
+                "lr": self.params.learning_rate,
+            }
         ]
         if module.value_head is not None:
-            groups.append({"params": list(module.value_head.parameters()), "lr": self.params.value_learning_rate})
+            groups.append(
+                {"params": list(module.value_head.parameters()), "lr": self.params.value_learning_rate}
+            )
         return groups
 
     def _engine(self, module: torch.nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedTrainer:
-        optimizer = torch.optim.AdamW(groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(
+            groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0
+        )
         return DeepSpeedTrainer(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
 
     def outputs(self, batch: TokenBatch, temperature: float, with_entropy: bool = True) -> TokenOutputs:
@@ -89,7 +107,9 @@ class Learner:
         self.actor.accumulate(value_loss + policy_loss * float(train_policy), last)
 
     def train(self) -> None:
-        """Put what is trained into training mode, which sampling leaves: gradient checkpointing asks for it."""
+        """Put what is trained into training mode, which sampling leaves: gradient checkpointing asks for
+        it.
+        """
         for engine in filter(None, (self.actor, self.critic)):
             engine.engine.train()
 
@@ -131,9 +151,11 @@ class Learner:
         return merged(self.policy) if self.params.lora_rank else self.policy
 
     def export(self, tokenizer: Any, folder: Path) -> None:
-        """Write `policy/`, adapters merged into its weights, and `critic/`; called by every rank, written by one.
+        """Write `policy/`, adapters merged into its weights, and `critic/`; called by every rank, written by
+        one.
 
-        Both are plain: the policy's and a critic model's are `save_pretrained`'s, a value head is one safetensors file.
+        Both are plain: the policy's and a critic model's are `save_pretrained`'s, a value head is one
+        safetensors file.
         """
         module = self.actor.engine.module if self.critic is None else self.critic.engine.module
         head = module.value_head if self.critic is None else module.critic

@@ -69,7 +69,9 @@ def train(
             guard.check([row])
             _warn(row, warned)
             kept += sampled(step, trajectories)
-            bar.set_postfix(f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False)
+            bar.set_postfix(
+                f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False
+            )
             if step % params.checkpoint_every == 0 or step == params.steps:
                 folder.save(step, trainer.learner.save, {"history": history, "sampled": kept}, guard.since)
     return history, kept
@@ -81,7 +83,9 @@ def _warn(row: dict[str, Any], warned: set[str]) -> None:
         value = row.get(measure.logged, 0.0)
         if measure.is_beyond(value) and measure.name not in warned:
             warned.add(measure.name)
-            logging.getLogger("train").warning("step %d: %.1f%% %s", row["step"], 100 * value, measure.problem)
+            logging.getLogger("train").warning(
+                "step %d: %.1f%% %s", row["step"], 100 * value, measure.problem
+            )
 
 
 def _log(tracker: Tracker | None, row: dict[str, Any]) -> None:
@@ -90,5 +94,7 @@ def _log(tracker: Tracker | None, row: dict[str, Any]) -> None:
 
 
 def _row(step: int, metrics: dict[str, float]) -> dict[str, Any]:
-    """A row of the history; what is not defined in a step (explained variance of equal returns, say) is left out."""
+    """A row of the history; what is not defined in a step (explained variance of equal returns, say) is left
+    out.
+    """
     return {"step": step, **{name: value for name, value in metrics.items() if math.isfinite(value)}}

@@ -1,8 +1,8 @@
 """PPO's losses per policy token: clipped policy loss, clipped value loss, KL estimates, explained variance.
 
 Everything is flat: 1-D tensors that hold only policy tokens. Nothing here averages. The caller sums over its
-micro-batch and divides by the number of policy tokens in the *global* mini-batch, so that the result does not depend on
-how tokens fall into micro-batches and ranks (the paper's eq. 1 is a token mean).
+micro-batch and divides by the number of policy tokens in the *global* mini-batch, so that the result does
+not depend on how tokens fall into micro-batches and ranks (the paper's eq. 1 is a token mean).
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 MAX_LOG_RATIO = 10.0
-"""Log-ratios of probabilities are cut here before their exponential is taken (22,026), so that no single token can make
-a sum infinite. Only from above: below, the exponential goes to 0. Beyond it the gradient is zero, as a clamp's is."""
+"""Log-ratios of probabilities are cut here before their exponential is taken (22,026), so that no single
+token can make a sum infinite. Only from above: below, the exponential goes to 0. Beyond it the gradient is
+zero, as a clamp's is.
+"""
 
 
 def policy_loss(
@@ -27,10 +29,10 @@ def policy_loss(
         clip_range: epsilon.
 
     Returns:
-        The loss of each token [tokens] (without a gradient where the log-ratio is above `MAX_LOG_RATIO`), and detached
-        per-token statistics [tokens], to be averaged as the loss is:
-        `approx_kl` = (r - 1) - log r (Schulman's k3 from the sampling policy to the trained one) and `clip_frac`,
-        1 where the ratio left [1 - epsilon, 1 + epsilon].
+        The loss of each token [tokens] (without a gradient where the log-ratio is above `MAX_LOG_RATIO`),
+        and detached per-token statistics [tokens], to be averaged as the loss is: `approx_kl` = (r - 1) -
+        log r (Schulman's k3 from the sampling policy to the trained one) and `clip_frac`, 1 where the ratio
+        left [1 - epsilon, 1 + epsilon].
     """
     log_ratio = (log_probs - old_log_probs).clamp(max=MAX_LOG_RATIO)
     ratio = log_ratio.exp()
@@ -45,13 +47,15 @@ def policy_loss(
 
 
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, value_clip_range: float) -> Tensor:
-    """Clipped squared error of each token, times 0.5: the worse of the new value and the new value held near the old.
+    """Clipped squared error of each token, times 0.5: the worse of the new value and the new value held near
+    the old.
 
     Args:
         values: [tokens], of the critic in training; carries the gradient.
         old_values: [tokens], of the critic when the batch was sampled.
         returns: [tokens].
-        value_clip_range: how far a value may move from its old one before the error of the clipped one counts.
+        value_clip_range: how far a value may move from its old one before the error of the clipped one
+            counts.
     """
     clipped = torch.clamp(values, old_values - value_clip_range, old_values + value_clip_range)
     return 0.5 * torch.maximum((values - returns).square(), (clipped - returns).square())
@@ -60,9 +64,9 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, value_clip_r
 def kl_estimate(log_probs: Tensor, reference_log_probs: Tensor, kind: str) -> Tensor:
     """KL(policy || reference) of each token, estimated on tokens sampled from the policy.
 
-    Schulman, "Approximating KL divergence" (2020), with r = p_reference / p_policy:
-    k1 = -log r (unbiased, of either sign), k2 = (log r)^2 / 2 (biased), k3 = (r - 1) - log r (unbiased, never below 0).
-    In k3 a log r above `MAX_LOG_RATIO` counts as that and has no gradient.
+    Schulman, "Approximating KL divergence" (2020), with r = p_reference / p_policy: k1 = -log r (unbiased,
+    of either sign), k2 = (log r)^2 / 2 (biased), k3 = (r - 1) - log r (unbiased, never below 0). In k3 a log
+    r above `MAX_LOG_RATIO` counts as that and has no gradient.
 
     Raises:
         ValueError: `kind` is not k1, k2 or k3.
@@ -79,6 +83,8 @@ def kl_estimate(log_probs: Tensor, reference_log_probs: Tensor, kind: str) -> Te
 
 
 def explained_variance(values: Tensor, returns: Tensor) -> float:
-    """1 - Var(returns - values) / Var(returns): 1 is perfect, 0 as good as a constant; NaN if all returns are equal."""
+    """1 - Var(returns - values) / Var(returns): 1 is perfect, 0 as good as a constant; NaN if all returns
+    are equal.
+    """
     variance = returns.var(correction=0)
     return float("nan") if variance == 0 else float(1 - (returns - values).var(correction=0) / variance)

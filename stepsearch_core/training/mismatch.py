@@ -1,14 +1,15 @@
-"""Sampler and trainer should give a token one probability; where they differ, say by how much, correct, mask, or stop.
+"""Sampler and trainer should give a token one probability; where they differ, say by how much, correct,
+mask, or stop.
 
-Different kernels, precisions and batch shapes make the engine that samples and the one that trains disagree, and stale
-weights or another temperature make them disagree a lot. Truncated importance sampling weighs a token's policy loss by
-min(p_trainer / p_sampler, cap) (Yao et al., "Your efficient RL framework secretly brings you off-policy RL training",
-2025); a whole trajectory whose mean ratio is far off is left out. All arrays are float64 over policy tokens; the
-trainer's are empty for trajectories that were not measured.
+Different kernels, precisions and batch shapes make the engine that samples and the one that trains disagree,
+and stale weights or another temperature make them disagree a lot. Truncated importance sampling weighs a
+token's policy loss by min(p_trainer / p_sampler, cap) (Yao et al., "Your efficient RL framework secretly
+brings you off-policy RL training", 2025); a whole trajectory whose mean ratio is far off is left out. All
+arrays are float64 over policy tokens; the trainer's are empty for trajectories that were not measured.
 
-No run is lost to one batch: where the mean gap of a step is beyond `train.max_mismatch`, the trajectories that are
-beyond it are masked, with a warning. Training stops if that happens `PATIENCE` times in a row, if no
-trajectory is left, or if the mean is `NO_ROUNDING` times the limit: rounding does not do that.
+No run is lost to one batch: where the mean gap of a step is beyond `train.max_mismatch`, the trajectories
+that are beyond it are masked, with a warning. Training stops if that happens `PATIENCE` times in a row, if
+no trajectory is left, or if the mean is `NO_ROUNDING` times the limit: rounding does not do that.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.training.losses import MAX_LOG_RATIO
 
 BFLOAT16_ALLOWANCE = 4.0
-"""`train.max_mismatch` is meant for float32; in bfloat16 it is so many times as large. With 8 bits of mantissa a sound
-SmolLM2-135M-Instruct shows .0475 nats a token on average, about the limit that float32 has by default."""
+"""`train.max_mismatch` is meant for float32; in bfloat16 it is so many times as large. With 8 bits of
+mantissa a sound SmolLM2-135M-Instruct shows .0475 nats a token on average, about the limit that float32 has
+by default.
+"""
 PATIENCE = 5
 """Steps in a row beyond the limit that stop training."""
 NO_ROUNDING = 10.0
@@ -79,7 +82,9 @@ class MismatchGuard:
         kept = [index for index, gap in enumerate(_gaps(trajectories, trainer)) if gap.mean() <= self.limit]
         evidence = self._evidence(trajectories, trainer)
         if not kept:
-            raise MismatchError(f"{evidence}, and so does every trajectory: there is nothing to learn from. {_CAUSES}")
+            raise MismatchError(
+                f"{evidence}, and so does every trajectory: there is nothing to learn from. {_CAUSES}"
+            )
         if is_main():
             masked = f"{len(trajectories) - len(kept)} of {len(trajectories)} trajectories are masked"
             logging.getLogger("train").warning("%s: %s", evidence, masked)
@@ -90,12 +95,14 @@ class MismatchGuard:
         gaps = [np.nan_to_num(gap, nan=np.inf) for gap in _gaps(trajectories, trainer)]
         worst = max(range(len(gaps)), key=lambda index: gaps[index].max(initial=0.0))
         position, trajectory = int(gaps[worst].argmax()), trajectories[worst]
-        token = [i for i, own in zip(trajectory.token_ids, trajectory.policy_mask, strict=True) if own][position]
+        token = [i for i, own in zip(trajectory.token_ids, trajectory.policy_mask, strict=True) if own][
+            position
+        ]
         return (
-            f"sampler and trainer differ by {np.concatenate(gaps).mean():.3g} nats a token on average, more than the "
-            f"{self.limit:g} of train.max_mismatch; most at question {trajectory.question_id}, policy token {position} "
-            f"(id {token}): log-probability {trajectory.log_probs[position]:.4f} when sampled, "
-            f"{trainer[worst][position]:.4f} in training"
+            f"sampler and trainer differ by {np.concatenate(gaps).mean():.3g} nats a token on average, more"
+            f" than the {self.limit:g} of train.max_mismatch; most at question {trajectory.question_id},"
+            f" policy token {position} (id {token}): log-probability {trajectory.log_probs[position]:.4f}"
+            f" when sampled, {trainer[worst][position]:.4f} in training"
         )
 
 
@@ -109,7 +116,9 @@ def _gaps(trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> 
 
 
 def mismatch(sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean and largest |log p_trainer - log p_sampler| over tokens measured, and KL(sampler || trainer) by k3."""
+    """Mean and largest |log p_trainer - log p_sampler| over tokens measured, and KL(sampler || trainer) by
+    k3.
+    """
     gap = np.concatenate([t - s for s, t in zip(sampler, trainer, strict=True) if len(t)])
     capped = np.minimum(gap, MAX_LOG_RATIO)
     return {
@@ -125,7 +134,10 @@ def importance_weights(
     """min(p_trainer / p_sampler, cap) of every token; 1 without a cap."""
     if cap is None:
         return [np.ones(len(row)) for row in sampler]
-    return [np.minimum(np.exp(np.minimum(t - s, MAX_LOG_RATIO)), cap) for s, t in zip(sampler, trainer, strict=True)]
+    return [
+        np.minimum(np.exp(np.minimum(t - s, MAX_LOG_RATIO)), cap)
+        for s, t in zip(sampler, trainer, strict=True)
+    ]
 
 
 def within_sequence_limit(

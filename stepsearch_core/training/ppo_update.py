@@ -1,8 +1,9 @@
-"""The PPO update: minibatches of trajectories, micro-batches alike in length, losses over global token counts.
+"""The PPO update: minibatches of trajectories, micro-batches alike in length, losses over global token
+counts.
 
-All ranks hold the same experience and draw the same minibatches; each takes its share of every micro-batch, so that
-ranks that wait for each other have sequences of about one length.
-Ratios are taken against the log-probabilities recorded while sampling, unless truncated importance sampling is on.
+All ranks hold the same experience and draw the same minibatches; each takes its share of every micro-batch,
+so that ranks that wait for each other have sequences of about one length. Ratios are taken against the
+log-probabilities recorded while sampling, unless truncated importance sampling is on.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def update(
     generator: np.random.Generator,
     train_policy: bool,
 ) -> dict[str, float]:
-    """Train on one batch of experience; returns statistics averaged over policy tokens (gradient norms: over steps).
+    """Train on one batch of experience; returns statistics averaged over policy tokens (gradient norms: over
+    steps).
 
     Args:
         learner: actor, critic and reference.
@@ -55,7 +57,9 @@ def update(
             for number, group in enumerate(groups, start=1):
                 mine, weight = share_of_micro_batch(group)
                 indices = [int(minibatch[position]) for position in mine]
-                policy, value, statistics = _losses(learner, experience, indices, params, temperature, pad_token_id)
+                policy, value, statistics = _losses(
+                    learner, experience, indices, params, temperature, pad_token_id
+                )
                 scale, last = weight / tokens, number == len(groups)
                 learner.accumulate(policy.sum() * scale, value.sum() * scale, train_policy, last)
                 for name, values in statistics.items():
@@ -66,7 +70,9 @@ def update(
     count = params.epochs * sum(map(len, experience.rewards))
     return {
         **{name: total / count for name, total in totals.items()},
-        **measured({name: mean(norm for norm in values if np.isfinite(norm)) for name, values in norms.items()}),
+        **measured(
+            {name: mean(norm for norm in values if np.isfinite(norm)) for name, values in norms.items()}
+        ),
         "skipped_updates": learner.skipped - skipped,
     }
 
@@ -79,7 +85,9 @@ def _losses(
     temperature: float,
     pad_token_id: int,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Policy loss (with its KL and entropy terms), value loss and statistics of a micro-batch's policy tokens."""
+    """Policy loss (with its KL and entropy terms), value loss and statistics of a micro-batch's policy
+    tokens.
+    """
     batch = token_batch([experience.trajectories[index] for index in indices], pad_token_id)
     outputs = learner.outputs(batch, temperature)
 
@@ -98,7 +106,9 @@ def _losses(
         statistics["kl_reference"] = kl
         if params.kl_placement == "loss":
             policy = policy + params.kl_coefficient * kl
-    value = value_loss(outputs.values, flat(experience.old_values), flat(experience.returns), params.value_clip_range)
+    value = value_loss(
+        outputs.values, flat(experience.old_values), flat(experience.returns), params.value_clip_range
+    )
     if learner.has_critic:
         statistics["value_loss"] = value
     return policy, value, statistics

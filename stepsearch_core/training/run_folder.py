@@ -1,8 +1,9 @@
-"""Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work folder.
+"""Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work
+folder.
 
-Of several ranks the first holds the lock and does everything here but what takes long: all write the checkpoint
-together, and each hashes and reads back its share of the files. A checkpoint holds the SHA-256 of its files as they
-were written; older ones go only after it has been read back.
+Of several ranks the first holds the lock and does everything here but what takes long: all write the
+checkpoint together, and each hashes and reads back its share of the files. A checkpoint holds the SHA-256 of
+its files as they were written; older ones go only after it has been read back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from typing import Any, Self, TypeVar
 
 from stepsearch_core.base.errors import DataError, naming_full_disk
 from stepsearch_core.base.hashes import sha256_file
-from stepsearch_core.base.io import discard, give_usual_modes, read_jsonl, read_object, write_json, write_jsonl
+from stepsearch_core.base.io import (
+    discard,
+    give_usual_modes,
+    read_jsonl,
+    read_object,
+    write_json,
+    write_jsonl,
+)
 from stepsearch_core.learning.distributed import barrier, gather, is_main, share
 from stepsearch_core.runtime.work_folder import WorkFolder
 
@@ -44,7 +52,8 @@ class RunFolder(WorkFolder):
         return self
 
     def last_step(self) -> int:
-        """The step of the last checkpoint that reads back as it was written, 0 without any. Called by every rank.
+        """The step of the last checkpoint that reads back as it was written, 0 without any. Called by every
+        rank.
 
         Raises:
             DataError: there are checkpoints, but none is whole.
@@ -66,7 +75,8 @@ class RunFolder(WorkFolder):
         rows: Mapping[str, Sequence[Mapping[str, Any]]],
         keep_before: Iterable[int] = (),
     ) -> None:
-        """Write a checkpoint, whole or not at all; older ones go once it has been read back. Called by every rank.
+        """Write a checkpoint, whole or not at all; older ones go once it has been read back. Called by every
+        rank.
 
         Args:
             step: of training.
@@ -101,7 +111,9 @@ class RunFolder(WorkFolder):
     def _steps(self) -> list[int]:
         return [int(path.name.removeprefix(_PREFIX)) for path in self.path.glob(f"{_PREFIX}*")]
 
-    def _put_in_place(self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def _put_in_place(
+        self, temporary: Path, step: int, rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> None:
         if is_main():
             for name, values in rows.items():
                 write_jsonl(temporary / f"{name}.jsonl", values)
@@ -118,7 +130,8 @@ class RunFolder(WorkFolder):
         barrier()
 
     def _read_back(self, step: int) -> None:
-        """Compare a checkpoint with its manifest, and parse its rows; every rank its share, and all raise the same.
+        """Compare a checkpoint with its manifest, and parse its rows; every rank its share, and all raise
+        the same.
 
         Raises:
             DataError: a file is missing, cannot be read, or is not what was written.
@@ -141,7 +154,9 @@ class RunFolder(WorkFolder):
                 logging.getLogger("train").warning("%s; going back to step %d", found, step)
             return step
         if damaged:
-            raise DataError(f"no whole checkpoint ({damaged[0]}); remove the folder to train anew", self.path)
+            raise DataError(
+                f"no whole checkpoint ({damaged[0]}); remove the folder to train anew", self.path
+            )
         return 0
 
 
@@ -152,7 +167,8 @@ def _each(function: Callable[[Path], Item], files: Sequence[Path]) -> list[Item]
 
 
 def _sha256_written(file: Path) -> str:
-    """SHA-256 of a file just written, which then is on the disk and no longer in memory: a reader has to ask the disk.
+    """SHA-256 of a file just written, which then is on the disk and no longer in memory: a reader has to ask
+    the disk.
 
     Raises:
         OSError: it could not be brought to the disk.

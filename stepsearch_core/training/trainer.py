@@ -1,12 +1,14 @@
-"""Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update, repeat.
+"""Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update,
+repeat.
 
-Departures from the paper, each undone by a parameter: the critic is a value head on the policy's detached hidden
-states (`train.critic`); the KL to the start is a k3 term of the loss, where the released code subtracts k1 from the
-reward (`train.kl_estimator`, `train.kl_placement`). Advantages, whitening and losses see policy tokens only. The same
-loop trains the baselines: `train.algorithm` names a file of `training/algorithms`.
+Departures from the paper, each undone by a parameter: the critic is a value head on the policy's detached
+hidden states (`train.critic`); the KL to the start is a k3 term of the loss, where the released code
+subtracts k1 from the reward (`train.kl_estimator`, `train.kl_placement`). Advantages, whitening and losses
+see policy tokens only. The same loop trains the baselines: `train.algorithm` names a file of
+`training/algorithms`.
 
-Of several ranks each samples and scores its share; what they made is gathered on all, so that advantages, minibatches
-and metrics come from the whole step by the same code as in one process.
+Of several ranks each samples and scores its share; what they made is gathered on all, so that advantages,
+minibatches and metrics come from the whole step by the same code as in one process.
 """
 
 from __future__ import annotations
@@ -34,7 +36,14 @@ from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
-from stepsearch_core.training.experience import Experience, describe, policy_rewards, subtract_kl, too_few, usable
+from stepsearch_core.training.experience import (
+    Experience,
+    describe,
+    policy_rewards,
+    subtract_kl,
+    too_few,
+    usable,
+)
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
 from stepsearch_core.training.mismatch import (
@@ -91,13 +100,21 @@ class Trainer:
         train_policy = not self.algorithm.critic or step > self.params.critic_warmup_steps
         generator = stream(self.seed, Name.MINIBATCHES, step)
         statistics = update(
-            self.learner, experience, self.params, self.temperature, self.pad_token_id, generator, train_policy
+            self.learner,
+            experience,
+            self.params,
+            self.temperature,
+            self.pad_token_id,
+            generator,
+            train_policy,
         )
         self._push()
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
         scored_by = self.scorer
-        described = describe(experience.trajectories, experience.breakdowns, scored_by.questions, scored_by.words)
+        described = describe(
+            experience.trajectories, experience.breakdowns, scored_by.questions, scored_by.words
+        )
         metrics = described | statistics | differences
         if self.algorithm.critic:
             metrics["explained_variance"] = _explained_variance(experience)
@@ -128,7 +145,9 @@ class Trainer:
             self.rollout.engine.update(self.learner.plain_policy())
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
-        """Greedy answers to held-out questions of the training file; what none of them can measure is left out."""
+        """Greedy answers to held-out questions of the training file; what none of them can measure is left
+        out.
+        """
         trajectories = gather(self.rollout.greedy(questions[share()]))
         pairs = list(zip(trajectories, questions, strict=True))
         return measured(
@@ -148,7 +167,9 @@ class Trainer:
             epoch: stream(self.seed, Name.EPOCHS, epoch).permutation(len(self.questions))
             for epoch in {number // len(self.questions) for number in numbers}
         }
-        return [self.questions[permutations[n // len(self.questions)][n % len(self.questions)]] for n in numbers]
+        return [
+            self.questions[permutations[n // len(self.questions)][n % len(self.questions)]] for n in numbers
+        ]
 
     def _experience(self, trajectories: list[Trajectory]) -> tuple[Experience, dict[str, float]]:
         """What the update needs, and how far apart sampler and trainer are."""
@@ -165,7 +186,9 @@ class Trainer:
         figures["mismatch/masked"] = len(trajectories) - len(kept)
         figures["mismatch/steps_beyond"] = self.mismatch.steps_beyond
         if not kept:
-            raise MismatchError("every trajectory is beyond train.sequence_ratio_limit: there is nothing to learn from")
+            raise MismatchError(
+                "every trajectory is beyond train.sequence_ratio_limit: there is nothing to learn from"
+            )
         trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
         values, reference, trainer = ([rows[i] for i in kept] for rows in (values, reference, trainer))
         breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[share()]])
@@ -176,15 +199,20 @@ class Trainer:
         advantages, returns = self.algorithm.credit(credited, params.gamma, params.gae_lambda)
         old = sampler if params.importance_cap is None else trainer
         importance = importance_weights(sampler, trainer, params.importance_cap)
-        made = Experience(trajectories, breakdowns, old, importance, rewards, values, reference, advantages, returns)
+        made = Experience(
+            trajectories, breakdowns, old, importance, rewards, values, reference, advantages, returns
+        )
         return made, figures
 
     @torch.no_grad()
-    def _score(self, trajectories: Sequence[Trajectory], everything: bool = False) -> tuple[Rows, Rows, Rows]:
+    def _score(
+        self, trajectories: Sequence[Trajectory], everything: bool = False
+    ) -> tuple[Rows, Rows, Rows]:
         """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens.
 
-        Where nothing but the mismatch needs the policy's own, one micro-batch is a sample enough; the other rows are
-        empty. Every rank scores its share of every micro-batch and so makes as many forward passes, which ZeRO 3 needs.
+        Where nothing but the mismatch needs the policy's own, one micro-batch is a sample enough; the other
+        rows are empty. Every rank scores its share of every micro-batch and so makes as many forward passes,
+        which ZeRO 3 needs.
         """
         params = self.params
         corrected = params.importance_cap is not None or params.sequence_ratio_limit is not None

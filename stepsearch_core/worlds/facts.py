@@ -1,7 +1,7 @@
 """Entities, facts and passages of the generated world: one passage per fact, plus notes that answer nothing.
 
-Facts agree with each other where a reader would expect it: a capital lies in its country, an organisation belongs to
-the country of its headquarters, marriages are mutual.
+Facts agree with each other where a reader would expect it: a capital lies in its country, an organisation
+belongs to the country of its headquarters, marriages are mutual.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fact:
-    """`subjects` (one, or a pair of cities) stand in `relation` to `object`, which `passage` calls `mention`."""
+    """`subjects` (one, or a pair of cities) stand in `relation` to `object`, which `passage` calls
+    `mention`.
+    """
 
     id: int
     subjects: tuple[Entity, ...]
@@ -107,7 +109,9 @@ def _check_sizes(params: WorldParams) -> None:
         if getattr(params, name) < least:
             raise ValueError(f"fetch.world.{name}: at least {least}, not {getattr(params, name)}")
     if params.cities < params.countries:
-        raise ValueError(f"fetch.world.cities: every country needs one, {params.cities} < {params.countries}")
+        raise ValueError(
+            f"fetch.world.cities: every country needs one, {params.cities} < {params.countries}"
+        )
 
 
 def _entities(params: WorldParams, random_: random.Random) -> dict[Kind, list[Entity]]:
@@ -115,13 +119,20 @@ def _entities(params: WorldParams, random_: random.Random) -> dict[Kind, list[En
         Kind.PERSON: names.pair_names(names.FIRST_NAMES, names.LAST_NAMES, params.people, random_, "people"),
         Kind.WORK: names.pair_names(names.WORK_FIRST, names.WORK_SECOND, params.works, random_, "works"),
         Kind.ORGANISATION: names.pair_names(
-            names.ORGANISATION_FIRST, names.ORGANISATION_SECOND, params.organisations, random_, "organisations"
+            names.ORGANISATION_FIRST,
+            names.ORGANISATION_SECOND,
+            params.organisations,
+            random_,
+            "organisations",
         ),
         Kind.CITY: names.city_names(params.cities, random_),
         Kind.COUNTRY: names.country_names(params.countries, random_),
         Kind.LINE: names.pair_names(names.LINE_FIRST, names.LINE_SECOND, 48, random_, "lines"),
     }
-    return {kind: [Entity(name, kind, _alias(name, kind, random_)) for name in found] for kind, found in drawn.items()}
+    return {
+        kind: [Entity(name, kind, _alias(name, kind, random_)) for name in found]
+        for kind, found in drawn.items()
+    }
 
 
 def _alias(name: str, kind: Kind, random_: random.Random) -> str | None:
@@ -129,19 +140,25 @@ def _alias(name: str, kind: Kind, random_: random.Random) -> str | None:
     return ALIASED[kind].format(name) if aliased else None
 
 
-def _objects(entities: dict[Kind, list[Entity]], random_: random.Random) -> dict[tuple[Entity, Relation], Entity]:
+def _objects(
+    entities: dict[Kind, list[Entity]], random_: random.Random
+) -> dict[tuple[Entity, Relation], Entity]:
     """The object of every (subject, relation): drawn at random, except where facts have to agree."""
     agreed = _agreed_objects(entities, random_)
     objects = {}
     for kind in (Kind.WORK, Kind.PERSON, Kind.ORGANISATION, Kind.CITY, Kind.COUNTRY):
         for subject in entities[kind]:
             for relation in relations_of(kind):
-                drawn = random_.choice([entity for entity in entities[relation.object] if entity is not subject])
+                drawn = random_.choice(
+                    [entity for entity in entities[relation.object] if entity is not subject]
+                )
                 objects[subject, relation] = agreed.get((subject, relation.name), drawn)
     return objects
 
 
-def _agreed_objects(entities: dict[Kind, list[Entity]], random_: random.Random) -> dict[tuple[Entity, str], Entity]:
+def _agreed_objects(
+    entities: dict[Kind, list[Entity]], random_: random.Random
+) -> dict[tuple[Entity, str], Entity]:
     agreed: dict[tuple[Entity, str], Entity] = {}
     countries, cities = entities[Kind.COUNTRY], shuffled(entities[Kind.CITY], random_)
     country_of = {city: countries[i % len(countries)] for i, city in enumerate(cities)}

@@ -1,7 +1,8 @@
 """The generated questions written as MuSiQue-Ans, HotpotQA, 2WikiMultiHopQA and Bamboogle publish theirs.
 
-Each row brings the paragraphs of its facts and lexically near ones: passages that share a title or a part of a name
-with them. HotpotQA and 2WikiMultiHopQA point at supports by title, so that no title occurs twice in one of their rows.
+Each row brings the paragraphs of its facts and lexically near ones: passages that share a title or a part of
+a name with them. HotpotQA and 2WikiMultiHopQA point at supports by title, so that no title occurs twice in
+one of their rows.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Neighbours:
     def draw(
         self, supports: Sequence[Passage], count: int, random_: random.Random, unique_titles: bool = False
     ) -> list[Passage]:
-        """`count` passages (fewer in a smaller world), those whose titles share words with the supports' first."""
+        """`count` passages (fewer in a smaller world), those whose titles share words with the supports'
+        first.
+        """
         taken = {passage.id for passage in supports}
         titles = {passage.title for passage in supports} if unique_titles else set()
         drawn: list[Passage] = []
@@ -57,7 +60,9 @@ class Neighbours:
                 titles |= {passage.title} if unique_titles else set()
         return drawn
 
-    def _candidates(self, supports: Sequence[Passage], count: int, random_: random.Random) -> Iterable[Passage]:
+    def _candidates(
+        self, supports: Sequence[Passage], count: int, random_: random.Random
+    ) -> Iterable[Passage]:
         title_words = sorted({word for passage in supports for word in words(passage.title)} - {"and"})
         for word in shuffled(title_words * count, random_):
             yield random_.choice(self._by_word[word])
@@ -77,7 +82,10 @@ def vocabulary_passages(world: World) -> list[Passage]:
 
 
 def musique_rows(
-    questions: Sequence[WorldQuestion], neighbours: Neighbours, random_: random.Random, extra: Sequence[Passage] = ()
+    questions: Sequence[WorldQuestion],
+    neighbours: Neighbours,
+    random_: random.Random,
+    extra: Sequence[Passage] = (),
 ) -> Iterable[dict[str, Any]]:
     """MuSiQue-Ans rows; the `extra` passages are spread over the rows' distractors."""
     for number, question in enumerate(questions):

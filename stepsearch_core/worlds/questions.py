@@ -1,8 +1,8 @@
 """Questions of the generated world: chains of 2-4 facts, branches that join two chains, and the split.
 
-A share of the people, works and organisations is held out. Training questions have no held-out entity anywhere, every
-test question starts from held-out entities only. So a test question's first facts, and with them its chain, occur in no
-training question.
+A share of the people, works and organisations is held out. Training questions have no held-out entity
+anywhere, every test question starts from held-out entities only. So a test question's first facts, and with
+them its chain, occur in no training question.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from stepsearch_core.base.text import resolve_references
 from stepsearch_core.params import WorldParams
 from stepsearch_core.worlds.facts import Entity, Fact, World, shuffled
 from stepsearch_core.worlds.relations import Kind
-from stepsearch_core.worlds.wording import BRANCH_PATTERNS, CHAIN_PATTERNS, LONG_STYLES, TWO_HOP_STYLES, nested
+from stepsearch_core.worlds.wording import (
+    BRANCH_PATTERNS,
+    CHAIN_PATTERNS,
+    LONG_STYLES,
+    TWO_HOP_STYLES,
+    nested,
+)
 
 HELD_OUT_SHARE = 0.35
 STARTING_KINDS = (Kind.WORK, Kind.PERSON, Kind.ORGANISATION)
@@ -35,7 +41,9 @@ Chain = tuple[Fact, ...]
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What kind of question: MuSiQue's prefix of ids, the number of hops, and whether two chains are joined."""
+    """What kind of question: MuSiQue's prefix of ids, the number of hops, and whether two chains are
+    joined.
+    """
 
     prefix: str
     hops: int
@@ -97,7 +105,8 @@ def make_questions(world: World, params: WorldParams) -> Split:
     starts = [entity for kind in STARTING_KINDS for entity in world.entities[kind]]
     test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], frozenset(), random_)
     test = {
-        benchmark: _draw(test_pool, benchmark, params.test_questions, (benchmark,), random_) for benchmark in HOP_SHARES
+        benchmark: _draw(test_pool, benchmark, params.test_questions, (benchmark,), random_)
+        for benchmark in HOP_SHARES
     }
     train_pool = ChainPool(world, [entity for entity in starts if entity not in held_out], held_out, random_)
     train = _draw(train_pool, "musique", params.train_questions, tuple(CHAIN_PATTERNS), random_)
@@ -113,20 +122,28 @@ def _held_out(world: World, random_: random.Random) -> frozenset[Entity]:
 
 
 class ChainPool:
-    """Every chain and branch from the given starts that avoids `excluded`, in random order; each is taken once."""
+    """Every chain and branch from the given starts that avoids `excluded`, in random order; each is taken
+    once.
+    """
 
-    def __init__(self, world: World, starts: list[Entity], excluded: frozenset[Entity], random_: random.Random) -> None:
+    def __init__(
+        self, world: World, starts: list[Entity], excluded: frozenset[Entity], random_: random.Random
+    ) -> None:
         self._world = world
         self._excluded = excluded
-        by_length: dict[int, list[Chain]] = {1: [chain for start in starts for chain in self._steps(start, ())]}
+        by_length: dict[int, list[Chain]] = {
+            1: [chain for start in starts for chain in self._steps(start, ())]
+        }
         for length in (2, 3, 4):
             by_length[length] = [
                 longer for chain in by_length[length - 1] for longer in self._steps(chain[-1].object, chain)
             ]
         chains = {
-            structure.prefix: self._branches(by_length[structure.hops - 2], by_length[1])
-            if structure.branch
-            else by_length[structure.hops]
+            structure.prefix: (
+                self._branches(by_length[structure.hops - 2], by_length[1])
+                if structure.branch
+                else by_length[structure.hops]
+            )
             for structure in STRUCTURES
         }
         self._left = {prefix: iter(shuffled(found, random_)) for prefix, found in chains.items()}
@@ -140,8 +157,9 @@ class ChainPool:
         taken = list(islice(self._left[structure.prefix], count))
         if len(taken) < count:
             raise ValueError(
-                f"fetch.world: too small: {count} {structure.prefix} questions were asked for and {len(taken)} chains "
-                "are left; ask for fewer questions or more people, works, organisations and cities"
+                f"fetch.world: too small: {count} {structure.prefix} questions were asked for and"
+                f" {len(taken)} chains are left; ask for fewer questions or more people, works,"
+                " organisations and cities"
             )
         return taken
 
@@ -182,7 +200,9 @@ def _draw(
     questions = []
     for structure, number in _structure_counts(benchmark, count).items():
         for i, facts in enumerate(pool.take(structure, number)):
-            questions.append(_branch(structure, facts, i) if structure.branch else _chain(structure, facts, styles, i))
+            questions.append(
+                _branch(structure, facts, i) if structure.branch else _chain(structure, facts, styles, i)
+            )
     return shuffled(questions, random_)
 
 

@@ -1,8 +1,9 @@
 """Relations of the generated world, and how passages speak of them.
 
-Each relation has a name, used by questions and sub-questions only, and three phrasings, used by passages only; a fact
-is told in one of the three, at random. No content word of a phrasing occurs in another phrasing or elsewhere in a
-passage: a searcher that knows the three phrasings finds the fact, one that repeats the question's word does not.
+Each relation has a name, used by questions and sub-questions only, and three phrasings, used by passages
+only; a fact is told in one of the three, at random. No content word of a phrasing occurs in another phrasing
+or elsewhere in a passage: a searcher that knows the three phrasings finds the fact, one that repeats the
+question's word does not.
 
 Slots: `{s}` is the subject (for the join relation two cities, "A and B"), `{o}` the object.
 """
@@ -113,7 +114,11 @@ JOIN = Relation(
     "railway",
     (Kind.CITY, Kind.CITY),
     Kind.LINE,
-    ("trains between {s} follow the {o}", "the {o} carries passengers between {s}", "rails between {s} form the {o}"),
+    (
+        "trains between {s} follow the {o}",
+        "the {o} carries passengers between {s}",
+        "rails between {s} form the {o}",
+    ),
 )
 """The last step of a branch: its subject is an unordered pair of cities, and only some pairs have one."""
 
@@ -136,7 +141,9 @@ NOTES: dict[Kind, tuple[int, tuple[str, ...]]] = {
         ),
     ),
 }
-"""How many passages of each such entity answer no question, and their templates: they compete with those that do."""
+"""How many passages of each such entity answer no question, and their templates: they compete with those
+that do.
+"""
 
 NOTE_WORDS = {
     "thing": ["maps", "coins", "shells", "stamps", "lamps", "carpets", "honey", "salt"],
@@ -145,7 +152,18 @@ NOTE_WORDS = {
     "animal": ["fox", "heron", "otter", "bear", "owl", "horse"],
 }
 
-ADJECTIVES = ["quiet", "busy", "proud", "modest", "charming", "curious", "famous", "humble", "lively", "noble"]
+ADJECTIVES = [
+    "quiet",
+    "busy",
+    "proud",
+    "modest",
+    "charming",
+    "curious",
+    "famous",
+    "humble",
+    "lively",
+    "noble",
+]
 NOUNS: dict[Kind, list[str]] = {
     Kind.PERSON: ["gardener", "sailor", "baker", "dancer"],
     Kind.WORK: ["comedy", "tragedy", "romance", "satire"],

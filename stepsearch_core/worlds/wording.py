@@ -1,8 +1,8 @@
 """Question wording: each benchmark has its own patterns over the same relation names.
 
-A pattern is a function of the start and the relations, first hop first. Two-hop questions exist in all four styles,
-longer chains in MuSiQue's and 2WikiMultiHopQA's; branches are MuSiQue's alone. Training questions use every pattern,
-so that test questions hold new entities and chains but no new words.
+A pattern is a function of the start and the relations, first hop first. Two-hop questions exist in all four
+styles, longer chains in MuSiQue's and 2WikiMultiHopQA's; branches are MuSiQue's alone. Training questions
+use every pattern, so that test questions hold new entities and chains but no new words.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The offline multi-hop world, written out as files in the benchmarks' own formats.
 
-It stands in for the published data where nothing can be downloaded: a fact has its own short passage, phrased in one
-of three ways that the question's words do not give away, and competes with the other facts of its subject and with
-namesakes, so that finding it takes a well-formed query.
+It stands in for the published data where nothing can be downloaded: a fact has its own short passage,
+phrased in one of three ways that the question's words do not give away, and competes with the other facts of
+its subject and with namesakes, so that finding it takes a well-formed query.
 """
 
 from __future__ import annotations
@@ -42,12 +42,18 @@ def write_world(params: WorldParams, folder: Path) -> None:
     train = formats.musique_rows(split.train, neighbours, random_, vocabulary)
     write_jsonl(folder / "musique_train.jsonl", train)
     write_jsonl(folder / "musique.jsonl", formats.musique_rows(split.test["musique"], neighbours, random_))
-    write_json(folder / "hotpotqa.json", list(formats.hotpotqa_rows(split.test["hotpotqa"], neighbours, random_)))
+    write_json(
+        folder / "hotpotqa.json", list(formats.hotpotqa_rows(split.test["hotpotqa"], neighbours, random_))
+    )
     wiki = formats.wiki_rows(split.test["2wikimultihopqa"], neighbours, random_)
     write_json(folder / "2wikimultihopqa.json", list(wiki))
     formats.write_bamboogle(folder / "bamboogle.csv", split.test["bamboogle"])
     corpus = ({"id": passage.id, "title": passage.title, "text": passage.text} for passage in world.passages)
     write_jsonl(folder / "corpus.jsonl", corpus)
     undecomposed = ("hotpotqa", "2wikimultihopqa", "bamboogle")
-    rows = (row for benchmark in undecomposed for row in formats.decomposition_rows(benchmark, split.test[benchmark]))
+    rows = (
+        row
+        for benchmark in undecomposed
+        for row in formats.decomposition_rows(benchmark, split.test[benchmark])
+    )
     write_jsonl(folder / "decompositions.jsonl", rows)

@@ -19,7 +19,11 @@ with checkout_lock(Path(sys.argv[1])):
 
 def test_the_second_writer_is_told_who_the_first_is(tmp_path):
     lock = tmp_path / "flow.lock"
-    with checkout_lock(lock), pytest.raises(CheckoutBusyError, match=f"process {os.getpid()} "), checkout_lock(lock):
+    with (
+        checkout_lock(lock),
+        pytest.raises(CheckoutBusyError, match=f"process {os.getpid()} "),
+        checkout_lock(lock),
+    ):
         pass
     with checkout_lock(lock):
         pass

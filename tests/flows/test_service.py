@@ -1,4 +1,6 @@
-"""The service as README starts it: a real server, a process work pool, a worker, deployments started by command."""
+"""The service as README starts it: a real server, a process work pool, a worker, deployments started by
+command.
+"""
 
 import json
 import os
@@ -170,11 +172,15 @@ def test_the_second_run_waits_until_the_first_has_ended(service, trained):
 
 def test_a_cancelled_run_ends_the_stages_whole_process_group(service, trained):
     arguments = ("--param", 'overrides=["train.steps=400"]', "--param", "profile=micro")
-    service.prefect("deployment", "run", "train-stepsearch/train-stepsearch", *arguments, "--flow-run-name", "long")
+    service.prefect(
+        "deployment", "run", "train-stepsearch/train-stepsearch", *arguments, "--flow-run-name", "long"
+    )
     long = service.wait(lambda: service.runs(flow_runs={"name": {"any_": ["long"]}}))[0]
     service.wait(lambda: training(service.folder))
     service.prefect("flow-run", "cancel", long["id"])
-    state = service.wait(lambda: (run := service.api(f"flow_runs/{long['id']}"))["state_type"] == "CANCELLED" and run)
+    state = service.wait(
+        lambda: (run := service.api(f"flow_runs/{long['id']}"))["state_type"] == "CANCELLED" and run
+    )
     assert state["state_name"] == "Cancelled"
     service.wait(lambda: not training(service.folder), 40)
     assert not [pid for pid in processes(service.folder) if "dvc" in pid[1]]
@@ -203,10 +209,16 @@ def test_reevaluation_needs_a_promotion_then_finds_nothing_changed_then_a_drop(s
     run(service.folder, "dvc", "repro")
     run(service.folder, "stepsearch_core.cli", "promote")
     assert "Completed" in service.prefect("deployment", "run", "reevaluate/reevaluate", "--watch")
-    for path in (service.folder / "promoted" / "records").glob("*.jsonl"):  # as if it had once answered everything
-        rows = [{**row, "f1": 1.0, "em": 1.0, "prediction": row["answers"][0]} for _, row in read_jsonl(path)]
+    for path in (service.folder / "promoted" / "records").glob(
+        "*.jsonl"
+    ):  # as if it had once answered everything
+        rows = [
+            {**row, "f1": 1.0, "em": 1.0, "prediction": row["answers"][0]} for _, row in read_jsonl(path)
+        ]
         write_jsonl(path, rows)
-    assert "Degraded" in service.prefect("deployment", "run", "reevaluate/reevaluate", "--watch", check=False)
+    assert "Degraded" in service.prefect(
+        "deployment", "run", "reevaluate/reevaluate", "--watch", check=False
+    )
     last = service.runs(sort="START_TIME_DESC")[0]
     assert (last["state_type"], last["state_name"]) == ("FAILED", "Degraded")
     worst = json.loads(artifacts(service, last)["worst-questions"]["data"])
@@ -214,7 +226,10 @@ def test_reevaluation_needs_a_promotion_then_finds_nothing_changed_then_a_drop(s
     assert worst[0]["f1_now"] == 0.0
     history = [row["event"] for _, row in read_jsonl(service.folder / "reevaluations" / "history.jsonl")]
     assert history == ["promotion", "reevaluation", "reevaluation"]
-    degraded = {"event": {"name": ["prefect.flow-run.Degraded"]}, "occurred": {"since": "2020-01-01T00:00:00Z"}}
+    degraded = {
+        "event": {"name": ["prefect.flow-run.Degraded"]},
+        "occurred": {"since": "2020-01-01T00:00:00Z"},
+    }
     service.wait(
         lambda: service.api("events/filter", {"filter": degraded})["total"] >= 1
     )  # the server writes them later

@@ -74,7 +74,10 @@ def test_a_dvc_lock_that_a_kill_left_empty_is_mended_first(toy):
 
 def test_a_failed_stage_says_which_and_why(toy):
     (toy / "two").write_text("")
-    with disable_run_logger(), pytest.raises(stages.StageError, match=r"(?s)^stage broken failed .*this is why"):
+    with (
+        disable_run_logger(),
+        pytest.raises(stages.StageError, match=r"(?s)^stage broken failed .*this is why"),
+    ):
         stages.run_stage.fn("broken")
 
 
@@ -111,7 +114,8 @@ def test_nothing_is_left_of_a_stage_that_ignores_the_request_to_end(toy, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("status", "helps"), [(1, False), (2, False), (os.EX_TEMPFAIL, True), (137, True), (-9, True), (-15, True)]
+    ("status", "helps"),
+    [(1, False), (2, False), (os.EX_TEMPFAIL, True), (137, True), (-9, True), (-15, True)],
 )
 def test_only_an_unreachable_network_or_a_killed_stage_is_tried_again(status, helps):
     state = asyncio.run(exception_to_failed_state(stages.StageError("fetch", status, [])))

@@ -10,7 +10,9 @@ def words(text: str) -> list[str]:
 
 
 def scores(query: str, texts: list[str], k1: float, b: float) -> list[float]:
-    """sum over query words of ln(1 + (N - df + .5) / (df + .5)) * tf / (tf + k1 (1 - b + b length / mean length))."""
+    """sum over query words of ln(1 + (N - df + .5) / (df + .5)) * tf / (tf + k1 (1 - b + b length / mean
+    length)).
+    """
     documents = [words(text) for text in texts]
     mean_length = sum(map(len, documents)) / len(documents)
 

@@ -1,4 +1,6 @@
-"""GAE from its definition: A_t = sum over l of (gamma lambda)^l delta_{t+l}, on the policy tokens of one row."""
+"""GAE from its definition: A_t = sum over l of (gamma lambda)^l delta_{t+l}, on the policy tokens of one
+row.
+"""
 
 import numpy as np
 

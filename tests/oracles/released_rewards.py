@@ -1,4 +1,5 @@
-"""The released scoring written a second time, from its description: by scanning for tags and with plain loops.
+"""The released scoring written a second time, from its description: by scanning for tags and with plain
+loops.
 
 scikit-learn fits a new TF-IDF for every retrieved passage, on it and the gold texts, as the release does.
 """
@@ -28,7 +29,9 @@ def score(text: str, answers: list[str], golds: list[str], groups: list[list[str
         return Released(-1.0, 0.0, [])
     key = key_score([query(text[a:b]) for a, b in between(text, "<search>", "</search>")], groups)
     final = f1(text[pairs[-1][0] : pairs[-1][1]], answers) + 0.618 * key
-    return Released(final, key, step_scores(rounds(text), [normalized(gold) for gold in golds]) if golds else [])
+    return Released(
+        final, key, step_scores(rounds(text), [normalized(gold) for gold in golds]) if golds else []
+    )
 
 
 def between(text: str, opening: str, closing: str) -> list[tuple[int, int]]:
@@ -41,7 +44,9 @@ def between(text: str, opening: str, closing: str) -> list[tuple[int, int]]:
 
 
 def rounds(text: str) -> list[tuple[int, list[str]]]:
-    """From an opening `<search>`, the first `</search>` that information follows, and all up to `</information>`."""
+    """From an opening `<search>`, the first `</search>` that information follows, and all up to
+    `</information>`.
+    """
     found, at = [], 0
     while (opening := text.find("<search>", at)) >= 0:
         first = closing = text.find("</search>", opening + 8)

@@ -95,7 +95,8 @@ def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message
 
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 CONFIG = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=True, **SHAPE)
-# a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last norm
+# a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last
+# norm
 LAYERS = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
 
 
@@ -122,6 +123,7 @@ def test_the_gpus_rollout_counts_tokens_that_were_made(tmp_path):
 
 
 def test_the_limit_of_decoding_is_that_of_its_reading():
-    # 2 bytes of each weight, embeddings once; keys and values of 2 layers, 2 heads of 8, for 50 tokens of 64 contexts
+    # 2 bytes of each weight, embeddings once; keys and values of 2 layers, 2 heads of 8, for 50 tokens of 64
+    # contexts
     read = 2 * (LAYERS + 3200) + 64 * 50 * (2 * 2 * 2 * 8 * 2)
     assert decoding_limit(CONFIG, 64, 50, 1e9) == pytest.approx(64 * 1e9 / read)

@@ -42,24 +42,48 @@ def refusal(path, overrides=None) -> str:
         ("synthesize.retry_share=1.5", "synthesize.retry_share: 1.5 is not at least 0 and at most 1"),
         ("train.learning_rate=nan", "train.learning_rate: nan is not above 0"),
         ("train.zero_stage=4", "train.zero_stage: 4 is not at least 0 and at most 3"),
-        ("train.algorithm=grpo", "train.samples_per_question: 1 is not at least 2, as train.algorithm compares"),
-        ("watch.trackers=[wandb]", "watch.trackers: ['wandb'] is not with dvclive, whose files `dvc plots` shows"),
+        (
+            "train.algorithm=grpo",
+            "train.samples_per_question: 1 is not at least 2, as train.algorithm compares",
+        ),
+        (
+            "watch.trackers=[wandb]",
+            "watch.trackers: ['wandb'] is not with dvclive, whose files `dvc plots` shows",
+        ),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
-        ("watch.guard.min_format_valid=2", "watch.guard.min_format_valid: 2.0 is not at least 0 and at most 1"),
+        (
+            "watch.guard.min_format_valid=2",
+            "watch.guard.min_format_valid: 2.0 is not at least 0 and at most 1",
+        ),
         ("train.processes=0", "train.processes: 0 is not at least 1"),
         ("train.algorithm=dqn", "train.algorithm: 'dqn' is not one of steppo, ppo"),
         ("index.measured_depths=[]", "index.measured_depths: empty"),
         ("evaluate.benchmarks=[nq]", "evaluate.benchmarks: 'nq' is not one of musique, hotpotqa"),
         ("train.minibatches=129", "train.minibatches: 129 is not at most the trajectories of a step"),
-        ("environment.max_turn_tokens=513", "environment.max_turn_tokens: 513 is not with max_observation_tokens less"),
-        ("model.max_positions=511", "environment.max_trajectory_tokens: 512 is not at most model.max_positions"),
-        ("environment.prompt=search_r1", "environment.prompt: 'search_r1' is not one of minimal, paper, released"),
-        ("environment.chat_template=true", "environment.chat_template: True is not possible without model.source"),
+        (
+            "environment.max_turn_tokens=513",
+            "environment.max_turn_tokens: 513 is not with max_observation_tokens less",
+        ),
+        (
+            "model.max_positions=511",
+            "environment.max_trajectory_tokens: 512 is not at most model.max_positions",
+        ),
+        (
+            "environment.prompt=search_r1",
+            "environment.prompt: 'search_r1' is not one of minimal, paper, released",
+        ),
+        (
+            "environment.chat_template=true",
+            "environment.chat_template: True is not possible without model.source",
+        ),
         ("model.heads=3", "model.hidden_size: 128 is not a multiple of twice model.heads"),
         ("model.key_value_heads=3", "model.heads: 4 is not a multiple of model.key_value_heads"),
         (
             "fetch={source: files, files: {musique_train: a, musique: b}}",
-            "evaluate.benchmarks: ['musique', 'hotpotqa', '2wikimultihopqa', 'bamboogle'] is not all among those",
+            (
+                "evaluate.benchmarks: ['musique', 'hotpotqa', '2wikimultihopqa', 'bamboogle'] is not all"
+                " among those"
+            ),
         ),
         ("profile=???", "profile: '???' stands for a missing value"),
         ("nothing", "override 'nothing': expected key=value"),

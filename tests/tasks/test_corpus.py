@@ -8,6 +8,8 @@ def test_the_stage_fills_its_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data" / "fetch").mkdir(parents=True)
     write_jsonl(tmp_path / "data" / "fetch" / "musique.jsonl", MUSIQUE, {**MUSIQUE, "id": "another"})
-    write_jsonl(tmp_path / "data" / "fetch" / "corpus.jsonl", {"id": "1", "title": "Rome", "text": "A city."})
+    write_jsonl(
+        tmp_path / "data" / "fetch" / "corpus.jsonl", {"id": "1", "title": "Rome", "text": "A city."}
+    )
     main(Params(profile="test", corpus=CorpusParams(include_benchmarks=True)))
     assert len(Corpus.open(tmp_path / "data" / "corpus")) == 5

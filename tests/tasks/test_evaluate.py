@@ -52,7 +52,9 @@ def evaluated(folder, monkeypatch):
         evaluate.main(params)
         records = {
             policy: [
-                row for path in sorted(Path("data/evaluate/records", policy).glob("*.jsonl")) for row in rows(path)
+                row
+                for path in sorted(Path("data/evaluate/records", policy).glob("*.jsonl"))
+                for row in rows(path)
             ]
             for policy in policies
         }
@@ -85,7 +87,9 @@ def test_sampled_answers_are_means_over_a_questions_samples(evaluated):
 
 
 def test_the_oracle_asks_once_whatever_samples_says(evaluated):
-    once, sampled = (evaluated(*overrides, policies=["oracle"])[0] for overrides in ([], ["evaluate.samples=3"]))
+    once, sampled = (
+        evaluated(*overrides, policies=["oracle"])[0] for overrides in ([], ["evaluate.samples=3"])
+    )
     assert once == sampled
     for row in once["oracle"]:
         queries = [turn["query"] for turn in row["turns"] if turn["action"] == "search"]

@@ -21,7 +21,9 @@ def params(tmp_path, monkeypatch):
     fetched = FetchParams(source="world", world=WORLD)
     fetch(fetched, "data/fetch")
     build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
-    return Params(profile="test", fetch=fetched, index=IndexParams(measured_depths=[2, 10], measured_questions=20))
+    return Params(
+        profile="test", fetch=fetched, index=IndexParams(measured_depths=[2, 10], measured_questions=20)
+    )
 
 
 def test_the_stage_fills_its_folder(params, tmp_path):

@@ -1,4 +1,6 @@
-"""Work in progress is named by what DVC reads: compared with DVC itself, and seen in a checkout that is changed."""
+"""Work in progress is named by what DVC reads: compared with DVC itself, and seen in a checkout that is
+changed.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +106,9 @@ def test_what_changes_a_result_starts_anew(copied, name_of, stage, file):
 def test_watching_and_what_the_stage_does_not_read_changes_nothing(copied, name_of, stage):
     params = load_params()
     before = name_of(stage)
-    watch = replace(params.watch, trackers=["dvclive", "wandb"], guard=replace(params.watch.guard, patience=1))
+    watch = replace(
+        params.watch, trackers=["dvclive", "wandb"], guard=replace(params.watch.guard, patience=1)
+    )
     assert name_of(stage, watch=watch, evaluate=replace(params.evaluate, samples=3)) == before
     path = copied / "stepsearch_core" / "report" / "page.py"
     kept = path.read_bytes()

@@ -1,4 +1,6 @@
-"""Re-evaluation notices damage: to the policy, and to the corpus under it. The policy is a real one that reads."""
+"""Re-evaluation notices damage: to the policy, and to the corpus under it. The policy is a real one that
+reads.
+"""
 
 import shutil
 from dataclasses import replace
@@ -34,7 +36,9 @@ def known_wording(question, passage):
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory):
-    """A checkout's outputs with a policy that was trained on the benchmark itself, so that there is much to lose."""
+    """A checkout's outputs with a policy that was trained on the benchmark itself, so that there is much to
+    lose.
+    """
     folder = link_checkout(tmp_path_factory.mktemp("promoted"))
     params = load_params(ROOT / "conf" / "micro.yaml", ["evaluate.benchmarks=[hotpotqa]"])
     params.evaluate.policies = ["trained"]

@@ -105,7 +105,10 @@ def test_a_folder_without_git_is_reproduced_all_the_same(toy):
     with pytest.raises(Exception, match="is not a git repository"):
         reproduce()
     (done,) = repair()
-    assert done == "this folder is in no git repository: DVC goes on without one (core.no_scm in .dvc/config.local)"
+    assert (
+        done
+        == "this folder is in no git repository: DVC goes on without one (core.no_scm in .dvc/config.local)"
+    )
     assert reproduce() == []
     assert repair() == []
 
@@ -129,7 +132,9 @@ def ended_process() -> int:
     return process.pid
 
 
-@pytest.mark.parametrize("content", ["", '{"write": {"/a": {"pid": 1, "c', "[]", '{"write": {"/a": 3}}', "\x00" * 40])
+@pytest.mark.parametrize(
+    "content", ["", '{"write": {"/a": {"pid": 1, "c', "[]", '{"write": {"/a": 3}}', "\x00" * 40]
+)
 def test_a_damaged_rwlock_is_removed(toy, content):
     RWLOCK.write_text(content)
     assert repair() == [".dvc/tmp/rwlock was left by a process that was killed: removed"]
@@ -146,7 +151,9 @@ def test_an_rwlock_counts_while_a_process_that_it_names_lives(toy):
         (ended_process(), [user(me)], 0, False),
         (me, [], 60, True),
     ):
-        RWLOCK.write_text(json.dumps({"write": {str(toy / "two"): user(pid)}, "read": {str(toy / "one"): readers}}))
+        RWLOCK.write_text(
+            json.dumps({"write": {str(toy / "two"): user(pid)}, "read": {str(toy / "one"): readers}})
+        )
         written = psutil.Process(me).create_time() - age if age else RWLOCK.stat().st_mtime
         os.utime(RWLOCK, (written, written))
         assert bool(repair()) is stale

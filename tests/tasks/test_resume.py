@@ -1,4 +1,6 @@
-"""Long stages that are killed go on where they were, and their outputs are those of a run that was never killed."""
+"""Long stages that are killed go on where they were, and their outputs are those of a run that was never
+killed.
+"""
 
 import json
 import random
@@ -36,7 +38,9 @@ importlib.import_module("tasks." + sys.argv[1]).main(params)
 
 def start(stage, folder):
     command = [sys.executable, "-c", STAGE, stage]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def parts(folder) -> dict[Path, int]:
@@ -74,7 +78,9 @@ def made(tmp_path_factory):
     folders = [link_checkout(tmp_path_factory.mktemp(name)) for name in ("alone", "killed")]
     for folder in folders:
         fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
-        build_corpus(read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus")
+        build_corpus(
+            read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus"
+        )
     return folders
 
 
@@ -84,7 +90,9 @@ def test_five_kills_change_nothing(made, stage):
     alone, killed = made
     for folder in made:
         if stage == "synthesize" and not (folder / "data" / "index").exists():
-            build_index(Corpus.open(folder / "data" / "corpus"), RetrievalParams(**DENSE), folder / "data" / "index")
+            build_index(
+                Corpus.open(folder / "data" / "corpus"), RetrievalParams(**DENSE), folder / "data" / "index"
+            )
     finish(stage, alone)
     draw = random.Random(stage)
     kept: dict[Path, int] = {}

@@ -26,10 +26,13 @@ def start(stage, folder, params=TINY, check="off"):
     """Run a stage to its end; what a look before it would have found is left to the stage itself."""
     (folder / "params.yaml").write_text(params)
     code = (
-        f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tasks.{stage}', run_name='__main__')"
+        f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tasks.{stage}',"
+        " run_name='__main__')"
     )
     environment = {**os.environ, "STEPSEARCH_CHECK": check}
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=environment)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=environment
+    )
 
 
 def refusal(stage, folder, params=TINY) -> str:
@@ -60,7 +63,9 @@ def test_parameters(tmp_path):
 def test_a_damaged_file_and_nothing_is_written(tmp_path):
     row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
     write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
-    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
+    params = TINY.replace("source: world ", "source: files ").replace(
+        "folder: stepsearch_core/worlds", "folder: ."
+    )
     message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
     field = "question_decomposition[0].paragraph_support_idx"
     assert message == f"fetch: m.jsonl, line 2: field {field!r}: 9 is no paragraph's idx (there are 4)"
@@ -69,15 +74,21 @@ def test_a_damaged_file_and_nothing_is_written(tmp_path):
 
 @pytest.mark.slow
 def test_a_data_set_or_model_that_is_not_there(tmp_path):
-    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
+    params = TINY.replace("source: world ", "source: files ").replace(
+        "folder: stepsearch_core/worlds", "folder: ."
+    )
     message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
     assert message == "fetch: m.jsonl: fetch.files: musique: no such file"
     link_checkout(tmp_path)
     assert refusal("index", tmp_path) == "index: data/corpus/manifest.json: no such file"
-    build_corpus([Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "data" / "corpus")
+    build_corpus(
+        [Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "data" / "corpus"
+    )
     (tmp_path / "data" / "fetch").mkdir()
     message = refusal("index", tmp_path, TINY.replace("encoder: hashing ", "encoder: no/such-model "))
-    assert message.startswith("index: params: field 'retrieval.encoder': no encoder 'no/such-model' can be loaded")
+    assert message.startswith(
+        "index: params: field 'retrieval.encoder': no encoder 'no/such-model' can be loaded"
+    )
 
 
 @pytest.mark.slow
@@ -88,15 +99,21 @@ def test_an_index_of_another_corpus(tmp_path):
     (tmp_path / "data" / "fetch").mkdir()
     write_jsonl(tmp_path / "data" / "fetch" / "musique_train.jsonl", MUSIQUE)
     message = refusal("synthesize", link_checkout(tmp_path))
-    assert message.startswith("synthesize: data/index/manifest.json: field 'corpus': the index was built with ")
+    assert message.startswith(
+        "synthesize: data/index/manifest.json: field 'corpus': the index was built with "
+    )
 
 
 @pytest.mark.slow
 def test_what_could_end_the_run_ends_its_first_stage_before_any_work(tmp_path):
     row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
     write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
-    params = TINY.replace("source: world ", "source: files ").replace("folder: stepsearch_core/worlds", "folder: .")
-    params = params.replace("files: {} ", "files: {musique: m.jsonl} ").replace("factory: Flat", "factory: IVFlat")
+    params = TINY.replace("source: world ", "source: files ").replace(
+        "folder: stepsearch_core/worlds", "folder: ."
+    )
+    params = params.replace("files: {} ", "files: {musique: m.jsonl} ").replace(
+        "factory: Flat", "factory: IVFlat"
+    )
     done = start("fetch", tmp_path, params, check="on")
     assert done.returncode == 1
     assert "error: m.jsonl, line 2: question_decomposition[0].paragraph_support_idx: 9 is no " in done.stderr

@@ -61,7 +61,9 @@ def dvclive_points(folder):
 
 def tensorboard_points(folder):
     read = EventAccumulator(str(folder)).Reload()
-    return {name: [(point.step, point.value) for point in read.Scalars(name)] for name in read.Tags()["scalars"]}
+    return {
+        name: [(point.step, point.value) for point in read.Scalars(name)] for name in read.Tags()["scalars"]
+    }
 
 
 def wandb_records(run):
@@ -85,14 +87,19 @@ def wandb_points(run):
     points = {}
     for record in wandb_records(run):
         if record.WhichOneof("record_type") == "history":
-            items = {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
+            items = {
+                "/".join(item.nested_key) or item.key: json.loads(item.value_json)
+                for item in record.history.item
+            }
             for name in items.keys() - {"_step", "_runtime", "_timestamp"}:
                 points.setdefault(name, []).append((record.history.step.num, items[name]))
     return points
 
 
 def wandb_runs(here):
-    """The runs' folders, once wandb's service has ended: it writes on for some milliseconds after a run is finished."""
+    """The runs' folders, once wandb's service has ended: it writes on for some milliseconds after a run is
+    finished.
+    """
     wandb.teardown()
     return sorted((here / "wandb").glob("offline-run-*"))
 
@@ -153,7 +160,9 @@ os.kill(os.getpid(), 9)
     (resumed,) = set(wandb_runs(here)) - set(killed)
     assert wandb_points(resumed) == ALL_POINTS
     assert {path.name for path in here.iterdir()} == {"train", "tensorboard", "wandb"}
-    assert {path.name for path in (here / "train").iterdir()} == {"dvclive"}  # the stage's output is that of any run
+    assert {path.name for path in (here / "train").iterdir()} == {
+        "dvclive"
+    }  # the stage's output is that of any run
 
 
 def test_only_the_trackers_named_are_written(here):
@@ -173,7 +182,8 @@ def test_a_missing_package_is_named_with_the_command(monkeypatch, package):
 
 
 @pytest.mark.parametrize(
-    ("mode", "reason"), [("online", "No API key configured"), ("nowhere", "1 validation error for Settings mode")]
+    ("mode", "reason"),
+    [("online", "No API key configured"), ("nowhere", "1 validation error for Settings mode")],
 )
 def test_wandb_that_cannot_start_is_one_line(here, monkeypatch, mode, reason):
     monkeypatch.setenv("HOME", str(here))  # no key from there

@@ -1,4 +1,6 @@
-"""Killed at any moment, `train` goes on from its last whole checkpoint and ends as if nothing had happened."""
+"""Killed at any moment, `train` goes on from its last whole checkpoint and ends as if nothing had
+happened.
+"""
 
 import json
 import os
@@ -20,8 +22,9 @@ pytestmark = pytest.mark.slow
 KILLS = 30
 SHORT = ("train.steps=5", "train.checkpoint_every=1", "train.validate_every=100", "rollout.batch_size=32")
 
-# One process imports everything once and forks a trainer for each line "SECONDS" on its input: it kills the trainer
-# with -9 after so many seconds (never for "inf") and answers with how the trainer ended and how long it took.
+# One process imports everything once and forks a trainer for each line "SECONDS" on its input: it kills the
+# trainer with -9 after so many seconds (never for "inf") and answers with how the trainer ended and how long
+# it took.
 FORK_TRAINERS = """
 import os, select, signal, sys, time
 answers = os.fdopen(os.dup(1), "w")
@@ -68,7 +71,9 @@ def weights(folder: Path) -> bytes:
 
 
 def test_thirty_random_kills_and_every_result_is_that_of_an_uninterrupted_run(checkout):
-    """A run that was killed is started again, and perhaps killed again; whichever gets through is compared."""
+    """A run that was killed is started again, and perhaps killed again; whichever gets through is
+    compared.
+    """
     trainers = subprocess.Popen(
         [sys.executable, "-c", FORK_TRAINERS],
         cwd=checkout,
@@ -92,7 +97,9 @@ def test_thirty_random_kills_and_every_result_is_that_of_an_uninterrupted_run(ch
         assert len(expected) == 6
         draw, kills, resumed, compared = random.Random(0), 0, 0, 0
         while kills < KILLS or compared < KILLS // 3:
-            shutil.rmtree(checkout / "data" / "train", ignore_errors=True)  # as DVC does before it runs the stage
+            shutil.rmtree(
+                checkout / "data" / "train", ignore_errors=True
+            )  # as DVC does before it runs the stage
             resumed += any(checkout.glob("checkpoints/*/step_*"))
             status, _ = train(draw.uniform(0.0, seconds))
             if status == -signal.SIGKILL:
@@ -153,7 +160,10 @@ def test_an_edited_answer_reward_starts_anew(checkout):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     with (checkout / "stepsearch_core" / "metrics" / "answers.py").open("a", encoding="utf-8") as file:
-        file.write("\n\ndef word_f1(prediction, answers, words=words):\n    return exact_match(prediction, answers)\n")
+        file.write(
+            "\n\ndef word_f1(prediction, answers, words=words):\n    return exact_match(prediction,"
+            " answers)\n"
+        )
     assert "resuming" not in dvc(checkout, "repro", "train")
     log = json.loads((checkout / "data" / "train" / "metrics.jsonl").read_text().splitlines()[-1])
     assert log["step"] == 2

@@ -24,7 +24,9 @@ def folder(tmp_path, monkeypatch):
     build_corpus(tiny.PASSAGES, Path("data/corpus"))
     for split in ("train", "validation"):
         write_questions(f"data/synthesize/{split}.jsonl", [tiny.ADA])
-    write_jsonl("data/synthesize/trajectories.jsonl", [{"question_id": "ada", "turns": tiny.turns(tiny.ADA)}])
+    write_jsonl(
+        "data/synthesize/trajectories.jsonl", [{"question_id": "ada", "turns": tiny.turns(tiny.ADA)}]
+    )
     save_policy(build_model(tiny.MODEL, tiny.tokenizer()), tiny.tokenizer(), Path("data/warmstart/policy"))
     return tmp_path / "data" / "warmstart" / "policy"
 
@@ -39,9 +41,15 @@ def folder(tmp_path, monkeypatch):
     ids=["warmstart", "train", "evaluate"],
 )
 def test_a_model_with_too_few_positions_is_refused(folder, stage):
-    overrides = [f"model.source={folder}", "tokenizer.kind=pretrained", "environment.max_trajectory_tokens=257"]
+    overrides = [
+        f"model.source={folder}",
+        "tokenizer.kind=pretrained",
+        "environment.max_trajectory_tokens=257",
+    ]
     params = load_params(ROOT / "conf" / "micro.yaml", overrides)
-    with pytest.raises(DataError, match=r"field 'environment\.max_trajectory_tokens': 257 tokens, .* at most 256"):
+    with pytest.raises(
+        DataError, match=r"field 'environment\.max_trajectory_tokens': 257 tokens, .* at most 256"
+    ):
         stage(params)
 
 
@@ -51,7 +59,11 @@ def test_answers_that_cannot_be_written_are_said_and_counted(folder, caplog, cou
     questions = [replace(tiny.ADA, id=f"ada{number}") for number in range(count)]
     questions += [replace(tiny.ADA, answers=("U.S.", "atlantis"))]
     write_questions("data/synthesize/train.jsonl", questions)
-    overrides = [f"model.source={folder}", "tokenizer.kind=pretrained", "environment.max_trajectory_tokens=256"]
+    overrides = [
+        f"model.source={folder}",
+        "tokenizer.kind=pretrained",
+        "environment.max_trajectory_tokens=256",
+    ]
     params = load_params(ROOT / "conf" / "micro.yaml", [*overrides, "warmstart.epochs=0"])
     caplog.set_level(logging.INFO)
     warmstart.main(params)

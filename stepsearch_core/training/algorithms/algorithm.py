@@ -1,7 +1,7 @@
 """What an algorithm is: which rewards it sees, whether it has a critic, and how it assigns credit to tokens.
 
-Rollout, rewards, losses and the training loop are shared by all. An algorithm is handed arrays over *policy tokens*:
-what the environment wrote is not there, so none of them can whiten, discount or average over it.
+Rollout, rewards, losses and the training loop are shared by all. An algorithm is handed arrays over *policy
+tokens*: what the environment wrote is not there, so none of them can whiten, discount or average over it.
 """
 
 from __future__ import annotations

@@ -1,15 +1,23 @@
-"""GRPO (Shao et al., arXiv 2402.03300, section 4.1.2): a trajectory against the others of its question, no critic.
+"""GRPO (Shao et al., arXiv 2402.03300, section 4.1.2): a trajectory against the others of its question, no
+critic.
 
-The advantage of every token is the trajectory's reward minus its group's mean, over its group's standard deviation.
-The deviation is the unbiased one, as in TRL and verl. A group of equal rewards, or of one trajectory (where retrieval
-failed for the rest), has nothing to compare and gets 0.
+The advantage of every token is the trajectory's reward minus its group's mean, over its group's standard
+deviation. The deviation is the unbiased one, as in TRL and verl. A group of equal rewards, or of one
+trajectory (where retrieval failed for the rest), has nothing to compare and gets 0.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled, groups, on_every_token, outcomes
+from stepsearch_core.training.algorithms.algorithm import (
+    Algorithm,
+    Rows,
+    Sampled,
+    groups,
+    on_every_token,
+    outcomes,
+)
 
 EPSILON = 1e-6
 

@@ -1,14 +1,22 @@
-"""RLOO (Ahmadian et al., arXiv 2402.14740, eq. 9): REINFORCE with the other samples of a question as the baseline.
+"""RLOO (Ahmadian et al., arXiv 2402.14740, eq. 9): REINFORCE with the other samples of a question as the
+baseline.
 
-The advantage of every token is the trajectory's reward minus the mean reward of the *other* trajectories of its
-question. A trajectory that is alone (where retrieval failed for the rest) has no baseline and gets 0.
+The advantage of every token is the trajectory's reward minus the mean reward of the *other* trajectories of
+its question. A trajectory that is alone (where retrieval failed for the rest) has no baseline and gets 0.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled, groups, on_every_token, outcomes
+from stepsearch_core.training.algorithms.algorithm import (
+    Algorithm,
+    Rows,
+    Sampled,
+    groups,
+    on_every_token,
+    outcomes,
+)
 
 
 def leave_one_out(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:

@@ -10,7 +10,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from stepsearch_core.base.errors import DataError, DiskFullError
-from stepsearch_core.base.io import atomic_folder, atomic_write, read_object, write_array, write_json, write_jsonl
+from stepsearch_core.base.io import (
+    atomic_folder,
+    atomic_write,
+    read_object,
+    write_array,
+    write_json,
+    write_jsonl,
+)
 from tests.import_graph import ROOT
 
 LIMITED = """
@@ -67,7 +74,10 @@ def test_without_space_a_file_is_named_and_what_was_there_stays(tmp_path, writer
     command = [sys.executable, "-c", LIMITED, str(tmp_path), writer]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]
-    assert f"DiskFullError: {tmp_path / named}: could not be written, the disk is full or a limit is reached" in last
+    assert (
+        f"DiskFullError: {tmp_path / named}: could not be written, the disk is full or a limit is reached"
+        in last
+    )
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if old else [])
     if old:
         assert (tmp_path / "out").read_text() == "before"
@@ -77,7 +87,9 @@ def test_without_space_a_file_is_named_and_what_was_there_stays(tmp_path, writer
 def test_a_full_device_is_named(tmp_path):
     (tmp_path / "out").symlink_to("/dev/full")  # a device without space, written through, never renamed over
     with (
-        pytest.raises(DataError, match=rf"^{tmp_path}/report: .* the disk is full .*: No space left on device$"),
+        pytest.raises(
+            DataError, match=rf"^{tmp_path}/report: .* the disk is full .*: No space left on device$"
+        ),
         atomic_folder(tmp_path / "report"),
         (tmp_path / "out").open("w") as file,
     ):
@@ -130,7 +142,9 @@ def test_an_object_has_its_fields(tmp_path):
 
 
 def private_parts(folder):
-    """A file and a folder as libraries make them that write under a temporary name first: for their owner alone."""
+    """A file and a folder as libraries make them that write under a temporary name first: for their owner
+    alone.
+    """
     handle, name = tempfile.mkstemp(dir=folder)
     os.close(handle)
     deep = Path(tempfile.mkdtemp(dir=folder))
@@ -161,7 +175,9 @@ def test_whoever_may_read_a_folder_may_read_all_in_it(tmp_path, umask, expected)
     assert modes(tmp_path / "out") == ({expected[0]}, {expected[1]})
 
 
-@pytest.mark.parametrize("error", [DataError("bad", "a.json", 3, "id"), DiskFullError(Path("b"), "no space")])
+@pytest.mark.parametrize(
+    "error", [DataError("bad", "a.json", 3, "id"), DiskFullError(Path("b"), "no space")]
+)
 def test_errors_reach_other_processes_whole(error):
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

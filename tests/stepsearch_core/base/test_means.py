@@ -15,7 +15,11 @@ def test_the_mean_of_nothing_is_none_without_a_warning(values):
         assert mean(values) is None
 
 
-@given(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1).filter(lambda values: values != [None] * len(values)))
+@given(
+    st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1).filter(
+        lambda values: values != [None] * len(values)
+    )
+)
 def test_only_defined_values_count(values):
     assert mean(values) == np.mean([value for value in values if value is not None])
 

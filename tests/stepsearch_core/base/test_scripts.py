@@ -1,4 +1,6 @@
-"""Eight scripts through everything that compares texts: what is asked for is found, and what is equal scores 1."""
+"""Eight scripts through everything that compares texts: what is asked for is found, and what is equal scores
+1.
+"""
 
 import unicodedata
 from itertools import chain
@@ -18,8 +20,16 @@ from stepsearch_core.synthesis.sub_questions import keywords
 # script: a passage, a query from it, and passages like it
 TEXTS = {
     "latin": ("Žižkov je čtvrť Prahy.", "ČTVRŤ Žižkov", "Brno je město na Moravě."),
-    "cyrillic": ("Пётр Чайковский родился в Воткинске.", "ЧАЙКОВСКИЙ Пётр", "Лев Толстой родился в Ясной Поляне."),
-    "greek": ("Ο Γιώργος Σεφέρης γεννήθηκε στη Σμύρνη.", "ΣΕΦΈΡΗΣ Σμύρνη", "Ο Οδυσσέας Ελύτης γεννήθηκε στο Ηράκλειο."),
+    "cyrillic": (
+        "Пётр Чайковский родился в Воткинске.",
+        "ЧАЙКОВСКИЙ Пётр",
+        "Лев Толстой родился в Ясной Поляне.",
+    ),
+    "greek": (
+        "Ο Γιώργος Σεφέρης γεννήθηκε στη Σμύρνη.",
+        "ΣΕΦΈΡΗΣ Σμύρνη",
+        "Ο Οδυσσέας Ελύτης γεννήθηκε στο Ηράκλειο.",
+    ),
     "arabic": ("وُلِدَ أحمد شوقي في القاهرة.", "أحمد؟", "ولد طه حسين في المنيا."),
     "devanagari": ("दिल्ली में हिन्दी बोली जाती है।", "हिन्दी दिल्ली में", "कोलकाता में बांग्ला बोली जाती है।"),
     "han": ("鲁迅出生于浙江绍兴。", "鲁迅 绍兴", "老舍出生于北京。"),
@@ -51,7 +61,9 @@ def index(corpus, tmp_path_factory):
 @pytest.mark.parametrize("script", TEXTS)
 def test_a_query_taken_from_a_passage_finds_it(corpus, index, script, method, form):
     passage, query, _ = TEXTS[script]
-    (hits,) = open_retriever(RetrievalParams(), index, corpus, method).search([unicodedata.normalize(form, query)], 1)
+    (hits,) = open_retriever(RetrievalParams(), index, corpus, method).search(
+        [unicodedata.normalize(form, query)], 1
+    )
     assert [hit.passage.text for hit in hits] == [unicodedata.normalize("NFC", passage)]
 
 
@@ -85,7 +97,10 @@ def test_keywords_of_a_question_hold_whole_words(script):
 
 @pytest.mark.parametrize(
     ("segmenter", "package", "text", "part"),
-    [("jieba", "rjieba", "北京清华大学", "清华大学"), ("pythainlp", "pythainlp", "เมืองหลวงของประเทศ", "เมืองหลวง")],
+    [
+        ("jieba", "rjieba", "北京清华大学", "清华大学"),
+        ("pythainlp", "pythainlp", "เมืองหลวงของประเทศ", "เมืองหลวง"),
+    ],
 )
 def test_a_segmenter_reaches_index_query_similarity_and_f1(tmp_path, segmenter, package, text, part):
     pytest.importorskip(package)

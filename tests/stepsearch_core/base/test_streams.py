@@ -22,7 +22,16 @@ NUMBERS = {
     Name.MEASUREMENT: ((number,) for number in MANY),
 }
 """Those of a run, of every name that has any."""
-MAKERS = {"default_rng", "Generator", "manual_seed", "Random", "RandomState", "SeedSequence", "PCG64", "seed"}
+MAKERS = {
+    "default_rng",
+    "Generator",
+    "manual_seed",
+    "Random",
+    "RandomState",
+    "SeedSequence",
+    "PCG64",
+    "seed",
+}
 
 
 def first(name: Name, numbers: tuple[int, ...], seed: int) -> bytes:
@@ -40,7 +49,12 @@ def test_no_two_streams_of_two_runs_are_alike():
 def test_nor_are_those_of_the_standard_library_and_torch():
     import torch
 
-    named = [(seed, name, *numbers) for seed in (0, 1) for name in Name for numbers in ((), (0,), (1,), (0, 0), (1, 0))]
+    named = [
+        (seed, name, *numbers)
+        for seed in (0, 1)
+        for name in Name
+        for numbers in ((), (0,), (1,), (0, 0), (1, 0))
+    ]
     assert len({draws(*key).getrandbits(128) for key in named}) == len(named)
     states = set()
     for key in named:
@@ -49,10 +63,16 @@ def test_nor_are_those_of_the_standard_library_and_torch():
     assert len(states) == len(named)
 
 
-@given(st.lists(st.tuples(st.integers(0), st.sampled_from(Name), st.lists(st.integers(0), max_size=4)), min_size=2))
+@given(
+    st.lists(
+        st.tuples(st.integers(0), st.sampled_from(Name), st.lists(st.integers(0), max_size=4)), min_size=2
+    )
+)
 def test_streams_are_alike_only_if_seed_name_and_all_numbers_are(keys):
     different = {(seed, name, tuple(numbers)) for seed, name, numbers in keys}
-    assert len({stream(seed, name, *numbers).bytes(16) for seed, name, numbers in different}) == len(different)
+    assert len({stream(seed, name, *numbers).bytes(16) for seed, name, numbers in different}) == len(
+        different
+    )
     assert len({draws(seed, name, *numbers).random() for seed, name, numbers in different}) == len(different)
 
 
@@ -70,13 +90,19 @@ def makers(tree: ast.AST) -> Iterator[int]:
     """Lines that call something that makes or seeds a generator."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            called = (
+                node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            )
             if called in MAKERS:
                 yield node.lineno
 
 
 def test_nobody_else_makes_or_seeds_a_generator():
-    files = [path for part in ("stepsearch_core", "tasks", "flows", "perf") for path in (ROOT / part).rglob("*.py")]
+    files = [
+        path
+        for part in ("stepsearch_core", "tasks", "flows", "perf")
+        for path in (ROOT / part).rglob("*.py")
+    ]
     found = {
         f"{path.relative_to(ROOT)}:{line}"
         for path in files
@@ -84,7 +110,11 @@ def test_nobody_else_makes_or_seeds_a_generator():
         for line in makers(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert not found
-    assert list(makers(ast.parse("np.random.default_rng([0, 1])\ntorch.manual_seed(0)\nRandom(3)"))) == [1, 2, 3]
+    assert list(makers(ast.parse("np.random.default_rng([0, 1])\ntorch.manual_seed(0)\nRandom(3)"))) == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_every_name_is_used():

@@ -21,7 +21,9 @@ BARE = {"relocate.py", "trl_grpo.py"}
 @pytest.fixture
 def data(tmp_path):
     write_outputs(tmp_path / "data")
-    (tmp_path / "params.yaml").write_text((ROOT / "conf" / "tiny.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(
+        (ROOT / "conf" / "tiny.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -30,7 +32,9 @@ def python(*arguments, cwd, encoding="ascii", **options):
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     environment = {**inherited, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     environment |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PREFECT_LOGGING_LEVEL": "ERROR"}
-    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, stderr=subprocess.PIPE, **options)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, stderr=subprocess.PIPE, **options
+    )
 
 
 def into_closed_pipe(*arguments, cwd, **options):
@@ -71,7 +75,11 @@ def test_a_pipe_that_is_closed_at_the_end_is_no_error(data, command):
 
 
 def test_every_main_runs_in_the_terminals_context():
-    paths = [path for folder in ("tasks", "flows", "perf", "stepsearch_core") for path in (ROOT / folder).rglob("*.py")]
+    paths = [
+        path
+        for folder in ("tasks", "flows", "perf", "stepsearch_core")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
     for path in paths:
         text = path.read_text(encoding="utf-8")
         if '__name__ == "__main__"' in text and path.name not in BARE:

@@ -52,13 +52,19 @@ def test_what_a_word_is(text, wanted):
 def test_the_normal_form_is_one_for_all_spellings_and_final(text):
     normal = normalize(text)
     assert normal == normalize(normal)
-    assert normal == normalize(unicodedata.normalize("NFC", text)) == normalize(unicodedata.normalize("NFD", text))
+    assert (
+        normal
+        == normalize(unicodedata.normalize("NFC", text))
+        == normalize(unicodedata.normalize("NFD", text))
+    )
 
 
 @given(st.text(max_size=30))
 def test_no_letter_digit_or_symbol_falls_out(text):
     kept = {
-        sign for sign in normalize(text) if unicodedata.category(sign)[0] in "LNS" and sign not in string.punctuation
+        sign
+        for sign in normalize(text)
+        if unicodedata.category(sign)[0] in "LNS" and sign not in string.punctuation
     }
     assert kept <= set("".join(words(text)))
     assert all(words(word) == [word] for word in words(text))
@@ -81,7 +87,14 @@ def test_a_letter_with_a_mark_is_no_article():
 
 def test_jieba_cuts_runs_of_han_and_nothing_else():
     pytest.importorskip("rjieba")
-    assert words_by("jieba")("我来到北京清华大学 (in Beijing)。") == ["我", "来到", "北京", "清华大学", "in", "beijing"]
+    assert words_by("jieba")("我来到北京清华大学 (in Beijing)。") == [
+        "我",
+        "来到",
+        "北京",
+        "清华大学",
+        "in",
+        "beijing",
+    ]
     assert words_by("jieba")("ガラス O'Brien") == words("ガラス O'Brien")
 
 
@@ -98,11 +111,15 @@ def test_pythainlp_cuts_runs_of_thai_and_nothing_else():
     assert words_by("pythainlp")("鲁迅") == words("鲁迅")
 
 
-@pytest.mark.parametrize(("segmenter", "package"), [("jieba", "rjieba"), ("pythainlp", "pythainlp.tokenize")])
+@pytest.mark.parametrize(
+    ("segmenter", "package"), [("jieba", "rjieba"), ("pythainlp", "pythainlp.tokenize")]
+)
 def test_a_segmenter_that_is_not_installed_is_named_with_what_to_do(monkeypatch, segmenter, package):
     words_by.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DataError, match=r"^params: field 'retrieval\.segmenter': .*pip install .*\[segmenters\]"):
+    with pytest.raises(
+        DataError, match=r"^params: field 'retrieval\.segmenter': .*pip install .*\[segmenters\]"
+    ):
         words_by(segmenter)
 
 

@@ -14,7 +14,12 @@ MUSIQUE = {
         },
         {"idx": 1, "title": "Old Mill", "paragraph_text": "Old Mill is a song.", "is_supporting": False},
         {"idx": 2, "title": "Ann Lee", "paragraph_text": "Ann Lee married Bob Ray.", "is_supporting": True},
-        {"idx": 3, "title": "Ann and Bob", "paragraph_text": "Ann Lee and Bob Ray met in Rome.", "is_supporting": True},
+        {
+            "idx": 3,
+            "title": "Ann and Bob",
+            "paragraph_text": "Ann Lee and Bob Ray met in Rome.",
+            "is_supporting": True,
+        },
     ],
     "question": "Where did the author of Dark River meet her spouse?",
     "question_decomposition": [
@@ -54,7 +59,10 @@ TWOWIKI = {
     "evidences": [["Dark River", "author", "Ann Lee"], ["Ann Lee", "spouse", "Bob Ray"]],
 }
 
-BAMBOOGLE = {"question": "Who married the author of Dark River?", "golden_answers": ["Bob Ray", "Robert Ray"]}
+BAMBOOGLE = {
+    "question": "Who married the author of Dark River?",
+    "golden_answers": ["Bob Ray", "Robert Ray"],
+}
 
 ROWS = {"musique": MUSIQUE, "hotpotqa": HOTPOTQA, "2wikimultihopqa": TWOWIKI, "bamboogle": BAMBOOGLE}
 

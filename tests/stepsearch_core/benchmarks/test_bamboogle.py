@@ -11,12 +11,20 @@ from stepsearch_core.data.rows import Row
     [
         ({"Question": "Who?", "Answer": "Bob Ray"}, ("Bob Ray",)),
         ({"question": "Who?", "answer": "Bob Ray"}, ("Bob Ray",)),
-        ({"id": "test_3", "question": "Who?", "golden_answers": ["Bob Ray", "", "Bob Ray", "Bob"]}, ("Bob Ray", "Bob")),
+        (
+            {"id": "test_3", "question": "Who?", "golden_answers": ["Bob Ray", "", "Bob Ray", "Bob"]},
+            ("Bob Ray", "Bob"),
+        ),
     ],
 )
 def test_all_columns_that_are_published(value, answers):
     question = read_record(Row("x", value), 7, "test", Account("x")).question
-    assert (question.id, question.question, question.answers, question.steps) == ("bamboogle_7", "Who?", answers, ())
+    assert (question.id, question.question, question.answers, question.steps) == (
+        "bamboogle_7",
+        "Who?",
+        answers,
+        (),
+    )
 
 
 @pytest.mark.parametrize(

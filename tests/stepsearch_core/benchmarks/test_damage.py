@@ -1,4 +1,6 @@
-"""Whatever happens to a file, a reader gives records or one DataError that names file and line, and nothing else."""
+"""Whatever happens to a file, a reader gives records or one DataError that names file and line, and nothing
+else.
+"""
 
 import json
 
@@ -29,7 +31,9 @@ TRAJECTORY = {
 DECOMPOSITION = {
     "dataset": "hotpotqa",
     "id": HOTPOTQA["_id"],
-    "steps": [{"question": "Dark River >> author", "answer": "Ann Lee", "title": "Dark River", "text": "By Ann."}],
+    "steps": [
+        {"question": "Dark River >> author", "answer": "Ann Lee", "title": "Dark River", "text": "By Ann."}
+    ],
 }
 PASSAGE = {"id": "1", "title": "Röme", "text": "A city."}
 READERS = {

@@ -31,7 +31,11 @@ def test_steps_are_the_supporting_paragraphs(encode):
         (("context", 1), ["Old Mill"], r"field 'context\[1\]': expected a list of 2"),
         (("context", 1, 1), "Old Mill is a song.", r"field 'context\[1\]\.sentences': expected a list"),
         (("context", 1, 1, 0), None, r"field 'context\[1\]\.sentences\[0\]': expected text"),
-        (("supporting_facts",), "[['Dark River', 1]", "field 'supporting_facts': expected a list, found str"),
+        (
+            ("supporting_facts",),
+            "[['Dark River', 1]",
+            "field 'supporting_facts': expected a list, found str",
+        ),
     ],
 )
 def test_damage_is_named(path, value, problem):

@@ -28,7 +28,12 @@ def test_a_row_becomes_a_question_with_resolved_steps():
             Step("where did Ann Lee meet Bob Ray", "Rome", (supports[3],)),
         ),
     )
-    assert [passage.title for passage in record.context] == ["Dark River", "Old Mill", "Ann Lee", "Ann and Bob"]
+    assert [passage.title for passage in record.context] == [
+        "Dark River",
+        "Old Mill",
+        "Ann Lee",
+        "Ann and Bob",
+    ]
 
 
 def test_supports_go_by_idx_and_not_by_position():
@@ -53,9 +58,21 @@ def test_supports_go_by_idx_and_not_by_position():
         (("paragraphs", 1, "idx"), 0, r"field 'paragraphs\[1\]\.idx': 0 occurs twice"),
         (("paragraphs", 1, "title"), KeyError, r"field 'paragraphs\[1\]\.title': missing"),
         (("question_decomposition",), [], "field 'question_decomposition': empty"),
-        (("question_decomposition", 1, "answer"), None, r"field 'question_decomposition\[1\]\.answer': expected text"),
-        (("question_decomposition", 0, "paragraph_support_idx"), 4, r"support_idx': 4 is no paragraph's idx"),
-        (("question_decomposition", 0, "paragraph_support_idx"), -1, r"support_idx': -1 is no paragraph's idx"),
+        (
+            ("question_decomposition", 1, "answer"),
+            None,
+            r"field 'question_decomposition\[1\]\.answer': expected text",
+        ),
+        (
+            ("question_decomposition", 0, "paragraph_support_idx"),
+            4,
+            r"support_idx': 4 is no paragraph's idx",
+        ),
+        (
+            ("question_decomposition", 0, "paragraph_support_idx"),
+            -1,
+            r"support_idx': -1 is no paragraph's idx",
+        ),
         (("question_decomposition", 0, "paragraph_support_idx"), None, r"support_idx': expected an integer"),
         (("question_decomposition", 0, "paragraph_support_idx"), "0", r"support_idx': expected an integer"),
     ],
@@ -66,7 +83,9 @@ def test_damage_is_named(path, value, problem):
 
 
 def test_a_song_of_that_number_is_text_and_counted():
-    """`#9` of three steps names no step; `#1` that begins a longer name is replaced, as published, and counted."""
+    """`#9` of three steps names no step; `#1` that begins a longer name is replaced, as published, and
+    counted.
+    """
     account = Account("x")
     row = damaged("musique", "question_decomposition", 0, "question", to="#9 Dream >> performer")
     row["question_decomposition"][2]["question"] = "#1 Greatest Hits >> #2"

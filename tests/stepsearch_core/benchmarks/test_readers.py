@@ -10,14 +10,31 @@ from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.rows import read_rows
 from stepsearch_core.params import BENCHMARKS
-from tests.stepsearch_core.benchmarks.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, ROWS, damaged, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import (
+    BAMBOOGLE,
+    HOTPOTQA,
+    MUSIQUE,
+    ROWS,
+    damaged,
+    write_jsonl,
+)
 
 DECOMPOSITION = {
     "dataset": "hotpotqa",
     "id": HOTPOTQA["_id"],
     "steps": [
-        {"question": "Dark River >> author", "answer": "Ann Lee", "title": "Dark River", "text": "By Ann Lee."},
-        {"question": "#1 >> spouse", "answer": "Bob Ray", "title": "Ann Lee", "text": "She married Bob Ray."},
+        {
+            "question": "Dark River >> author",
+            "answer": "Ann Lee",
+            "title": "Dark River",
+            "text": "By Ann Lee.",
+        },
+        {
+            "question": "#1 >> spouse",
+            "answer": "Bob Ray",
+            "title": "Ann Lee",
+            "text": "She married Bob Ray.",
+        },
     ],
 }
 
@@ -48,13 +65,17 @@ def test_arrays_lines_and_tables_are_read_alike(tmp_path):
 
 def test_a_second_record_with_the_same_id_is_an_error(tmp_path):
     path = write_jsonl(tmp_path / "m.jsonl", MUSIQUE, MUSIQUE)
-    with pytest.raises(DataError, match=r"m\.jsonl, line 2: field 'id': '3hop2__1_2_3' is also the id of line 1"):
+    with pytest.raises(
+        DataError, match=r"m\.jsonl, line 2: field 'id': '3hop2__1_2_3' is also the id of line 1"
+    ):
         list(read_benchmark("musique", path, "train"))
 
 
 def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
     rows = write_jsonl(tmp_path / "h.jsonl", HOTPOTQA, {**HOTPOTQA, "_id": "other"})
-    sidecar = write_jsonl(tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION)
+    sidecar = write_jsonl(
+        tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION
+    )
     steps = read_decompositions(sidecar)["hotpotqa"]
     first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", steps))
     assert first.steps == (
@@ -81,18 +102,24 @@ def test_damaged_decompositions(tmp_path, change, problem):
         read_decompositions(path)
 
 
-# ---- rows dropped ----------------------------------------------------------------------------------------------------
+# ---- rows dropped
+# ----------------------------------------------------------------------------------------------------
 
 BROKEN = b'{"id": \n'
 
 
 def many(path, *rows):
-    path.write_bytes(b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows))
+    path.write_bytes(
+        b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
+    )
     return path
 
 
 def test_bad_rows_are_dropped_up_to_a_limit_and_named(tmp_path):
-    unanswerable = {**damaged("musique", "question_decomposition", 0, "question", to="#9 >> x"), "answerable": False}
+    unanswerable = {
+        **damaged("musique", "question_decomposition", 0, "question", to="#9 >> x"),
+        "answerable": False,
+    }
     path = many(tmp_path / "m.jsonl", MUSIQUE, BROKEN, unanswerable, MUSIQUE, {**MUSIQUE, "id": "last"})
     account = Account(path, limit=3)
     assert [record.question.id for record in read_benchmark("musique", path, "train", account=account)] == [
@@ -137,11 +164,14 @@ def test_a_file_without_a_good_row_is_an_error_whatever_may_be_dropped(tmp_path,
 
 def test_a_dropped_row_keeps_its_number(tmp_path):
     path = many(tmp_path / "b.jsonl", BROKEN, BAMBOOGLE, {"question": ""}, BAMBOOGLE)
-    questions = [r.question.id for r in read_benchmark("bamboogle", path, "test", account=Account(path, limit=2))]
+    questions = [
+        r.question.id for r in read_benchmark("bamboogle", path, "test", account=Account(path, limit=2))
+    ]
     assert questions == ["bamboogle_1", "bamboogle_3"]
 
 
-# ---- published files ------------------------------------------------------------------------------------------------
+# ---- published files
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -172,9 +202,14 @@ def test_published_rows_with_nested_columns_as_text(real_data, tmp_path):
     ):
         values = [row.value for row in read_rows(real_data / file)][:50]
         for encode in (json.dumps, repr):
-            encoded = [{**value, **{column: encode(value[column]) for column in columns}} for value in values]
+            encoded = [
+                {**value, **{column: encode(value[column]) for column in columns}} for value in values
+            ]
             path = write_jsonl(tmp_path / "rows.jsonl", *encoded)
-            assert list(read_benchmark(name, path, "dev")) == list(read_benchmark(name, real_data / file, "dev"))[:50]
+            assert (
+                list(read_benchmark(name, path, "dev"))
+                == list(read_benchmark(name, real_data / file, "dev"))[:50]
+            )
 
 
 def test_bamboogle_takes_published_answers(tmp_path):

@@ -12,7 +12,10 @@ from stepsearch_core.data.rows import Row
     [
         (["She sang.", " He left."], "She sang. He left."),
         (["She sang.", "He left."], "She sang. He left."),
-        (['He said "no".', '"', " She left."], 'He said "no"." She left.'),  # one leading blank: all are meant
+        (
+            ['He said "no".', '"', " She left."],
+            'He said "no"." She left.',
+        ),  # one leading blank: all are meant
         ([" Alone. "], "Alone."),
         ([], ""),
     ],

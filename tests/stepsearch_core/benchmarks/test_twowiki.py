@@ -12,7 +12,11 @@ from tests.stepsearch_core.benchmarks.rows_of_formats import TWOWIKI, damaged
 def test_evidence_triples_become_steps():
     question = read_record(Row("x", TWOWIKI), 0, "dev", Account("x")).question
     assert question.steps == (
-        Step("Dark River >> author", "Ann Lee", (passage_id("Dark River", "Dark River was written by Ann Lee."),)),
+        Step(
+            "Dark River >> author",
+            "Ann Lee",
+            (passage_id("Dark River", "Dark River was written by Ann Lee."),),
+        ),
         Step(
             "Ann Lee >> spouse",
             "Bob Ray",
@@ -64,7 +68,10 @@ def test_damage_is_named(path, value, problem):
 
 def test_a_row_whose_context_lacks_a_support_keeps_its_steps_without_supports():
     question = read_record(
-        Row("x", damaged("2wikimultihopqa", "supporting_facts", 0, 0, to="Not retrieved")), 0, "dev", Account("x")
+        Row("x", damaged("2wikimultihopqa", "supporting_facts", 0, 0, to="Not retrieved")),
+        0,
+        "dev",
+        Account("x"),
     ).question
     assert [step.sub_question for step in question.steps] == ["Dark River >> author", "Ann Lee >> spouse"]
     assert question.support_ids == ()

@@ -14,7 +14,9 @@ from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, write_json
 
 @pytest.fixture
 def look(tmp_path, monkeypatch, capsys):
-    """`look(override, ...)` is what `stepsearch check` says of the profile `micro`: exit status and lines."""
+    """`look(override, ...)` is what `stepsearch check` says of the profile `micro`: exit status and
+    lines.
+    """
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, params=ROOT / "conf" / "micro.yaml"):
@@ -47,7 +49,11 @@ def model(saved_model, tmp_path):
     return folder
 
 
-FITS = ("tokenizer.kind=pretrained", "environment.max_trajectory_tokens=256", "environment.chat_template=true")
+FITS = (
+    "tokenizer.kind=pretrained",
+    "environment.max_trajectory_tokens=256",
+    "environment.chat_template=true",
+)
 """What a profile with that model needs."""
 
 

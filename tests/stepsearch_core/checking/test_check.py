@@ -25,7 +25,11 @@ main(["check", *sys.argv[1:]])
 def test_all_broken_parameters_are_said_at_once_each_with_its_line(look):
     seen = look("train.kl_estimator=k1", "model.heads=3")
     assert seen.status == 1
-    assert [line.split(": ")[2] for line in seen.findings] == ["model.hidden_size", "model.heads", "train.kl_estimator"]
+    assert [line.split(": ")[2] for line in seen.findings] == [
+        "model.hidden_size",
+        "model.heads",
+        "train.kl_estimator",
+    ]
     lines = (ROOT / "conf" / "micro.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(lines, start=1) if text.startswith("  hidden_size:"))
     assert f"{ROOT / 'conf' / 'micro.yaml'}, line {line}: model.hidden_size" in seen.findings[0]
@@ -68,7 +72,9 @@ def test_a_check_that_fails_keeps_nothing_from_running(look, monkeypatch):
 
 
 def test_findings_are_sorted_and_counted():
-    findings = [Finding(Severity(kind), "f", "x", kind, "") for kind in ("note", "error", "warning", "error")]
+    findings = [
+        Finding(Severity(kind), "f", "x", kind, "") for kind in ("note", "error", "warning", "error")
+    ]
     assert [finding.severity for finding in worst_first(findings)] == ["error", "warning", "note"]
     assert summary(findings) == "2 errors, 1 warning, 1 note"
 
@@ -94,7 +100,7 @@ def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, 
     worked = after.children_user + after.children_system - before.children_user - before.children_system
     assert "Traceback" not in done.stderr
     assert "failed:" not in done.stdout
-    assert not [line for line in done.stdout.splitlines() if line.startswith("error") and ": hardware." not in line], (
-        done.stdout
-    )  # a machine may be too small for a profile
+    assert not [
+        line for line in done.stdout.splitlines() if line.startswith("error") and ": hardware." not in line
+    ], done.stdout  # a machine may be too small for a profile
     assert min(seconds, worked) < 10, (seconds, worked)  # of a busy machine other processes have the rest

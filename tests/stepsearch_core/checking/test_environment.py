@@ -3,7 +3,11 @@ from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE
 
 
 def test_limits_that_hold_no_prompt_or_no_search(look):
-    few = ("environment.max_turn_tokens=20", "environment.max_observation_tokens=10", "environment.prompt=paper")
+    few = (
+        "environment.max_turn_tokens=20",
+        "environment.max_observation_tokens=10",
+        "environment.prompt=paper",
+    )
     seen = look(*few, "environment.max_trajectory_tokens=100")
     assert seen.status == 1
     (line,) = [line for line in seen.findings if "leave 0 beside a prompt of" in line]
@@ -12,7 +16,9 @@ def test_limits_that_hold_no_prompt_or_no_search(look):
     for room, status, problem in ((19, 1, "leave 19"), (49, 0, "hold no whole search"), (50, 0, None)):
         seen = look(*few, f"environment.max_trajectory_tokens={prompt + room}")
         assert seen.status == status
-        assert [problem] * bool(problem) == [problem for line in seen.findings if "max_trajectory_tokens" in line]
+        assert [problem] * bool(problem) == [
+            problem for line in seen.findings if "max_trajectory_tokens" in line
+        ]
 
 
 def test_observations_that_hold_nothing(look):
@@ -38,7 +44,9 @@ def test_long_questions_are_named_with_their_lines(look, files, tmp_path):
 
 def test_passages_that_are_never_shown_whole(look, files, tmp_path):
     overrides = files()
-    long = [{"id": str(n), "title": f"T{n}", "text": f"w{n} " * (1500 if n % 10 == 0 else 5)} for n in range(200)]
+    long = [
+        {"id": str(n), "title": f"T{n}", "text": f"w{n} " * (1500 if n % 10 == 0 else 5)} for n in range(200)
+    ]
     write_jsonl(tmp_path / "corpus.jsonl", long)
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
@@ -49,7 +57,9 @@ def test_passages_that_are_never_shown_whole(look, files, tmp_path):
 
 def test_searches_whose_passages_do_not_fit_together(look, files, tmp_path):
     overrides = files()
-    write_jsonl(tmp_path / "corpus.jsonl", ({"id": str(n), "title": "", "text": f"w{n} " * 60} for n in range(99)))
+    write_jsonl(
+        tmp_path / "corpus.jsonl", ({"id": str(n), "title": "", "text": f"w{n} " * 60} for n in range(99))
+    )
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
     (line,) = [line for line in seen.findings if "passages_per_search" in line]

@@ -67,7 +67,10 @@ def test_fetched_and_not_evaluated(look, files, tmp_path):
 def test_fewer_training_questions_than_validation_takes(look, files):
     seen = look(*files(rows=20))
     assert seen.status == 1
-    assert "synthesize.validation_questions: 20 leave none of 20 usable questions for training" in seen.findings[0]
+    assert (
+        "synthesize.validation_questions: 20 leave none of 20 usable questions for training"
+        in seen.findings[0]
+    )
 
 
 def test_rows_that_will_be_dropped_are_named(look, files, tmp_path):
@@ -85,10 +88,15 @@ def test_rows_that_will_be_dropped_are_named(look, files, tmp_path):
 def test_data_sets_of_the_hub(look, monkeypatch, offline):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1" if offline else "0")
     named = (
-        "fetch.datasets={musique_train: {name: a/b, split: train, revision: abc}, musique: {name: a/c, split: test}}"
+        "fetch.datasets={musique_train: {name: a/b, split: train, revision: abc}, musique: {name: a/c,"
+        " split: test}}"
     )
     seen = look("fetch.source=datasets", named, "evaluate.benchmarks=[musique]")
     assert seen.status == 1
-    assert any("fetch.datasets.musique.revision: a/c is no directory below" in line for line in seen.findings)
+    assert any(
+        "fetch.datasets.musique.revision: a/c is no directory below" in line for line in seen.findings
+    )
     (line,) = [line for line in seen.findings if "fetch.datasets.musique_train" in line]
-    assert ("a/b@abc is not on this machine" if offline else "the data set a/b@abc will be downloaded") in line
+    assert (
+        "a/b@abc is not on this machine" if offline else "the data set a/b@abc will be downloaded"
+    ) in line

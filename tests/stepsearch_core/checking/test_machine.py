@@ -24,7 +24,12 @@ def test_packages_that_are_not_installed(look, monkeypatch):
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name in missing else real(name))
     seen = look("rollout.engine=vllm", "watch.trackers=[dvclive, wandb, tensorboard]")
     assert seen.status == 1
-    for words in ("vLLM is not installed", "wandb is not installed", "tensorboard is not installed", "FAISS is not"):
+    for words in (
+        "vLLM is not installed",
+        "wandb is not installed",
+        "tensorboard is not installed",
+        "FAISS is not",
+    ):
         assert any(words in line for line in seen.findings), words
 
 

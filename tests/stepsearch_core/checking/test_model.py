@@ -14,11 +14,15 @@ def test_contexts_shorter_than_trajectories_end_the_check_wherever_the_shape_is_
     edit(model / "config.json", max_position_embeddings=64)
     seen = look(f"model.source={model}", *FITS, "environment.max_trajectory_tokens=1500")
     assert seen.status == 1
-    assert seen.findings[0] == (
-        "error: override environment.max_trajectory_tokens=1500: environment.max_trajectory_tokens: 1500 tokens, but "
-        f"the model's context has 64 ({model}) -> at most 64, or a model with a longer context"
+    assert (
+        seen.findings[0]
+        == "error: override environment.max_trajectory_tokens=1500: environment.max_trajectory_tokens: 1500"
+        f" tokens, but the model's context has 64 ({model}) -> at most 64, or a model with a longer"
+        " context"
     )
-    seen = look("environment.max_trajectory_tokens=1500", "model.max_positions=64")  # a shape of our own: a rule
+    seen = look(
+        "environment.max_trajectory_tokens=1500", "model.max_positions=64"
+    )  # a shape of our own: a rule
     assert seen.status == 1
     assert "environment.max_trajectory_tokens: 1500 is not at most model.max_positions" in seen.findings[0]
 
@@ -33,7 +37,9 @@ def test_a_model_of_the_hub_is_a_download_and_without_a_network_an_error(look, m
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     seen = look("model.source=Qwen/Qwen2.5-0.5B", "tokenizer.kind=pretrained", "hardware.memory_gb=99")
     (note,) = [line for line in seen.findings if "model.source" in line]
-    assert note.startswith("note: override model.source=Qwen/Qwen2.5-0.5B: model.source: the model Qwen/Qwen2.5-0.5B ")
+    assert note.startswith(
+        "note: override model.source=Qwen/Qwen2.5-0.5B: model.source: the model Qwen/Qwen2.5-0.5B "
+    )
     assert "will be downloaded (1.0 GB in bfloat16); it cannot be looked at until it is here" in note
     seen = look("model.source=nobody/nothing", "tokenizer.kind=pretrained")
     assert seen.status == 0
@@ -50,7 +56,10 @@ def test_a_model_of_the_hub_is_a_download_and_without_a_network_an_error(look, m
         (lambda folder: (folder / "config.json").unlink(), "config.json: no such file"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json, line 1: not JSON"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
-        (lambda folder: (folder / "tokenizer.json").write_text("{"), "tokenizer.json: no tokenizer can be loaded"),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("{"),
+            "tokenizer.json: no tokenizer can be loaded",
+        ),
     ],
 )
 def test_a_folder_that_is_not_whole(look, model, damage, problem):
@@ -107,7 +116,9 @@ def test_quantised_weights_cannot_be_trained(look, model, edit):
 def test_adapters_as_large_as_the_weights(look):
     seen = look("train.lora_rank=64")
     assert seen.status == 0
-    assert seen.findings[0].startswith("warning: override train.lora_rank=64: train.lora_rank: adapters of rank 64")
+    assert seen.findings[0].startswith(
+        "warning: override train.lora_rank=64: train.lora_rank: adapters of rank 64"
+    )
 
 
 def test_a_kind_of_tokenizer_that_is_not_read(look, model):

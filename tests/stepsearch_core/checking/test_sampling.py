@@ -12,7 +12,9 @@ def corpus(path, count):
 
 def test_small_files_give_evenly_spaced_passages_and_an_exact_count(tmp_path):
     path = corpus(tmp_path / "corpus.jsonl", 99)
-    assert [passage.title for passage in sample_corpus_file(path, 10)] == [f"T{n}" for n in range(0, 100, 10)]
+    assert [passage.title for passage in sample_corpus_file(path, 10)] == [
+        f"T{n}" for n in range(0, 100, 10)
+    ]
     assert len(sample_corpus_file(path, 1000)) == 99
     assert count_lines(path) == 100
     assert sample_corpus_file(corpus(tmp_path / "empty.jsonl", 0), 5) == []

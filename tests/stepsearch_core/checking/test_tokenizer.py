@@ -7,10 +7,13 @@ def test_answers_that_words_cannot_write(look, files):
     (line,) = [line for line in seen.findings if "tokenizer.kind" in line]
     assert line.startswith("warning: ")
     assert (
-        "'word' cannot write any accepted answer of 40 of 40 training questions (100.0%), 'U.S. Army' for one" in line
+        "'word' cannot write any accepted answer of 40 of 40 training questions (100.0%), 'U.S. Army'"
+        " for one" in line
     )
     assert not [
-        line for line in look(*files(answer="U.S. Army"), "tokenizer.kind=bpe").findings if "cannot write" in line
+        line
+        for line in look(*files(answer="U.S. Army"), "tokenizer.kind=bpe").findings
+        if "cannot write" in line
     ]
 
 
@@ -22,13 +25,19 @@ def test_one_alias_that_can_be_written_is_enough(look, files):
 def test_a_template_that_is_not_there_fails_or_is_left_unused(look, model, edit, tmp_path):
     seen = look(f"model.source={model}", *FITS, "environment.chat_template=false")
     assert seen.status == 0
-    assert "note: override environment.chat_template=false: environment.chat_template: false, but" in seen.findings[0]
+    assert (
+        "note: override environment.chat_template=false: environment.chat_template: false, but"
+        in seen.findings[0]
+    )
     template = model / "chat_template.jinja"
     assert template.is_file()
     template.write_text("{{ raise_exception('no system turns here') }}")
     seen = look(f"model.source={model}", *FITS)
     assert seen.status == 1
-    assert "environment.chat_template: the tokenizer's chat template fails: no system turns here" in seen.findings[0]
+    assert (
+        "environment.chat_template: the tokenizer's chat template fails: no system turns here"
+        in seen.findings[0]
+    )
     template.unlink()
     seen = look(f"model.source={model}", *FITS)
     assert seen.status == 1
@@ -43,4 +52,7 @@ def test_a_template_that_opens_a_thought(look, model):
     assert "the template opens <think> for the first turn" in seen.findings[0]
     seen = look(f"model.source={model}", *FITS, "environment.prompt=released")
     assert seen.status == 1
-    assert "environment.prompt: the chat template opens '<think>', which the style 'released' lacks" in seen.findings[0]
+    assert (
+        "environment.prompt: the chat template opens '<think>', which the style 'released' lacks"
+        in seen.findings[0]
+    )

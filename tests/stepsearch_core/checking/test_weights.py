@@ -30,7 +30,9 @@ def test_a_file_that_ends_early_or_late(folder):
         assert problem == f"{len(content)} bytes long, but its header says {len(whole)}: a part is missing"
 
 
-@pytest.mark.parametrize("content", [b"", b"12", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"12", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"]
+)
 def test_no_safetensors_at_all(folder, content):
     (folder / "model.safetensors").write_bytes(content)
     assert "no safetensors file" in weight_problem(folder)[1]
@@ -41,7 +43,10 @@ def test_parts_named_by_an_index(folder):
     index = {"weight_map": {"a.weight": "part-1.safetensors", "b.weight": "part-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     place, problem = weight_problem(folder)
-    assert (place, problem) == (str(folder / "part-2.safetensors"), "missing, though the index of the weights names it")
+    assert (place, problem) == (
+        str(folder / "part-2.safetensors"),
+        "missing, though the index of the weights names it",
+    )
     save_file(TENSORS, folder / "part-2.safetensors")
     assert weight_problem(folder) is None
 

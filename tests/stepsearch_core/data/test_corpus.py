@@ -32,7 +32,9 @@ def test_a_passage_is_kept_once_under_the_id_of_its_squeezed_content(tmp_path):
     corpus = Corpus.open(tmp_path / "corpus")
     assert (report["rows"], report["duplicates"]) == (3, 1)
     assert len(corpus) == 3
-    assert corpus[0] == Passage(passage_id("Ada Lovelace", "She wrote notes."), "Ada Lovelace", "She wrote notes.")
+    assert corpus[0] == Passage(
+        passage_id("Ada Lovelace", "She wrote notes."), "Ada Lovelace", "She wrote notes."
+    )
     assert list(corpus.contents()) == [
         "Ada Lovelace\nShe wrote notes.",
         "No title here.",
@@ -127,14 +129,18 @@ def test_both_formats_of_corpus_files_are_read(tmp_path):
     )
     first, second, third = read_corpus_file(path)
     assert (
-        first == second == Passage(passage_id("Ada Lovelace", "She wrote notes."), "Ada Lovelace", "She wrote notes.")
+        first
+        == second
+        == Passage(passage_id("Ada Lovelace", "She wrote notes."), "Ada Lovelace", "She wrote notes.")
     )
     assert (third.title, third.text) == ('The "Analytical" Engine', "A machine.\nNever built.")
 
 
 def test_contents_of_one_line_are_text_without_a_title_and_counted(tmp_path):
     path = lines(
-        tmp_path / "corpus.jsonl", {"id": "1", "contents": "She wrote notes."}, {"id": "2", "contents": "A\nB"}
+        tmp_path / "corpus.jsonl",
+        {"id": "1", "contents": "She wrote notes."},
+        {"id": "2", "contents": "A\nB"},
     )
     account = Account(path)
     passages = list(read_corpus_file(path, account))
@@ -143,7 +149,9 @@ def test_contents_of_one_line_are_text_without_a_title_and_counted(tmp_path):
 
 
 def test_bad_passages_are_dropped_up_to_a_limit(tmp_path):
-    path = lines(tmp_path / "corpus.jsonl", {"id": 1, "title": "A", "text": ""}, *[{"id": 1, "contents": "A\nB"}] * 2)
+    path = lines(
+        tmp_path / "corpus.jsonl", {"id": 1, "title": "A", "text": ""}, *[{"id": 1, "contents": "A\nB"}] * 2
+    )
     account = Account(path, limit=2)
     assert [passage.title for passage in read_corpus_file(path, account)] == ["A"]
     assert [(row["place"], row["field"]) for row in account.rows()] == [("line 1", "text"), ("line 3", "id")]
@@ -186,12 +194,18 @@ def test_an_empty_or_missing_corpus_file_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "manifest.json").write_text('{"rows": 3}'), "manifest.json: field 'hash': missing"),
+        (
+            lambda folder: (folder / "manifest.json").write_text('{"rows": 3}'),
+            "manifest.json: field 'hash': missing",
+        ),
         (lambda folder: (folder / "keys.npy").unlink(), ": no whole corpus: "),
         (lambda folder: (folder / "keys.npy").write_bytes(b""), ": no whole corpus: "),
         (lambda folder: (folder / "passages.arrow").unlink(), ": no whole corpus: "),
         (lambda folder: (folder / "passages.arrow").write_bytes(b"ARROW1"), ": no whole corpus: "),
-        (lambda folder: np.save(folder / "keys.npy", np.zeros(2, np.uint64)), ": no whole corpus: 3 passages"),
+        (
+            lambda folder: np.save(folder / "keys.npy", np.zeros(2, np.uint64)),
+            ": no whole corpus: 3 passages",
+        ),
     ],
 )
 def test_a_damaged_corpus_is_named(tmp_path, damage, message):

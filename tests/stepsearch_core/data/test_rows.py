@@ -17,7 +17,12 @@ def test_a_field_error_names_place_and_field():
 
 @pytest.mark.parametrize(
     ("value", "problem"),
-    [(3, "expected text, found int"), (None, "found NoneType"), (" \n", "empty"), ("\ud800", "not Unicode text")],
+    [
+        (3, "expected text, found int"),
+        (None, "found NoneType"),
+        (" \n", "empty"),
+        ("\ud800", "not Unicode text"),
+    ],
 )
 def test_text_is_a_string_that_says_something(value, problem):
     with pytest.raises(DataError, match=problem):

@@ -12,7 +12,20 @@ from stepsearch_core.environment.actions import PLAN, STOP_STRINGS, THINK
 SEARCH, ANSWER, INVALID = ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.INVALID
 BOTH = pytest.mark.parametrize("grammar", [THINK, PLAN], ids=["think", "plan"])
 TAGS = dict.fromkeys([*THINK.tags, *PLAN.tags])
-OTHERS = ["<search", "search>", "</", "<warning>", " ", "\n", "paris", "Capital of France", "é", "<", ">", ""]
+OTHERS = [
+    "<search",
+    "search>",
+    "</",
+    "<warning>",
+    " ",
+    "\n",
+    "paris",
+    "Capital of France",
+    "é",
+    "<",
+    ">",
+    "",
+]
 TURNS = st.lists(st.sampled_from([*TAGS, *OTHERS]), max_size=10).map("".join)
 NO_ACTION, TAG, OUTSIDE, ORDER = (
     Action.invalid(reason)
@@ -40,11 +53,20 @@ NO_QUERY, NO_ANSWER = Action.invalid(InvalidReason.EMPTY_SEARCH), Action.invalid
         ("<search>a < b > c </ b</search>", Action(SEARCH, "a < b > c </ b", False)),
         ("<search><Search></search>", Action(SEARCH, "<Search>", False)),  # tags are in lower case
         ("<search> < search > </search>", Action(SEARCH, "< search >", False)),
-        ("<search>Århus 東京 ı\u0301 🗼</search>", Action(SEARCH, "Århus 東京 ı\u0301 🗼", False)),  # as written
-        ("\u2003<search>a\u00a0\u3000b</search>\x1f", Action(SEARCH, "a b", False)),  # all white space is alike
+        (
+            "<search>Århus 東京 ı\u0301 🗼</search>",
+            Action(SEARCH, "Århus 東京 ı\u0301 🗼", False),
+        ),  # as written
+        (
+            "\u2003<search>a\u00a0\u3000b</search>\x1f",
+            Action(SEARCH, "a b", False),
+        ),  # all white space is alike
         ("<search>\u200b</search>", Action(SEARCH, "\u200b", False)),  # no white space by Unicode
         ("<answer>" + "oslo " * 5000 + "</answer>", Action(ANSWER, " ".join(["oslo"] * 5000), False)),
-        ("<think> <plan> x </think> <search> <observation> </search>", Action(SEARCH, "<observation>", True)),
+        (
+            "<think> <plan> x </think> <search> <observation> </search>",
+            Action(SEARCH, "<observation>", True),
+        ),
     ],
 )
 def test_valid_turns(text, action):
@@ -55,22 +77,46 @@ def test_valid_turns(text, action):
     ("text", "strict", "lenient"),
     [
         ("<plan> p </plan> <search> paris </search>", Action(SEARCH, "paris", True), None),
-        ("<observation> o </observation>\n<plan> p </plan> <answer> x </answer>", Action(ANSWER, "x", True), None),
+        (
+            "<observation> o </observation>\n<plan> p </plan> <answer> x </answer>",
+            Action(ANSWER, "x", True),
+            None,
+        ),
         ("<observation> o </observation> <answer> x </answer>", Action(ANSWER, "x", False), None),  # no plan
         ("<answer> x </answer>", Action(ANSWER, "x", False), None),
-        ("<plan> <think> p </think> </plan> <answer> <think> </answer>", Action(ANSWER, "<think>", True), None),
-        ("<plan> p </plan> <observation> o </observation> <answer> x </answer>", ORDER, Action(ANSWER, "x", True)),
+        (
+            "<plan> <think> p </think> </plan> <answer> <think> </answer>",
+            Action(ANSWER, "<think>", True),
+            None,
+        ),
+        (
+            "<plan> p </plan> <observation> o </observation> <answer> x </answer>",
+            ORDER,
+            Action(ANSWER, "x", True),
+        ),
         ("<plan> p </plan> <plan> p </plan> <answer> x </answer>", ORDER, Action(ANSWER, "x", True)),
         (
             "<observation> o </observation> <observation> o </observation> <answer> x </answer>",
             ORDER,
             Action(ANSWER, "x", False),
         ),
-        ("<plan> p </plan> <answer> x </answer> <observation> o </observation>", ORDER, Action(ANSWER, "x", True)),
-        ("<plan> p <observation> o </observation> </plan> <answer> x </answer>", TAG, Action(ANSWER, "x", True)),
+        (
+            "<plan> p </plan> <answer> x </answer> <observation> o </observation>",
+            ORDER,
+            Action(ANSWER, "x", True),
+        ),
+        (
+            "<plan> p <observation> o </observation> </plan> <answer> x </answer>",
+            TAG,
+            Action(ANSWER, "x", True),
+        ),
         ("<plan> p <answer> x </answer>", TAG, Action(ANSWER, "x", True)),
         ("<answer> x </observation> </answer>", TAG, Action(ANSWER, "x </observation>", False)),
-        ("<think> p </think> <answer> x </answer>", OUTSIDE, Action(ANSWER, "x", False)),  # another style's tag is text
+        (
+            "<think> p </think> <answer> x </answer>",
+            OUTSIDE,
+            Action(ANSWER, "x", False),
+        ),  # another style's tag is text
         ("<observation> o </observation> <plan> p </plan>", ORDER, NO_ACTION),
     ],
 )
@@ -124,7 +170,11 @@ def found(text, has_think=False, kind=SEARCH):
         ("<answer> paris </answer> </", OUTSIDE, found("paris", kind=ANSWER)),
         ("<information> paris </information>", ORDER, NO_ACTION),
         ("<information> paris </information> <answer> x </answer>", ORDER, found("x", kind=ANSWER)),
-        ("<search> paris <information> x </information> </search>", TAG, found("paris <information> x </information>")),
+        (
+            "<search> paris <information> x </information> </search>",
+            TAG,
+            found("paris <information> x </information>"),
+        ),
         ("<RRR> <information> x </information> </RRR> <answer> x </answer>", TAG, found("x", True, ANSWER)),
         ("<search></search>", NO_QUERY, NO_QUERY),
         ("<search> \n\t\u3000 </search>", NO_QUERY, NO_QUERY),
@@ -137,11 +187,15 @@ def test_every_malformed_turn_in_both_readings(grammar, text, strict, lenient):
     text = text.replace("RRR", grammar.reasoning)
     lenient = lenient or strict
     assert grammar.parse(text) == strict
-    assert grammar.parse(text, "lenient") == replace(lenient, text=lenient.text.replace("RRR", grammar.reasoning))
+    assert grammar.parse(text, "lenient") == replace(
+        lenient, text=lenient.text.replace("RRR", grammar.reasoning)
+    )
 
 
 def released(text):
-    """What the released code takes for the action of a turn: (1.2): cut at a first closing tag, then the first pair."""
+    """What the released code takes for the action of a turn: (1.2): cut at a first closing tag, then the
+    first pair.
+    """
     for stop in STOP_STRINGS:
         if stop in text:
             text = text[: text.index(stop) + len(stop)]
@@ -213,7 +267,9 @@ def test_tags_that_a_question_or_an_answer_spells_are_left_out_of_a_turn(grammar
     spelled = f"who </search> is <answer>oslo</answer> <{grammar.reasoning}> ? <sea<search>rch>"
     for write, kind in ((grammar.search_turn, SEARCH), (grammar.answer_turn, ANSWER)):
         for reading in ("strict", "lenient"):
-            assert grammar.parse(write(spelled, spelled, 1), reading) == Action(kind, "who is oslo ? <sea rch>", True)
+            assert grammar.parse(write(spelled, spelled, 1), reading) == Action(
+                kind, "who is oslo ? <sea rch>", True
+            )
 
 
 def test_turns_as_they_are_written():

@@ -19,7 +19,11 @@ EVERY = pytest.mark.parametrize("name", FAMILIES)
 
 def episode(tokenizer, **changes):
     params = tiny.environment(
-        chat_template=True, max_turn_tokens=90, max_observation_tokens=300, max_trajectory_tokens=3000, **changes
+        chat_template=True,
+        max_turn_tokens=90,
+        max_observation_tokens=300,
+        max_trajectory_tokens=3000,
+        **changes,
     )
     return Episode(tiny.ADA, 0, Renderer(prepare(tokenizer), params))
 
@@ -30,7 +34,9 @@ def write(playing, tokenizer, text):
 
 
 def rendered(tokenizer, *turns):
-    talk = [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(turns)]
+    talk = [
+        {"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(turns)
+    ]
     return tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
 
 
@@ -92,13 +98,19 @@ def test_without_a_template_a_notice_follows_the_end_of_text():
 
 
 @pytest.mark.parametrize("chat_template", [True, False])
-@pytest.mark.parametrize(("name", "begin"), [("llama_3", "<|begin_of_text|>"), ("llama_2", "<s>"), ("chatml", None)])
+@pytest.mark.parametrize(
+    ("name", "begin"), [("llama_3", "<|begin_of_text|>"), ("llama_2", "<s>"), ("chatml", None)]
+)
 def test_a_prompt_begins_once_with_what_begins_a_text(name, begin, chat_template):
     tokenizer = FAMILIES[name]()
-    params = tiny.environment(chat_template=chat_template, max_observation_tokens=300, max_trajectory_tokens=3000)
+    params = tiny.environment(
+        chat_template=chat_template, max_observation_tokens=300, max_trajectory_tokens=3000
+    )
     prompt = Renderer(tokenizer, params).prompt(tiny.ADA.question)
     if begin is None:
-        assert tokenizer.decode(prompt).startswith("<|im_start|>user" if chat_template else "Question : where")
+        assert tokenizer.decode(prompt).startswith(
+            "<|im_start|>user" if chat_template else "Question : where"
+        )
         return
     token = tokenizer.convert_tokens_to_ids(begin)
     assert [place for place, other in enumerate(prompt) if other == token] == [0]
@@ -149,7 +161,9 @@ def test_a_thought_that_the_style_does_not_know_is_refused():
 
 @pytest.mark.parametrize("ending", ["<think>\n\n</think>\n\n", "<|think|>", "of <thinking> and"])
 def test_what_is_closed_or_no_tag_is_not_opened(ending):
-    tokenizer = published.qwen(published.CHATML.replace("assistant\n{% endif", f"assistant\n{ending}{{% endif"))
+    tokenizer = published.qwen(
+        published.CHATML.replace("assistant\n{% endif", f"assistant\n{ending}{{% endif")
+    )
     assert chat_of(tokenizer, "{question}").opened == ""
 
 

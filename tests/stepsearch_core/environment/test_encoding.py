@@ -18,7 +18,9 @@ TOKENIZERS = {
 }
 GIVES_BACK = ("bpe", "qwen", "llama_3")  # every text
 EVERY = pytest.mark.parametrize("name", TOKENIZERS)
-SPELLED = [(name, text) for name, tokenizer in TOKENIZERS.items() for text in control_tokens(tokenizer).values()]
+SPELLED = [
+    (name, text) for name, tokenizer in TOKENIZERS.items() for text in control_tokens(tokenizer).values()
+]
 SAFE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<>[]|"))
 
 
@@ -27,10 +29,14 @@ def encoder(name):
 
 
 def control_ids(name, ids, spelled=""):
-    """Control tokens among ids; the unknown token, which other text may have, only if it is what was spelled."""
+    """Control tokens among ids; the unknown token, which other text may have, only if it is what was
+    spelled.
+    """
     tokenizer = TOKENIZERS[name]
     control = control_tokens(tokenizer)
-    return [control[i] for i in ids if i in control and (i != tokenizer.unk_token_id or control[i] == spelled)]
+    return [
+        control[i] for i in ids if i in control and (i != tokenizer.unk_token_id or control[i] == spelled)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,9 @@ def test_a_control_token_spelled_in_a_passage_is_text(name, spelled):
     ):
         ids = encoder(name).theirs(text)
         if name == "word":  # unknown words all have the one token; what was spelled is several of them
-            assert not {*ids} & {TOKENIZERS[name].convert_tokens_to_ids(t) for t in (*THINK.tags, "<|pad|>", "<|end|>")}
+            assert not {*ids} & {
+                TOKENIZERS[name].convert_tokens_to_ids(t) for t in (*THINK.tags, "<|pad|>", "<|end|>")
+            }
             assert len(ids) > text.count(spelled)
         else:
             assert control_ids(name, ids, spelled) == []
@@ -82,7 +90,11 @@ def test_any_other_text_keeps_its_ids(name, text):
 
 @EVERY
 @settings(max_examples=50)
-@given(before=st.sampled_from(["", "Question: ", "oslo"]), text=SAFE, after=st.sampled_from(["", "\n", " ?", "oslo"]))
+@given(
+    before=st.sampled_from(["", "Question: ", "oslo"]),
+    text=SAFE,
+    after=st.sampled_from(["", "\n", " ?", "oslo"]),
+)
 def test_other_text_between_ours_is_encoded_as_one(name, before, text, after):
     expected = TOKENIZERS[name].encode(before + text + after, add_special_tokens=False)
     assert encoder(name).theirs_within(before, text, after) == expected
@@ -92,9 +104,16 @@ def test_other_text_between_ours_is_encoded_as_one(name, before, text, after):
 @settings(max_examples=100)
 @given(data=st.data())
 def test_between_ours_only_ours_control(name, data):
-    control = [text for text in control_tokens(TOKENIZERS[name]).values() if text not in ("<|unknown|>", "<unk>")]
-    pieces = st.lists(st.sampled_from([*control, *(text[:3] for text in control), "oslo", " ", "<", ">"]), max_size=5)
-    theirs, ours = data.draw(pieces.map("".join)), data.draw(st.lists(st.sampled_from([*control, "oslo "]), max_size=4))
+    control = [
+        text for text in control_tokens(TOKENIZERS[name]).values() if text not in ("<|unknown|>", "<unk>")
+    ]
+    pieces = st.lists(
+        st.sampled_from([*control, *(text[:3] for text in control), "oslo", " ", "<", ">"]), max_size=5
+    )
+    theirs, ours = (
+        data.draw(pieces.map("".join)),
+        data.draw(st.lists(st.sampled_from([*control, "oslo "]), max_size=4)),
+    )
     before, after = "".join(ours[:2]), "".join(ours[2:])
     ids = encoder(name).theirs_within(before, theirs, after)
     assert control_ids(name, ids) == [text for text in ours if text in control]
@@ -112,7 +131,10 @@ def test_a_turn_that_is_given_holds_the_tags_of_the_protocol_and_no_other_contro
 @pytest.mark.parametrize("chat_template", [True, False])
 def test_questions_and_passages_in_prompt_and_observation(name, chat_template):
     params = tiny.environment(
-        chat_template=chat_template, max_turn_tokens=9, max_observation_tokens=900, max_trajectory_tokens=2000
+        chat_template=chat_template,
+        max_turn_tokens=9,
+        max_observation_tokens=900,
+        max_trajectory_tokens=2000,
     )
     renderer = Renderer(TOKENIZERS[name], params)
     plain = control_ids(name, renderer.prompt("where lies oslo"))

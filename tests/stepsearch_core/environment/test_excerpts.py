@@ -46,8 +46,14 @@ def test_it_is_a_beginning_that_fits_and_hardly_shorter_than_what_fits(text, lim
     assert text.startswith(excerpt)
     assert len(excerpt) <= limit
     assert excerpt == excerpt.rstrip()
-    assert len(excerpt) == len(text) or not unicodedata.combining(text[len(excerpt) : len(excerpt) + 1] or "x")
-    words = [text[:end] for end in range(1, min(limit, len(text)) + 1) if text[end - 1 : end + 1].strip()[1:] == ""]
+    assert len(excerpt) == len(text) or not unicodedata.combining(
+        text[len(excerpt) : len(excerpt) + 1] or "x"
+    )
+    words = [
+        text[:end]
+        for end in range(1, min(limit, len(text)) + 1)
+        if text[end - 1 : end + 1].strip()[1:] == ""
+    ]
     longest = max((len(word.rstrip()) for word in words), default=0)
     if not any(len(word) > 20 for word in text.split()):
         assert len(excerpt) >= SENTENCE_SHARE * longest

@@ -22,7 +22,9 @@ def test_a_few_questions_that_are_too_long_are_left_out_and_said(caplog):
 
 def test_too_many_are_an_error_before_any_work():
     given = [LONG, *[tiny.ADA] * int(1 / TOO_LONG_SHARE - 2)]
-    with pytest.raises(DataError, match=r"environment\.max_trajectory_tokens': 1 of 19 questions do not fit"):
+    with pytest.raises(
+        DataError, match=r"environment\.max_trajectory_tokens': 1 of 19 questions do not fit"
+    ):
         those_that_fit(given, RENDERER)
 
 
@@ -30,5 +32,9 @@ def test_what_fits_is_said_before_it_is_asked():
     assert not RENDERER.fits(LONG.question)
     assert RENDERER.prompt_length(LONG.question) == 204
     assert RENDERER.fits(tiny.ADA.question)
-    assert RENDERER.prompt_length(tiny.ADA.question) == len(RENDERER.prompt(tiny.ADA.question)) < RENDERER.prompt_room
+    assert (
+        RENDERER.prompt_length(tiny.ADA.question)
+        == len(RENDERER.prompt(tiny.ADA.question))
+        < RENDERER.prompt_room
+    )
     assert those_that_fit([], RENDERER) == []

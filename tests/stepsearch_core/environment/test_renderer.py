@@ -27,7 +27,8 @@ def test_prompt_holds_the_whole_question_and_its_room_is_exact():
 
 
 TEMPLATE = (
-    "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}{% if add_generation_prompt %} [bot]{% endif %}"
+    "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}{% if add_generation_prompt %} [bot]{%"
+    " endif %}"
 )
 
 
@@ -45,12 +46,16 @@ def test_prompt_through_a_chat_template(prompt):
 @pytest.mark.parametrize("prompt", STYLES)
 def test_a_tokenizer_without_a_chat_template_is_refused(prompt):
     tokenizer = tiny.tokenizer("bpe", prompt=prompt)
-    with pytest.raises(DataError, match=r"field 'environment\.chat_template': the tokenizer has no chat template"):
+    with pytest.raises(
+        DataError, match=r"field 'environment\.chat_template': the tokenizer has no chat template"
+    ):
         renderer(tokenizer, prompt=prompt, chat_template=True, max_observation_tokens=100)
 
 
 def test_a_style_whose_tags_the_tokenizer_does_not_know_is_refused():
-    with pytest.raises(DataError, match=r"field 'environment\.prompt': .* cannot write the tag <plan> .*'released'"):
+    with pytest.raises(
+        DataError, match=r"field 'environment\.prompt': .* cannot write the tag <plan> .*'released'"
+    ):
         renderer(WORD, prompt="released")
     renderer(BPE, prompt="released", max_observation_tokens=100)  # letter by letter, as published tokenizers
 
@@ -65,7 +70,9 @@ def test_a_turn_that_is_given_is_cut_where_a_sampled_one_would_be():
 def test_a_limit_that_could_show_nothing_is_refused(long_passages, least):
     # the tags, "Doc 1 :", the shortest excerpt and the mark ". . ."; or one word
     renderer(max_observation_tokens=least, long_passages=long_passages)
-    with pytest.raises(DataError, match=rf"max_observation_tokens': {least - 1} would show nothing .* take {least}"):
+    with pytest.raises(
+        DataError, match=rf"max_observation_tokens': {least - 1} would show nothing .* take {least}"
+    ):
         renderer(max_observation_tokens=least - 1, long_passages=long_passages)
 
 
@@ -78,8 +85,13 @@ def test_observation_by_hand(long_passages):
     # 1 + (3 + 6) + (3 + 4) + 1 tokens, "Doc 1 :" before each passage of 6 and 4 words
     made = renderer(max_observation_tokens=18, long_passages=long_passages).observation([ADA, OSLO], room=18)
     assert (WORD.decode(made.ids), len(made.ids), made.shown, made.cut) == (BOTH, 18, (0, 1), ())
-    for limit, room in ((17, 18), (18, 17)):  # a cut of the second would leave less than the shortest excerpt
-        made = renderer(max_observation_tokens=limit, long_passages=long_passages).observation([ADA, OSLO], room)
+    for limit, room in (
+        (17, 18),
+        (18, 17),
+    ):  # a cut of the second would leave less than the shortest excerpt
+        made = renderer(max_observation_tokens=limit, long_passages=long_passages).observation(
+            [ADA, OSLO], room
+        )
         assert (made.shown, made.cut) == ((0,), ())
         assert WORD.decode(made.ids) == "<information> Doc 1 : ada was born in oslo . </information>"
 
@@ -116,7 +128,9 @@ def test_a_heading_that_does_not_fit_hides_its_passage_only():
 def test_every_search_shows_something_of_what_it_finds(prompt, tokenizer):
     tokenizer = tiny.tokenizer(tokenizer, prompt=prompt)
     shortest = next(
-        limit for limit in range(1, 200) if not _refused(tokenizer, prompt=prompt, max_observation_tokens=limit)
+        limit
+        for limit in range(1, 200)
+        if not _refused(tokenizer, prompt=prompt, max_observation_tokens=limit)
     )
     said = renderer(tokenizer, prompt=prompt, max_observation_tokens=shortest)
     made = said.observation([Passage("long", "", "a " * 1500)], room=4000)

@@ -108,7 +108,9 @@ def test_tags_inside_a_passage_mean_nothing():
 
 
 def test_what_is_found_but_not_shown_is_kept_beside_what_is():
-    playing = episode(max_observation_tokens=12, long_passages="skip")  # tags and one passage of 3 + 5 tokens
+    playing = episode(
+        max_observation_tokens=12, long_passages="skip"
+    )  # tags and one passage of 3 + 5 tokens
     write(playing, SEARCH)
     playing.observe([Passage("long", "", "oslo " * 20), OSLO, TRAP])
     turn = playing.trajectory.turns[0]
@@ -131,7 +133,9 @@ def test_a_failed_retrieval_marks_the_trajectory():
     playing.fail(StopReason.RETRIEVAL_FAILED)
     assert playing.done
     assert playing.trajectory.stop_reason is StopReason.RETRIEVAL_FAILED
-    assert [(turn.action.text, turn.passage_ids) for turn in playing.trajectory.turns] == [("where lies oslo", ())]
+    assert [(turn.action.text, turn.passage_ids) for turn in playing.trajectory.turns] == [
+        ("where lies oslo", ())
+    ]
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(41, 2), (42, 10)])
@@ -175,7 +179,10 @@ def test_a_malformed_turn_is_kept_told_and_goes_on_unless_it_was_the_last(text, 
     written = WORD.encode(text, add_special_tokens=False)[:12]
     for last in (False, True):
         assert write(playing, text).kind is ActionKind.INVALID
-        assert playing.trajectory.token_ids == [*context, *written]  # as it was written, end-of-text included
+        assert playing.trajectory.token_ids == [
+            *context,
+            *written,
+        ]  # as it was written, end-of-text included
         turn = playing.trajectory.turns[-1]
         assert turn.action.text == (f"no answer in the last turn: {reason}" if last else reason)
         assert turn.text == WORD.decode(written, skip_special_tokens=True)
@@ -235,13 +242,17 @@ def test_an_episode_in_the_released_style():
     playing.observe(None)
     notices = STYLES["released"].invalid_notice, STYLES["released"].last_turn_notice
     assert RELEASED.decode(playing.new_tokens) == "".join(notices)
-    assert all(notice.startswith("\n<warning> I ") and notice.endswith(" </warning>\n") for notice in notices)
+    assert all(
+        notice.startswith("\n<warning> I ") and notice.endswith(" </warning>\n") for notice in notices
+    )
     write(playing, "<observation> o </observation> <plan> p </plan> <answer> norway </answer>", RELEASED)
     assert playing.trajectory.stop_reason is StopReason.ANSWERED
     assert [turn.action.has_think for turn in playing.trajectory.turns] == [True, False, True]
 
 
-PIECES = st.sampled_from([*THINK.tags, "norway", "<answer> norway </answer>", "<search> oslo </search>", "<|end|>", ""])
+PIECES = st.sampled_from(
+    [*THINK.tags, "norway", "<answer> norway </answer>", "<search> oslo </search>", "<|end|>", ""]
+)
 SHOWN = st.lists(st.lists(PIECES, max_size=6).map(" ".join), min_size=2, max_size=2)
 SCRIPTS = st.lists(st.sampled_from([SEARCH, "oslo", ANSWER, "<search> oslo"]), min_size=3, max_size=3)
 
@@ -255,6 +266,8 @@ def test_what_is_shown_changes_nothing_of_what_turns_mean(script, one, other):
             if not playing.done:
                 action = write(playing, text)
             if not playing.done:
-                playing.observe([Passage("p", passage, passage)] if action.kind is ActionKind.SEARCH else None)
+                playing.observe(
+                    [Passage("p", passage, passage)] if action.kind is ActionKind.SEARCH else None
+                )
         ends.append((playing.trajectory.turns, playing.trajectory.stop_reason))
     assert ends[0] == ends[1]

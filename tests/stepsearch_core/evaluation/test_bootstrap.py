@@ -27,7 +27,8 @@ def test_agrees_with_a_loop_over_resamples(sizes):
     low, high = independent_interval(groups, 6000, seed=1)
     assert interval.value == pytest.approx(np.mean([group.mean() for group in groups]), abs=1e-12)
     assert interval.n == sum(sizes)
-    # Monte-Carlo error of a 2.5% quantile at 6,000 resamples is about .035 standard errors each: allow 5 of them
+    # Monte-Carlo error of a 2.5% quantile at 6,000 resamples is about .035 standard errors each: allow 5 of
+    # them
     tolerance = 0.25 * (high - low) / 3.92
     assert interval.low == pytest.approx(low, abs=tolerance)
     assert interval.high == pytest.approx(high, abs=tolerance)
@@ -35,7 +36,10 @@ def test_agrees_with_a_loop_over_resamples(sizes):
 
 def test_stratified_width_is_that_of_the_sum_of_the_groups_variances():
     rng = np.random.default_rng(5)
-    groups = [rng.normal(0, 1, 400), rng.normal(5, 3, 200)]  # pooling would let the distance between groups in
+    groups = [
+        rng.normal(0, 1, 400),
+        rng.normal(5, 3, 200),
+    ]  # pooling would let the distance between groups in
     standard_error = np.sqrt(sum(group.var() / len(group) for group in groups)) / 2
     interval = stratified_mean_interval(groups, 4000, 0.95, seed=0)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * standard_error, rel=0.06)
@@ -45,7 +49,9 @@ def test_covers_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(11)
     intervals = [mean_interval(rng.exponential(1.0, 60), 400, 0.90, seed) for seed in range(300)]
     covered = np.mean([interval.low <= 1.0 <= interval.high for interval in intervals])
-    assert 0.82 <= covered <= 0.94  # percentile intervals of a skewed sample of 60 fall a little short of .90
+    assert (
+        0.82 <= covered <= 0.94
+    )  # percentile intervals of a skewed sample of 60 fall a little short of .90
 
 
 def test_the_seed_decides():
@@ -66,7 +72,11 @@ def test_equal_values_have_no_width_and_warn_of_nothing(values):
 
 def test_undefined_values_are_left_out():
     assert mean_interval([1.0, None, 0.0, None], 200, 0.95, 0).value == 0.5
-    assert mean_interval([None, None], 200, 0.95, 0) == mean_interval([], 200, 0.95, 0) == Interval(None, None, None, 0)
+    assert (
+        mean_interval([None, None], 200, 0.95, 0)
+        == mean_interval([], 200, 0.95, 0)
+        == Interval(None, None, None, 0)
+    )
 
 
 def test_each_group_weighs_the_same_and_groups_without_values_are_left_out():

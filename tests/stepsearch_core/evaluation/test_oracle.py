@@ -12,7 +12,9 @@ from tests import published, tiny
 
 WORD = tiny.tokenizer()
 # The second hop asks for what no passage says.
-LOST = replace(tiny.ADA, id="lost", steps=(tiny.ADA.steps[0], replace(tiny.ADA.steps[1], sub_question="capital")))
+LOST = replace(
+    tiny.ADA, id="lost", steps=(tiny.ADA.steps[0], replace(tiny.ADA.steps[1], sub_question="capital"))
+)
 ONE_HOP = replace(tiny.BOB, id="one", answers=("rome",), steps=tiny.BOB.steps[:1])
 
 
@@ -28,7 +30,9 @@ def ask(retriever, *questions, slots=2, **changes):
 
 def test_a_whole_trajectory_by_hand(retriever):
     made = ask(retriever, tiny.ADA)[0]
-    assert [(segment.author.value, segment.turn, WORD.decode(segment.token_ids)) for segment in made.segments] == [
+    assert [
+        (segment.author.value, segment.turn, WORD.decode(segment.token_ids)) for segment in made.segments
+    ] == [
         ("prompt", 0, "Question : where lies the birthplace of ada"),
         ("policy", 0, "<think> </think> <search> where was ada born </search>"),
         (
@@ -40,7 +44,10 @@ def test_a_whole_trajectory_by_hand(retriever):
         (
             "environment",
             1,
-            "<information> Doc 1 : oslo lies in norway . Doc 2 : rome lies in italy . </information> Answer now .",
+            (
+                "<information> Doc 1 : oslo lies in norway . Doc 2 : rome lies in italy . </information>"
+                " Answer now ."
+            ),
         ),
         ("policy", 2, "<think> </think> <answer> norway </answer>"),
     ]
@@ -65,7 +72,9 @@ def test_it_does_not_answer_a_question_that_is_too_long_and_goes_on(retriever):
     ("long_passages", "answer", "hidden", "cut"), [("cut", "norway", 0.5, 0.5), ("skip", UNKNOWN, 1.0, 0.0)]
 )
 def test_passages_longer_than_an_observation(long_passages, answer, hidden, cut):
-    found = [Passage(tiny.PASSAGES[n].id, "", tiny.TEXTS[n] + " oslo rome ada born lies in" * 250) for n in (0, 2)]
+    found = [
+        Passage(tiny.PASSAGES[n].id, "", tiny.TEXTS[n] + " oslo rome ada born lies in" * 250) for n in (0, 2)
+    ]
     limits = {"max_observation_tokens": 60, "max_trajectory_tokens": 400, "long_passages": long_passages}
     (made,) = ask(Fixed([found, found[::-1]]), tiny.ADA, **limits)
     assert (made.answer, hidden_passages(made), cut_passages(made)) == (answer, hidden, cut)
@@ -90,7 +99,11 @@ def test_a_sub_question_longer_than_a_turn_finds_nothing(retriever):
     long = replace(tiny.ADA.steps[0], sub_question="where was ada born " * 3)
     made = ask(retriever, replace(tiny.ADA, steps=(long, tiny.ADA.steps[1])))[0]
     assert len(made.segments[1].token_ids) == tiny.ENVIRONMENT.max_turn_tokens
-    assert [turn.action.kind for turn in made.turns] == [ActionKind.INVALID, ActionKind.SEARCH, ActionKind.ANSWER]
+    assert [turn.action.kind for turn in made.turns] == [
+        ActionKind.INVALID,
+        ActionKind.SEARCH,
+        ActionKind.ANSWER,
+    ]
     assert made.answer == UNKNOWN
 
 
@@ -107,7 +120,9 @@ def test_right_exactly_if_every_support_was_shown(retriever):
     assert [trajectory.answer for trajectory in made] == ["norway", UNKNOWN, "rome", "italy"]
     for trajectory, question in zip(made, questions, strict=True):
         assert (trajectory.answer == question.answers[0]) == (support_recall(trajectory, question) == 1)
-        assert [turn.action.text for turn in trajectory.searches] == [step.sub_question for step in question.steps]
+        assert [turn.action.text for turn in trajectory.searches] == [
+            step.sub_question for step in question.steps
+        ]
         assert trajectory.stop_reason is StopReason.ANSWERED
         assert format_valid(trajectory)
 

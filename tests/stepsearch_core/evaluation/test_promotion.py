@@ -66,7 +66,9 @@ def test_a_fingerprint_tells_what_changed(data):
     assert changes(before, fingerprint(data, PARAMS)) == []
     write_json(data / "corpus" / "manifest.json", {"hash": "d"})
     write_json(data / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "n"}}})
-    after = fingerprint(data, Params(profile="x", evaluate=PARAMS.evaluate, retrieval=RetrievalParams(method="dense")))
+    after = fingerprint(
+        data, Params(profile="x", evaluate=PARAMS.evaluate, retrieval=RetrievalParams(method="dense"))
+    )
     assert changes(before, after) == ["benchmarks.musique", "corpus", "retriever"]
     older = {**after, "software": {**after["software"], "torch": "1.0"}}
     assert changes(after, older) == ["software.torch"]

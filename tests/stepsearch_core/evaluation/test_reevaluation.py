@@ -42,8 +42,12 @@ def test_a_clear_drop_is_flagged_and_a_rise_is_not():
 
 
 def test_a_drop_within_the_noise_is_not_flagged():
-    """One question of forty: resamples without it are many, (39/40)^40 = .36 of them, so the interval reaches 0."""
-    assert not compare(records({"musique": [1.0] * 40}), records({"musique": [0.0] + [1.0] * 39}))["degraded"]
+    """One question of forty: resamples without it are many, (39/40)^40 = .36 of them, so the interval
+    reaches 0.
+    """
+    assert not compare(records({"musique": [1.0] * 40}), records({"musique": [0.0] + [1.0] * 39}))[
+        "degraded"
+    ]
 
 
 def test_benchmarks_weigh_equally_and_unpaired_questions_are_counted():
@@ -82,7 +86,11 @@ def test_another_question_under_the_same_id_is_another_question():
     before, after = records({"musique": [1.0, 1.0]}), records({"musique": [0.0, 1.0]})
     after["musique"]["0"]["question"] = "asked in another world"
     result = compare(before, after)
-    assert (result["difference"]["f1"]["value"], result["difference"]["f1"]["n"], result["unpaired"]) == (0.0, 1, 2)
+    assert (result["difference"]["f1"]["value"], result["difference"]["f1"]["n"], result["unpaired"]) == (
+        0.0,
+        1,
+        2,
+    )
 
 
 def test_records_are_read_by_benchmark_and_must_be_there(tmp_path):

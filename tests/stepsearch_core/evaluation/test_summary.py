@@ -13,7 +13,14 @@ def rows(f1s, recalls=None):
     """Records with these F1s and, if given, recalls; other metrics follow from the position."""
     recalls = recalls or [None] * len(f1s)
     return [
-        {**dict.fromkeys(METRICS, 0.0), "id": f"q{n}", "f1": f1, "searches": n, "redundancy": 0.5, "support_recall": r}
+        {
+            **dict.fromkeys(METRICS, 0.0),
+            "id": f"q{n}",
+            "f1": f1,
+            "searches": n,
+            "redundancy": 0.5,
+            "support_recall": r,
+        }
         for n, (f1, r) in enumerate(zip(f1s, recalls, strict=True))
     ]
 
@@ -57,7 +64,12 @@ def test_the_gain_is_paired_by_question():
     made = summary(warmstart=BEFORE, trained=AFTER)
     assert list(made) == ["warmstart", "trained", "gain"]
     gain = made["gain"]
-    assert gain["musique"]["f1"] == {"value": 0.5, "low": 0.5, "high": 0.5, "n": 4}  # every pair differs by .5
+    assert gain["musique"]["f1"] == {
+        "value": 0.5,
+        "low": 0.5,
+        "high": 0.5,
+        "n": 4,
+    }  # every pair differs by .5
     assert gain["bamboogle"]["f1"]["value"] == 0.5
     assert gain["bamboogle"]["f1"]["low"] == 0.0
     assert gain["mean"]["f1"]["value"] == 0.5

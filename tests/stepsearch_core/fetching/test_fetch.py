@@ -107,7 +107,9 @@ def test_given_files_get_standard_names_and_keep_their_suffix(given_files, tmp_p
         "hotpotqa": 1,
     }
     assert manifest["files"]["musique_train"]["file"] == "train100.jsonl"
-    assert [question.id for question in read_questions(tmp_path / "fetch", "musique", "train")] == [MUSIQUE["id"]]
+    assert [question.id for question in read_questions(tmp_path / "fetch", "musique", "train")] == [
+        MUSIQUE["id"]
+    ]
     assert fetched_file(tmp_path / "fetch", "musique") is None
     with pytest.raises(DataError, match="no file of musique was fetched"):
         read_questions(tmp_path / "fetch", "musique", "test")
@@ -139,7 +141,9 @@ def test_rows_dropped_are_listed_and_every_stage_sees_the_same_rows(given_files,
     odd = {
         **MUSIQUE,
         "id": "odd",
-        "question_decomposition": [{**MUSIQUE["question_decomposition"][0], "question": "#9 Dream >> performer"}],
+        "question_decomposition": [
+            {**MUSIQUE["question_decomposition"][0], "question": "#9 Dream >> performer"}
+        ],
     }
     write_jsonl(folder / "train100.jsonl", MUSIQUE, {"id": "empty"}, MUSIQUE, odd)
     write_jsonl(folder / "wiki.jsonl", {"id": 1, "contents": "A city."}, {"id": 2})

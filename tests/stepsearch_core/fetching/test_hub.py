@@ -12,7 +12,13 @@ from stepsearch_core.benchmarks.sources import fetched_passages, read_questions,
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.fetching.hub import published_row
 from stepsearch_core.params import CorpusParams, DatasetParams, FetchParams
-from tests.stepsearch_core.benchmarks.rows_of_formats import BAMBOOGLE, HOTPOTQA, MUSIQUE, TWOWIKI, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import (
+    BAMBOOGLE,
+    HOTPOTQA,
+    MUSIQUE,
+    TWOWIKI,
+    write_jsonl,
+)
 
 CORPUS = [{"id": str(number), "contents": f'"Title {number}"\ntext {number}'} for number in range(5)]
 
@@ -59,16 +65,28 @@ def test_every_layout_is_written_as_published_and_read_like_any_file(hub, tmp_pa
     folder = tmp_path / "fetch"
     manifest = fetch(hub, folder)
     rows = {key: entry["rows"] for key, entry in manifest["files"].items()}
-    assert rows == {"musique_train": 2, "musique": 1, "hotpotqa": 1, "2wikimultihopqa": 1, "bamboogle": 1, "corpus": 5}
+    assert rows == {
+        "musique_train": 2,
+        "musique": 1,
+        "hotpotqa": 1,
+        "2wikimultihopqa": 1,
+        "bamboogle": 1,
+        "corpus": 5,
+    }
     given = tmp_path / "given"
     given.mkdir()
     for name, row in (("hotpotqa", HOTPOTQA), ("2wikimultihopqa", TWOWIKI), ("musique", MUSIQUE)):
         write_jsonl(given / f"{name}.jsonl", row)
         assert list(read_records(folder, name, "test")) == list(read_records(given, name, "test"))
-    assert [question.id for question in read_questions(folder, "musique", "train")] == [MUSIQUE["id"], "2hop__4_5"]
+    assert [question.id for question in read_questions(folder, "musique", "train")] == [
+        MUSIQUE["id"],
+        "2hop__4_5",
+    ]
     assert read_questions(folder, "bamboogle", "test")[0].answers == ("Bob Ray", "Robert Ray")
     passages = list(fetched_passages(CorpusParams(include_benchmarks=False), folder))
-    assert [(passage.title, passage.text) for passage in passages] == [(f"Title {n}", f"text {n}") for n in range(5)]
+    assert [(passage.title, passage.text) for passage in passages] == [
+        (f"Title {n}", f"text {n}") for n in range(5)
+    ]
 
 
 def test_the_manifest_says_what_was_loaded(hub, tmp_path):
@@ -87,14 +105,20 @@ def test_a_published_row_stays_as_it_is(row):
 
 
 def test_evidences_as_a_mapping_of_lists_are_the_same_triples():
-    columns = dict(zip(("fact", "relation", "entity"), map(list, zip(*TWOWIKI["evidences"], strict=True)), strict=True))
+    columns = dict(
+        zip(("fact", "relation", "entity"), map(list, zip(*TWOWIKI["evidences"], strict=True)), strict=True)
+    )
     assert published_row({**on_the_hub(TWOWIKI), "evidences": columns})["evidences"] == TWOWIKI["evidences"]
 
 
 @pytest.mark.parametrize(
     ("key", "dataset", "problem"),
     [
-        ("nq", DatasetParams("musique", split="train"), "fetch.datasets: unknown key 'nq'; known: musique_train"),
+        (
+            "nq",
+            DatasetParams("musique", split="train"),
+            "fetch.datasets: unknown key 'nq'; known: musique_train",
+        ),
         (
             "musique",
             DatasetParams("owner/name", split="train"),
@@ -110,11 +134,17 @@ def test_evidences_as_a_mapping_of_lists_are_the_same_triples():
             DatasetParams("musique", split="dev"),
             r"fetch\.datasets\.musique: cannot be read \(dev\)",
         ),
-        ("musique", DatasetParams("musique", "x", "train"), r"fetch\.datasets\.musique: cannot be read \(x train\)"),
+        (
+            "musique",
+            DatasetParams("musique", "x", "train"),
+            r"fetch\.datasets\.musique: cannot be read \(x train\)",
+        ),
         ("hotpotqa", DatasetParams("musique", split="train"), r"hotpotqa\.jsonl, line 1: field"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_error_that_names_parameter_and_dataset(hub, tmp_path, key, dataset, problem):
+def test_what_cannot_be_loaded_is_one_error_that_names_parameter_and_dataset(
+    hub, tmp_path, key, dataset, problem
+):
     hub.datasets = {key: dataset}
     with pytest.raises(DataError, match=problem) as raised:
         fetch(hub, tmp_path / "fetch")
@@ -125,7 +155,9 @@ def test_what_cannot_be_loaded_is_one_error_that_names_parameter_and_dataset(hub
 def test_a_damaged_file_is_reported_with_its_dataset(hub, tmp_path):
     (tmp_path / "hub" / "musique" / "musique_ans_v1.0_dev.jsonl").write_text('{"id": "a"\n{{')
     hub.datasets = {"musique": hub.datasets["musique"]}
-    with pytest.raises(DataError, match=r"musique: fetch\.datasets\.musique: cannot be read \(validation\): "):
+    with pytest.raises(
+        DataError, match=r"musique: fetch\.datasets\.musique: cannot be read \(validation\): "
+    ):
         fetch(hub, tmp_path / "fetch")
 
 

@@ -3,10 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.base.types import Author, Segment, Trajectory
-from stepsearch_core.learning.batching import LENGTH_STRIDE, PASS_TOKENS, length_groups, micro_batches, token_batch
+from stepsearch_core.learning.batching import (
+    LENGTH_STRIDE,
+    PASS_TOKENS,
+    length_groups,
+    micro_batches,
+    token_batch,
+)
 
 PAD = 0
-LENGTHS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 9), st.integers(0, 20)), min_size=1, max_size=4)
+LENGTHS = st.lists(
+    st.tuples(st.integers(1, 30), st.integers(1, 9), st.integers(0, 20)), min_size=1, max_size=4
+)
 
 
 @st.composite
@@ -17,7 +25,9 @@ def trajectories(draw):
     for _ in range(draw(st.integers(1, 5))):
         segments = []
         for turn, lengths in enumerate(draw(LENGTHS)):
-            for author, length in zip((Author.PROMPT, Author.POLICY, Author.ENVIRONMENT), lengths, strict=True):
+            for author, length in zip(
+                (Author.PROMPT, Author.POLICY, Author.ENVIRONMENT), lengths, strict=True
+            ):
                 if author is not Author.PROMPT or turn == 0:
                     segments.append(Segment(author, turn, list(range(number, number + length))))
                     number += length
@@ -92,11 +102,14 @@ def test_micro_batches_hold_their_tokens_and_no_other_cuts_cost_less(lengths, to
 
     assert all(map(fits, batches))
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    assert cost_of(batches, lengths) == min(cost_of(cuts, lengths) for cuts in every_cut(order) if all(map(fits, cuts)))
+    assert cost_of(batches, lengths) == min(
+        cost_of(cuts, lengths) for cuts in every_cut(order) if all(map(fits, cuts))
+    )
 
 
 def test_micro_batches_by_hand():
-    # 16, 16 and 32 tokens together: 3 * 32 + 64 = 160; apart from the 160-token one, which would widen them to 160
+    # 16, 16 and 32 tokens together: 3 * 32 + 64 = 160; apart from the 160-token one, which would widen them
+    # to 160
     made = lengths_as_trajectories([160, 10, 32, 16])
     assert micro_batches(made, 1000) == [[1, 3, 2], [0]]
     assert micro_batches(made, 64) == [[1, 3], [2], [0]]

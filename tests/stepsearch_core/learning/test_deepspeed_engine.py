@@ -156,7 +156,9 @@ def test_a_checkpoint_of_another_architecture_names_tensor_and_both_shapes(tmp_p
     trainer(0)[1].save(tmp_path / "step")
     wider = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
     shapes = r"0\.weight: .*\[8, 4\].* from checkpoint, the shape in current model is .*\[16, 4\]"
-    with pytest.raises(DataError, match=f"^{tmp_path}/step: the checkpoint cannot be loaded: .*{shapes}") as caught:
+    with pytest.raises(
+        DataError, match=f"^{tmp_path}/step: the checkpoint cannot be loaded: .*{shapes}"
+    ) as caught:
         DeepSpeedTrainer(wider, adamw(wider), 0.5).load(tmp_path / "step")
     assert "\n" not in str(caught.value)
 

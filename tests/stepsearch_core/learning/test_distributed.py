@@ -1,4 +1,6 @@
-"""One process and two (real ones, over gloo) make the same of the same work: what they do is in `tests/ranks.py`."""
+"""One process and two (real ones, over gloo) make the same of the same work: what they do is in
+`tests/ranks.py`.
+"""
 
 import os
 import re
@@ -22,10 +24,18 @@ def results(tmp_path_factory):
     """What one process made, and what each of two ranks made."""
     folder = tmp_path_factory.mktemp("ranks")
     torch.save(tiny.searcher(tiny.tokenizer()).state_dict(), folder / "searcher.pt")
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr=localhost", "--nproc-per-node=2"]
+    launcher = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr=localhost",
+        "--nproc-per-node=2",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     for command in ([], launcher):
-        subprocess.run([sys.executable, *command, "-m", "tests.ranks", folder], cwd=ROOT, env=environment, check=True)
+        subprocess.run(
+            [sys.executable, *command, "-m", "tests.ranks", folder], cwd=ROOT, env=environment, check=True
+        )
     return [torch.load(folder / f"{name}.pt", weights_only=False) for name in ("1_0", "2_0", "2_1")]
 
 
@@ -43,7 +53,9 @@ def test_shares_come_together_in_order(results):
     for result in results:
         assert result["gathered"] == [f"item{number}" for number in range(7)]
     assert one["summed"] == {"ranks": 1.0, "numbers": 0.0, "tenths": 0.1}
-    assert first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0, "tenths": 0.1 + 1.1}  # float64
+    assert (
+        first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0, "tenths": 0.1 + 1.1}
+    )  # float64
     assert (one["main"], first["main"], second["main"]) == (True, True, False)
 
 
@@ -92,7 +104,10 @@ def test_the_warm_start_depends_neither_on_the_number_of_processes_nor_on_what_s
 def test_a_damaged_file_is_said_by_all_ranks_whoever_read_it(results):
     one, first, second = (result["damaged"] for result in results)
     assert first == second
-    assert [re.findall(r"part\d: damaged", said) for said in first[:-1]] == [["part0: damaged"], ["part1: damaged"]]
+    assert [re.findall(r"part\d: damaged", said) for said in first[:-1]] == [
+        ["part0: damaged"],
+        ["part1: damaged"],
+    ]
     assert first[-1] == one[-1] == 1
 
 
@@ -101,7 +116,9 @@ def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
     assert first["tokens"] == second["tokens"] == one["tokens"]  # the same streams, whoever samples
     for metrics, expected in zip(first["metrics"], one["metrics"], strict=True):
         assert near(untimed(metrics), untimed(expected), 1e-4)
-    assert [untimed(metrics) for metrics in first["metrics"]] == [untimed(metrics) for metrics in second["metrics"]]
+    assert [untimed(metrics) for metrics in first["metrics"]] == [
+        untimed(metrics) for metrics in second["metrics"]
+    ]
     assert one["metrics"][0]["search/count"] > 0
     assert first["validation"] == second["validation"]
     assert near(first["validation"], one["validation"])

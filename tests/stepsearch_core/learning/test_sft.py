@@ -15,7 +15,9 @@ from tests import published, tiny
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
-COPIES = [replay(tiny.turns(asked), asked, tiny.BY_ID.__getitem__, RENDERER) for asked in (tiny.ADA, tiny.BOB)]
+COPIES = [
+    replay(tiny.turns(asked), asked, tiny.BY_ID.__getitem__, RENDERER) for asked in (tiny.ADA, tiny.BOB)
+]
 
 
 @pytest.mark.parametrize("kind", ["word", "bpe"])
@@ -30,7 +32,11 @@ def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
             THINK.search_turn("oslo", "where oslo lies"),
             THINK.answer_turn("norway", "norway"),
         ],
-        [THINK.search_turn("", "nothing here"), THINK.search_turn("", "oslo"), THINK.search_turn("", "and on")],
+        [
+            THINK.search_turn("", "nothing here"),
+            THINK.search_turn("", "oslo"),
+            THINK.search_turn("", "and on"),
+        ],
         [THINK.answer_turn("", "italy")],
     ]
     asked = [tiny.ADA, tiny.BOB, tiny.BOB]
@@ -61,7 +67,10 @@ def test_a_replay_by_hand():
         "<think> </think> <search> where was ada born </search>",
         "<information> Doc 1 : ada was born in oslo . Doc 2 : cid plays chess . </information>",
         "<think> </think> <search> where lies oslo </search>",
-        "<information> Doc 1 : oslo lies in norway . Doc 2 : dora plays chess in oslo . </information> Answer now .",
+        (
+            "<information> Doc 1 : oslo lies in norway . Doc 2 : dora plays chess in oslo . </information>"
+            " Answer now ."
+        ),
         "<think> </think> <answer> norway </answer> <|end|>",
     ]
     assert made.stop_reason is StopReason.ANSWERED
@@ -87,7 +96,9 @@ def test_a_question_that_is_too_long_is_not_replayed():
 def tune(params, seed=0, trajectories=COPIES):
     policy = tiny.model(WORD)
     history = []
-    fine_tune(policy, trajectories, params, WORD.pad_token_id, seed, lambda step, row: history.append((step, row)))
+    fine_tune(
+        policy, trajectories, params, WORD.pad_token_id, seed, lambda step, row: history.append((step, row))
+    )
     return policy, history
 
 
@@ -105,7 +116,9 @@ def test_it_learns_what_the_policy_wrote_and_not_what_the_environment_did():
     assert losses[0] > 2.0
     assert losses[-1] < 0.2
     chess = WORD.convert_tokens_to_ids("chess")
-    assert all(chess not in s.token_ids for made in COPIES for s in made.segments if s.author is Author.POLICY)
+    assert all(
+        chess not in s.token_ids for made in COPIES for s in made.segments if s.author is Author.POLICY
+    )
     ids = COPIES[0].token_ids
     with torch.no_grad():
         written = torch.cat([tiny.plain_log_probs(policy.eval(), made) for made in COPIES])
@@ -137,20 +150,26 @@ def test_the_seed_decides_everything():
 
 def test_no_epochs_leave_the_policy_as_it_is():
     policy, logged = tiny.model(WORD), []
-    fine_tune(policy, COPIES, WarmstartParams(epochs=0.0), WORD.pad_token_id, 0, lambda *row: logged.append(row))
+    fine_tune(
+        policy, COPIES, WarmstartParams(epochs=0.0), WORD.pad_token_id, 0, lambda *row: logged.append(row)
+    )
     assert logged == []
     pairs = zip(policy.parameters(), tiny.model(WORD).parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_after_the_warm_start_plain_generation_stops_behind_the_answer():
-    """Wherever the policy is used: the model's own `generate`, which knows no tags, ends with the end of text."""
+    """Wherever the policy is used: the model's own `generate`, which knows no tags, ends with the end of
+    text.
+    """
     policy = tiny.model(WORD)
     params = WarmstartParams(epochs=120, batch_size=2, learning_rate=5e-3)
     fine_tune(policy, COPIES, params, WORD.pad_token_id, 0, lambda step, row: None)
     for copy in COPIES:
         context, written = copy.token_ids, copy.segments[-1].token_ids
-        made = policy.eval().generate(torch.tensor([context[: -len(written)]]), do_sample=False, max_new_tokens=30)
+        made = policy.eval().generate(
+            torch.tensor([context[: -len(written)]]), do_sample=False, max_new_tokens=30
+        )
         assert made[0].tolist() == context
         assert WORD.decode(made[0]).endswith("</answer> <|end|>")
 

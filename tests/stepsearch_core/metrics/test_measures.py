@@ -8,7 +8,11 @@ LIMITS = {measure.name: measure.warn_above for measure in MEASURES if measure.wa
 
 def test_every_measure_has_one_name_and_is_defined_for_an_ordinary_trajectory():
     made, asked = trajectory(search("x", "a"), answer("Paris")), question((["a"], []))
-    assert len({measure.name for measure in MEASURES}) == len({measure.logged for measure in MEASURES}) == len(MEASURES)
+    assert (
+        len({measure.name for measure in MEASURES})
+        == len({measure.logged for measure in MEASURES})
+        == len(MEASURES)
+    )
     assert {measure.name: measure.of(made, asked) for measure in MEASURES} == {
         "em": 1.0,
         "f1": 1.0,
@@ -38,7 +42,9 @@ def test_a_share_beyond_its_limit_is_said_with_the_worst_place(name):
 
     at, beyond = LIMITS[name], LIMITS[name] + 0.125
     assert (
-        warnings(metrics(trained=at, warmstart=None, oracle=0.0), ("trained", "warmstart", "oracle"), ("musique",))
+        warnings(
+            metrics(trained=at, warmstart=None, oracle=0.0), ("trained", "warmstart", "oracle"), ("musique",)
+        )
         == []
     )
     (line,) = warnings(metrics(trained=at, warmstart=beyond), ("trained", "warmstart"), ("musique",))

@@ -19,11 +19,19 @@ from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 
 def test_repeats_are_counted_against_earlier_rounds_only():
-    assert repeated_shares([["a", "b", "c"], ["b", "a", "c"], ["d", "d", "a"], [], ["d"]]) == [0, 1, 1 / 3, 0, 1]
+    assert repeated_shares([["a", "b", "c"], ["b", "a", "c"], ["d", "d", "a"], [], ["d"]]) == [
+        0,
+        1,
+        1 / 3,
+        0,
+        1,
+    ]
 
 
 def test_redundancy_is_the_mean_over_searches_and_zero_without():
-    assert redundancy(trajectory(search("x", "a", "b"), search("y", "a", "c"), answer("z"))) == pytest.approx(0.25)
+    assert redundancy(
+        trajectory(search("x", "a", "b"), search("y", "a", "c"), answer("z"))
+    ) == pytest.approx(0.25)
     assert redundancy(trajectory(answer("z"))) == 0.0
 
 
@@ -33,7 +41,9 @@ def test_counts_only_turns_that_searched():
 
 def test_support_recall_counts_each_gold_passage_once():
     asked = question((["a"], []), (["b", "a"], []), (["c", "d"], []))
-    assert support_recall(trajectory(search("x", "a", "z"), search("y", "a", "c")), asked) == pytest.approx(2 / 4)
+    assert support_recall(trajectory(search("x", "a", "z"), search("y", "a", "c")), asked) == pytest.approx(
+        2 / 4
+    )
     assert support_recall(trajectory(answer("z")), asked) == 0.0
 
 

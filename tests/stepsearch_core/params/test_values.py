@@ -1,4 +1,6 @@
-"""A value keeps what was typed: through an override, through `activate` and through the file that it writes."""
+"""A value keeps what was typed: through an override, through `activate` and through the file that it
+writes.
+"""
 
 from dataclasses import fields, is_dataclass
 from typing import get_type_hints
@@ -15,11 +17,48 @@ from stepsearch_core.profiles import activate
 LOOKS_LIKE_SOMETHING_ELSE = (
     *("007", "0o7", "0x1F", "1e3", "1_000", "1:30", ".5", ".nan", "-.inf", "+1", "2026-01-31", "12"),
     *("yes", "no", "on", "off", "y", "N", "true", "False", "Null", "NULL", "~", ""),
-    *("a: b", "{a: b}", "[a, b]", "- a", "? a", "a=b", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a", "#a", "a #b"),
-    *("'a'", '"a"', "'", '"', " a ", "a\nb", "a\tb", "a\x85b", "\u2028", "\ufeffa", "\x00", "é", "😀", "..", "---"),
+    *(
+        "a: b",
+        "{a: b}",
+        "[a, b]",
+        "- a",
+        "? a",
+        "a=b",
+        "&a",
+        "*a",
+        "!a",
+        "|",
+        ">",
+        "%a",
+        "@a",
+        "`a",
+        "#a",
+        "a #b",
+    ),
+    *(
+        "'a'",
+        '"a"',
+        "'",
+        '"',
+        " a ",
+        "a\nb",
+        "a\tb",
+        "a\x85b",
+        "\u2028",
+        "\ufeffa",
+        "\x00",
+        "é",
+        "😀",
+        "..",
+        "---",
+    ),
     *("${a}", "\\${a}", "\\\\${a}", "${", "${oc.env:HOME}", "a\\", "<<", "=", "a\r\n"),
 )
-typed = st.sampled_from(LOOKS_LIKE_SOMETHING_ELSE) | st.text(alphabet="${}\\:a'\"?~#0 \n", max_size=8) | st.text()
+typed = (
+    st.sampled_from(LOOKS_LIKE_SOMETHING_ELSE)
+    | st.text(alphabet="${}\\:a'\"?~#0 \n", max_size=8)
+    | st.text()
+)
 
 
 def texts(section=Params, prefix="") -> dict[str, bool]:
@@ -53,14 +92,19 @@ def folder(tmp_path_factory):
 
 
 def come_back(folder, wanted):
-    """Every text of `wanted`, by the key of its field, survives the override and the file that is written."""
+    """Every text of `wanted`, by the key of its field, survives the override and the file that is
+    written.
+    """
     target = folder / "out" / "params.yaml"
     overrides = [*(f"{key}={text}" for key, text in wanted.items()), "fetch.datasets.musique.split=train"]
     active = activate("small", overrides, folder, target)
     assert {key: value_at(active, key) for key in wanted} == wanted
     assert load_params(target) == active
     written = target.read_text(encoding="utf-8")
-    for other in (yaml.safe_load(written), YAML(typ="safe").load(written)):  # YAML 1.1, and 1.2, which DVC reads
+    for other in (
+        yaml.safe_load(written),
+        YAML(typ="safe").load(written),
+    ):  # YAML 1.1, and 1.2, which DVC reads
         assert {key: value_at(other, key) for key in wanted} == wanted
 
 
@@ -74,7 +118,9 @@ def test_text_that_looks_like_something_else_stays_text(folder, start):
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_text_stays_as_it_was_typed(folder, data):
-    come_back(folder, {key: data.draw(typed.filter(lambda text: text not in ("???", "null"))) for key in TEXTS})
+    come_back(
+        folder, {key: data.draw(typed.filter(lambda text: text not in ("???", "null"))) for key in TEXTS}
+    )
 
 
 @pytest.mark.parametrize("key", [key for key, optional in TEXTS.items() if optional])
@@ -107,7 +153,11 @@ def test_text_that_cannot_be_written_is_refused(folder):
         ("evaluate.questions=null", "evaluate.questions", None),
         ("index.measured_depths=[1, 02]", "index.measured_depths", [1, 2]),
         ("watch.trackers=[dvclive, wandb]", "watch.trackers", ["dvclive", "wandb"]),
-        ("fetch.files={musique: 007, bamboogle: off}", "fetch.files", {"musique": "007", "bamboogle": "off"}),
+        (
+            "fetch.files={musique: 007, bamboogle: off}",
+            "fetch.files",
+            {"musique": "007", "bamboogle": "off"},
+        ),
         ("fetch.files={}", "fetch.files", {}),
         ("fetch.files.musique=a", "fetch.files", {"hotpotqa": "h.json", "musique": "a"}),
         ("watch.guard={max_kl: 3, min_entropy: null}", "watch.guard.max_kl", 3.0),

@@ -18,20 +18,28 @@ from tests.stepsearch_core.sampling.families import MORE, SHAPE
 def test_parameters_are_those_of_the_model_that_is_built():
     word = tiny.tokenizer()
     model = tiny.model(word)
-    shape = architecture(tiny.MODEL, TokenizerParams(vocab_size=len(word) - len(THINK.tags)), "minimal", TrainParams())
+    shape = architecture(
+        tiny.MODEL, TokenizerParams(vocab_size=len(word) - len(THINK.tags)), "minimal", TrainParams()
+    )
     assert shape.vocab_size == len(word)
     assert shape.parameters == parameter_count(model)
     assert (
-        shape.trained == shape.actor == parameter_count(ActorCritic(model)) == shape.parameters + 32 * 32 + 32 + 32 + 1
+        shape.trained
+        == shape.actor
+        == parameter_count(ActorCritic(model))
+        == shape.parameters + 32 * 32 + 32 + 32 + 1
     )
     assert (shape.key_value_size, shape.normalises_heads) == (16, True)
 
 
-@pytest.mark.parametrize(("size", "parameters"), [("0.5B", 494_032_768), ("3B", 3_085_938_688), ("7B", 7_615_616_512)])
+@pytest.mark.parametrize(
+    ("size", "parameters"), [("0.5B", 494_032_768), ("3B", 3_085_938_688), ("7B", 7_615_616_512)]
+)
 def test_published_sizes_without_a_download(size, parameters):
     for name in (f"Qwen/Qwen2.5-{size}", f"Qwen/Qwen2.5-{size}-Instruct"):
         assert (
-            architecture(ModelParams(source=name), TokenizerParams(), "paper", TrainParams()).parameters == parameters
+            architecture(ModelParams(source=name), TokenizerParams(), "paper", TrainParams()).parameters
+            == parameters
         )
 
 
@@ -47,7 +55,9 @@ def test_a_folder_is_read(tmp_path):
 
 
 def test_an_unknown_model_is_one_error_that_names_it():
-    with pytest.raises(DataError, match=r"^nobody/nothing: model\.source: no configuration can be read") as raised:
+    with pytest.raises(
+        DataError, match=r"^nobody/nothing: model\.source: no configuration can be read"
+    ) as raised:
         architecture(ModelParams(source="nobody/nothing"), TokenizerParams(), "paper", TrainParams())
     assert "\n" not in str(raised.value)
 
@@ -56,14 +66,16 @@ def test_an_unknown_model_is_one_error_that_names_it():
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("rank", [0, 3])
 def test_what_is_counted_is_what_is_built(family, tied, rank):
-    config = AutoConfig.for_model(family, **SHAPE, **MORE.get(family, {}), tie_word_embeddings=tied).to_dict()
+    config = AutoConfig.for_model(
+        family, **SHAPE, **MORE.get(family, {}), tie_word_embeddings=tied
+    ).to_dict()
     train = TrainParams(lora_rank=rank, critic="model")
     assert _counted(config, train) == _built(config, train)
 
 
 def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
-    GPTNeoXConfig(vocab_size=10, hidden_size=8, intermediate_size=6, num_hidden_layers=1, num_attention_heads=2,
-                  tie_word_embeddings=False).save_pretrained(tmp_path)  # fmt: skip
+    sizes = {"vocab_size": 10, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1}
+    GPTNeoXConfig(**sizes, num_attention_heads=2, tie_word_embeddings=False).save_pretrained(tmp_path)
     train = TrainParams(algorithm="grpo")
     shape = architecture(ModelParams(source=str(tmp_path)), TokenizerParams(), "paper", train)
     linear = (8 * 24 + 24) + (8 * 8 + 8) + (8 * 6 + 6) + (6 * 8 + 8)
@@ -72,9 +84,9 @@ def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
 
 def test_planning_a_profile_needs_no_torch():
     code = (
-        "import sys; from stepsearch_core.params import *; from stepsearch_core.planning.architecture import *;"
-        "architecture(ModelParams(), TokenizerParams(), 'paper', TrainParams());"
-        "architecture(ModelParams(source='Qwen/Qwen2.5-7B'), TokenizerParams(), 'paper', TrainParams());"
-        "sys.exit('torch' in sys.modules)"
+        "import sys; from stepsearch_core.params import *; from stepsearch_core.planning.architecture import"
+        " *;architecture(ModelParams(), TokenizerParams(), 'paper',"
+        " TrainParams());architecture(ModelParams(source='Qwen/Qwen2.5-7B'), TokenizerParams(), 'paper',"
+        " TrainParams());sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -43,13 +43,16 @@ def test_frozen_weights_have_neither_gradients_nor_optimizer_states():
 def test_zero_paper_figure_1():
     """7.5 billion parameters on 64 GPUs: 120 GB without ZeRO, 31.4, 16.6 and 1.9 GB with its stages."""
     totals = [
-        sum(state_bytes(7_500_000_000, 7_500_000_000, "bfloat16", stage, 64).values()) / 1e9 for stage in range(4)
+        sum(state_bytes(7_500_000_000, 7_500_000_000, "bfloat16", stage, 64).values()) / 1e9
+        for stage in range(4)
     ]
     assert totals == pytest.approx([120, 31.4, 16.6, 1.9], abs=0.05)
 
 
 def kept_by_autograd(kind, dtype, checkpointing, tokens=(2, 64)):
-    """Bytes that the backward pass keeps, as autograd saves them, of a model of `SHAPE`; weights left out."""
+    """Bytes that the backward pass keeps, as autograd saves them, of a model of `SHAPE`; weights left
+    out.
+    """
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": SHAPE.layers}
     config = kind(hidden_size=64, intermediate_size=160, vocab_size=300, head_dim=16, **heads)
     model = AutoModelForCausalLM.from_config(config, dtype=dtype).train()

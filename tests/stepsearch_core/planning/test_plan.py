@@ -25,11 +25,15 @@ def test_every_profile_fits_the_hardware_that_it_names(name):
 @pytest.mark.parametrize("kind", ["gpu_memory_gb", "memory_gb", "disk_gb"])
 def test_a_smaller_machine_is_refused_with_the_numbers(name, kind):
     plan, params = planned(name, f"hardware.{kind}=20")
-    with pytest.raises(ParamsError, match=rf"does not fit: .* GB needed, [\d.]+ GB available \(hardware\.{kind}\)"):
+    with pytest.raises(
+        ParamsError, match=rf"does not fit: .* GB needed, [\d.]+ GB available \(hardware\.{kind}\)"
+    ):
         check_fits(plan, params)
 
 
-@pytest.mark.parametrize("override", ["train.processes=1", "train.zero_stage=0", "train.gradient_checkpointing=false"])
+@pytest.mark.parametrize(
+    "override", ["train.processes=1", "train.zero_stage=0", "train.gradient_checkpointing=false"]
+)
 def test_the_papers_larger_model_needs_each_of_its_settings(override):
     with pytest.raises(ParamsError, match="memory of each GPU"):
         check_fits(*planned("paper_7b", override))
@@ -95,7 +99,9 @@ def test_the_deepspeed_configuration_is_that_of_training():
 
 def test_a_critic_model_s_activations_are_kept_beside_the_policy_s():
     plain, critic, whole = (
-        planned("single_gpu", "train.critic=" + kind, f"train.gradient_checkpointing={checkpointing}")[0].update
+        planned("single_gpu", "train.critic=" + kind, f"train.gradient_checkpointing={checkpointing}")[
+            0
+        ].update
         for kind, checkpointing in (("value_head", "true"), ("model", "true"), ("model", "false"))
     )
     assert "critic's activations" not in plain

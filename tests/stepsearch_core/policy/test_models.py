@@ -24,7 +24,9 @@ WORD = tiny.tokenizer()
 
 def same_weights(one, other):
     states = one.state_dict(), other.state_dict()
-    return states[0].keys() == states[1].keys() and all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    return states[0].keys() == states[1].keys() and all(
+        torch.equal(states[0][k], states[1][k]) for k in states[0]
+    )
 
 
 def test_shape_is_that_of_the_parameters():
@@ -108,8 +110,14 @@ def test_the_end_of_text_is_in_the_generation_config(tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"intermediate_size": 64}, r"layers\.0\.mlp\.down_proj\.weight has the shape \[32, 48\], .* \[32, 64\]"),
-        ({"vocab_size": 300}, r"embed_tokens\.weight has the shape \[\d+, 32\], the configuration \[300, 32\]"),
+        (
+            {"intermediate_size": 64},
+            r"layers\.0\.mlp\.down_proj\.weight has the shape \[32, 48\], .* \[32, 64\]",
+        ),
+        (
+            {"vocab_size": 300},
+            r"embed_tokens\.weight has the shape \[\d+, 32\], the configuration \[300, 32\]",
+        ),
         ({"num_hidden_layers": 3, "layer_types": ["full_attention"] * 3}, r"no tensor model\.layers\.2\."),
         ({"num_hidden_layers": 3}, r"`num_hidden_layers` \(3\) must be equal"),
     ],
@@ -131,7 +139,9 @@ def test_a_tokenizer_can_be_loaded_alone(tmp_path):
 
 
 def llama_3(folder):
-    """A policy whose generation config lists its ends, as Llama 3's does, and that has more rows than tokens."""
+    """A policy whose generation config lists its ends, as Llama 3's does, and that has more rows than
+    tokens.
+    """
     tokenizer = published.llama_3()
     model = build_model(tiny.MODEL, tokenizer)
     model.resize_token_embeddings(448)
@@ -161,7 +171,9 @@ def test_every_end_is_handed_on_with_the_policy(tmp_path):
 def test_longer_trajectories_than_contexts_are_refused():
     config = AutoConfig.for_model("qwen2", max_position_embeddings=64)
     check_context(config, 64)
-    with pytest.raises(DataError, match=r"field 'environment\.max_trajectory_tokens': 65 tokens, .* at most 64"):
+    with pytest.raises(
+        DataError, match=r"field 'environment\.max_trajectory_tokens': 65 tokens, .* at most 64"
+    ):
         check_context(config, 65)
 
 

@@ -5,7 +5,13 @@ from huggingface_hub import constants
 from transformers import AutoConfig
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.policy.structure import FAMILIES, context_limit, local_folder, read_config, structure_problem
+from stepsearch_core.policy.structure import (
+    FAMILIES,
+    context_limit,
+    local_folder,
+    read_config,
+    structure_problem,
+)
 
 
 def test_a_model_is_a_folder_or_a_snapshot_in_the_cache_or_nowhere(tmp_path, monkeypatch):
@@ -43,7 +49,10 @@ def test_published_configurations_without_a_window_can_be_sampled(family):
         ({"model_type": "gpt2"}, "not from gpt2"),
         ({"model_type": "mistral", "sliding_window": 4096}, "sliding attention"),
         ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 4096}, "sliding attention"),
-        ({"model_type": "qwen3", "layer_types": ["full_attention", "sliding_attention"]}, "sliding attention"),
+        (
+            {"model_type": "qwen3", "layer_types": ["full_attention", "sliding_attention"]},
+            "sliding attention",
+        ),
         ({"model_type": "llama", "rope_scaling": {"rope_type": "longrope"}}, "longrope position"),
         ({"model_type": "llama", "rope_scaling": {"type": "dynamic"}}, "dynamic position"),
     ],
@@ -53,14 +62,21 @@ def test_what_cannot_be_sampled_says_why(config, problem):
 
 
 def test_a_window_that_is_switched_off_is_none():
-    assert structure_problem({"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 4096}) is None
+    assert (
+        structure_problem({"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 4096})
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("family", "settings", "limit"),
     [
         ("qwen2", {"max_position_embeddings": 64}, 64),
-        ("llama", {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, 256),
+        (
+            "llama",
+            {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "linear", "factor": 4.0}},
+            256,
+        ),
         (
             "llama",
             {

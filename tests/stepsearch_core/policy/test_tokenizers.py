@@ -45,7 +45,9 @@ def test_a_saved_policy_folder_brings_the_same_tokenizer(tokenizer, tmp_path):
     for text in texts:
         ids = encode(tokenizer, text)
         assert encode(loaded, text) == ids
-        assert loaded.decode(ids, skip_special_tokens=True) == tokenizer.decode(ids, skip_special_tokens=True)
+        assert loaded.decode(ids, skip_special_tokens=True) == tokenizer.decode(
+            ids, skip_special_tokens=True
+        )
 
 
 @BOTH
@@ -66,7 +68,13 @@ def test_the_specials_are_three_tokens(tokenizer):
 
 
 def test_word_knows_whole_words_and_nothing_else():
-    assert WORD.convert_ids_to_tokens(encode(WORD, "oslo lies in atlantis.")) == ["oslo", "lies", "in", UNKNOWN, "."]
+    assert WORD.convert_ids_to_tokens(encode(WORD, "oslo lies in atlantis.")) == [
+        "oslo",
+        "lies",
+        "in",
+        UNKNOWN,
+        ".",
+    ]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -134,7 +142,11 @@ def test_without_an_end_of_text_the_generation_configs_is_taken_or_it_is_said():
 def test_a_trained_tokenizer_stays_as_it_is(tokenizer):
     prepared = prepare(tokenizer, tokenizer.eos_token_id, len(tokenizer))
     assert prepared is tokenizer
-    assert (prepared.pad_token, prepared.eos_token, end_ids(prepared)) == (PAD, END, {tokenizer.eos_token_id})
+    assert (prepared.pad_token, prepared.eos_token, end_ids(prepared)) == (
+        PAD,
+        END,
+        {tokenizer.eos_token_id},
+    )
     assert id_count(tokenizer) == len(tokenizer)
 
 
@@ -149,10 +161,17 @@ def test_which_answers_cannot_be_written():
         ("lies in atlantis", "atlantis"),
     ]
     assert unwritable(tiny.tokenizer("word"), accepted[:1]) == []
-    word = train_tokenizer(["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ())
+    word = train_tokenizer(
+        ["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ()
+    )
     assert unwritable(word, accepted) == ["atlantis", "o.slo", "lies in atlantis"]
     assert unwritable(BPE, accepted) == []
-    never = [("?!",), ("\u200b",), ("a </answer>",), ("<plan>",)]  # no word, or a tag that a turn would be read by
+    never = [
+        ("?!",),
+        ("\u200b",),
+        ("a </answer>",),
+        ("<plan>",),
+    ]  # no word, or a tag that a turn would be read by
     assert unwritable(BPE, never) == [answers[0] for answers in never]
     assert unwritable(BPE, [("?!", "oslo")]) == []
 

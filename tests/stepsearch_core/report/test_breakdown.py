@@ -7,7 +7,10 @@ def record(hops, f1, sub_question="Who?"):
 
 def test_f1_by_hops_over_all_benchmarks():
     records = {
-        "warmstart": {"musique": {"a": record(2, 0.5), "b": record(3, 0.0)}, "bamboogle": {"c": record(2, 0.0)}},
+        "warmstart": {
+            "musique": {"a": record(2, 0.5), "b": record(3, 0.0)},
+            "bamboogle": {"c": record(2, 0.0)},
+        },
         "trained": {"musique": {"a": record(2, 1.0)}},
     }
     table = f1_by_hops(records)
@@ -16,7 +19,10 @@ def test_f1_by_hops_over_all_benchmarks():
 
 
 def test_questions_without_a_decomposition_have_no_hops():
-    assert f1_by_hops({"trained": {"hotpotqa": {"a": record(2, 1.0, sub_question=""), "b": record(0, 1.0)}}}) is None
+    assert (
+        f1_by_hops({"trained": {"hotpotqa": {"a": record(2, 1.0, sub_question=""), "b": record(0, 1.0)}}})
+        is None
+    )
 
 
 def test_invalid_turns_by_reason_over_all_benchmarks():
@@ -24,7 +30,10 @@ def test_invalid_turns_by_reason_over_all_benchmarks():
         return {"turns": [{"reason": reason} for reason in reasons]}
 
     records = {
-        "warmstart": {"musique": {"a": turns("no action", None)}, "bamboogle": {"b": turns("empty <search>", None)}},
+        "warmstart": {
+            "musique": {"a": turns("no action", None)},
+            "bamboogle": {"b": turns("empty <search>", None)},
+        },
         "trained": {"musique": {"a": turns(None, None), "b": turns(None, "no action")}},
         "oracle": {"musique": {"a": turns()}},
     }

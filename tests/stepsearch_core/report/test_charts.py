@@ -45,7 +45,9 @@ def test_axis_is_linear_between_its_ends():
     assert (upside_down.place(0), upside_down.place(1)) == (170, 10)
 
 
-@pytest.mark.parametrize(("value", "label"), [(0.25, "0.25"), (-1.0, "−1"), (1500, "1.5k"), (1e-05, "1e−05")])
+@pytest.mark.parametrize(
+    ("value", "label"), [(0.25, "0.25"), (-1.0, "−1"), (1500, "1.5k"), (1e-05, "1e−05")]
+)
 def test_tick_label(value, label):
     assert tick_label(value) == label
 

@@ -7,7 +7,8 @@ from stepsearch_core.report.inputs import read_inputs
 
 
 def test_smoothing_by_hand():
-    # .8/.2 average corrected for its start: 1; (.16 * 1 + .2 * 2) / .36; (.128 * 1 + .16 * 2 + .2 * 4) / .488
+    # .8/.2 average corrected for its start: 1; (.16 * 1 + .2 * 2) / .36; (.128 * 1 + .16 * 2 + .2 * 4) /
+    # .488
     values = [value for _, value in smoothed([(1, 1.0), (2, 2.0), (3, 4.0)])]
     assert values == pytest.approx([1.0, 0.56 / 0.36, 1.248 / 0.488])
 

@@ -104,7 +104,9 @@ def test_links_within_the_page_have_targets(page):
 def test_curve_data_is_json_for_every_chart(page):
     (script,) = page.all("script", type="application/json")
     curves = json.loads(script["text"])
-    assert set(curves) == {figure["attributes"]["data-key"] for figure in page.all("figure", **{"class": "chart"})}
+    assert set(curves) == {
+        figure["attributes"]["data-key"] for figure in page.all("figure", **{"class": "chart"})
+    }
     assert curves["f1"]["points"][0][:2] == [1, 0.25]
 
 
@@ -115,7 +117,14 @@ def test_cases_show_each_policy_turn_by_turn(page):
     assert len(cases) == 6
     assert len(page.all("article", **{"data-policy": "trained"})) == 6
     shown = " ".join(cases[0]["text"].split())
-    for words in ("Port Anwick", "Who wrote The Orchard?", "gain +0.50", "redundancy 0.25", "seen before", "gold"):
+    for words in (
+        "Port Anwick",
+        "Who wrote The Orchard?",
+        "gain +0.50",
+        "redundancy 0.25",
+        "seen before",
+        "gold",
+    ):
         assert words in shown
 
 
@@ -126,10 +135,17 @@ def test_a_share_beyond_its_limit_is_a_notice(data, params):
     metrics["warmstart"]["bamboogle"]["prompt_too_long"] = cell(0.125, n=8)
     write_json(data / "evaluate" / "metrics.json", metrics)
     notices = [
-        element["text"] for element in Page(render_page(read_inputs(data), params)).all("p", **{"class": "notice"})
+        element["text"]
+        for element in Page(render_page(read_inputs(data), params)).all("p", **{"class": "notice"})
     ]
-    assert any(text.startswith("trained on musique (n = 4): 25.0% of the passages found are not") for text in notices)
-    assert any(text.startswith("warmstart on bamboogle (n = 8): 12.5% of the questions were never") for text in notices)
+    assert any(
+        text.startswith("trained on musique (n = 4): 25.0% of the passages found are not")
+        for text in notices
+    )
+    assert any(
+        text.startswith("warmstart on bamboogle (n = 8): 12.5% of the questions were never")
+        for text in notices
+    )
 
 
 def test_cases_say_what_was_cut_and_what_was_not_shown(page):

@@ -56,7 +56,12 @@ def test_what_was_not_measured_is_a_dash(metrics):
 @pytest.mark.parametrize(
     ("low", "high", "verdict", "words"),
     [
-        (0.1, 0.3, "gain", "Training raised mean F1 from 0.250 to 0.625: +0.200 (95% interval +0.100 to +0.300)."),
+        (
+            0.1,
+            0.3,
+            "gain",
+            "Training raised mean F1 from 0.250 to 0.625: +0.200 (95% interval +0.100 to +0.300).",
+        ),
         (-0.1, 0.3, "none", "No gain shown"),
         (0.0, 0.3, "none", "No gain shown"),
         (-0.3, -0.1, "loss", "Training lowered mean F1"),

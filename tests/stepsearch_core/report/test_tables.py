@@ -27,5 +27,7 @@ def test_numbers_grids_and_rows():
 
 
 def test_deeper_objects_are_titled_by_their_path():
-    tables = report_tables({"recall": {"musique": {"bm25": {"3": 0.749}}, "bamboogle": {"bm25": {"3": 0.5}}}})
+    tables = report_tables(
+        {"recall": {"musique": {"bm25": {"3": 0.749}}, "bamboogle": {"bm25": {"3": 0.5}}}}
+    )
     assert [table.title for table in tables] == ["Recall: MuSiQue", "Recall: Bamboogle"]

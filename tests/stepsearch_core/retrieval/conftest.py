@@ -6,7 +6,9 @@ from stepsearch_core.data.corpus import Corpus, build_corpus
 
 @pytest.fixture
 def make_corpus(tmp_path):
-    """A function that makes a corpus of untitled texts (or pairs of title and text), each call one of its own."""
+    """A function that makes a corpus of untitled texts (or pairs of title and text), each call one of its
+    own.
+    """
     made = []
 
     def make(contents):

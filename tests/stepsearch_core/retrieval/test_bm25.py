@@ -29,7 +29,9 @@ def test_scores_worked_by_hand(make_corpus, tmp_path):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8, unique_by=tuple),
+    st.lists(
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8, unique_by=tuple
+    ),
     st.lists(st.sampled_from([*WORDS, "unknown"]), max_size=4),
     st.sampled_from([(1.5, 0.75), (0.9, 0.4), (2.0, 0.0)]),
 )
@@ -37,7 +39,9 @@ def test_scores_are_those_of_the_formula(make_corpus, tmp_path, documents, query
     texts = [" ".join(document) for document in documents]
     wanted = oracle_scores(" ".join(query), texts, *settings_)
     ranking = ranks(make_corpus(texts), tmp_path, " ".join(query), bm25_k1=settings_[0], bm25_b=settings_[1])
-    assert dict(ranking) == pytest.approx({p: score for p, score in enumerate(wanted) if score > 0}, abs=1e-5)
+    assert dict(ranking) == pytest.approx(
+        {p: score for p, score in enumerate(wanted) if score > 0}, abs=1e-5
+    )
     assert ranking == sorted(ranking, key=lambda hit: (-hit[1], hit[0]))
 
 
@@ -80,5 +84,7 @@ def test_an_unknown_list_of_stop_words_is_named(make_corpus, tmp_path):
 
 
 def test_a_corpus_without_a_word_is_named(make_corpus, tmp_path):
-    with pytest.raises(DataError, match=r"^params: field 'retrieval': no passage of the corpus holds a word"):
+    with pytest.raises(
+        DataError, match=r"^params: field 'retrieval': no passage of the corpus holds a word"
+    ):
         BM25Index.build(make_corpus(["?!", "…"]), RetrievalParams(), tmp_path)

@@ -6,7 +6,13 @@ from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
-from stepsearch_core.retrieval.coverage import count_gold, mean_recall, measure, measure_approximation, verdict
+from stepsearch_core.retrieval.coverage import (
+    count_gold,
+    mean_recall,
+    measure,
+    measure_approximation,
+    verdict,
+)
 from stepsearch_core.retrieval.dense import DenseIndex
 
 TEXTS = ["apple pie", "apple tart apple", "pear cake", "plum jam"]
@@ -20,7 +26,9 @@ def question(text, *steps):
 QUESTIONS = [
     question("apple pear", Step("apple", "", (PIE,)), Step("cake", "", (CAKE,))),
     question("tart", Step("tart", "", (TART,))),
-    question("pear", Step("", "", (CAKE,)), Step("", "", ("0" * 16,))),  # no sub-questions; a gold that is not there
+    question(
+        "pear", Step("", "", (CAKE,)), Step("", "", ("0" * 16,))
+    ),  # no sub-questions; a gold that is not there
     question("jam"),
 ]
 
@@ -34,11 +42,18 @@ def report(make_corpus, tmp_path):
 
 def test_shares_worked_by_hand(report):
     # sub-questions: "apple" finds the tart first and the pie second; "cake" and "tart" find theirs first
-    # questions: "apple pear" finds the cake (pear is rarer), then the tart; "tart" finds its one; "pear" lacks one
+    # questions: "apple pear" finds the cake (pear is rarer), then the tart; "tart" finds its one; "pear"
+    # lacks one
     row = report["methods"]["bm25"]["musique"]
     assert (row["sub_questions"], row["questions"]) == (3, 3)
-    assert {depth: share["value"] for depth, share in row["sub_question_recall"].items()} == {"1": 2 / 3, "2": 1.0}
-    assert {depth: share["value"] for depth, share in row["question_all_supports"].items()} == {"1": 1 / 3, "2": 1 / 3}
+    assert {depth: share["value"] for depth, share in row["sub_question_recall"].items()} == {
+        "1": 2 / 3,
+        "2": 1.0,
+    }
+    assert {depth: share["value"] for depth, share in row["question_all_supports"].items()} == {
+        "1": 1 / 3,
+        "2": 1 / 3,
+    }
 
 
 def test_intervals_are_wilsons(report):
@@ -54,10 +69,16 @@ def test_gold_passages_are_counted_and_sets_without_any_are_left_out(report):
 
 
 def test_the_verdict_names_the_best_method(report):
-    report["methods"]["dense"] = {"musique": report["methods"]["bm25"]["musique"] | {"sub_question_recall": {}}}
-    report["methods"]["dense"]["musique"]["sub_question_recall"] = {"1": {"value": 1.0, "low": 0.4, "high": 1.0}}
+    report["methods"]["dense"] = {
+        "musique": report["methods"]["bm25"]["musique"] | {"sub_question_recall": {}}
+    }
+    report["methods"]["dense"]["musique"]["sub_question_recall"] = {
+        "1": {"value": 1.0, "low": 0.4, "high": 1.0}
+    }
     assert mean_recall(report, 1) == {"bm25": 2 / 3, "dense": 1.0}
-    assert verdict(report, 1, "bm25").endswith("bm25 66.7%, dense 100.0%; best is dense, but retrieval.method is bm25")
+    assert verdict(report, 1, "bm25").endswith(
+        "bm25 66.7%, dense 100.0%; best is dense, but retrieval.method is bm25"
+    )
     assert verdict(report, 1, "dense").endswith("best is dense, which the profile uses")
 
 
@@ -65,7 +86,9 @@ def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_pat
     corpus = make_corpus([f"word{number} word{number + 1} word{number % 7}" for number in range(200)])
     asked = [question(f"word{number} word{number + 3}") for number in range(0, 100, 5)]
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=32, index_factory="IVF16,Flat"), tmp_path)
-    assert 0.1 < measure_approximation(index, corpus, asked, [1, 5])["5"] < 0.95  # one cluster of 16 is searched
+    assert (
+        0.1 < measure_approximation(index, corpus, asked, [1, 5])["5"] < 0.95
+    )  # one cluster of 16 is searched
     index.index.nprobe = 16
     assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
 
@@ -77,7 +100,9 @@ def test_benchmarks_without_sub_questions_are_measured_by_their_questions(make_c
     report = measure({"bm25": index}, corpus, {"hotpotqa": QUESTIONS[2:3]}, [1])
     assert report["methods"]["bm25"]["hotpotqa"]["question_all_supports"]["1"]["value"] == 0
     assert mean_recall(report, 1) == {"bm25": None}
-    assert verdict(report, 1, "bm25").endswith("not measured, as no benchmark has sub-questions with supports")
+    assert verdict(report, 1, "bm25").endswith(
+        "not measured, as no benchmark has sub-questions with supports"
+    )
 
 
 def test_without_a_question_nothing_is_measured(make_corpus, tmp_path):
@@ -100,7 +125,10 @@ def test_figures_on_published_text(real_data, tmp_path):
         "2wikimultihopqa": "2wikimultihopqa_dev473.json",
     }
     questions = {
-        name: [record.question for record in read_benchmark(name.removesuffix("_train"), real_data / file, "test")]
+        name: [
+            record.question
+            for record in read_benchmark(name.removesuffix("_train"), real_data / file, "test")
+        ]
         for name, file in files.items()
     }
     index = BM25Index.build(corpus, RetrievalParams(stopwords="en"), tmp_path)

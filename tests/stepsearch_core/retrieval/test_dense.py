@@ -43,11 +43,15 @@ def test_a_saved_index_ranks_alike(make_corpus, tmp_path, factory):
 
 
 def test_an_exact_ranking_needs_no_index(make_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)  # several batches, the last one short
+    monkeypatch.setattr(
+        "stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32
+    )  # several batches, the last one short
     corpus = make_corpus(texts(100, seed=5))
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=64), tmp_path)
     queries = texts(10, seed=6)
-    for exact, flat in zip(exact_ranking(index.encoder, corpus, queries, 40), index.rank(queries, 40), strict=True):
+    for exact, flat in zip(
+        exact_ranking(index.encoder, corpus, queries, 40), index.rank(queries, 40), strict=True
+    ):
         assert [position for position, _ in exact] == [position for position, _ in flat]
 
 
@@ -82,8 +86,12 @@ def test_only_missing_shards_are_encoded_and_the_index_is_the_same(make_corpus, 
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.parametrize(("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])])
-def test_clusters_are_trained_on_evenly_spaced_passages(make_corpus, tmp_path, monkeypatch, passages, most, positions):
+@pytest.mark.parametrize(
+    ("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])]
+)
+def test_clusters_are_trained_on_evenly_spaced_passages(
+    make_corpus, tmp_path, monkeypatch, passages, most, positions
+):
     monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 4)
     monkeypatch.setattr("stepsearch_core.retrieval.factory.TRAINING_PASSAGES", most)
     corpus = make_corpus(texts(passages, seed=8))
@@ -113,7 +121,10 @@ def test_a_factory_that_the_corpus_is_too_small_for_ends_before_anything_is_enco
         (tmp_path / name).mkdir()
     params = RetrievalParams(dimensions=32, index_factory="IVF4096,SQ8")
     corpus = make_corpus(texts(375, seed=10))
-    problem = r"^params: field 'retrieval\.index_factory': 'IVF4096,SQ8' is trained on at least 4,096 passages, .* 375"
+    problem = (
+        r"^params: field 'retrieval\.index_factory': 'IVF4096,SQ8' is trained on at least 4,096 passages,"
+        r" .* 375"
+    )
     with pytest.raises(DataError, match=problem):
         DenseIndex.build(corpus, params, tmp_path / "out", tmp_path / "work")
     assert list((tmp_path / "work").glob("passages_*")) == []

@@ -45,7 +45,9 @@ def bert(tmp_path_factory):
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
-    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", ":", "query", "passage", *WORDS])}
+    vocabulary = {
+        word: number for number, word in enumerate(["[PAD]", "[UNK]", ":", "query", "passage", *WORDS])
+    }
     words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
@@ -82,7 +84,10 @@ def test_neural_vectors_are_unit_means_over_real_tokens_only(bert):
     texts = ["word1", "word2 word3 word4 word5", "word6 word7"]
     model = AutoModel.from_pretrained(bert("same")).eval()
     with torch.inference_mode():
-        means = [model(torch.tensor([[WORDS.index(w) + 5 for w in t.split()]])).last_hidden_state[0] for t in texts]
+        means = [
+            model(torch.tensor([[WORDS.index(w) + 5 for w in t.split()]])).last_hidden_state[0]
+            for t in texts
+        ]
     wanted = np.stack([(mean.mean(0) / mean.mean(0).norm()).numpy() for mean in means])
     assert encoder.dimensions == 16
     assert np.allclose(encoder.encode_passages(texts), wanted, atol=1e-5)
@@ -97,8 +102,12 @@ def test_long_texts_are_cut_to_what_the_model_takes(bert):
 
 def test_a_query_in_nfd_is_the_same_query(bert):
     encoder = TransformersEncoder(bert("plain"))
-    assert np.array_equal(encoder.encode_queries(["caf\u00e9 word1"]), encoder.encode_queries(["cafe\u0301 word1"]))
-    assert np.array_equal(encoder.encode_passages(["caf\u00e9 word1"]), encoder.encode_passages(["cafe\u0301 word1"]))
+    assert np.array_equal(
+        encoder.encode_queries(["caf\u00e9 word1"]), encoder.encode_queries(["cafe\u0301 word1"])
+    )
+    assert np.array_equal(
+        encoder.encode_passages(["caf\u00e9 word1"]), encoder.encode_passages(["cafe\u0301 word1"])
+    )
 
 
 def test_e5_models_are_given_their_prefixes(bert):

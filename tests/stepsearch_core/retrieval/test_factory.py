@@ -46,20 +46,27 @@ def test_training_needs_as_many_vectors_as_faiss_refuses_less_than(factory, need
 
 
 @pytest.mark.parametrize(
-    "factory", ["Nope", "PQ7", "", "IVF", "IVF64,", "IVF99999999999,Flat", "HNSW0", "HNSW1", "IDMap,Flat", "LSH"]
+    "factory",
+    ["Nope", "PQ7", "", "IVF", "IVF64,", "IVF99999999999,Flat", "HNSW0", "HNSW1", "IDMap,Flat", "LSH"],
 )
 def test_what_faiss_cannot_make_is_one_line_that_names_the_parameter(factory):
-    with pytest.raises(DataError, match=r"^params: field 'retrieval\.index_factory': FAISS cannot make '") as said:
+    with pytest.raises(
+        DataError, match=r"^params: field 'retrieval\.index_factory': FAISS cannot make '"
+    ) as said:
         check_factory(factory, 16, 600)
     assert "\n" not in str(said.value)
 
 
 def test_codes_of_eight_bits_need_256_vectors():
-    assert [training_needs(make_index(factory, 16)) for factory in ("PQ4", "HNSW8_PQ4", "IVF8,PQ4")] == [256] * 3
+    assert [training_needs(make_index(factory, 16)) for factory in ("PQ4", "HNSW8_PQ4", "IVF8,PQ4")] == [
+        256
+    ] * 3
 
 
 def test_of_a_large_corpus_only_the_sample_counts():
     assert len(training_positions(21_015_324)) == 259_449  # every 81st
-    with pytest.raises(DataError, match="at least 262,145 passages, and of the corpus's 21,015,324 it gets 259,449"):
+    with pytest.raises(
+        DataError, match="at least 262,145 passages, and of the corpus's 21,015,324 it gets 259,449"
+    ):
         check_factory("IVF262145,Flat", 2, 21_015_324)
     check_factory("IVF259449,Flat", 2, 21_015_324)

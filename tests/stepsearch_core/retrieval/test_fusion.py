@@ -11,7 +11,9 @@ def test_fused_scores_worked_by_hand():
     # 3: 1/62 + 1/61, 7: 1/61, 9: 1/62, 5: 1/63
     fused = reciprocal_rank_fusion([first, second], 60)
     assert [position for position, _ in fused] == [3, 7, 9, 5]
-    assert [score for _, score in fused] == pytest.approx([0.0325225, 0.0163934, 0.0161290, 0.0158730], abs=1e-7)
+    assert [score for _, score in fused] == pytest.approx(
+        [0.0325225, 0.0163934, 0.0161290, 0.0158730], abs=1e-7
+    )
 
 
 def test_scores_themselves_do_not_count_and_ties_go_by_position():

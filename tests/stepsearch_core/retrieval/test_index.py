@@ -7,7 +7,11 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.index import build_index, open_retriever
 
-TEXTS = [("Ada Lovelace", "She wrote notes."), ("Charles Babbage", "He built an engine."), ("Rome", "A city.")]
+TEXTS = [
+    ("Ada Lovelace", "She wrote notes."),
+    ("Charles Babbage", "He built an engine."),
+    ("Rome", "A city."),
+]
 PARAMS = RetrievalParams(dimensions=64)
 
 
@@ -43,7 +47,9 @@ def test_the_manifest_says_what_the_index_was_made_from(built):
 
 def test_an_index_of_another_corpus_is_refused(built, make_corpus):
     _, folder, _ = built
-    with pytest.raises(DataError, match=r"manifest\.json: field 'corpus': .* build it again \(`dvc repro index`\)"):
+    with pytest.raises(
+        DataError, match=r"manifest\.json: field 'corpus': .* build it again \(`dvc repro index`\)"
+    ):
         open_retriever(PARAMS, folder, make_corpus(TEXTS[:2]))
 
 

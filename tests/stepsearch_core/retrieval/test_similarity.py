@@ -27,7 +27,9 @@ def passages(texts):
 def cosines(corpus, golds, others):
     """Cosines between texts that are all in the corpus."""
     similarity = TfidfSimilarity.fit(passages(corpus))
-    return similarity.cosine([str(corpus.index(text)) for text in golds], [str(corpus.index(text)) for text in others])
+    return similarity.cosine(
+        [str(corpus.index(text)) for text in golds], [str(corpus.index(text)) for text in others]
+    )
 
 
 def test_worked_case():
@@ -39,16 +41,22 @@ def test_worked_case():
 
 
 def test_repeated_words_weigh_more():
-    # N = 3, df(red) = 2, df(car) = 2: both idf 1.2876821, so only counts matter: (2, 1) . (1, 1) / (sqrt 5 sqrt 2)
+    # N = 3, df(red) = 2, df(car) = 2: both idf 1.2876821, so only counts matter: (2, 1) . (1, 1) / (sqrt 5
+    # sqrt 2)
     found = cosines(["red red car", "red car", "sky"], ["red red car"], ["red car"])
     assert found[0, 0] == pytest.approx(3 / math.sqrt(10), abs=1e-12)
 
 
 def test_titles_count_for_the_frequencies_only():
-    # N = 2; "red" is in one text and in the other's title: df 2 -> idf 1; df(car) = 1 -> idf ln(3/2) + 1 = 1.4054651
+    # N = 2; "red" is in one text and in the other's title: df 2 -> idf 1; df(car) = 1 -> idf ln(3/2) + 1 =
+    # 1.4054651
     similarity = TfidfSimilarity.fit([Passage("a", "Blue", "red car"), Passage("b", "Red red", "car")])
-    assert similarity.cosine(["a"], ["b"])[0, 0] == pytest.approx(1 / math.sqrt(2), abs=1e-12)  # df(car) = 2 as well
-    similarity = TfidfSimilarity.fit([Passage("a", "", "red car"), Passage("b", "Red", "sky"), Passage("c", "", "car")])
+    assert similarity.cosine(["a"], ["b"])[0, 0] == pytest.approx(
+        1 / math.sqrt(2), abs=1e-12
+    )  # df(car) = 2 as well
+    similarity = TfidfSimilarity.fit(
+        [Passage("a", "", "red car"), Passage("b", "Red", "sky"), Passage("c", "", "car")]
+    )
     # df(red) = df(car) = 2: equal weights; without the title red would weigh more
     assert similarity.cosine(["a"], ["c"])[0, 0] == pytest.approx(1 / math.sqrt(2), abs=1e-12)
     assert similarity.cosine(["a"], ["b"])[0, 0] == 0.0
@@ -111,14 +119,18 @@ def test_what_is_written_gives_the_values_of_what_is_in_memory(stored):
     opened = TfidfSimilarity.open(folder, corpus)
     assert opened.documents == 5
     assert np.array_equal(opened.cosine(ids, ids), TfidfSimilarity.fit(corpus).cosine(ids, ids))
-    assert opened.known([passage_id("Title", "red car"), "absent", "0" * 16]) == [passage_id("Title", "red car")]
+    assert opened.known([passage_id("Title", "red car"), "absent", "0" * 16]) == [
+        passage_id("Title", "red car")
+    ]
 
 
 def damage(folder, name, change):
     (folder / name).write_bytes(change((folder / name).read_bytes()))
 
 
-@pytest.mark.parametrize("name", ["terms.bin", "counts.bin", "starts.npy", "frequencies.npy", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["terms.bin", "counts.bin", "starts.npy", "frequencies.npy", "manifest.json"]
+)
 @pytest.mark.parametrize("change", [lambda content: b"", lambda content: content[:-4], None])
 def test_a_damaged_folder_is_named(stored, name, change):
     corpus, folder = stored

@@ -6,7 +6,9 @@ from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 def test_f1_if_the_format_is_right():
     asked = question(answers=["Eiffel Tower"])
-    assert answer_reward(trajectory(search("x", "a"), answer("The Eiffel Tower, Paris")), asked) == pytest.approx(0.8)
+    assert answer_reward(
+        trajectory(search("x", "a"), answer("The Eiffel Tower, Paris")), asked
+    ) == pytest.approx(0.8)
 
 
 def test_invalid_turns_before_the_answer_cost_no_reward():

@@ -35,18 +35,25 @@ def scored(*turns, asked=ASKED):
 
 
 def test_gain_and_redundancy_with_the_corpus_frequencies():
-    # N = 9 passages; df(alpha) = df(gamma) = 2 -> a = ln(10/3) + 1, df(beta) = df(delta) = 1 -> b = ln(10/2) + 1
+    # N = 9 passages; df(alpha) = df(gamma) = 2 -> a = ln(10/3) + 1, df(beta) = df(delta) = 1 -> b = ln(10/2)
+    # + 1
     a, b = 2.2039728, 2.6094379
     half = a / (math.sqrt(2) * math.sqrt(a * a + b * b))  # cosine of "alpha gamma" with each gold
-    steps = scored(search("q", "g1", "z", "t"), search("q", "g1", "half", "k"), search("q", "g2", "m", "x")).steps
+    steps = scored(
+        search("q", "g1", "z", "t"), search("q", "g1", "half", "k"), search("q", "g2", "m", "x")
+    ).steps
     assert half == pytest.approx(0.456266, abs=1e-6)  # 2.2039728 / (1.4142136 * 3.4156498)
-    assert [step.information_gain for step in steps] == pytest.approx([0.5, half / 2, (1 - half) / 2], abs=1e-7)
+    assert [step.information_gain for step in steps] == pytest.approx(
+        [0.5, half / 2, (1 - half) / 2], abs=1e-7
+    )
     assert [step.redundancy for step in steps] == [0.0, 1 / 3, 0.0]
 
 
 def test_whole_sample():
     parts = scored(
-        search("capital of France", "g1", "g2", "z"), search("Paris population", "g2", "g1", "z"), answer("Paris")
+        search("capital of France", "g1", "g2", "z"),
+        search("Paris population", "g2", "g1", "z"),
+        answer("Paris"),
     )
     assert parts.format_ok
     assert parts.answer == 1.0

@@ -25,7 +25,9 @@ def test_each_reward_sits_on_its_token():
 
 
 def test_weights():
-    params = RewardParams(answer_weight=2.0, search_key_weight=0.5, information_gain_weight=3.0, redundancy_weight=0.25)
+    params = RewardParams(
+        answer_weight=2.0, search_key_weight=0.5, information_gain_weight=3.0, redundancy_weight=0.25
+    )
     parts = RewardBreakdown(0.5, 0.4, (StepReward(0, 0.2, 0.6),), True)
     rewards = token_rewards(trajectory(search("x"), answer("z")), parts, params)
     assert rewards[[6, 11]].tolist() == pytest.approx([3 * 0.2 - 0.25 * 0.6, 2 * 0.5 + 0.5 * 0.4])
@@ -54,7 +56,9 @@ def test_a_reward_without_a_policy_token_is_an_error():
 
 
 def test_an_empty_policy_segment_is_not_a_place():
-    episode = Trajectory("q", 0, [Segment(Author.PROMPT, 0, [1]), Segment(Author.POLICY, 0, [])], [search("x")])
+    episode = Trajectory(
+        "q", 0, [Segment(Author.PROMPT, 0, [1]), Segment(Author.POLICY, 0, [])], [search("x")]
+    )
     with pytest.raises(ValueError, match="wrote no token"):
         token_rewards(episode, RewardBreakdown(0.0, 0.0, (), False), PAPER)
 
@@ -67,15 +71,22 @@ def test_outcome_only_leaves_the_answer():
     assert params == RewardParams()
 
 
-PASSAGES = {str(i): Passage(str(i), "", text) for i, text in enumerate(["red apple", "red car", "blue sky", "car sky"])}
+PASSAGES = {
+    str(i): Passage(str(i), "", text)
+    for i, text in enumerate(["red apple", "red car", "blue sky", "car sky"])
+}
 SIMILARITY = TfidfSimilarity.fit(PASSAGES.values())
-searches = st.lists(st.sampled_from(sorted(PASSAGES)), max_size=3, unique=True).map(lambda ids: search("red", *ids))
+searches = st.lists(st.sampled_from(sorted(PASSAGES)), max_size=3, unique=True).map(
+    lambda ids: search("red", *ids)
+)
 turns = st.lists(st.one_of(searches, st.just(invalid())), min_size=1, max_size=5)
 weights = st.floats(0, 2)
 
 
 @given(turns, weights, weights)
-def test_no_reward_off_the_policy_and_no_step_reward_above_zero_for_known_passages(turns, gain_weight, repeat_weight):
+def test_no_reward_off_the_policy_and_no_step_reward_above_zero_for_known_passages(
+    turns, gain_weight, repeat_weight
+):
     params = RewardParams(information_gain_weight=gain_weight, redundancy_weight=repeat_weight)
     episode = trajectory(*turns, answer("Paris"))
     parts = score(episode, question((["0"], ["red apple"]), (["3"], [])), SIMILARITY)

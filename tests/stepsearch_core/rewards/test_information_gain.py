@@ -40,7 +40,9 @@ def test_nothing_to_compare_gains_nothing():
 
 @given(rounds_of_cosines(lowest=-1.0))
 def test_agrees_with_a_loop_over_all_earlier_rounds(rounds):
-    assert information_gains(rounds) == pytest.approx(step_rewards.gains([m.tolist() for m in rounds]), abs=1e-12)
+    assert information_gains(rounds) == pytest.approx(
+        step_rewards.gains([m.tolist() for m in rounds]), abs=1e-12
+    )
 
 
 @given(rounds_of_cosines())

@@ -13,7 +13,9 @@ WARNING = RELEASED.invalid_notice
 
 
 def information(*documents):
-    shown = "\n".join(f"Doc {rank}<## Title: T{rank} ##> {text}" for rank, text in enumerate(documents, start=1))
+    shown = "\n".join(
+        f"Doc {rank}<## Title: T{rank} ##> {text}" for rank, text in enumerate(documents, start=1)
+    )
     return f"\n\n<information> {shown} </information>\n\n"
 
 
@@ -69,19 +71,23 @@ def test_groups_without_keys_count_and_no_groups_earn_nothing():
 
 def bare_round(*documents):
     """A round whose passages carry no rank of the one behind them."""
-    return f"<search>q</search><information>{''.join(f'<## T ##> {text} ' for text in documents)}</information>"
+    return (
+        f"<search>q</search><information>{''.join(f'<## T ##> {text} ' for text in documents)}</information>"
+    )
 
 
 def test_information_gain_and_redundancy():
-    # three texts a fit: a = ln(4/3) + 1 = 1.28768 for alpha, gamma; b = ln(4/2) + 1 = 1.69315 for beta, delta;
-    # "alpha gamma" with each gold: a / (sqrt(2) sqrt(aa + bb)) = .42805
+    # three texts a fit: a = ln(4/3) + 1 = 1.28768 for alpha, gamma; b = ln(4/2) + 1 = 1.69315 for beta,
+    # delta; "alpha gamma" with each gold: a / (sqrt(2) sqrt(aa + bb)) = .42805
     rounds = [
         ("alpha beta", "zeta eta", "theta iota"),
         ("alpha beta", "alpha gamma", "kappa lambda"),
         ("gamma delta", "mu nu", "xi omicron"),
     ]
     scored = released("".join(bare_round(*documents) for documents in rounds) + ANSWER)
-    assert [step.information_gain for step in scored.rounds] == pytest.approx([0.5, 0.21402302, 0.28597698], abs=1e-8)
+    assert [step.information_gain for step in scored.rounds] == pytest.approx(
+        [0.5, 0.21402302, 0.28597698], abs=1e-8
+    )
     assert [step.redundancy for step in scored.rounds] == pytest.approx([0.0, 1 / 3, 0.0])
     assert steps(scored) == pytest.approx([0.5, -0.11931, 0.28598], abs=1e-5)
 
@@ -120,7 +126,9 @@ def test_a_repeat_within_a_round_counts():
 
 def test_the_rank_of_the_next_document_hides_repeats():
     # [A, B, C], then [B, A, C]: only C, without a rank behind it, is known
-    text = a_round("q", "alpha beta", "gamma delta", "eps zeta") + a_round("q", "gamma delta", "alpha beta", "eps zeta")
+    text = a_round("q", "alpha beta", "gamma delta", "eps zeta") + a_round(
+        "q", "gamma delta", "alpha beta", "eps zeta"
+    )
     assert released(text + ANSWER).rounds[1].redundancy == pytest.approx(1 / 3)
 
 
@@ -172,18 +180,30 @@ PIECES = st.one_of(
         ["<search>", "</search>", "<information>", "</information>", "<answer>", "</answer>", "##>", " \n"]
     ),
     st.just(WARNING),
-    st.builds(lambda query, documents: a_round(query, *documents), SENTENCES, st.lists(SENTENCES, max_size=3)),
+    st.builds(
+        lambda query, documents: a_round(query, *documents), SENTENCES, st.lists(SENTENCES, max_size=3)
+    ),
     SENTENCES.map(lambda text: f"<answer> {text} </answer>"),
 )
 RESPONSES = st.lists(PIECES, max_size=7).map(" ".join)
 
 
-@given(RESPONSES, st.booleans(), st.lists(SENTENCES, max_size=2), st.lists(st.lists(SENTENCES, max_size=2), max_size=3))
+@given(
+    RESPONSES,
+    st.booleans(),
+    st.lists(SENTENCES, max_size=2),
+    st.lists(st.lists(SENTENCES, max_size=2), max_size=3),
+)
 def test_agrees_with_a_second_writing(text, answered, golds, keys):
     text += ANSWER * answered
     golds = [f"{gold} beta" for gold in golds]  # never an empty vocabulary
-    scored, expected = released(text, golds=golds, keys=keys), released_rewards.score(text, ["Paris"], golds, keys)
+    scored, expected = (
+        released(text, golds=golds, keys=keys),
+        released_rewards.score(text, ["Paris"], golds, keys),
+    )
     assert scored.final == pytest.approx(expected.final, abs=1e-12)
     assert scored.search_key == pytest.approx(expected.key, abs=1e-12)
-    found = [value for step in scored.rounds for value in (step.position, step.information_gain, step.redundancy)]
+    found = [
+        value for step in scored.rounds for value in (step.position, step.information_gain, step.redundancy)
+    ]
     assert found == pytest.approx([value for step in expected.rounds for value in step], abs=1e-12)

@@ -1,4 +1,6 @@
-"""The released scores of whole trajectories: rendered, put onto tokens, and against what a policy was really shown."""
+"""The released scores of whole trajectories: rendered, put onto tokens, and against what a policy was really
+shown.
+"""
 
 import pytest
 from hypothesis import given
@@ -21,7 +23,9 @@ GOLDS = ["alpha beta", "gamma delta"]
 KEYS = [["capital of france", "france capital"], ["population of paris"]]
 ANSWER = "<answer>Paris</answer>"
 WARNING = RELEASED.invalid_notice
-PASSAGES = {name: Passage(name, name.upper(), text) for name, text in zip("abc", [*GOLDS, "eps zeta"], strict=True)}
+PASSAGES = {
+    name: Passage(name, name.upper(), text) for name, text in zip("abc", [*GOLDS, "eps zeta"], strict=True)
+}
 ASKED = episodes.question((["a"], KEYS[0]), (["b"], KEYS[1]))
 
 
@@ -49,7 +53,9 @@ def scored_tokens(*turns):
 
 
 def test_a_trajectory_is_rendered_as_the_released_system_shows_it():
-    text, starts = render(episodes.trajectory(search("x", "a", "b"), INVALID, ANSWERED), PASSAGES.__getitem__)
+    text, starts = render(
+        episodes.trajectory(search("x", "a", "b"), INVALID, ANSWERED), PASSAGES.__getitem__
+    )
     shown = "Doc 1<## Title: A ##> alpha beta\nDoc 2<## Title: B ##> gamma delta\n"
     parts = [
         f"<think> t </think> <search> x </search>\n\n<information> {shown} </information>\n\n",
@@ -89,7 +95,9 @@ def test_presets():
     scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__)
     assert not isinstance(scorer, ReleasedScorer)
     assert weights is paper
-    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__)
+    scorer, weights = scorer_and_weights(
+        RewardParams("released"), TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__
+    )
     assert isinstance(scorer, ReleasedScorer)
     assert weights == RewardParams("released", 1.0, 0.618, 1.6, 1.6)
 

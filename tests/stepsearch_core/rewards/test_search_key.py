@@ -5,17 +5,23 @@ from hypothesis import strategies as st
 from stepsearch_core.rewards.search_key import search_key_reward
 
 GROUPS = [["capital of france", "france capital"], ["population of paris"]]
-texts = st.lists(st.sampled_from(["capital", "of", "france", "population", "paris"]), max_size=4).map(" ".join)
+texts = st.lists(st.sampled_from(["capital", "of", "france", "population", "paris"]), max_size=4).map(
+    " ".join
+)
 key_groups = st.lists(st.lists(texts, max_size=3), max_size=4)
 
 
 def test_mean_over_sub_questions_of_the_best_match():
     # second group: {paris, population} of 2 and 3 words -> 2 * 2 / 5
-    assert search_key_reward(["capital of France", "Paris population"], GROUPS) == pytest.approx((1.0 + 0.8) / 2)
+    assert search_key_reward(["capital of France", "Paris population"], GROUPS) == pytest.approx(
+        (1.0 + 0.8) / 2
+    )
 
 
 def test_a_later_worse_query_takes_nothing_away():
-    assert search_key_reward(["capital of France", "Paris population", "france"], GROUPS) == pytest.approx(0.9)
+    assert search_key_reward(["capital of France", "Paris population", "france"], GROUPS) == pytest.approx(
+        0.9
+    )
 
 
 def test_one_query_may_serve_several_sub_questions():

@@ -18,7 +18,9 @@ QUESTIONS = [tiny.ADA, tiny.BOB] * 3
 
 @pytest.fixture(scope="module")
 def searcher(tmp_path_factory):
-    """A model that has roughly learnt the format, so that sampled turns are searches, answers and nonsense."""
+    """A model that has roughly learnt the format, so that sampled turns are searches, answers and
+    nonsense.
+    """
     return tiny.searcher(WORD)
 
 
@@ -34,7 +36,9 @@ def rollout(searcher, retriever, batch_size=4, **changes):
 
 
 def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):
-    one, same, other = (rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(step)) for step in (1, 1, 2))
+    one, same, other = (
+        rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(step)) for step in (1, 1, 2)
+    )
     assert one == same
     assert one != other
     kinds = {turn.action.kind for trajectory in one for turn in trajectory.turns}
@@ -51,7 +55,9 @@ def test_samples_come_question_by_question(searcher, retriever):
         ("bob", 1),
         ("bob", 2),
     ]
-    assert len({tuple(trajectory.token_ids) for trajectory in made}) > 2  # each has a random stream of its own
+    assert (
+        len({tuple(trajectory.token_ids) for trajectory in made}) > 2
+    )  # each has a random stream of its own
 
 
 def test_a_question_that_is_too_long_is_answered_by_nobody_and_disturbs_nobody(searcher, retriever):
@@ -60,7 +66,9 @@ def test_a_question_that_is_too_long_is_answered_by_nobody_and_disturbs_nobody(s
         playing = rollout(searcher, retriever, batch_size)
         made = playing.greedy([long, tiny.ADA, long, tiny.BOB, long])
         assert [trajectory.question_id for trajectory in made] == ["long", "ada", "long", "bob", "long"]
-        assert [made[1].token_ids, made[3].token_ids] == [t.token_ids for t in playing.greedy([tiny.ADA, tiny.BOB])]
+        assert [made[1].token_ids, made[3].token_ids] == [
+            t.token_ids for t in playing.greedy([tiny.ADA, tiny.BOB])
+        ]
         assert {trajectory.stop_reason for trajectory in made[::2]} == {StopReason.PROMPT_TOO_LONG}
         assert [trajectory.token_ids for trajectory in made[::2]] == [[], [], []]
     assert playing.greedy([long])[0].answer is None
@@ -71,7 +79,9 @@ def test_a_share_samples_what_the_whole_would_have(searcher, retriever):
         rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(1), share)
         for share in (slice(None), slice(1, None, 2), slice(99, None, 2))
     )
-    assert [trajectory.token_ids for trajectory in odd] == [trajectory.token_ids for trajectory in whole[1::2]]
+    assert [trajectory.token_ids for trajectory in odd] == [
+        trajectory.token_ids for trajectory in whole[1::2]
+    ]
     assert none == []
 
 
@@ -99,8 +109,13 @@ def test_what_is_recorded_is_what_the_retriever_finds(searcher, retriever):
 
 
 def test_greedy_is_one_trajectory_a_question_whatever_the_batch(searcher, retriever):
-    runs = [rollout(searcher, retriever, size).greedy(QUESTIONS, "answers" if size > 1 else None) for size in (1, 4)]
-    assert [trajectory.token_ids for trajectory in runs[0]] == [trajectory.token_ids for trajectory in runs[1]]
+    runs = [
+        rollout(searcher, retriever, size).greedy(QUESTIONS, "answers" if size > 1 else None)
+        for size in (1, 4)
+    ]
+    assert [trajectory.token_ids for trajectory in runs[0]] == [
+        trajectory.token_ids for trajectory in runs[1]
+    ]
     assert runs[0][0].token_ids == runs[0][2].token_ids  # the same question again
 
 
@@ -166,7 +181,11 @@ def test_samples_of_a_question_share_its_prefill(searcher, retriever):
 
 
 def test_no_questions_are_no_trajectories(searcher, retriever):
-    assert rollout(searcher, retriever).sample([], 2, tiny.streams(0)) == rollout(searcher, retriever).greedy([]) == []
+    assert (
+        rollout(searcher, retriever).sample([], 2, tiny.streams(0))
+        == rollout(searcher, retriever).greedy([])
+        == []
+    )
 
 
 def test_an_engine_that_cannot_open_a_session_fails_those_that_wanted_one(searcher, retriever):

@@ -1,4 +1,6 @@
-"""Rollouts through a chat template, with a real engine: many tokens end turns, and what follows is a new turn."""
+"""Rollouts through a chat template, with a real engine: many tokens end turns, and what follows is a new
+turn.
+"""
 
 import pytest
 
@@ -20,7 +22,9 @@ def played(tmp_path_factory):
     limits = {"max_turn_tokens": 6, "max_observation_tokens": 100, "max_trajectory_tokens": 260}
     renderer = Renderer(tokenizer, tiny.environment(chat_template=True, max_searches=3, **limits))
     engine = Recording(TransformersEngine(tiny.model(tokenizer), tokenizer))
-    rollout = Rollout(engine, tiny.retriever(tmp_path_factory.mktemp("index")), renderer, RolloutParams(batch_size=4))
+    rollout = Rollout(
+        engine, tiny.retriever(tmp_path_factory.mktemp("index")), renderer, RolloutParams(batch_size=4)
+    )
     return tokenizer, engine, rollout.sample([tiny.ADA, tiny.BOB], 8, tiny.streams(0))
 
 
@@ -50,4 +54,6 @@ def test_what_was_sampled_is_what_the_context_holds_within_its_limit(played):
     segments = [segment for trajectory in made for segment in trajectory.segments]
     assert sorted(segment.token_ids for segment in segments if segment.author is Author.POLICY) == sampled
     assert max(len(trajectory.token_ids) for trajectory in made) <= 260
-    assert all(trajectory.token_ids.count(400) == 1 == trajectory.token_ids.index(400) + 1 for trajectory in made)
+    assert all(
+        trajectory.token_ids.count(400) == 1 == trajectory.token_ids.index(400) + 1 for trajectory in made
+    )

@@ -1,7 +1,8 @@
 """Whole rollouts sampled with the real vLLM.
 
-Other company in a batch changes the last bits of its sums. So what is the same bit for bit with transformers is the
-same here within a tolerance: log-probabilities within 1e-4, and all tokens as long as no draw falls between two sums.
+Other company in a batch changes the last bits of its sums. So what is the same bit for bit with transformers
+is the same here within a tolerance: log-probabilities within 1e-4, and all tokens as long as no draw falls
+between two sums.
 """
 
 import pytest
@@ -55,12 +56,16 @@ def test_greedy_trajectories_are_those_of_the_transformers_engine(engine, policy
 
 
 @needs_vllm
-def test_delays_change_the_order_of_events_and_trajectories_by_no_more_than_rounding(engine, policy, retriever):
+def test_delays_change_the_order_of_events_and_trajectories_by_no_more_than_rounding(
+    engine, policy, retriever
+):
     engine.update(policy)
     expected = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(1))
     assert sum(len(trajectory.searches) for trajectory in expected) > 10
     for seed in range(3):
-        assert_same(rollout(engine, Delayed(retriever, seed)).sample(QUESTIONS, 4, tiny.streams(1)), expected)
+        assert_same(
+            rollout(engine, Delayed(retriever, seed)).sample(QUESTIONS, 4, tiny.streams(1)), expected
+        )
     other = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(2))
     with pytest.raises(AssertionError):  # it can tell other draws apart
         assert_same(other, expected)
@@ -78,7 +83,9 @@ def test_a_pass_that_fails_loses_the_trajectories_in_it_and_no_others(engine, po
         if passes in (9, 30):
             raise MemoryError("no memory")
 
-    [hook] = engine._vllm.apply_model(lambda model: model.model.layers[1].register_forward_pre_hook(breaks_twice))
+    [hook] = engine._vllm.apply_model(
+        lambda model: model.model.layers[1].register_forward_pre_hook(breaks_twice)
+    )
     try:
         made = rollout(engine, retriever).sample(QUESTIONS, 4, tiny.streams(0))
     finally:

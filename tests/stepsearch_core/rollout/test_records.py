@@ -20,7 +20,11 @@ def made(*turns, steps=(), reason=StopReason.ANSWERED, asked=ASKED):
 def test_a_whole_record_by_hand():
     steps = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
     row = made(
-        search("first", "g1", "x"), invalid(), search("second", "x", "g2"), answer("the Paris city"), steps=steps
+        search("first", "g1", "x"),
+        invalid(),
+        search("second", "x", "g2"),
+        answer("the Paris city"),
+        steps=steps,
     )
     turns = row.pop("turns")
     assert row == {
@@ -110,8 +114,14 @@ def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
     right, wrong = made(search("first", "g1"), answer("Paris")), made(answer("Rome"))
     unmeasured = made(answer("Paris"), asked=other)
     row, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])
-    assert (row["em"], row["searches"], row["support_recall"]) == tuple(pytest.approx(x / 3) for x in (1, 1, 0.5))
-    assert {**right, **{name: row[name] for name in METRICS}, "samples": 3} == row  # the rest is the first one's
+    assert (row["em"], row["searches"], row["support_recall"]) == tuple(
+        pytest.approx(x / 3) for x in (1, 1, 0.5)
+    )
+    assert {
+        **right,
+        **{name: row[name] for name in METRICS},
+        "samples": 3,
+    } == row  # the rest is the first one's
     assert (second["em"], second["support_recall"], second["samples"]) == (1.0, None, 2)
     assert alone is wrong
     assert one_a_question([]) == []

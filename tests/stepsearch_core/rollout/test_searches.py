@@ -49,7 +49,9 @@ def test_every_search_ends_with_its_own_passages():
         for number in (3, 1, 2):
             searches.submit(number, f"q{number}")
         found = all_results(searches)
-    assert {number: ids(outcome) for number, outcome in found.items()} == {n: [f"q{n}"] * 2 for n in (1, 2, 3)}
+    assert {number: ids(outcome) for number, outcome in found.items()} == {
+        n: [f"q{n}"] * 2 for n in (1, 2, 3)
+    }
     assert searches.results(wait=True) == []  # nothing is under way, so nothing is waited for
 
 
@@ -128,7 +130,8 @@ def test_a_retriever_that_exits_fails_its_searches_and_no_later_one():
 
 
 @pytest.mark.parametrize(
-    "passage", [None, Passage("p", "", None), Passage(7, "", "text"), Passage("p", "", "a lone \ud800"), "text"]
+    "passage",
+    [None, Passage("p", "", None), Passage(7, "", "text"), Passage("p", "", "a lone \ud800"), "text"],
 )
 def test_a_passage_that_cannot_be_shown_is_garbage(passage):
     with Searches(Service([[Hit(passage, 1.0)]]), 1, RolloutParams(retrieval_attempts=1)) as searches:

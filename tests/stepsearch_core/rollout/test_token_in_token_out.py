@@ -1,7 +1,9 @@
-"""No path decodes and re-encodes: what was sampled is what the context and the training batch hold, id by id.
+"""No path decodes and re-encodes: what was sampled is what the context and the training batch hold, id by
+id.
 
-Two tokenizers that do not give sampled ids back (`encode(decode(ids)) != ids`): a byte-level one whose sampled pieces
-are not the ones it would choose, and one of words, whose text loses end-of-text and unknown words.
+Two tokenizers that do not give sampled ids back (`encode(decode(ids)) != ids`): a byte-level one whose
+sampled pieces are not the ones it would choose, and one of words, whose text loses end-of-text and unknown
+words.
 """
 
 import contextlib
@@ -35,12 +37,16 @@ def played_with(request, tmp_path_factory):
     environment = tiny.environment(
         prompt=prompt or "minimal", max_turn_tokens=20, max_observation_tokens=60, max_trajectory_tokens=1400
     )
-    return SimpleNamespace(tokenizer=tokenizer, model=model, retriever=retriever, environment=environment, kind=kind)
+    return SimpleNamespace(
+        tokenizer=tokenizer, model=model, retriever=retriever, environment=environment, kind=kind
+    )
 
 
 @contextlib.contextmanager
 def encoded_texts():
-    """The list of all texts that any tokenizer encodes, by whichever of its methods: all come to this one."""
+    """The list of all texts that any tokenizer encodes, by whichever of its methods: all come to this
+    one.
+    """
     texts = []
     encode = PreTrainedTokenizerFast._encode_plus
 
@@ -54,7 +60,9 @@ def encoded_texts():
 
 
 def check_nothing_is_encoded_again(parts):
-    """Roll out and compare at every station; returns how many turns' ids their own text would not give back."""
+    """Roll out and compare at every station; returns how many turns' ids their own text would not give
+    back.
+    """
     tokenizer, style = parts.tokenizer, STYLES[parts.environment.prompt]
     renderer = Renderer(tokenizer, parts.environment)
     engine = Recording(TransformersEngine(parts.model, tokenizer))
@@ -72,14 +80,17 @@ def check_nothing_is_encoded_again(parts):
 
     sampled = [tuple(generation.token_ids) for generation in engine.generations]
     segments = [s for trajectory in made for s in trajectory.segments if s.author is Author.POLICY]
-    assert Counter(tuple(segment.token_ids) for segment in segments) == Counter(sampled), "not the sampled ids"
+    assert Counter(tuple(segment.token_ids) for segment in segments) == Counter(sampled), (
+        "not the sampled ids"
+    )
     log_probs = Counter((tuple(g.token_ids), tuple(g.log_probs)) for g in engine.generations)
     assert Counter((tuple(s.token_ids), tuple(s.log_probs)) for s in segments) == log_probs
     assert batch.targets.tolist() == [token for segment in segments for token in segment.token_ids]
     for row, trajectory in enumerate(made):
         assert batch.input_ids[row, : len(trajectory.token_ids)].tolist() == trajectory.token_ids
 
-    # What a session was given, turn by turn, with what it sampled, is the context: nothing is appended elsewhere.
+    # What a session was given, turn by turn, with what it sampled, is the context: nothing is appended
+    # elsewhere.
     given = Counter(tuple(request.new_tokens) for request in engine.requests)
     others = [s for trajectory in made for s in trajectory.segments if s.author is not Author.POLICY]
     assert Counter(tuple(segment.token_ids) for segment in others) == given

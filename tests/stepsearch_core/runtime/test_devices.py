@@ -35,7 +35,11 @@ def named_devices(tree):
 
 
 def test_nobody_else_names_a_gpu():
-    files = [path for part in ("stepsearch_core", "tasks", "flows", "perf") for path in (ROOT / part).rglob("*.py")]
+    files = [
+        path
+        for part in ("stepsearch_core", "tasks", "flows", "perf")
+        for path in (ROOT / part).rglob("*.py")
+    ]
     found = {
         f"{path.relative_to(ROOT)}:{line}"
         for path in files
@@ -49,9 +53,15 @@ def test_nobody_else_names_a_gpu():
 def test_a_stage_s_process_takes_its_device_before_it_works():
     tree = ast.parse((ROOT / "tasks" / "launch.py").read_text(encoding="utf-8"))
     working = [
-        [node.func.id for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        [
+            node.func.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
         for function in tree.body
         if isinstance(function, ast.FunctionDef)
     ]
-    working = [[name for name in calls if name in ("work", "take_device")] for calls in working if "work" in calls]
+    working = [
+        [name for name in calls if name in ("work", "take_device")] for calls in working if "work" in calls
+    ]
     assert working == [["take_device", "work"]] * 2

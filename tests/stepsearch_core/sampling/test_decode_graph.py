@@ -31,7 +31,9 @@ class Counted(FixedDecoding):
 
 
 def played(engine, slots=5, capacity=100):
-    """Three turns of each slot, of different lengths and not all at once; one context is begun anew in between."""
+    """Three turns of each slot, of different lengths and not all at once; one context is begun anew in
+    between.
+    """
     draw = np.random.default_rng(7)
     session = engine.session(slots, capacity)
     for slot in range(slots):
@@ -42,7 +44,9 @@ def played(engine, slots=5, capacity=100):
             session.close(1)
             session.open(1, np.random.default_rng([4, 1]))
         for slot in range(slots):
-            session.submit(slot, TurnRequest(draw.integers(3, len(WORD), size=1 + slot).tolist(), 4 + 2 * slot))
+            session.submit(
+                slot, TurnRequest(draw.integers(3, len(WORD), size=1 + slot).tolist(), 4 + 2 * slot)
+            )
         ended = {}
         while len(ended) < slots:
             ended |= session.step()
@@ -100,7 +104,9 @@ def test_weights_updated_in_place_are_seen():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_kernel_depends_on_a_value(family):
-    policy = model(family).to("meta")  # where whatever reads a value fails, as it does while a graph is captured
+    policy = model(family).to(
+        "meta"
+    )  # where whatever reads a value fails, as it does while a graph is captured
     FixedDecoding(policy, PagedCache(policy, 4, 24, 4))._run(9)
 
 

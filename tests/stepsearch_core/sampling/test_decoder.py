@@ -13,7 +13,9 @@ from tests.stepsearch_core.sampling.families import model
 
 @torch.no_grad()
 def states_and_expected(policy, passes):
-    """The states after each context's last token, pass by pass, and those of a plain forward pass over the context."""
+    """The states after each context's last token, pass by pass, and those of a plain forward pass over the
+    context.
+    """
     contexts = {row: [] for counts in passes for row in counts}
     cache = PagedCache(policy, len(contexts), 64, 16)
     draw = torch.Generator().manual_seed(1)
@@ -46,7 +48,9 @@ def test_states_are_those_of_the_models_own_forward_pass(family):
 def test_states_in_bfloat16(family):
     made, expected = states_and_expected(model(family, torch.bfloat16), PASSES)
     exact = states_and_expected(model(family), PASSES)[1]
-    assert (made - exact).abs().mean() < 1.3 * (expected - exact).abs().mean()  # as far from exact as transformers
+    assert (made - exact).abs().mean() < 1.3 * (
+        expected - exact
+    ).abs().mean()  # as far from exact as transformers
 
 
 def test_adapters_take_part():
@@ -63,8 +67,14 @@ def test_adapters_take_part():
     [
         (Gemma2Config(), "samples from llama, mistral, qwen2, qwen3 models, not from gemma2"),
         (MistralConfig(), "sliding attention"),  # 4096 tokens by default
-        (LlamaConfig(rope_parameters={"rope_type": "dynamic", "factor": 2.0}), "dynamic position embeddings"),
-        (Qwen2Config(use_sliding_window=True, max_window_layers=1, num_hidden_layers=2), "sliding attention"),
+        (
+            LlamaConfig(rope_parameters={"rope_type": "dynamic", "factor": 2.0}),
+            "dynamic position embeddings",
+        ),
+        (
+            Qwen2Config(use_sliding_window=True, max_window_layers=1, num_hidden_layers=2),
+            "sliding attention",
+        ),
     ],
 )
 def test_what_is_not_written_down_is_refused(config, problem):

@@ -54,7 +54,9 @@ class Twins:
         table = torch.zeros(self.fixed.table.shape, dtype=torch.long)
         all_ids[rows], lengths[rows] = torch.tensor(ids), torch.tensor(self.fixed.lengths[rows])
         table[rows] = torch.tensor(self.fixed.table[rows])
-        states = last_states(self.policy, all_ids, FixedPass(self.fixed, lengths, table, size or 1 + int(table.max())))
+        states = last_states(
+            self.policy, all_ids, FixedPass(self.fixed, lengths, table, size or 1 + int(table.max()))
+        )
         return states[rows], expected, states[[row for row in range(ROWS) if row not in rows]]
 
     def check(self, rows, size=None):
@@ -62,7 +64,9 @@ class Twins:
         made, expected, idle = self.decode(rows, size)
         assert torch.allclose(made, expected, atol=1e-5)
         assert torch.isfinite(idle).all()
-        places = [(self.fixed.table[row, (n - 1) // BLOCK], (n - 1) % BLOCK) for row, n in self.lengths(rows)]
+        places = [
+            (self.fixed.table[row, (n - 1) // BLOCK], (n - 1) % BLOCK) for row, n in self.lengths(rows)
+        ]
         others = (self.ordinary.keys, self.ordinary.values)
         for stored, old, other in zip((self.fixed.keys, self.fixed.values), before, others, strict=True):
             assert torch.isfinite(stored).all()
@@ -119,7 +123,9 @@ def test_what_it_works_out_has_the_same_shapes_whatever_the_contexts():
     def shapes(lengths, table):
         cache = PagedCache(MODELS["qwen2"], ROWS, CAPACITY, BLOCK)
         step = FixedPass(cache, torch.tensor(lengths), torch.tensor(table), 9)
-        tensors = [value for value in (*vars(step).values(), *step._blocks) if isinstance(value, torch.Tensor)]
+        tensors = [
+            value for value in (*vars(step).values(), *step._blocks) if isinstance(value, torch.Tensor)
+        ]
         return [tensor.shape for tensor in tensors]
 
     none = [[0] * 6] * ROWS

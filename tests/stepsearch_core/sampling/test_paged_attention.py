@@ -27,7 +27,9 @@ class Contexts:
         return torch.randn(shape, generator=self.draw)
 
     def go(self, counts, layer=1, stride=16):
-        """A pass of `counts` (row -> new tokens); what it finds for all tokens and for the last ones, and should."""
+        """A pass of `counts` (row -> new tokens); what it finds for all tokens and for the last ones, and
+        should.
+        """
         rows = sorted(counts, key=lambda row: counts[row] > 1)
         for row in rows:
             self.cache.append(row, counts[row])
@@ -46,7 +48,12 @@ class Contexts:
             start = mine.stop
         assert len(step.positions) % stride == len(step.last) % stride == 0
         last = step.attend_last(layer, query[step.last])[: len(rows)]
-        return step.attend(layer, query)[:start], torch.cat(expected), last, torch.stack([e[-1] for e in expected])
+        return (
+            step.attend(layer, query)[:start],
+            torch.cat(expected),
+            last,
+            torch.stack([e[-1] for e in expected]),
+        )
 
 
 def plain(query, keys, values):
@@ -121,7 +128,10 @@ def test_what_a_context_finds_does_not_depend_on_the_others_bit_for_bit(others):
             for state, part in zip(states, (query, key, value), strict=True):
                 state[end - new : end] = part[seen : seen + new]
             step.store(0, states[1], states[2])
-            results += [step.attend(0, states[0])[end - new : end], step.attend_last(0, states[0][step.last])]
+            results += [
+                step.attend(0, states[0])[end - new : end],
+                step.attend_last(0, states[0][step.last]),
+            ]
             results[-1] = results[-1][order.index(mine)]
             seen += new
         return results

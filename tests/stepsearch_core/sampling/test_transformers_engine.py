@@ -42,7 +42,9 @@ def random_ids(generator, length):
 
 
 def play(session, prompts, schedule, seed=3):
-    """Several turns; `schedule[t]` is slot -> most new tokens in turn t. Returns slot -> (context, mask, log probs)."""
+    """Several turns; `schedule[t]` is slot -> most new tokens in turn t. Returns slot -> (context, mask, log
+    probs).
+    """
     generator = np.random.default_rng(seed)
     context = {slot: [] for slot in prompts}
     mask = {slot: [] for slot in prompts}
@@ -50,7 +52,8 @@ def play(session, prompts, schedule, seed=3):
     for turn, wanted in enumerate(schedule):
         observations = {slot: random_ids(generator, 1 + (5 * slot + 3 * turn) % 11) for slot in prompts}
         requests = {
-            slot: TurnRequest(observations[slot] if turn else prompts[slot], limit) for slot, limit in wanted.items()
+            slot: TurnRequest(observations[slot] if turn else prompts[slot], limit)
+            for slot, limit in wanted.items()
         }
         for slot, made in generate(session, requests).items():
             context[slot] += [*requests[slot].new_tokens, *made.token_ids]
@@ -60,7 +63,9 @@ def play(session, prompts, schedule, seed=3):
     return {slot: (context[slot], mask[slot], recorded[slot]) for slot in prompts}
 
 
-PROMPTS = {slot: random_ids(np.random.default_rng(slot), length) for slot, length in enumerate([3, 41, 9, 30, 1])}
+PROMPTS = {
+    slot: random_ids(np.random.default_rng(slot), length) for slot, length in enumerate([3, 41, 9, 30, 1])
+}
 SCHEDULE = [
     {0: 5, 1: 9, 2: 1, 3: 7, 4: 30},
     {0: 5, 1: 2, 3: 7, 4: 12},  # slot 2 is done
@@ -156,7 +161,9 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
     tokenizer = untagged_bpe()
     assert len(tokenizer.encode("</search>")) > 5
     model, prompt, rest = writer(tiny.model(tokenizer), tokenizer, text)
-    made = generate(opened(TransformersEngine(model, tokenizer), [None], 100), {0: TurnRequest(prompt, 60)})[0]
+    made = generate(opened(TransformersEngine(model, tokenizer), [None], 100), {0: TurnRequest(prompt, 60)})[
+        0
+    ]
     assert made.text == written
     assert made.token_ids == rest[: len(made.token_ids)]
 
@@ -218,7 +225,9 @@ def test_a_slot_opened_again_forgets_its_turn():
     session.step()
     session.open(0, streams(1)[0])
     made = generate(session, {0: TurnRequest([5], 6)})
-    assert made == generate(opened(TransformersEngine(MODEL, WORD), streams(1), 20), {0: TurnRequest([5], 6)})
+    assert made == generate(
+        opened(TransformersEngine(MODEL, WORD), streams(1), 20), {0: TurnRequest([5], 6)}
+    )
 
 
 def test_a_turn_beyond_the_capacity_is_refused():
@@ -239,7 +248,9 @@ def test_rows_that_the_tokenizer_has_no_token_for_are_never_drawn(greedy):
         head.weight[VOCABULARY:] *= 20  # so that one of them would be drawn every time
     model.lm_head = head
     stream = None if greedy else np.random.default_rng(0)
-    made = generate(opened(TransformersEngine(model, WORD), [stream], 100), {0: TurnRequest(PROMPTS[1], 30)})[0]
+    made = generate(
+        opened(TransformersEngine(model, WORD), [stream], 100), {0: TurnRequest(PROMPTS[1], 30)}
+    )[0]
     assert max(made.token_ids) < VOCABULARY
     context = PROMPTS[1] + made.token_ids
     rows = tiny.full_log_probs(model, context)  # over all rows, as the trainer has them

@@ -10,21 +10,30 @@ from stepsearch_core.sampling.turns import StopRule, TurnInProgress, may_close
 from tests import published, tiny
 
 
-@pytest.mark.parametrize("text", [">", "h>", " </search>", "</answer> and", "r>>", "x</answer>y", "search>", ">h"])
+@pytest.mark.parametrize(
+    "text", [">", "h>", " </search>", "</answer> and", "r>>", "x</answer>y", "search>", ">h"]
+)
 def test_tokens_in_which_a_stop_string_may_end(text):
     assert may_close(text)
 
 
-@pytest.mark.parametrize("text", ["", "search", "</search", "</think>", "<search >", " >", "x>", "</Answer>"])
+@pytest.mark.parametrize(
+    "text", ["", "search", "</search", "</think>", "<search >", " >", "x>", "</Answer>"]
+)
 def test_tokens_in_which_none_can(text):
     assert not may_close(text)
 
 
 def byte_pairs_across_tags(*ends):
-    """A byte-level BPE like published ones, whose tags are ordinary text; these ends of turns are one token each."""
+    """A byte-level BPE like published ones, whose tags are ordinary text; these ends of turns are one token
+    each.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(" ", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(" ", "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -61,12 +70,16 @@ def test_what_a_token_holds_behind_the_tag_that_it_closes_is_not_the_policy_s_do
     assert playing.trajectory.token_ids[-len(ids) :] == ids  # in the context it stays as it was sampled
 
 
-@pytest.mark.parametrize(("parser", "kind"), [("strict", ActionKind.INVALID), ("lenient", ActionKind.SEARCH)])
+@pytest.mark.parametrize(
+    ("parser", "kind"), [("strict", ActionKind.INVALID), ("lenient", ActionKind.SEARCH)]
+)
 def test_text_of_tokens_of_its_own_behind_the_tag_is_text_outside_of_it(parser, kind):
     tokenizer = byte_pairs_across_tags("</search>.", "</answer>")
     limits = {"max_turn_tokens": 40, "max_observation_tokens": 80, "max_trajectory_tokens": 900}
     renderer = Renderer(tokenizer, tiny.environment(parser=parser, **limits))
-    written = renderer.written("<search> oslo </search>. and", 40)  # given: a sampled turn would have ended before
+    written = renderer.written(
+        "<search> oslo </search>. and", 40
+    )  # given: a sampled turn would have ended before
     assert Episode(tiny.ADA, 0, renderer).act(*written).kind is kind
 
 

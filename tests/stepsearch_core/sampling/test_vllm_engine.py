@@ -125,7 +125,9 @@ def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, 
     def out_of_memory(module, inputs):
         raise MemoryError("no memory\nfor this pass")
 
-    [hook] = engine._vllm.apply_model(lambda model: model.model.layers[1].register_forward_pre_hook(out_of_memory))
+    [hook] = engine._vllm.apply_model(
+        lambda model: model.model.layers[1].register_forward_pre_hook(out_of_memory)
+    )
     try:
         with pytest.raises(EngineError, match=r"^vLLM failed in a pass: no memory for this pass$"):
             session.step()
@@ -159,7 +161,9 @@ def test_each_process_of_a_run_samples_by_itself(tmp_path):
 def test_weights_of_another_model_are_refused_and_change_nothing(engine):
     policy = copy.deepcopy(SECOND)
     add_adapters(policy, rank=2, alpha=4.0)
-    lora = r"vLLM could not take new weights: model.layers.0.mlp.down_proj.base_layer.weight is .+ loaded None"
+    lora = (
+        r"vLLM could not take new weights: model.layers.0.mlp.down_proj.base_layer.weight is .+ loaded None"
+    )
     with pytest.raises(EngineError, match=lora):
         engine.update(policy)
     wider = tiny.model(WORD)

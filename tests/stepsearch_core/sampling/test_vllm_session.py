@@ -33,7 +33,9 @@ def play(session, seed=3, greedy=False):
 
     def submit(slot):
         new = (
-            random_ids(np.random.default_rng([slot, len(turns[slot])]), 1 + 9 * slot) if turns[slot] else PROMPTS[slot]
+            random_ids(np.random.default_rng([slot, len(turns[slot])]), 1 + 9 * slot)
+            if turns[slot]
+            else PROMPTS[slot]
         )
         turns[slot].append(waiting[slot].pop(0))
         session.submit(slot, TurnRequest(new, turns[slot][-1]))
@@ -101,7 +103,9 @@ def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(engine):
 
 @needs_vllm
 def test_tokens_follow_the_distribution(engine):
-    """400 first tokens: the frequency of the likeliest lies within four standard errors of its probability."""
+    """400 first tokens: the frequency of the likeliest lies within four standard errors of its
+    probability.
+    """
     session = engine.session(400, CAPACITY)
     for slot in range(400):
         session.open(slot, np.random.default_rng([7, slot]))

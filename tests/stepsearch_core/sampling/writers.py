@@ -6,14 +6,17 @@ from transformers import PreTrainedTokenizerFast
 
 
 def untagged_bpe():
-    """A byte-level tokenizer without tokens for tags: "</search>" is several tokens, as with published models."""
+    """A byte-level tokenizer without tokens for tags: "</search>" is several tokens, as with published
+    models.
+    """
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     specials = ["<|end|>", "<|pad|>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     made.train_from_iterator(
-        ["oslo>>"] * 3, trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=specials, show_progress=False)
+        ["oslo>>"] * 3,
+        trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=specials, show_progress=False),
     )
     return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|end|>", pad_token="<|pad|>")
 

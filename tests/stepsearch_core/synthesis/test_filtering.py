@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from stepsearch_core.base.types import Passage, Question, Step
 from stepsearch_core.params import SynthesizeParams
-from stepsearch_core.synthesis.filtering import MAX_SIMILARITY, Search, add_search_keys, choose_keys, search_all
+from stepsearch_core.synthesis.filtering import (
+    MAX_SIMILARITY,
+    Search,
+    add_search_keys,
+    choose_keys,
+    search_all,
+)
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from tests.stepsearch_core.synthesis.conftest import everything
@@ -26,7 +32,10 @@ class Table:
     def search(self, queries, k):
         self.asked.append((list(queries), k))
         return [
-            [SimpleNamespace(passage=Passage(identifier, "", "")) for identifier in self.answers.get(query, ())[:k]]
+            [
+                SimpleNamespace(passage=Passage(identifier, "", ""))
+                for identifier in self.answers.get(query, ())[:k]
+            ]
             for query in queries
         ]
 
@@ -48,7 +57,8 @@ def test_near_duplicates_are_never_chosen():
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.sets(st.sampled_from("abcdef"), min_size=1).map(sorted).map(" ".join), max_size=6), st.integers(1, 4)
+    st.lists(st.sets(st.sampled_from("abcdef"), min_size=1).map(sorted).map(" ".join), max_size=6),
+    st.integers(1, 4),
 )
 def test_chosen_keys_are_few_unlike_and_from_the_candidates(texts, limit):
     candidates = keys(*texts)
@@ -75,7 +85,9 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
     support, other = Passage("s", "Dark River", "sprang from the pen of Ann"), Passage("o", "", "")
     steps = (Step("Dark River >> author", "Ann", ("s",)), Step("Ann >> spouse", "Bob", ("o",)))
     question = Question("1", "musique", "train", "?", ("Bob",), steps)
-    retriever = Table({"Dark River": ("o", "x", "s"), "Dark River author": ("s",), "Dark River pen": ("o", "s")})
+    retriever = Table(
+        {"Dark River": ("o", "x", "s"), "Dark River author": ("s",), "Dark River pen": ("o", "s")}
+    )
     params = SynthesizeParams(keys_per_step=4, key_depth=2)
     (keyed,), counts = add_search_keys(
         [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get, everything
@@ -93,7 +105,9 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
 
 
 def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
-    question = Question("1", "musique", "train", "?", ("Ann",), (Step("Dark River >> author", "Ann", ("s",)),))
+    question = Question(
+        "1", "musique", "train", "?", ("Ann",), (Step("Dark River >> author", "Ann", ("s",)),)
+    )
     retriever = Table({"Dark River": ("o", "s"), "Dark River author": ("s",)})
     passages = {"s": Passage("s", "Dark River", "sprang from the pen of Ann"), "o": Passage("o", "", "")}
     (keyed,), counts = add_search_keys(

@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Question, Step
-from stepsearch_core.synthesis.questions import load_questions, question_from_json, question_to_json, write_questions
+from stepsearch_core.synthesis.questions import (
+    load_questions,
+    question_from_json,
+    question_to_json,
+    write_questions,
+)
 
 some_text = st.text(st.characters(codec="utf-8"), min_size=1).map(str.strip).filter(bool)
 texts = st.lists(st.text(st.characters(codec="utf-8")), max_size=3).map(tuple)
@@ -31,14 +36,20 @@ def test_json_keeps_every_field(question):
 
 
 def test_files_keep_the_order(tmp_path):
-    written = [Question(str(i), "musique", "train", "Who?", ("Ann",), (Step("a >> b", "c"),)) for i in range(3)]
+    written = [
+        Question(str(i), "musique", "train", "Who?", ("Ann",), (Step("a >> b", "c"),)) for i in range(3)
+    ]
     assert write_questions(tmp_path / "q.jsonl", written) == 3
     assert load_questions(tmp_path / "q.jsonl") == written
 
 
 def test_damage_names_line_and_field(tmp_path):
-    write_questions(tmp_path / "q.jsonl", [Question("1", "musique", "train", "Who?", ("Ann",), (Step("a", "b"),))] * 2)
+    write_questions(
+        tmp_path / "q.jsonl", [Question("1", "musique", "train", "Who?", ("Ann",), (Step("a", "b"),))] * 2
+    )
     text = (tmp_path / "q.jsonl").read_text().splitlines()
-    (tmp_path / "q.jsonl").write_text(text[0] + "\n" + text[1].replace('"search_keys": []', '"search_keys": "a"'))
+    (tmp_path / "q.jsonl").write_text(
+        text[0] + "\n" + text[1].replace('"search_keys": []', '"search_keys": "a"')
+    )
     with pytest.raises(DataError, match=r"line 2: field 'steps\[0\]\.search_keys': expected a list"):
         load_questions(tmp_path / "q.jsonl")

@@ -1,14 +1,25 @@
 import pytest
 
 from stepsearch_core.base.types import Question, Step
-from stepsearch_core.synthesis.sub_questions import SubQuestion, keywords, names, parse_steps, parse_sub_question
+from stepsearch_core.synthesis.sub_questions import (
+    SubQuestion,
+    keywords,
+    names,
+    parse_steps,
+    parse_sub_question,
+)
 
 
 @pytest.mark.parametrize(
     ("text", "entity", "relation", "thought"),
     [
         ("Dark River >> author", "Dark River", "author", "author of Dark River"),
-        ("East Falls and Elm Bay >> railway", "East Falls and Elm Bay", "railway", "railway of East Falls and Elm Bay"),
+        (
+            "East Falls and Elm Bay >> railway",
+            "East Falls and Elm Bay",
+            "railway",
+            "railway of East Falls and Elm Bay",
+        ),
         (
             "Ellis Island >> located in the State",
             "Ellis Island",
@@ -20,7 +31,9 @@ from stepsearch_core.synthesis.sub_questions import SubQuestion, keywords, names
 )
 def test_templated_sub_questions(text, entity, relation, thought):
     parsed = parse_sub_question(text)
-    assert parsed == SubQuestion(f"{entity} {thought.removesuffix(f' of {entity}')}", entity, relation, thought)
+    assert parsed == SubQuestion(
+        f"{entity} {thought.removesuffix(f' of {entity}')}", entity, relation, thought
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,7 +46,12 @@ def test_templated_sub_questions(text, entity, relation, thought):
             "first president",
         ),
         ("What city did Hank Snow live when he died?", [], "Hank Snow", "city live died"),
-        ("how many publix stores are in North Carolina", ["North Carolina"], "North Carolina", "many publix stores"),
+        (
+            "how many publix stores are in North Carolina",
+            ["North Carolina"],
+            "North Carolina",
+            "many publix stores",
+        ),
         ("who broke salt law in belgaum in 1930", [], "", "broke salt law belgaum 1930"),
         ("when was hong kong taken by the British", ["hong kong"], "hong kong British", "taken"),
     ],
@@ -55,7 +73,10 @@ def test_only_earlier_answers_are_known():
     [
         ("Who is the wife of Kim Jong-chul?", ["Kim Jong-chul"]),
         ("The University of Vienna and Émile Zola met", ["University of Vienna and Émile Zola"]),
-        ("Printed by Oak House, Ann Lee's Mill 7 of the old kind.", ["Printed", "Oak House", "Ann Lee's Mill 7"]),
+        (
+            "Printed by Oak House, Ann Lee's Mill 7 of the old kind.",
+            ["Printed", "Oak House", "Ann Lee's Mill 7"],
+        ),
         ("Rome, Rome and rome", ["Rome"]),
         ("nothing here 1930", []),
         ("", []),

@@ -19,7 +19,9 @@ from stepsearch_core.synthesis.synthesize import synthesize
 
 
 def params(**changes):
-    return Params(profile="test", synthesize=SynthesizeParams(validation_questions=40, trajectories=100, **changes))
+    return Params(
+        profile="test", synthesize=SynthesizeParams(validation_questions=40, trajectories=100, **changes)
+    )
 
 
 def renderer(world, **limits):
@@ -27,8 +29,12 @@ def renderer(world, **limits):
 
 
 def test_the_folder_holds_what_the_report_says(world, tmp_path):
-    report = synthesize(world.questions, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
-    train, validation = (load_questions(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation"))
+    report = synthesize(
+        world.questions, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out"
+    )
+    train, validation = (
+        load_questions(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation")
+    )
     assert report["questions"] == {
         "read": 500,
         "train": 460,
@@ -44,13 +50,17 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
     assert {line["question_id"] for line in lines} <= {question.id for question in train}
     steps = [step for question in train + validation for step in question.steps]
     assert report["search_keys"]["steps"] == len(steps)
-    assert report["search_keys"]["steps_without_key"] == sum(not step.search_keys for step in steps) / len(steps)
+    assert report["search_keys"]["steps_without_key"] == sum(not step.search_keys for step in steps) / len(
+        steps
+    )
     assert report == json.loads((tmp_path / "out" / "report.json").read_text())
 
 
 def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
     for name in ("one", "two"):
-        synthesize(world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / name)
+        synthesize(
+            world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / name
+        )
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
@@ -71,7 +81,9 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
 
 def test_validation_must_leave_training_questions(world, tmp_path):
     with pytest.raises(DataError, match=r"validation_questions.*40 leave none of 40 usable questions"):
-        synthesize(world.questions[:40], world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
+        synthesize(
+            world.questions[:40], world.corpus, world.retriever, renderer(world), params(), tmp_path / "out"
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -79,16 +91,26 @@ def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
     settings = params()
     settings.environment.max_searches = 1  # every question has two hops or more
     settings.synthesize.skipped_hop_share = 0.0
-    with pytest.raises(DataError, match=r"synthesize\.trajectories.*no attempt at any question was shown its supports"):
-        synthesize(world.questions, world.corpus, world.retriever, renderer(world), settings, tmp_path / "out")
+    with pytest.raises(
+        DataError, match=r"synthesize\.trajectories.*no attempt at any question was shown its supports"
+    ):
+        synthesize(
+            world.questions, world.corpus, world.retriever, renderer(world), settings, tmp_path / "out"
+        )
 
 
 def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_path, caplog):
-    whole = synthesize(world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / "a")
+    whole = synthesize(
+        world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / "a"
+    )
     assert "are not shown" not in caplog.text
     tight = renderer(world, max_observation_tokens=18, long_passages="skip")
     less = synthesize(world.questions[:200], world.corpus, world.retriever, tight, params(), tmp_path / "b")
-    assert whole["search_keys"]["passages"]["not shown"] == whole["search_keys"]["dropped"]["support not shown"] == 0
+    assert (
+        whole["search_keys"]["passages"]["not shown"]
+        == whole["search_keys"]["dropped"]["support not shown"]
+        == 0
+    )
     assert less["search_keys"]["passages"]["not shown"] > 0.3 * less["search_keys"]["passages"]["found"]
     assert re.search(r"search keys: \d\d\.\d% of the passages found are not shown: raise env", caplog.text)
     assert less["search_keys"]["steps_without_key"] > whole["search_keys"]["steps_without_key"]

@@ -23,7 +23,10 @@ def test_what_synthesis_writes_comes_back(tmp_path):
         (lambda row: row.update(question_id="q2"), r"field 'question_id': no question has the id 'q2'"),
         (lambda row: row.update(turns=[]), r"field 'turns': empty"),
         (lambda row: row["turns"][0].pop("passage_ids"), r"field 'turns\[0\]\.passage_ids': missing"),
-        (lambda row: row["turns"][0].update(query=3), r"field 'turns\[0\]\.query': expected text, found int"),
+        (
+            lambda row: row["turns"][0].update(query=3),
+            r"field 'turns\[0\]\.query': expected text, found int",
+        ),
         (
             lambda row: row["turns"][0]["passage_ids"].append("2d"),
             r"field 'turns\[0\]\.passage_ids': no passage .*'2d'",

@@ -21,7 +21,12 @@ def trajectories(world, mined, seed=0, searches=5, show=everything, **shares):
     return make_trajectories(world.questions[:120], mined, params, environment, world.retriever, show, seed)
 
 
-PERFECT = {"bare_query_share": 0.0, "retry_share": 1.0, "skipped_hop_share": 0.0, "repeated_search_share": 0.0}
+PERFECT = {
+    "bare_query_share": 0.0,
+    "retry_share": 1.0,
+    "skipped_hop_share": 0.0,
+    "repeated_search_share": 0.0,
+}
 
 
 def test_a_seed_fixes_everything(world, mined):
@@ -101,7 +106,9 @@ def test_bare_queries_are_entities_and_others_add_mined_words(world, mined):
     questions = {question.id: question for question in world.questions}
     words = Counter()
     for share, allowed in ((1.0, {0}), (0.0, set(QUERY_WORDS))):
-        for trajectory in trajectories(world, mined, bare_query_share=share, retry_share=0.0, skipped_hop_share=0.0):
+        for trajectory in trajectories(
+            world, mined, bare_query_share=share, retry_share=0.0, skipped_hop_share=0.0
+        ):
             by_thought = {sub.thought: sub for sub in parse_steps(questions[trajectory.question_id])}
             for turn in trajectory.searches:
                 sub_question = by_thought[turn.think]
@@ -109,7 +116,9 @@ def test_bare_queries_are_entities_and_others_add_mined_words(world, mined):
                 assert len(added) in allowed
                 assert set(added) <= set(mined[sub_question.relation])
                 words[len(added)] += 1
-    assert 0.55 < words[1] / words[2] < 1  # drawn alike, but one word finds the support less often: .66 to .89 by seed
+    assert (
+        0.55 < words[1] / words[2] < 1
+    )  # drawn alike, but one word finds the support less often: .66 to .89 by seed
 
 
 def test_shares_are_the_shares_asked_for(world, mined):
@@ -118,13 +127,18 @@ def test_shares_are_the_shares_asked_for(world, mined):
     assert all(turns[0::2] == turns[1::2] for turns in (trajectory.searches for trajectory in repeating))
     skipping = trajectories(world, mined, **{**PERFECT, "skipped_hop_share": 1.0})
     assert all(len({turn.think for turn in trajectory.searches}) == 1 for trajectory in skipping)
-    without_retries = trajectories(world, mined, retry_share=0.0, repeated_search_share=0.0, skipped_hop_share=0.0)
+    without_retries = trajectories(
+        world, mined, retry_share=0.0, repeated_search_share=0.0, skipped_hop_share=0.0
+    )
     assert all(len({t.think for t in made.searches}) == len(made.searches) for made in without_retries)
 
 
 def test_bare_queries_are_as_frequent_as_asked_for_among_first_attempts(world, mined):
-    # With retries certain to be tried and every hop's result accepted, what is kept is biased only by success.
-    entities = {step.sub_question.split(" >> ")[0] for question in world.questions for step in question.steps}
+    # With retries certain to be tried and every hop's result accepted, what is kept is biased only by
+    # success.
+    entities = {
+        step.sub_question.split(" >> ")[0] for question in world.questions for step in question.steps
+    }
     shares = []
     for share in (0.2, 0.8):
         made = trajectories(world, mined, trajectories=600, bare_query_share=share, retry_share=1.0)

@@ -9,7 +9,8 @@ from tests.oracles.episodes import answer, invalid, search, trajectory
 
 
 def test_kl_is_taken_from_the_reward_of_every_token():
-    # log-ratios of reference to policy: -.5, 1; k1 = .5, -1; k2 = .125, .5; k3 = exp(-.5) - 1 + .5, exp(1) - 1 - 1
+    # log-ratios of reference to policy: -.5, 1; k1 = .5, -1; k2 = .125, .5; k3 = exp(-.5) - 1 + .5, exp(1) -
+    # 1 - 1
     rewards, ours, theirs = [np.array([0.0, 1.0])], [np.array([-1.0, -2.0])], [np.array([-1.5, -1.0])]
     for kind, kl in (("k1", [0.5, -1.0]), ("k2", [0.125, 0.5]), ("k3", [0.1065307, 0.7182818])):
         (row,) = subtract_kl(rewards, ours, theirs, 0.1, kind)
@@ -19,7 +20,9 @@ def test_kl_is_taken_from_the_reward_of_every_token():
 def test_rewards_of_policy_tokens_are_those_of_the_whole_trajectory_without_the_environments():
     made = trajectory(search("a", "p"), invalid(), answer("Paris"))  # 3 policy tokens a turn
     breakdown = RewardBreakdown(0.5, 0.25, (StepReward(0, 0.75, 1.0),), False)
-    params = RewardParams(answer_weight=2.0, search_key_weight=1.0, information_gain_weight=1.0, redundancy_weight=0.5)
+    params = RewardParams(
+        answer_weight=2.0, search_key_weight=1.0, information_gain_weight=1.0, redundancy_weight=0.5
+    )
     assert policy_rewards(made, breakdown, params).tolist() == [0, 0, 0.25, 0, 0, 0, 0, 0, 1.25]
 
 

@@ -37,7 +37,9 @@ def test_discount_and_decay_by_hand():
     # delta = (.5 .9 - .2, 1 + .9 .4 - .5, 2 - .4) = (.25, .86, 1.6); gamma lambda = .72
     rewards, values = np.array([[0.0, 1.0, 2.0]]), np.array([[0.2, 0.5, 0.4]])
     advantages, returns = generalized_advantages(rewards, values, np.ones((1, 3), dtype=bool), 0.9, 0.8)
-    assert advantages[0].tolist() == pytest.approx([0.25 + 0.72 * (0.86 + 0.72 * 1.6), 0.86 + 0.72 * 1.6, 1.6])
+    assert advantages[0].tolist() == pytest.approx(
+        [0.25 + 0.72 * (0.86 + 0.72 * 1.6), 0.86 + 0.72 * 1.6, 1.6]
+    )
     assert (returns - advantages)[0].tolist() == pytest.approx([0.2, 0.5, 0.4])
 
 
@@ -69,14 +71,18 @@ def test_environment_tokens_do_not_discount():
     rewards[0, [2, 9]] = [0.5, 1.0]
     values[mask] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     apart = generalized_advantages(rewards, values, mask, 0.99, 0.95)[0]
-    together = generalized_advantages(rewards[mask][None], values[mask][None], np.ones((1, 6), bool), 0.99, 0.95)[0]
+    together = generalized_advantages(
+        rewards[mask][None], values[mask][None], np.ones((1, 6), bool), 0.99, 0.95
+    )[0]
     assert np.array_equal(apart[mask], together[0])
 
 
 def test_a_reward_off_the_mask_is_an_error_that_says_where():
     rewards, mask = np.zeros((2, 3)), np.array([[1, 1, 1], [1, 0, 1]], dtype=bool)
     rewards[1, 1] = 0.5
-    with pytest.raises(ValueError, match="row 1, token 1: a reward on a token that the policy did not write"):
+    with pytest.raises(
+        ValueError, match="row 1, token 1: a reward on a token that the policy did not write"
+    ):
         generalized_advantages(rewards, np.zeros((2, 3)), mask, 1.0, 1.0)
 
 
@@ -86,13 +92,18 @@ def test_shapes_must_agree():
 
 
 def test_rows_without_policy_tokens_are_zero():
-    advantages, returns = generalized_advantages(np.zeros((2, 3)), np.ones((2, 3)), np.zeros((2, 3), bool), 1.0, 1.0)
+    advantages, returns = generalized_advantages(
+        np.zeros((2, 3)), np.ones((2, 3)), np.zeros((2, 3), bool), 1.0, 1.0
+    )
     assert not advantages.any()
     assert not returns.any()
 
 
 def test_whitening_is_over_the_mask_only():
-    x, mask = np.array([[1.0, np.nan, 3.0], [5.0, 1e9, np.inf]]), np.array([[1, 0, 1], [1, 0, 0]], dtype=bool)
+    x, mask = (
+        np.array([[1.0, np.nan, 3.0], [5.0, 1e9, np.inf]]),
+        np.array([[1, 0, 1], [1, 0, 0]], dtype=bool),
+    )
     # mean 3, unbiased variance (4 + 0 + 4) / 2 = 4
     assert whiten(x, mask).tolist() == [[pytest.approx(-1), 0, pytest.approx(0)], [pytest.approx(1), 0, 0]]
 

@@ -33,7 +33,8 @@ def save(folder, step, keep_before=()):
 def rows(metric, values, first=1):
     """Rows of consecutive steps; None: a row without the metric."""
     return [
-        {"step": step} | ({} if value is None else {metric: value}) for step, value in enumerate(values, start=first)
+        {"step": step} | ({} if value is None else {metric: value})
+        for step, value in enumerate(values, start=first)
     ]
 
 
@@ -67,7 +68,9 @@ def test_a_limit_holds_on_its_side_and_a_value_at_it_is_fine(folder, limit, metr
         return Guard(replace(OFF, **limit), folder)
 
     assert stops_at(guard(), rows(metric, [fine] * 10)) is None
-    assert stops_at(guard(), rows(metric, [fine, beyond, beyond, fine, beyond, beyond])) is None  # never three in a row
+    assert (
+        stops_at(guard(), rows(metric, [fine, beyond, beyond, fine, beyond, beyond])) is None
+    )  # never three in a row
     step, message = stops_at(guard(), rows(metric, [beyond, beyond, fine, beyond, beyond, beyond]))
     assert step == 6
     assert f"{metric} " in message
@@ -80,11 +83,12 @@ def test_the_message_has_the_evidence_the_checkpoint_and_what_helps(folder):
     save(folder, 2)
     step, message = stops_at(guard, rows("search/count", [2.0, 1.5, 0.875, 0.25, 0.1234567]))
     assert step == 5
-    assert message == (
-        "the policy collapses: search/count below watch.guard.min_searches = 1 for 3 steps in a row: 0.875 (step 3), "
-        f"0.25 (step 4), 0.1235 (step 5); last checkpoint before them: step 2, {folder.path}/step_000002; "
-        "lower reward.redundancy_weight or train.learning_rate; or move watch.guard.min_searches (null: no limit) "
-        "to go on from the last checkpoint"
+    assert (
+        message
+        == "the policy collapses: search/count below watch.guard.min_searches = 1 for 3 steps in a row:"
+        " 0.875 (step 3), 0.25 (step 4), 0.1235 (step 5); last checkpoint before them: step 2,"
+        f" {folder.path}/step_000002; lower reward.redundancy_weight or train.learning_rate; or move"
+        " watch.guard.min_searches (null: no limit) to go on from the last checkpoint"
     )
 
 
@@ -105,7 +109,9 @@ def test_a_row_without_the_metric_neither_counts_nor_ends_a_count(folder):
     patience=st.integers(1, 4),
     cut=st.integers(0, 30),
 )
-def test_stops_where_a_count_by_hand_says_and_a_resume_changes_nothing(tmp_path_factory, values, patience, cut):
+def test_stops_where_a_count_by_hand_says_and_a_resume_changes_nothing(
+    tmp_path_factory, values, patience, cut
+):
     folder = RunFolder(tmp_path_factory.getbasetemp(), {}, [])
     run, expected = 0, None
     for step, value in enumerate(values, start=1):
@@ -155,7 +161,9 @@ QUESTIONS = [tiny.ADA, tiny.BOB]
 
 
 def run(root, retriever, guard):
-    """Train a small policy until the guard stops it: the rows logged, what the guard said, the checkpoints left."""
+    """Train a small policy until the guard stops it: the rows logged, what the guard said, the checkpoints
+    left.
+    """
 
     class Rows(list):
         def log(self, step, metrics):
@@ -181,7 +189,13 @@ def test_training_stops_and_again_after_a_resume_until_the_limit_is_moved(tmp_pa
     retriever, root = tiny.retriever(tmp_path / "index"), tmp_path / "run"
     low = GuardParams(patience=4, min_entropy=100.0)  # any policy's is lower
     logged, message, checkpoints = run(root, retriever, low)
-    assert [row["step"] for row in logged] == [0, 1, 2, 3, 4]  # the last row is logged, its checkpoint not made
+    assert [row["step"] for row in logged] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]  # the last row is logged, its checkpoint not made
     assert "for 4 steps in a row" in message
     assert all(f"{row['entropy']:.4g} (step {row['step']})" in message for row in logged[1:])
     assert checkpoints == ["step_000002"]

@@ -94,7 +94,9 @@ def test_a_checkpoint_restores_all_of_it(changes, tmp_path):
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     learner(critic="value_head").save(tmp_path / "step")
-    with pytest.raises(DataError, match=r"step/actor: the checkpoint cannot be .* of another kind: .*Unexpected key"):
+    with pytest.raises(
+        DataError, match=r"step/actor: the checkpoint cannot be .* of another kind: .*Unexpected key"
+    ):
         learner(critic="model").load(tmp_path / "step")
 
 
@@ -131,7 +133,9 @@ def test_without_a_critic_there_is_no_value_to_learn_and_none_to_save(tmp_path):
 def kept_for_the_backward_pass(made, part):
     """Bytes that autograd keeps of one forward pass of the actor or the critic, its weights left out."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in made.actor.engine.module.parameters()}
-    weights |= {parameter.untyped_storage().data_ptr() for parameter in made.critic.engine.module.parameters()}
+    weights |= {
+        parameter.untyped_storage().data_ptr() for parameter in made.critic.engine.module.parameters()
+    }
     saved = {}
 
     def pack(tensor):
@@ -147,7 +151,8 @@ def kept_for_the_backward_pass(made, part):
 @pytest.mark.parametrize("part", ["actor", "critic"])
 def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part):
     plain, checkpointed = (
-        kept_for_the_backward_pass(learner(critic="model", gradient_checkpointing=on), part) for on in (False, True)
+        kept_for_the_backward_pass(learner(critic="model", gradient_checkpointing=on), part)
+        for on in (False, True)
     )
     assert checkpointed < plain / 2
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import tensor
 
-from stepsearch_core.training.losses import MAX_LOG_RATIO, explained_variance, kl_estimate, policy_loss, value_loss
+from stepsearch_core.training.losses import (
+    MAX_LOG_RATIO,
+    explained_variance,
+    kl_estimate,
+    policy_loss,
+    value_loss,
+)
 
 
 def test_policy_loss_by_hand():
@@ -18,7 +24,9 @@ def test_policy_loss_by_hand():
     assert stats["approx_kl"].tolist() == pytest.approx(expected_kl, abs=1e-6)
     assert not any(value.requires_grad for value in stats.values())
     loss.sum().backward()
-    assert log_probs.grad.tolist() == pytest.approx([0, 1.5, -0.5, 0, -2.2], abs=1e-6)  # -A r, 0 where the clip binds
+    assert log_probs.grad.tolist() == pytest.approx(
+        [0, 1.5, -0.5, 0, -2.2], abs=1e-6
+    )  # -A r, 0 where the clip binds
 
 
 def test_on_the_sampling_policy_the_gradient_is_the_policy_gradient():
@@ -34,7 +42,8 @@ def test_on_the_sampling_policy_the_gradient_is_the_policy_gradient():
 def test_value_loss_by_hand():
     values = tensor([1.0, 0.5, -1.0, 0.9], requires_grad=True)
     old_values, returns = tensor([0.2, 0.2, 0.2, 0.2]), tensor([2.0, 2.0, 2.0, 0.9])
-    # new values held within .2 +- .5: .7, .5, -.3, .7; squared errors (1, 1.69), (2.25, 2.25), (9, 5.29), (0, .04)
+    # new values held within .2 +- .5: .7, .5, -.3, .7; squared errors (1, 1.69), (2.25, 2.25), (9, 5.29),
+    # (0, .04)
     loss = value_loss(values, old_values, returns, 0.5)
     assert loss.tolist() == pytest.approx([0.845, 1.125, 4.5, 0.02], abs=1e-6)
     loss.sum().backward()
@@ -98,7 +107,9 @@ def test_sums_over_micro_batches_give_the_token_mean():
 def test_explained_variance():
     # residuals (0, 0, 1): variance 2/9; returns (1, 2, 4): variance 14/9
     assert explained_variance(tensor([1.0, 2.0, 3.0]), tensor([1.0, 2.0, 4.0])) == pytest.approx(1 - 1 / 7)
-    assert explained_variance(tensor([7.0, 7.0, 7.0]), tensor([1.0, 2.0, 4.0])) == pytest.approx(0.0, abs=1e-6)
+    assert explained_variance(tensor([7.0, 7.0, 7.0]), tensor([1.0, 2.0, 4.0])) == pytest.approx(
+        0.0, abs=1e-6
+    )
     assert math.isnan(explained_variance(tensor([1.0, 2.0]), tensor([3.0, 3.0])))
 
 
@@ -114,7 +125,9 @@ def test_a_token_beyond_all_bounds_leaves_the_loss_finite_and_has_no_gradient(ad
     (gradient,) = torch.autograd.grad(loss.sum(), log_probs)
     assert gradient.tolist() == pytest.approx([0, -advantage, 0])
     (gradient,) = torch.autograd.grad(kl.sum(), log_probs)
-    assert gradient.tolist() == pytest.approx([1, 0, 0])  # 1 - r as ever; of the third, above the bound, none
+    assert gradient.tolist() == pytest.approx(
+        [1, 0, 0]
+    )  # 1 - r as ever; of the third, above the bound, none
 
 
 def test_below_the_bound_nothing_is_cut():

@@ -33,7 +33,7 @@ def test_what_was_not_measured_does_not_count():
 
 
 def test_weights_are_truncated_from_above_only():
-    (first, second) = importance_weights(SAMPLER, TRAINER, 1.1)
+    first, second = importance_weights(SAMPLER, TRAINER, 1.1)
     assert first.tolist() == pytest.approx([np.exp(-0.1), 1.1])  # exp(.2) = 1.22
     assert second.tolist() == [1.0]
     assert [row.tolist() for row in importance_weights(SAMPLER, TRAINER, None)] == [[1, 1], [1]]
@@ -83,7 +83,8 @@ def test_the_worst_token_is_named():
     token, sampled = trajectories[2].segments[-1].token_ids[-1], trajectories[2].log_probs[last]
     expected = (
         rf"question q2, policy token {last} \(id {token}\): "
-        rf"log-probability {sampled:.4f} when sampled, {sampled - 9:.4f} in training.* Weights that were not pushed"
+        rf"log-probability {sampled:.4f} when sampled, {sampled - 9:.4f} in training.* Weights that were not"
+        r" pushed"
     )
     with pytest.raises(MismatchError, match=expected):
         guard(0.01).within(trajectories, trainer)
@@ -140,5 +141,7 @@ def test_not_a_number_is_beyond_every_limit():
 
 def test_a_ratio_beyond_all_bounds_stays_finite():
     sampler, trainer = [np.array([-2000.0, -1.0])], [np.array([-1.0, -2000.0])]
-    assert importance_weights(sampler, trainer, 1e9)[0].tolist() == pytest.approx([math.exp(MAX_LOG_RATIO), 0])
+    assert importance_weights(sampler, trainer, 1e9)[0].tolist() == pytest.approx(
+        [math.exp(MAX_LOG_RATIO), 0]
+    )
     assert mismatch(sampler, trainer)["mismatch/kl"] < 2e4

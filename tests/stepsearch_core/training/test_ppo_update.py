@@ -23,11 +23,16 @@ def setup(learning_rate=1e-3, **changes):
 
 def log_probs(policy):
     with torch.no_grad():
-        return [tiny.plain_log_probs(policy, trajectory).numpy().astype(np.float64) for trajectory in TRAJECTORIES]
+        return [
+            tiny.plain_log_probs(policy, trajectory).numpy().astype(np.float64)
+            for trajectory in TRAJECTORIES
+        ]
 
 
 def experience(policy, signs=(1, -1, 1, -1, 1, -1)):
-    """On the policy's own log-probabilities, every token of trajectory i with advantage and return `signs[i]`."""
+    """On the policy's own log-probabilities, every token of trajectory i with advantage and return
+    `signs[i]`.
+    """
     old = log_probs(policy)
     given = [np.full(len(row), float(sign)) for row, sign in zip(old, signs, strict=True)]
     zeros = [np.zeros(len(row)) for row in old]
@@ -37,7 +42,9 @@ def experience(policy, signs=(1, -1, 1, -1, 1, -1)):
 
 def run(module, learner, params=PARAMS, train_policy=True, seed=0, data=None):
     generator = np.random.default_rng(seed)
-    return update(learner, data or experience(module.policy), params, 1.0, WORD.pad_token_id, generator, train_policy)
+    return update(
+        learner, data or experience(module.policy), params, 1.0, WORD.pad_token_id, generator, train_policy
+    )
 
 
 def weights(module):
@@ -124,7 +131,9 @@ def test_the_kl_term_pulls_towards_the_reference():
             module.policy.get_input_embeddings().weight.mul_(2.0)
         now = replace(data, old_log_probs=log_probs(module.policy))
         run(module, learner, replace(PARAMS, kl_coefficient=coefficient, epochs=5), data=now)
-        distances.append(run(module, learner, replace(PARAMS, kl_coefficient=coefficient), data=now)["kl_reference"])
+        distances.append(
+            run(module, learner, replace(PARAMS, kl_coefficient=coefficient), data=now)["kl_reference"]
+        )
     assert distances[1] < 0.8 * distances[0]
 
 

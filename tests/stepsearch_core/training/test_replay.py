@@ -1,4 +1,6 @@
-"""Token in, token out: the trainer's own forward pass gives sampled tokens the probabilities they were sampled with."""
+"""Token in, token out: the trainer's own forward pass gives sampled tokens the probabilities they were
+sampled with.
+"""
 
 import copy
 
@@ -40,7 +42,9 @@ def trajectories(request, policy, tmp_path):
 
 
 def largest_gap(policy, trajectories, temperature=TEMPERATURE):
-    """Between the log-probabilities recorded and those of the model that trains, in the batches it trains on."""
+    """Between the log-probabilities recorded and those of the model that trains, in the batches it trains
+    on.
+    """
     learner = Learner(copy.deepcopy(policy), TrainParams(), has_critic=True)
     groups = micro_batches(trajectories, 512)
     assert len(groups) > 2
@@ -48,7 +52,9 @@ def largest_gap(policy, trajectories, temperature=TEMPERATURE):
     for group in groups:
         members = [trajectories[index] for index in group]
         with torch.no_grad():
-            replayed = learner.outputs(token_batch(members, WORD.pad_token_id), temperature).log_probs.numpy()
+            replayed = learner.outputs(
+                token_batch(members, WORD.pad_token_id), temperature
+            ).log_probs.numpy()
         recorded = [log_prob for member in members for log_prob in member.log_probs]
         gaps.append(np.abs(replayed - recorded).max())
     return max(gaps)
@@ -63,5 +69,7 @@ def test_weights_that_are_a_little_other_ones_are_noticed(policy, trajectories):
     other = copy.deepcopy(policy)
     weights = other.model.layers[1].mlp.down_proj.weight
     with torch.no_grad():
-        weights += 0.1 * weights.std() * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+        weights += (
+            0.1 * weights.std() * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+        )
     assert largest_gap(other, trajectories) > 1e-3

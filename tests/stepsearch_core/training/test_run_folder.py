@@ -36,7 +36,9 @@ def write(text):
 def taker(root):
     """Another process that takes the folder and holds it until its input ends."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", TAKE, root], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", TAKE, root], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def test_another_process_cannot_take_a_folder_in_use(tmp_path):
@@ -52,7 +54,10 @@ def test_another_process_cannot_take_a_folder_in_use(tmp_path):
 def test_a_killed_process_leaves_the_folder_free(tmp_path):
     other = taker(tmp_path)
     assert other.stdout.readline() == "taken\n"
-    with pytest.raises(DataError, match=f"process {other.pid} is training here"), RunFolder(tmp_path, PARAMETERS, []):
+    with (
+        pytest.raises(DataError, match=f"process {other.pid} is training here"),
+        RunFolder(tmp_path, PARAMETERS, []),
+    ):
         pass
     other.send_signal(signal.SIGKILL)
     other.communicate(timeout=120)

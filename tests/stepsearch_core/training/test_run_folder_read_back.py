@@ -31,8 +31,12 @@ def test_the_manifest_has_the_sha_256_of_every_file(tmp_path):
     with RunFolder(tmp_path, PARAMETERS, []) as folder:
         folder.save(1, deep("abc"), {"history": []})
         assert json.loads((folder.checkpoint(1) / "manifest.json").read_text()) == {
-            "history.jsonl": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  # of nothing
-            "state/weights": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # FIPS 180-2, B.1
+            "history.jsonl": (
+                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            ),  # of nothing
+            "state/weights": (
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            ),  # FIPS 180-2, B.1
         }
 
 
@@ -46,7 +50,10 @@ def test_a_flipped_bit_anywhere_is_refused_by_name(tmp_path_factory, data, name)
         with pytest.raises(DataError) as refused:
             folder.last_step()
     problem = f"{file}: damaged: its SHA-256 is not that of what was written"
-    assert str(refused.value) == f"{folder.path}: no whole checkpoint ({problem}); remove the folder to train anew"
+    assert (
+        str(refused.value)
+        == f"{folder.path}: no whole checkpoint ({problem}); remove the folder to train anew"
+    )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -72,7 +79,9 @@ def disk_that_damages(name, patch):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_does_not_read_back_is_named_and_the_older_checkpoint_stays(tmp_path, monkeypatch, caplog, name):
+def test_what_does_not_read_back_is_named_and_the_older_checkpoint_stays(
+    tmp_path, monkeypatch, caplog, name
+):
     with RunFolder(tmp_path, PARAMETERS, []) as folder:
         folder.save(4, deep("four"), {"history": [{"step": 4}]})
         with monkeypatch.context() as patch:
@@ -102,7 +111,9 @@ def test_rows_that_are_no_json_do_not_pass_for_rows(tmp_path):
 
 
 def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
-    """Children save as fast as they can until SIGKILL; whatever they leave, there is something to go on from."""
+    """Children save as fast as they can until SIGKILL; whatever they leave, there is something to go on
+    from.
+    """
     draw, kinds = random.Random(0), set()
     folder = RunFolder(tmp_path, PARAMETERS, [])
     folder.path.mkdir(parents=True)
@@ -110,7 +121,9 @@ def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
     folder.save(1, deep(f"1{TEXT}"), {"history": [{"step": 1}]})
     longest = 0.03 + 3 * (time.perf_counter() - started)
     command = [sys.executable, "-m", "tests.savers", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as savers:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as savers:
         for _ in range(40):
             step = folder.last_step()
             print(draw.uniform(0.0, longest), file=savers.stdin, flush=True)

@@ -21,7 +21,9 @@ from stepsearch_core.training.trainer import Trainer
 from tests import tiny
 
 WORD = tiny.tokenizer()
-QUESTIONS = [replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)]
+QUESTIONS = [
+    replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)
+]
 PARAMS = TrainParams(
     steps=5,
     questions_per_step=4,
@@ -74,7 +76,10 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     policy = copy.deepcopy(warm)
     renderer = Renderer(WORD, tiny.ENVIRONMENT)
     rollout = Rollout(
-        TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8, retrieval_attempts=1)
+        TransformersEngine(policy, WORD),
+        retriever,
+        renderer,
+        RolloutParams(batch_size=8, retrieval_attempts=1),
     )
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
@@ -91,7 +96,9 @@ def with_other_weights(made, scale):
 
 
 def weights(made):
-    return torch.cat([parameter.detach().flatten() for parameter in made.learner.actor.engine.module.parameters()])
+    return torch.cat(
+        [parameter.detach().flatten() for parameter in made.learner.actor.engine.module.parameters()]
+    )
 
 
 def kept(step, trajectories):
@@ -110,7 +117,9 @@ def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
         run(trainer(warm, retriever), tmp_path / "cut", Rows(dies_at=3))  # the checkpoint is that of step 2
     resumed, tracker = trainer(warm, retriever), Rows()
     with torch.no_grad():
-        resumed.learner.actor.engine.module.value_head[-1].bias.fill_(3.0)  # whatever it starts with is replaced
+        resumed.learner.actor.engine.module.value_head[-1].bias.fill_(
+            3.0
+        )  # whatever it starts with is replaced
     history, again = run(resumed, tmp_path / "cut", tracker)
     assert list(map(untimed, history)) == list(map(untimed, expected))
     assert again == records
@@ -119,7 +128,9 @@ def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
     assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
     assert tracker.rows[1][1] == history[1]
     ended = trainer(warm, retriever)
-    assert list(map(untimed, run(ended, tmp_path / "cut")[0])) == list(map(untimed, expected))  # nothing is left to do
+    assert list(map(untimed, run(ended, tmp_path / "cut")[0])) == list(
+        map(untimed, expected)
+    )  # nothing is left to do
     assert torch.equal(weights(ended), weights(whole))
 
 
@@ -128,7 +139,9 @@ def test_rows_of_a_run(warm, retriever, tmp_path):
     history, _ = run(trainer(warm, retriever), tmp_path, tracker)
     assert [row["step"] for row in history] == [0, 1, 2, 3, 4, 5]
     assert [step for step, row in enumerate(history) if "validation/f1" in row] == [0, 2, 4, 5]
-    assert set(history[0]) == {"step"} | {f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")}
+    assert set(history[0]) == {"step"} | {
+        f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")
+    }
     assert all(np.isfinite(value) for row in history for value in row.values())
     assert [row for _, row in tracker.rows] == history
     assert all(row["mismatch/max"] < 1e-4 for row in history[1:])
@@ -165,7 +178,10 @@ def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
 
 
 def test_without_a_coefficient_there_is_neither_reference_nor_kl(warm, retriever):
-    with_kl, without = trainer(warm, retriever), trainer(warm, retriever, replace(PARAMS, kl_coefficient=0.0))
+    with_kl, without = (
+        trainer(warm, retriever),
+        trainer(warm, retriever, replace(PARAMS, kl_coefficient=0.0)),
+    )
     rows = [made.step(1)[0] for made in (with_kl, without)]
     assert rows[0].keys() - rows[1].keys() == {"kl_reference"}
     assert without.learner._reference is None
@@ -183,7 +199,10 @@ def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
     stepwise = trainer(warm, retriever, params)
     outcome = trainer(warm, retriever, replace(params, algorithm="ppo"))
     explicit = trainer(
-        warm, retriever, params, RewardParams(search_key_weight=0, information_gain_weight=0, redundancy_weight=0)
+        warm,
+        retriever,
+        params,
+        RewardParams(search_key_weight=0, information_gain_weight=0, redundancy_weight=0),
     )
     rows = [[made.step(step)[0] for step in (1, 2)] for made in (stepwise, outcome, explicit)]
     assert rows[0][0]["reward/information_gain"] > 0  # there was something to ignore
@@ -206,11 +225,15 @@ def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, 
 
 
 def test_a_group_is_what_survives_of_its_question(warm, retriever):
-    made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo", min_survivors=0.0))
+    made = trainer(
+        warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo", min_survivors=0.0)
+    )
     made.rollout.params.batch_size = 3  # so that of a question's two samples one can fail alone
     experience = []
     credit = made.algorithm.credit
-    made.algorithm = replace(made.algorithm, credit=lambda *given: experience.append(given[0]) or credit(*given))
+    made.algorithm = replace(
+        made.algorithm, credit=lambda *given: experience.append(given[0]) or credit(*given)
+    )
     _, sampled = made.step(1)
     kept = [t.question_id for t in sampled if t.stop_reason is not StopReason.RETRIEVAL_FAILED]
     assert experience[0].question_ids == kept
@@ -218,7 +241,9 @@ def test_a_group_is_what_survives_of_its_question(warm, retriever):
 
 
 def test_kl_in_the_reward_is_no_term_of_the_loss(warm, retriever):
-    params = replace(PARAMS, kl_placement="reward", kl_estimator="k1", kl_coefficient=0.5, learning_rate=1e-2)
+    params = replace(
+        PARAMS, kl_placement="reward", kl_estimator="k1", kl_coefficient=0.5, learning_rate=1e-2
+    )
     made = trainer(warm, retriever, params)
     first, second, third = (made.step(step)[0] for step in (1, 2, 3))
     for metrics in (first, second):  # until the policy has moved its KL is 0
@@ -257,7 +282,9 @@ def somewhat_off(warm, retriever, algorithm):
     return with_other_weights(trainer(warm, retriever, params), 1.1)
 
 
-@pytest.mark.parametrize("algorithm", ["steppo", "grpo"])  # of grpo's trajectories one micro-batch is measured first
+@pytest.mark.parametrize(
+    "algorithm", ["steppo", "grpo"]
+)  # of grpo's trajectories one micro-batch is measured first
 def test_a_run_survives_a_batch_beyond_the_limit(warm, retriever, caplog, algorithm):
     made = somewhat_off(warm, retriever, algorithm)
     metrics = made.step(2)[0]
@@ -290,7 +317,9 @@ def test_failed_retrievals_reach_no_statistic(warm, retriever):
     failed = [trajectory for trajectory in sampled if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
     assert 0 < metrics["failed"] == len(failed) < len(sampled) == 8
     kept = [trajectory for trajectory in sampled if trajectory not in failed]
-    assert metrics["response_length"] == pytest.approx(np.mean([trajectory.response_length for trajectory in kept]))
+    assert metrics["response_length"] == pytest.approx(
+        np.mean([trajectory.response_length for trajectory in kept])
+    )
 
 
 def test_a_retriever_that_is_down_is_said(warm, retriever):
@@ -300,5 +329,7 @@ def test_a_retriever_that_is_down_is_said(warm, retriever):
         for step in range(1, 30):
             made.step(step)
 
-    with pytest.raises(RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_surv"):
+    with pytest.raises(
+        RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_surv"
+    ):
         until_every_trajectory_searches()

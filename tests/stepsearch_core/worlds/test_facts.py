@@ -26,7 +26,9 @@ def test_every_relation_of_an_entity_has_exactly_one_object(micro_world, seed):
 @given(seed=seeds)
 def test_names_are_unique_and_none_is_part_of_another(micro_world, seed):
     world, _ = micro_world(seed)
-    forms = [form for entities in world.entities.values() for entity in entities for form in entity.surface_forms]
+    forms = [
+        form for entities in world.entities.values() for entity in entities for form in entity.surface_forms
+    ]
     assert len(set(forms)) == len(forms)
     usual = [entity.name for entities in world.entities.values() for entity in entities]
     assert len({name.lower() for name in usual}) == len(usual)
@@ -38,7 +40,11 @@ def test_names_are_unique_and_none_is_part_of_another(micro_world, seed):
 @given(seed=seeds)
 def test_facts_agree_with_each_other(micro_world, seed):
     world, _ = micro_world(seed)
-    known = {(fact.subjects[0], fact.relation.name): fact.object for fact in world.facts if len(fact.subjects) == 1}
+    known = {
+        (fact.subjects[0], fact.relation.name): fact.object
+        for fact in world.facts
+        if len(fact.subjects) == 1
+    }
     for country in world.entities[Kind.COUNTRY]:
         assert known[known[country, "capital"], "country"] is country
     for organisation in world.entities[Kind.ORGANISATION]:

@@ -73,7 +73,9 @@ def test_hotpotqa_and_2wiki_supports_can_be_found_by_title(micro_folder, seed):
 @given(seed=seeds)
 def test_2wiki_evidences_form_the_chain(micro_folder, seed):
     for row in rows_of(micro_folder(seed) / "2wikimultihopqa.json"):
-        assert [subject for subject, _, _ in row["evidences"]] == [title for title, _ in row["supporting_facts"]]
+        assert [subject for subject, _, _ in row["evidences"]] == [
+            title for title, _ in row["supporting_facts"]
+        ]
         assert row["evidences"][-1][2] == row["answer"]
         for (_, _, met), (subject, _, _) in zip(row["evidences"], row["evidences"][1:], strict=False):
             assert subject in met  # an alias holds the usual name

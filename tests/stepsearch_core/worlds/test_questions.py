@@ -30,7 +30,10 @@ def assert_separated(split):
     texts = [question.text for question in (*split.train, *tested)]
     assert len(set(texts)) == len(texts)
     for question in split.train:
-        assert not {entity for fact in question.facts for entity in (*fact.subjects, fact.object)} & split.held_out
+        assert (
+            not {entity for fact in question.facts for entity in (*fact.subjects, fact.object)}
+            & split.held_out
+        )
     for question in tested:
         assert {fact.subjects[0] for fact in first_facts(question)} <= split.held_out
 
@@ -46,14 +49,22 @@ def test_splits_are_separate_at_any_seed(micro_world, seed):
 
 
 def walk(world, question):
-    """Answer a question from its sub-questions alone, by the facts' triples; every step must be unambiguous."""
-    names = {form: e.name for entities in world.entities.values() for e in entities for form in e.surface_forms}
+    """Answer a question from its sub-questions alone, by the facts' triples; every step must be
+    unambiguous.
+    """
+    names = {
+        form: e.name for entities in world.entities.values() for e in entities for form in e.surface_forms
+    }
     answers = []
     for sub_question in question.sub_questions:
         subject, relation = sub_question.split(" >> ")
         subject = re.sub(r"#(\d)", lambda match: answers[int(match[1]) - 1], subject)
         subjects = {names[part] for part in subject.split(" and ")}
-        found = [f for f in world.facts if f.relation.name == relation and {s.name for s in f.subjects} == subjects]
+        found = [
+            f
+            for f in world.facts
+            if f.relation.name == relation and {s.name for s in f.subjects} == subjects
+        ]
         assert len(found) == 1
         answers.append(found[0].mention)
     return answers
@@ -124,5 +135,7 @@ def test_branches_join_two_chains_that_share_nothing(default_world):
 
 
 def test_a_world_too_small_for_its_questions_says_so(micro_params):
-    with pytest.raises(ValueError, match=r"fetch.world: too small: \d+ 2hop questions were asked for and \d+ chains"):
+    with pytest.raises(
+        ValueError, match=r"fetch.world: too small: \d+ 2hop questions were asked for and \d+ chains"
+    ):
         make_questions(build_world(micro_params), replace(micro_params, test_questions=1000))

@@ -19,7 +19,9 @@ def phrasing_words() -> list[str]:
 
 
 def incidental_words() -> set[str]:
-    words = {word for _, templates in NOTES.values() for template in templates for word in plain_words(template)}
+    words = {
+        word for _, templates in NOTES.values() for template in templates for word in plain_words(template)
+    }
     words |= {word for choices in NOTE_WORDS.values() for word in choices} | set(relations.ADJECTIVES)
     words |= {word for nouns in relations.NOUNS.values() for word in nouns}
     return words | {word for remark in relations.REMARKS for word in remark.lower().rstrip(".").split()}
@@ -41,7 +43,9 @@ def test_relation_names_are_one_word_distinct_and_in_no_passage():
     relation_names = [relation.name for relation in (*RELATIONS, JOIN)]
     assert len(set(relation_names)) == len(relation_names)
     assert all(name.isalpha() and name.islower() for name in relation_names)
-    assert not set(relation_names) & (set(phrasing_words()) | incidental_words() | name_words() | FUNCTION_WORDS)
+    assert not set(relation_names) & (
+        set(phrasing_words()) | incidental_words() | name_words() | FUNCTION_WORDS
+    )
 
 
 def test_phrasings_have_both_slots_once():

@@ -55,7 +55,9 @@ def test_training_text_holds_every_word_of_tests_and_corpus(micro_folder, seed):
     known = set()
     for row in training:
         known |= words_of(row["question"])
-        known |= {word for p in row["paragraphs"] for word in words_of(f"{p['title']} {p['paragraph_text']}")}
+        known |= {
+            word for p in row["paragraphs"] for word in words_of(f"{p['title']} {p['paragraph_text']}")
+        }
     corpus = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
     assert {word for row in corpus for word in words_of(f"{row['title']} {row['text']}")} <= known
     for name, file in TEST_FILES.items():
@@ -94,7 +96,8 @@ class Searcher:
     def share_found(self, hops, added_words: Callable[[Relation], list[str]]):
         """How often a hop's passage is among the first two, for the hop's subject and some words more."""
         queries = [
-            " ".join([sub_question.split(" >> ")[0], *added_words(fact.relation)]) for sub_question, fact in hops
+            " ".join([sub_question.split(" >> ")[0], *added_words(fact.relation)])
+            for sub_question, fact in hops
         ]
         found, _ = self.bm25.retrieve(self.tokens(queries), k=2, show_progress=False)
         ids = [{self.passages[i].id for i in row} for row in found]

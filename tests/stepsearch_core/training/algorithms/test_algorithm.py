@@ -36,12 +36,16 @@ def test_padding_is_undone(rows):
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @given(ROWS, st.data())
-def test_credit_has_the_shape_of_the_rewards_and_does_not_depend_on_the_order_of_trajectories(name, rows, data):
+def test_credit_has_the_shape_of_the_rewards_and_does_not_depend_on_the_order_of_trajectories(
+    name, rows, data
+):
     ids = data.draw(st.lists(st.sampled_from("abc"), min_size=len(rows), max_size=len(rows)))
     order = data.draw(st.permutations(range(len(rows))))
     values = [[0.1 * number for number in range(len(row))] for row in rows]
     made = sampled(rows, ids, values)
-    moved = Sampled([ids[i] for i in order], [made.rewards[i] for i in order], [made.values[i] for i in order])
+    moved = Sampled(
+        [ids[i] for i in order], [made.rewards[i] for i in order], [made.values[i] for i in order]
+    )
     advantages, returns = ALGORITHMS[name].credit(made, 0.99, 0.95)
     assert [len(row) for row in advantages] == [len(row) for row in returns] == [len(row) for row in rows]
     for row, index in zip(ALGORITHMS[name].credit(moved, 0.99, 0.95)[0], order, strict=True):

@@ -5,7 +5,8 @@ from tests.stepsearch_core.training.algorithms.sampled import plain, sampled
 
 
 def test_advantages_by_hand():
-    # question a: 1 - (0 + .5) / 2 = .75, 0 - (1 + .5) / 2 = -.75, .5 - (1 + 0) / 2 = 0. question b: .2 - .8, .8 - .2
+    # question a: 1 - (0 + .5) / 2 = .75, 0 - (1 + .5) / 2 = -.75, .5 - (1 + 0) / 2 = 0. question b: .2 - .8,
+    # .8 - .2
     rewards = [[0, 1.0], [0.2], [0, 0, 0.0], [0, 0.8], [0.5]]
     advantages, _ = RLOO.credit(sampled(rewards, ["a", "b", "a", "b", "a"]), 1.0, 1.0)
     expected = [[0.75, 0.75], [-0.6], [-0.75] * 3, [0.6] * 2, [0]]

@@ -11,8 +11,8 @@ ROWS = st.lists(st.lists(st.floats(-2, 2), min_size=1, max_size=12), min_size=2,
 
 
 def test_step_rewards_credit_what_led_to_them_by_hand():
-    # returns: .5 + 1 before the search's reward, 1 after it; the other trajectory 0. Mean of 1.5 1.5 1 0 0 is .8,
-    # unbiased variance (.49 + .49 + .04 + .64 + .64) / 4 = .575, its root .7582876
+    # returns: .5 + 1 before the search's reward, 1 after it; the other trajectory 0. Mean of 1.5 1.5 1 0 0
+    # is .8, unbiased variance (.49 + .49 + .04 + .64 + .64) / 4 = .575, its root .7582876
     advantages, returns = STEPPO.credit(sampled([[0, 0.5, 1], [0, 0]]), 1.0, 1.0)
     assert plain(returns) == [[1.5, 1.5, 1.0], [0.0, 0.0]]
     assert advantages[0].tolist() == pytest.approx([0.923133, 0.923133, 0.263752], abs=1e-6)
