@@ -31,12 +31,12 @@ def main(quick: bool) -> None:
     errors: dict[str, list[float]] = {"float64": [], "float32": []}
     largest: dict[str, list[float]] = {"library": [], "definition": []}
     for setting in settings:
-        found = generalized_advantages(rewards, values, mask, *setting)
+        found = _by_library(rewards, values, mask, *setting)
         expected = _by_definition(rewards, values, mask, *setting)
         errors["float64"].append(_largest(found, expected, relative=False))
         largest["library"].append(float(np.abs(found[0]).max()))
         largest["definition"].append(float(np.abs(expected[0]).max()))
-        found = generalized_advantages(single, estimates, mask, *setting)
+        found = _by_library(single, estimates, mask, *setting)
         rounded = [array.astype(np.float32).astype(np.float64) for array in found]
         expected = _by_definition(single.astype(np.float64), estimates.astype(np.float64), mask, *setting)
         errors["float32"].append(_largest(rounded, expected, relative=True))
@@ -62,6 +62,17 @@ def _draw(trajectories: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             mask[row, start:end] = True
             rewards[row, end - 1] = draw.normal()
     return rewards, draw.normal(size=mask.shape), mask
+
+
+def _by_library(
+    rewards: np.ndarray, values: np.ndarray, mask: np.ndarray, gamma: float, gae_lambda: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of whole trajectories, zero where the environment wrote."""
+    advantages, returns = np.zeros(mask.shape), np.zeros(mask.shape)
+    for row, written in enumerate(mask):
+        found = generalized_advantages(rewards[row, written], values[row, written], gamma, gae_lambda)
+        advantages[row, written], returns[row, written] = found
+    return advantages, returns
 
 
 def _by_definition(

@@ -50,17 +50,3 @@ def groups(question_ids: Sequence[str]) -> list[np.ndarray]:
 def on_every_token(advantages: np.ndarray, rewards: Rows) -> Rows:
     """A trajectory's advantage on each of its tokens."""
     return [np.full(len(row), advantage) for row, advantage in zip(rewards, advantages, strict=True)]
-
-
-def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as one array [trajectories, longest], zeros after their ends, and the mask of what is a token."""
-    lengths = np.array([len(row) for row in rows])
-    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-    values = np.zeros(mask.shape)
-    values[mask] = np.concatenate(rows)
-    return values, mask
-
-
-def unpadded(values: np.ndarray, mask: np.ndarray) -> Rows:
-    """Undoes `padded`."""
-    return [row[kept] for row, kept in zip(values, mask, strict=True)]

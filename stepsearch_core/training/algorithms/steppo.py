@@ -8,16 +8,15 @@ search's reward credits the searches before it as well.
 
 from __future__ import annotations
 
-from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled, padded, unpadded
+from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled
 from stepsearch_core.training.gae import generalized_advantages, whiten
 
 
 def whitened_gae(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
     """Whitened advantages, and returns (advantage before whitening + value)."""
-    rewards, mask = padded(sampled.rewards)
-    values, _ = padded(sampled.values)
-    advantages, returns = generalized_advantages(rewards, values, mask, gamma, gae_lambda)
-    return unpadded(whiten(advantages, mask), mask), unpadded(returns, mask)
+    pairs = zip(sampled.rewards, sampled.values, strict=True)
+    estimates = [generalized_advantages(rewards, values, gamma, gae_lambda) for rewards, values in pairs]
+    return whiten([advantages for advantages, _ in estimates]), [returns for _, returns in estimates]
 
 
 STEPPO = Algorithm(step_rewards=True, critic=True, credit=whitened_gae)

@@ -1,12 +1,11 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.algorithms import ALGORITHMS
-from stepsearch_core.training.algorithms.algorithm import Sampled, groups, padded, unpadded
-from tests.stepsearch_core.training.algorithms.sampled import plain, sampled
+from stepsearch_core.training.algorithms.algorithm import Sampled, groups
+from tests.stepsearch_core.training.algorithms.sampled import sampled
 
 ROWS = st.lists(st.lists(st.floats(-2, 2), min_size=1, max_size=9), min_size=1, max_size=6)
 
@@ -24,14 +23,6 @@ def test_step_rewards_and_critics():
 
 def test_groups_go_by_question_id_wherever_the_rows_stand():
     assert [group.tolist() for group in groups(["b", "a", "b", "c", "a"])] == [[0, 2], [1, 4], [3]]
-
-
-@given(ROWS)
-def test_padding_is_undone(rows):
-    made = [np.array(row) for row in rows]
-    values, mask = padded(made)
-    assert mask.sum() == sum(map(len, rows))
-    assert plain(unpadded(values, mask)) == rows
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
