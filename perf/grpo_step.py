@@ -113,10 +113,19 @@ def _our_trainer(params: Params, tokenizer: Any, texts: list[str]) -> Trainer:
     policy = default_model(params)
     engine = TransformersEngine(policy, tokenizer, SETTINGS["temperature"])
     rows = len(questions) * int(SETTINGS["group"])
-    rollout = Rollout(engine, _Nothing(), Renderer(tokenizer, environment), RolloutParams(batch_size=rows))
+    settings = RolloutParams(batch_size=rows, temperature=SETTINGS["temperature"])
+    rollout = Rollout(engine, _Nothing(), Renderer(tokenizer, environment), settings)
     scorer = Scorer(TfidfSimilarity.fit([]), {question.id: question for question in questions})
-    pad = tokenizer.pad_token_id
-    return Trainer(policy, rollout, questions, scorer, train, params.reward, SETTINGS["temperature"], pad, 0)
+    return Trainer(
+        policy=policy,
+        rollout=rollout,
+        questions=questions,
+        scorer=scorer,
+        params=train,
+        reward=params.reward,
+        pad_token_id=tokenizer.pad_token_id,
+        seed=0,
+    )
 
 
 def _trl_seconds(python: str, folder: Path, prompts: list[str], steps: int) -> float:

@@ -158,7 +158,16 @@ def trained(folder):
     params = replace(
         PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4
     )
-    made = Trainer(policy, rollout, QUESTIONS, scorer, params, RewardParams(), 1.0, WORD.pad_token_id, 0)
+    made = Trainer(
+        policy=policy,
+        rollout=rollout,
+        questions=QUESTIONS,
+        scorer=scorer,
+        params=params,
+        reward=RewardParams(),
+        pad_token_id=WORD.pad_token_id,
+        seed=0,
+    )
     steps = [made.step(step) for step in (1, 2)]
     return {
         "metrics": [metrics for metrics, _ in steps],

@@ -62,20 +62,37 @@ class Trainer:
 
     def __init__(
         self,
+        *,
         policy: PreTrainedModel,
         rollout: Rollout,
         questions: Sequence[Question],
         scorer: Scorer,
         params: TrainParams,
         reward: RewardParams,
-        temperature: float,
         pad_token_id: int,
         seed: int,
     ) -> None:
-        self.rollout, self.questions, self.scorer, self.params = rollout, questions, scorer, params
+        """Open the learner.
+
+        Args:
+            policy: trained in place.
+            rollout: samples from `policy`, at a temperature that the update takes as well.
+            questions: asked in seeded permutations.
+            scorer: of `questions`.
+            params: the section `train`.
+            reward: the weights of the terms; an algorithm without step rewards takes the answer's alone.
+            pad_token_id: the tokenizer's.
+            seed: of the questions' order, sampling and minibatches.
+        """
+        self.rollout = rollout
+        self.questions = questions
+        self.scorer = scorer
+        self.params = params
+        self.seed = seed
+        self.temperature = rollout.params.temperature
+        self.pad_token_id = pad_token_id
         self.algorithm = ALGORITHMS[params.algorithm]
         self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
-        self.temperature, self.pad_token_id, self.seed = temperature, pad_token_id, seed
         self.learner = Learner(policy, params, self.algorithm.critic)
         self.mismatch = MismatchGuard(params.max_mismatch, policy.dtype)
 

@@ -174,7 +174,16 @@ def run(root, retriever, guard):
     rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
-    trainer = Trainer(policy, rollout, QUESTIONS, scorer, PARAMS, RewardParams(), 1.0, WORD.pad_token_id, 0)
+    trainer = Trainer(
+        policy=policy,
+        rollout=rollout,
+        questions=QUESTIONS,
+        scorer=scorer,
+        params=PARAMS,
+        reward=RewardParams(),
+        pad_token_id=WORD.pad_token_id,
+        seed=0,
+    )
     logged, message = Rows(), None
     with RunFolder(root, {}, []) as folder:
         try:

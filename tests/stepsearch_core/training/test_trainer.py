@@ -84,7 +84,16 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     reward = reward or RewardParams()
-    return Trainer(policy, rollout, QUESTIONS, scorer, params, reward, 1.0, WORD.pad_token_id, seed)
+    return Trainer(
+        policy=policy,
+        rollout=rollout,
+        questions=QUESTIONS,
+        scorer=scorer,
+        params=params,
+        reward=reward,
+        pad_token_id=WORD.pad_token_id,
+        seed=seed,
+    )
 
 
 def with_other_weights(made, scale):

@@ -1,0 +1,85 @@
+"""A trainer from the folders that earlier stages filled, and the records of what it samples on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.types import Passage, Question, Trajectory
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.questions import those_that_fit
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.params import Params, TrainParams
+from stepsearch_core.policy.models import check_context, load_policy
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.presets import scorer_and_weights
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.records import record
+from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.synthesis.questions import load_questions
+from stepsearch_core.training.trainer import Trainer
+
+
+def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, list[Question], Any]:
+    """The warm start's policy with all that trains it.
+
+    Args:
+        data: has the folders `index`, `synthesize` and `warmstart`.
+        corpus: of the same pipeline.
+        params: all but the sections of other stages count.
+
+    Returns:
+        The trainer, the questions held out for validation, and the policy's tokenizer.
+
+    Raises:
+        DataError: a damaged or missing folder, a context longer than the model's, or too many questions that
+            do not fit into it.
+        EngineError: the sampling engine cannot be opened.
+    """
+    start = data / "warmstart" / "policy"
+    policy, tokenizer = load_policy(start)
+    check_context(policy.config, params.environment.max_trajectory_tokens)
+    renderer = Renderer(tokenizer, params.environment)
+    questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
+    validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
+    retriever = open_retriever(params.retrieval, data / "index", corpus)
+    engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
+    similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
+    by_id = {question.id: question for question in questions}
+    scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)
+    trainer = Trainer(
+        policy=policy,
+        rollout=Rollout(engine, retriever, renderer, params.rollout),
+        questions=questions,
+        scorer=scorer,
+        params=params.train,
+        reward=weights,
+        pad_token_id=tokenizer.pad_token_id,
+        seed=params.seed,
+    )
+    return trainer, validation, tokenizer
+
+
+class KeptRecords:
+    """Records of the first trajectories of the first training step and of every one with a validation."""
+
+    def __init__(self, params: TrainParams, scorer: Scorer, passage: Callable[[str], Passage]) -> None:
+        self.params = params
+        self.scorer = scorer
+        self.passage = passage
+        self.f1 = partial(word_f1, words=scorer.words)
+
+    def __call__(self, step: int, trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
+        """The records of a training step (from 1), each with its number; none of a step that is not kept."""
+        if step != 1 and step % self.params.validate_every:
+            return []
+        return [{"step": step, **self._record(t)} for t in trajectories[: self.params.logged_trajectories]]
+
+    def _record(self, trajectory: Trajectory) -> dict[str, Any]:
+        question = self.scorer.questions[trajectory.question_id]
+        return record(trajectory, question, self.scorer(trajectory), self.passage, self.f1)
