@@ -1,7 +1,7 @@
 """How long the rewards of a trajectory take, against the released algorithm on the same trajectories.
 
 The workload is made of published text: MuSiQue questions, each searched for four times with three passages a
-search (the support of a step and two passages drawn from the corpus; after the last step the first support
+search (the support of a hop and two passages drawn from the corpus; after the last hop the first support
 comes again), over term statistics of the whole corpus. The other side is
 `tests/oracles/released_rewards.py`, which fits a TF-IDF for every retrieved passage; it gets its text
 ready-made.
@@ -37,7 +37,7 @@ from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.released import render
 from stepsearch_core.synthesis.search_keys import candidate_keys
-from stepsearch_core.synthesis.sub_questions import parse_steps
+from stepsearch_core.synthesis.sub_questions import parse_hops
 
 SEARCHES, PASSAGES = 4, 3
 TRAJECTORIES, REPEATS = 100, 7
@@ -125,16 +125,16 @@ def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, rep
 
 def _with_keys(question: Question) -> Question:
     """The question with search keys that need no corpus: its sub-questions, their keywords and entities."""
-    keys = [tuple(key.text for key in candidate_keys(asked, (), ())) for asked in parse_steps(question)]
-    steps = zip(question.steps, keys, strict=True)
-    return replace(question, steps=tuple(replace(step, search_keys=each) for step, each in steps))
+    keys = [tuple(key.text for key in candidate_keys(asked, (), ())) for asked in parse_hops(question)]
+    hops = zip(question.hops, keys, strict=True)
+    return replace(question, hops=tuple(replace(hop, search_keys=each) for hop, each in hops))
 
 
 def _search(question: Question, corpus: Corpus, draw: random.Random) -> Trajectory:
     """Four searches, the sub-questions and then the question, and the right answer."""
-    asked = [parsed.text for parsed in parse_steps(question)][:SEARCHES]
+    asked = [parsed.text for parsed in parse_hops(question)][:SEARCHES]
     asked += [question.question] * (SEARCHES - len(asked))
-    supports = [step.support_ids[0] for step in question.steps]
+    supports = [hop.support_ids[0] for hop in question.hops]
     turns = []
     for number, query in enumerate(asked):
         found = [supports[number] if number < len(supports) else supports[0]]
@@ -163,5 +163,5 @@ def _as_released(
 ) -> tuple[str, list[str], list[str], list[list[str]]]:
     """What the released scoring reads: the text, answers, gold texts and golden keys."""
     golds = [corpus.get(passage_id).text for passage_id in question.support_ids]
-    keys = [list(step.search_keys) for step in question.steps]
+    keys = [list(hop.search_keys) for hop in question.hops]
     return render(trajectory, corpus.get)[0], list(question.answers), golds, keys

@@ -302,7 +302,7 @@ def explained(row, trajectory, question, policy, tokenizer) -> None:
     lost = set(row["support_ids"]) - {passage["id"] for turn in searches for passage in turn["passages"]}
     if lost:
         hidden = {name for turn in searches for name in turn["hidden_ids"]}
-        all_asked = len(searches) >= len(question.steps)
+        all_asked = len(searches) >= len(question.hops)
         assert row["support_recall"] < 1
         assert (
             hidden

@@ -10,7 +10,7 @@ import numpy as np
 
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Author, Passage, Question, Segment, Step, Trajectory
+from stepsearch_core.base.types import Author, Hop, Passage, Question, Segment, Trajectory
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
@@ -51,11 +51,11 @@ def question(name: str, city: str, country: str) -> Question:
     """A question of two hops, "in which country was NAME born?"."""
     born = passage_id("", f"{name} was born in {city} .")
     lies = passage_id("", f"{city} lies in {country} .")
-    steps = (
-        Step(f"where was {name} born", city, (born,), (f"{name} born",)),
-        Step(f"where lies {city}", country, (lies,), (f"{city} lies",)),
+    hops = (
+        Hop(f"where was {name} born", city, (born,), (f"{name} born",)),
+        Hop(f"where lies {city}", country, (lies,), (f"{city} lies",)),
     )
-    return Question(name, "musique", "dev", f"where lies the birthplace of {name}", (country,), steps)
+    return Question(name, "musique", "dev", f"where lies the birthplace of {name}", (country,), hops)
 
 
 ADA, BOB = question("ada", "oslo", "norway"), question("bob", "rome", "italy")
@@ -104,8 +104,8 @@ def turns(asked: Question) -> list[dict]:
     """The turns of a searcher that asks the gold sub-questions and finds what BM25 finds."""
     others = [passage.id for passage in PASSAGES]
     searches = [
-        {"think": "", "query": step.sub_question, "passage_ids": [*step.support_ids, others[4 + number]]}
-        for number, step in enumerate(asked.steps)
+        {"think": "", "query": hop.sub_question, "passage_ids": [*hop.support_ids, others[4 + number]]}
+        for number, hop in enumerate(asked.hops)
     ]
     return [*searches, {"think": "", "answer": asked.answers[0]}]
 

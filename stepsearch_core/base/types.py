@@ -28,9 +28,9 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One hop. `sub_question` has its `#1` references resolved and is empty where a benchmark names only
-    supports.
+class Hop:
+    """One part of a question. `sub_question` has its `#1` references resolved and is empty where a benchmark
+    names only supports.
     """
 
     sub_question: str
@@ -42,7 +42,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Question:
     """A multi-hop question with every accepted answer (the first one is canonical) and, where known, its
-    steps.
+    hops.
     """
 
     id: str
@@ -50,17 +50,17 @@ class Question:
     split: str
     question: str
     answers: tuple[str, ...]
-    steps: tuple[Step, ...] = ()
+    hops: tuple[Hop, ...] = ()
 
     @property
     def support_ids(self) -> tuple[str, ...]:
-        """Gold passage ids of all steps, each once, in the order of the steps."""
-        return tuple(dict.fromkeys(sid for step in self.steps for sid in step.support_ids))
+        """Gold passage ids of all hops, each once, in the order of the hops."""
+        return tuple(dict.fromkeys(sid for hop in self.hops for sid in hop.support_ids))
 
     @property
     def has_decomposition(self) -> bool:
-        """Whether every step has a sub-question, which the oracle policy and the key reward need."""
-        return bool(self.steps) and all(step.sub_question for step in self.steps)
+        """Whether every hop has a sub-question, which the oracle policy and the key reward need."""
+        return bool(self.hops) and all(hop.sub_question for hop in self.hops)
 
 
 class ActionKind(StrEnum):
@@ -225,5 +225,5 @@ class RewardBreakdown:
 
     answer: float
     search_key: float
-    steps: tuple[StepReward, ...]
+    step_rewards: tuple[StepReward, ...]
     format_ok: bool

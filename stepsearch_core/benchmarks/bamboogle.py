@@ -1,7 +1,7 @@
 """Bamboogle: a CSV of `Question,Answer` as published, or JSON lines of `question` with `answer` or
 `golden_answers`.
 
-It has neither ids, contexts nor steps; ids are made of the record's number, counted from 0.
+It has neither ids, contexts nor hops; ids are made of the record's number, counted from 0.
 """
 
 from __future__ import annotations

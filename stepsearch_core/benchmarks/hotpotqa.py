@@ -1,28 +1,28 @@
-"""HotpotQA: a JSON array with ten paragraphs and supporting facts. It has no decomposition, so a step is a
+"""HotpotQA: a JSON array with ten paragraphs and supporting facts. It has no decomposition, so a hop is a
 support.
 
-In the fullwiki setting the supports need not be among the paragraphs: such a question has no steps (see
+In the fullwiki setting the supports need not be among the paragraphs: such a question has no hops (see
 `records`).
 """
 
 from __future__ import annotations
 
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.benchmarks.records import Record, read_context, read_supports
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
 
 def read_record(row: Row, number: int, split: str, account: Account) -> Record:
-    """One row; each supporting paragraph is a step without sub-question and sub-answer; none where one is
+    """One row; each supporting paragraph is a hop without sub-question and sub-answer; none where one is
     missing.
 
     Raises:
         DataError: a missing field or a wrong type.
     """
     context = read_context(row)
-    steps = tuple(Step("", "", (passage.id,)) for passage in read_supports(row, context, account).values())
+    hops = tuple(Hop("", "", (passage.id,)) for passage in read_supports(row, context, account).values())
     question = Question(
-        row.text("_id"), "hotpotqa", split, row.text("question"), (row.text("answer"),), steps
+        row.text("_id"), "hotpotqa", split, row.text("question"), (row.text("answer"),), hops
     )
     return Record(question, context)

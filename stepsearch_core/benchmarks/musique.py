@@ -1,11 +1,11 @@
-"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose steps refer to earlier ones by
+"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose hops refer to earlier ones by
 `#1`.
 """
 
 from __future__ import annotations
 
 from stepsearch_core.base.types import Passage, Question
-from stepsearch_core.benchmarks.records import Record, make_passage, read_steps
+from stepsearch_core.benchmarks.records import Record, make_passage, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
@@ -24,16 +24,16 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     answers = tuple(dict.fromkeys((row.text("answer"), *filter(None, aliases))))
     paragraphs = _read_paragraphs(row)
 
-    def support_id(step: Row) -> str:
-        idx = step.integer("paragraph_support_idx")
+    def support_id(hop: Row) -> str:
+        idx = hop.integer("paragraph_support_idx")
         if idx not in paragraphs:
-            raise step.error(
+            raise hop.error(
                 "paragraph_support_idx", f"{idx} is no paragraph's idx (there are {len(paragraphs)})"
             )
         return paragraphs[idx].id
 
-    steps = read_steps(row, "question_decomposition", support_id, account)
-    question = Question(row.text("id"), "musique", split, row.text("question"), answers, steps)
+    hops = read_hops(row, "question_decomposition", support_id, account)
+    question = Question(row.text("id"), "musique", split, row.text("question"), answers, hops)
     return Record(question, tuple(paragraphs.values()))
 
 

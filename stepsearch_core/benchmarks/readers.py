@@ -12,9 +12,9 @@ from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Step
+from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
-from stepsearch_core.benchmarks.records import Record, read_steps
+from stepsearch_core.benchmarks.records import Record, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row, read_rows
 from stepsearch_core.params import BENCHMARKS
@@ -32,7 +32,7 @@ def read_benchmark(
     name: str,
     path: Path | str,
     split: str,
-    decompositions: Mapping[str, tuple[Step, ...]] | None = None,
+    decompositions: Mapping[str, tuple[Hop, ...]] | None = None,
     account: Account | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a benchmark file in its order.
@@ -41,7 +41,7 @@ def read_benchmark(
         name: One of `params.BENCHMARKS`.
         path: `.json`, `.jsonl` or `.csv`; see `rows.read_rows`.
         split: Written into the questions.
-        decompositions: Steps by question id, of `read_decompositions`; they replace the reader's.
+        decompositions: Hops by question id, of `read_decompositions`; they replace the reader's.
         account: Says how many rows may be dropped, and is told which were. None: none may.
 
     Raises:
@@ -49,7 +49,7 @@ def read_benchmark(
             than may be dropped; names file, line or record, and field.
         KeyError: an unknown benchmark.
     """
-    reader, steps, account = READERS[name], decompositions or {}, account or Account(path)
+    reader, hops, account = READERS[name], decompositions or {}, account or Account(path)
     places: dict[str, str] = {}
     numbers = count()
 
@@ -69,16 +69,16 @@ def read_benchmark(
             account.drop(error)
             continue
         places[identifier] = row.place.removeprefix(f"{path}, ")
-        if identifier in steps:
-            record = replace(record, question=replace(record.question, steps=steps[identifier]))
+        if identifier in hops:
+            record = replace(record, question=replace(record.question, hops=hops[identifier]))
         yield record
     account.close(len(places))
 
 
 def read_decompositions(
     path: Path | str, account: Account | None = None
-) -> dict[str, dict[str, tuple[Step, ...]]]:
-    """The steps that a decompositions file gives, by benchmark and question id.
+) -> dict[str, dict[str, tuple[Hop, ...]]]:
+    """The hops that a decompositions file gives, by benchmark and question id.
 
     Args:
         path: Rows of `{"dataset", "id", "steps": [{"question", "answer", "title", "text"}]}`.
@@ -89,24 +89,24 @@ def read_decompositions(
             dropped.
     """
     account = account or Account(path)
-    found: dict[str, dict[str, tuple[Step, ...]]] = {name: {} for name in BENCHMARKS}
+    found: dict[str, dict[str, tuple[Hop, ...]]] = {name: {} for name in BENCHMARKS}
     for row in read_rows(path, account.drop):
         before = account.oddities.copy()
         try:
             dataset, identifier = row.text("dataset"), row.text("id")
             if dataset not in BENCHMARKS:
                 raise row.error("dataset", f"{dataset!r} is not one of {', '.join(BENCHMARKS)}")
-            steps = read_steps(row, "steps", _support_id, account)
+            hops = read_hops(row, "steps", _support_id, account)
             if identifier in found[dataset]:
                 raise row.error("id", f"a second decomposition of {identifier!r}")
         except DataError as error:
             account.oddities = before
             account.drop(error)
         else:
-            found[dataset][identifier] = steps
+            found[dataset][identifier] = hops
     account.close(sum(map(len, found.values())))
     return found
 
 
-def _support_id(step: Row) -> str:
-    return passage_id(step.text("title"), step.text("text"))
+def _support_id(hop: Row) -> str:
+    return passage_id(hop.text("title"), hop.text("text"))

@@ -1,4 +1,4 @@
-"""A benchmark's record, and what several formats share: steps, contexts and supporting facts.
+"""A benchmark's record, and what several formats share: hops, contexts and supporting facts.
 
 A question whose supports its row does not hold is kept without supports: it is answered and scored, but its
 recall is not measured. The corpus may have a passage of the supporting title; whether that is the paragraph
@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stepsearch_core.base.text import count_references, passage_id, resolve_references
-from stepsearch_core.base.types import Passage, Question, Step
+from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
-UNRESOLVED = "#N without an earlier step N, kept as text"
+UNRESOLVED = "#N without an earlier hop N, kept as text"
 DOUBTFUL = "#N replaced by an earlier answer, though it may be text"
 UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
 """What an account calls the oddities of a benchmark's rows."""
@@ -36,29 +36,29 @@ def make_passage(title: str, text: str) -> Passage:
     return Passage(passage_id(title, text), title, text)
 
 
-def read_steps(row: Row, field: str, support_id: Callable[[Row], str], account: Account) -> tuple[Step, ...]:
-    """A decomposition: sub-questions, `#1` and `#2` in them replaced by the answers of earlier steps, with
+def read_hops(row: Row, field: str, support_id: Callable[[Row], str], account: Account) -> tuple[Hop, ...]:
+    """A decomposition: sub-questions, `#1` and `#2` in them replaced by the answers of earlier hops, with
     one support.
 
     Args:
-        row: Has the list of steps.
-        field: What the list is called; a step has `question` and `answer`.
-        support_id: Gives the id of a step's support.
+        row: Has the list of hops.
+        field: What the list is called; a hop has `question` and `answer`.
+        support_id: Gives the id of a hop's support.
         account: Counts references that are, or may be, text.
 
     Raises:
-        DataError: another shape, or no step at all.
+        DataError: another shape, or no hop at all.
     """
-    steps: list[Step] = []
-    for step in row.objects(field):
-        text, answers = step.text("question"), [earlier.sub_answer for earlier in steps]
+    hops: list[Hop] = []
+    for hop in row.objects(field):
+        text, answers = hop.text("question"), [earlier.sub_answer for earlier in hops]
         kept, doubtful = count_references(text, answers)
         account.oddities[UNRESOLVED] += kept
         account.oddities[DOUBTFUL] += doubtful
-        steps.append(Step(resolve_references(text, answers), step.text("answer"), (support_id(step),)))
-    if not steps:
+        hops.append(Hop(resolve_references(text, answers), hop.text("answer"), (support_id(hop),)))
+    if not hops:
         raise row.error(field, "empty")
-    return tuple(steps)
+    return tuple(hops)
 
 
 def read_context(row: Row) -> tuple[Passage, ...]:

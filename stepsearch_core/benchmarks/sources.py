@@ -34,7 +34,7 @@ def fetched_file(folder: Path | str, key: str) -> Path | None:
 
 
 def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
-    """The records of a fetched benchmark, with the steps of the fetched decompositions.
+    """The records of a fetched benchmark, with the hops of the fetched decompositions.
 
     Args:
         folder: What `fetch` filled.
@@ -52,10 +52,10 @@ def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
             f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key
         )
     sidecar = fetched_file(folder, "decompositions")
-    steps = (
+    hops = (
         read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
     )
-    return read_benchmark(name, path, split, steps, _account(folder, key, path))
+    return read_benchmark(name, path, split, hops, _account(folder, key, path))
 
 
 def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:

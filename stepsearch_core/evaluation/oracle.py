@@ -40,8 +40,8 @@ def ask_gold_sub_questions(
 
 def _turns(episode: Episode, grammar: Grammar) -> Iterator[str]:
     """A search for each hop; then the answer, repeated if it was cut and so not taken for one."""
-    for step in episode.question.steps:
-        yield grammar.search_turn("", step.sub_question.replace(">>", " "), episode.shown, episode.opened)
+    for hop in episode.question.hops:
+        yield grammar.search_turn("", hop.sub_question.replace(">>", " "), episode.shown, episode.opened)
     found = support_recall(episode.trajectory, episode.question) == 1
     answer = episode.question.answers[0] if found else UNKNOWN
     while True:

@@ -75,9 +75,9 @@ class IndexParams:
 
 @dataclass
 class SynthesizeParams:
-    """Search keys per step, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
+    """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
 
-    keys_per_step: int = number(4, at_least=1)
+    keys_per_hop: int = number(4, at_least=1)
     validation_questions: int = number(
         200, at_least=1
     )  # the last ones of the training file, kept out of training

@@ -53,5 +53,5 @@ def invalid_by_reason(records: Records) -> Table | None:
 
 
 def _hops(record: dict[str, Any]) -> int:
-    steps = record["steps"]
-    return len(steps) if all(step["sub_question"] for step in steps) else 0
+    hops = record["hops"]
+    return len(hops) if all(hop["sub_question"] for hop in hops) else 0

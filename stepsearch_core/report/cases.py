@@ -33,7 +33,7 @@ class Case:
     outcome: str
     question: str
     answers: tuple[str, ...]
-    steps: tuple[dict[str, str], ...]
+    hops: tuple[dict[str, str], ...]
     records: dict[str, dict[str, Any]]
 
 
@@ -100,4 +100,4 @@ def _case(records: Records, number: int, outcome: str, benchmark: str, question_
         if question_id in benchmarks.get(benchmark, {})
     }
     record = found[TRAINED]
-    return Case(number, benchmark, outcome, record["question"], record["answers"], record["steps"], found)
+    return Case(number, benchmark, outcome, record["question"], record["answers"], record["hops"], found)

@@ -20,7 +20,7 @@ MEAN = "mean"
 
 RECORD_FIELDS = (
     *("id", "question", "answers", "prediction", "em", "f1"),
-    *("searches", "stop_reason", "steps", "turns", "rewards"),
+    *("searches", "stop_reason", "hops", "turns", "rewards"),
 )
 
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]

@@ -2,7 +2,7 @@
 
 For each method: the share of gold sub-questions that find their support among the first k (what a policy
 reaches that asks perfectly), and the share of raw questions that find *all* their supports among the first k
-(what it reaches without asking in steps). Shares come with Wilson's 95% interval.
+(what it reaches without asking hop by hop). Shares come with Wilson's 95% interval.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def measure_approximation(
 def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[Query]:
     """Every sub-question with its references resolved, and the positions of its supports."""
     return [
-        (step.sub_question, _positions(corpus, step.support_ids))
+        (hop.sub_question, _positions(corpus, hop.support_ids))
         for question in questions
-        for step in question.steps
-        if step.sub_question and step.support_ids
+        for hop in question.hops
+        if hop.sub_question and hop.support_ids
     ]
 
 

@@ -24,7 +24,7 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
 
     Args:
         trajectory: a finished episode on `question`.
-        question: gold passages and search keys come from its steps. Gold passages outside of the corpus
+        question: gold passages and search keys come from its hops. Gold passages outside of the corpus
             cannot be retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while
             redundancy stays.
         similarity: TF-IDF over the corpus; answers and queries are compared by its words.
@@ -44,10 +44,8 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
         answer=answer_reward(trajectory, question, similarity.words),
-        search_key=search_key_reward(
-            queries, [step.search_keys for step in question.steps], similarity.words
-        ),
-        steps=tuple(map(StepReward, turns, gains, redundancies(rounds))),
+        search_key=search_key_reward(queries, [hop.search_keys for hop in question.hops], similarity.words),
+        step_rewards=tuple(map(StepReward, turns, gains, redundancies(rounds))),
         format_ok=format_valid(trajectory),
     )
 

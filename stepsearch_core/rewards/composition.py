@@ -29,13 +29,13 @@ def token_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: Re
             f"question {trajectory.question_id}: the policy wrote no token that could carry the reward"
         )
     rewards = np.zeros(len(trajectory.token_ids))
-    for step in breakdown.steps:
-        if step.turn not in last:
+    for reward in breakdown.step_rewards:
+        if reward.turn not in last:
             raise ValueError(
-                f"question {trajectory.question_id}: no policy token in turn {step.turn} for its reward"
+                f"question {trajectory.question_id}: no policy token in turn {reward.turn} for its reward"
             )
-        gain = params.information_gain_weight * step.information_gain
-        rewards[last[step.turn]] += gain - params.redundancy_weight * step.redundancy
+        gain = params.information_gain_weight * reward.information_gain
+        rewards[last[reward.turn]] += gain - params.redundancy_weight * reward.redundancy
     overall = params.answer_weight * breakdown.answer + params.search_key_weight * breakdown.search_key
     rewards[max(last.values())] += overall
     return rewards

@@ -92,12 +92,13 @@ def score_text(
     matches = list(_ROUND.finditer(text))
     rounds = [_documents(match[1]) for match in matches]
     golds = [_normalize(gold) for gold in golds]
-    steps = zip(matches, _gains(rounds, golds), _redundancies(rounds), strict=True) if golds else ()
+    scored = zip(matches, _gains(rounds, golds), _redundancies(rounds), strict=True) if golds else ()
     return ReleasedScore(
         answer=_f1(found[-1][1], answers),
         search_key=_search_key([_SEARCH_TAG.sub("", match) for match in _SEARCH.findall(text)], keys),
         rounds=tuple(
-            ReleasedRound(match.start() + match[0].find("</search>"), *step) for match, *step in steps
+            ReleasedRound(match.start() + match[0].find("</search>"), gain, redundancy)
+            for match, gain, redundancy in scored
         ),
         format_ok=True,
     )
@@ -144,18 +145,18 @@ class ReleasedScorer(Scorer):
         self.passages = passages
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
-        """The reward terms of one trajectory; a step for each round that the text shows."""
+        """The reward terms of one trajectory; a step reward for each round that the text shows."""
         question = self.questions[trajectory.question_id]
         text, starts = render(trajectory, self.passages)
         golds = [
             self.passages(passage_id).text for passage_id in self.similarity.known(question.support_ids)
         ]
-        scored = score_text(text, question.answers, golds, [step.search_keys for step in question.steps])
-        steps = [
-            StepReward(bisect_right(starts, step.position) - 1, step.information_gain, step.redundancy)
-            for step in scored.rounds
+        scored = score_text(text, question.answers, golds, [hop.search_keys for hop in question.hops])
+        step_rewards = [
+            StepReward(bisect_right(starts, round_.position) - 1, round_.information_gain, round_.redundancy)
+            for round_ in scored.rounds
         ]
-        return RewardBreakdown(scored.answer, scored.search_key, tuple(steps), scored.format_ok)
+        return RewardBreakdown(scored.answer, scored.search_key, tuple(step_rewards), scored.format_ok)
 
 
 def _documents(information: str) -> list[str]:

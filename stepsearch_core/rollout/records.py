@@ -36,7 +36,7 @@ def record(
     f1: F1 = word_f1,
 ) -> dict[str, Any]:
     """A JSON object with question, prediction, every metric of `METRICS`, rewards and turns."""
-    rewards = {step.turn: step for step in breakdown.steps}
+    rewards = {reward.turn: reward for reward in breakdown.step_rewards}
     seen: set[str] = set()
     turns = []
     for number, turn in enumerate(trajectory.turns):
@@ -52,11 +52,8 @@ def record(
         "f1": f1(trajectory.answer, question.answers),  # by the words and the rule that were asked for
         "stop_reason": trajectory.stop_reason.value,
         "response_length": trajectory.response_length,
-        "hops": len(question.steps),
         "support_ids": list(question.support_ids),
-        "steps": [
-            {"sub_question": step.sub_question, "sub_answer": step.sub_answer} for step in question.steps
-        ],
+        "hops": [{"sub_question": hop.sub_question, "sub_answer": hop.sub_answer} for hop in question.hops],
         "turns": turns,
         "rewards": {"answer": breakdown.answer, "search_key": breakdown.search_key},
     }

@@ -1,1 +1,1 @@
-"""Search keys for every step of the training questions, and trajectories for the warm start."""
+"""Search keys for every hop of the training questions, and trajectories for the warm start."""

@@ -3,7 +3,7 @@ other.
 
 The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results,
 which it does not define. Here M = 1, the retriever that the policy will search with, and valid means that a
-support of the step is among the first `key_depth` results and is shown, where not all of them have room in
+support of the hop is among the first `key_depth` results and is shown, where not all of them have room in
 an observation.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.types import Passage, Question, Step
+from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
-from stepsearch_core.synthesis.sub_questions import parse_steps, words
+from stepsearch_core.synthesis.sub_questions import parse_hops, words
 
 Show = Callable[[Sequence[Passage]], Sequence[str]]
 """Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""
@@ -32,23 +32,23 @@ _BATCH = 512
 
 @dataclass
 class KeyCounts:
-    """What became of the candidates, how many keys the steps have, and how much of what was found is
+    """What became of the candidates, how many keys the hops have, and how much of what was found is
     shown.
     """
 
-    steps_by_keys: Counter[int] = field(default_factory=Counter)
+    hops_by_keys: Counter[int] = field(default_factory=Counter)
     candidates: Counter[KeyKind] = field(default_factory=Counter)
     kept: Counter[KeyKind] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     passages: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything in plain types, with the share of steps that have no key."""
-        steps = self.steps_by_keys.total()
+        """Everything in plain types, with the share of hops that have no key."""
+        hops = self.hops_by_keys.total()
         return {
-            "steps": steps,
-            "steps_by_keys": {str(keys): self.steps_by_keys[keys] for keys in sorted(self.steps_by_keys)},
-            "steps_without_key": self.steps_by_keys[0] / steps if steps else None,
+            "hops": hops,
+            "hops_by_keys": {str(keys): self.hops_by_keys[keys] for keys in sorted(self.hops_by_keys)},
+            "hops_without_key": self.hops_by_keys[0] / hops if hops else None,
             "candidates": {kind.value: self.candidates[kind] for kind in KeyKind},
             "kept": {kind.value: self.kept[kind] for kind in KeyKind},
             "dropped": dict(sorted(self.dropped.items())),
@@ -64,12 +64,12 @@ def add_search_keys(
     passage: Callable[[str], Passage],
     show: Show,
 ) -> tuple[list[Question], KeyCounts]:
-    """Give every step its search keys; a step without any is kept.
+    """Give every hop its search keys; a hop without any is kept.
 
     Args:
         questions: With decompositions.
         mined: Mined words by relation, from `PhrasingMiner`.
-        params: `keys_per_step` and `key_depth`.
+        params: `keys_per_hop` and `key_depth`.
         retriever: Judges the keys.
         passage: Gives a passage by its id.
         show: Says which results are shown.
@@ -78,7 +78,7 @@ def add_search_keys(
         RetrievalError: the retriever failed.
     """
     candidates = [_candidates(question, mined, passage) for question in questions]
-    queries = (key.text for steps in candidates for keys in steps for key in keys)
+    queries = (key.text for hops in candidates for keys in hops for key in keys)
     found = search_all(retriever, queries, params.key_depth, "search keys", show)
     counts = KeyCounts()
     counts.passages["found"] = sum(len(search.passage_ids) for search in found.values())
@@ -86,10 +86,10 @@ def add_search_keys(
         len(search.shown) for search in found.values()
     )
     keyed = []
-    for question, keys_by_step in zip(questions, candidates, strict=True):
-        choices = zip(question.steps, keys_by_step, strict=True)
-        steps = tuple(_with_keys(step, keys, found, params.keys_per_step, counts) for step, keys in choices)
-        keyed.append(replace(question, steps=steps))
+    for question, keys_by_hop in zip(questions, candidates, strict=True):
+        choices = zip(question.hops, keys_by_hop, strict=True)
+        hops = tuple(_with_keys(hop, keys, found, params.keys_per_hop, counts) for hop, keys in choices)
+        keyed.append(replace(question, hops=hops))
     return keyed, counts
 
 
@@ -146,26 +146,26 @@ def _candidates(
     question: Question, mined: Mapping[str, Sequence[str]], passage: Callable[[str], Passage]
 ) -> list[list[SearchKey]]:
     candidates = []
-    for step, sub_question in zip(question.steps, parse_steps(question), strict=True):
-        support_words = {word for sid in step.support_ids for word in words(passage(sid).contents)}
+    for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
+        support_words = {word for sid in hop.support_ids for word in words(passage(sid).contents)}
         candidates.append(candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words))
     return candidates
 
 
 def _with_keys(
-    step: Step, keys: Sequence[SearchKey], found: Mapping[str, Search], limit: int, counts: KeyCounts
-) -> Step:
-    finding = [key for key in keys if set(found[key.text].passage_ids).intersection(step.support_ids)]
-    working = [key for key in finding if found[key.text].shown.intersection(step.support_ids)]
+    hop: Hop, keys: Sequence[SearchKey], found: Mapping[str, Search], limit: int, counts: KeyCounts
+) -> Hop:
+    finding = [key for key in keys if set(found[key.text].passage_ids).intersection(hop.support_ids)]
+    working = [key for key in finding if found[key.text].shown.intersection(hop.support_ids)]
     chosen, duplicates = choose_keys(working, limit)
-    counts.steps_by_keys[len(chosen)] += 1
+    counts.hops_by_keys[len(chosen)] += 1
     counts.candidates.update(key.kind for key in keys)
     counts.kept.update(key.kind for key in chosen)
     counts.dropped["support not found"] += len(keys) - len(finding)
     counts.dropped["support not shown"] += len(finding) - len(working)
     counts.dropped["near-duplicate"] += len(duplicates)
     counts.dropped["enough others"] += len(working) - len(chosen) - len(duplicates)
-    return replace(step, search_keys=tuple(key.text for key in chosen))
+    return replace(hop, search_keys=tuple(key.text for key in chosen))
 
 
 def _jaccard(one: SearchKey, other: SearchKey) -> float:

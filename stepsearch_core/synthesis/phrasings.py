@@ -2,7 +2,7 @@
 large.
 
 A sub-question says "author", the passage says "penned" or "wrote": a query needs the passage's words. They
-are found by counting alone. For each relation, over the distinct supports of all training steps that ask for
+are found by counting alone. For each relation, over the distinct supports of all training hops that ask for
 it, a word counts once a passage unless it belongs to the passage's names (title, entity, answer); it is
 mined if enough passages have it and its share there is `MIN_LIFT` times its share in the corpus. Words are
 ranked by their part of the log-likelihood ratio, count times log lift, so that frequent phrasings come

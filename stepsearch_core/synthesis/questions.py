@@ -1,4 +1,4 @@
-"""Questions as JSON lines: how stages hand questions with their steps and search keys to later stages."""
+"""Questions as JSON lines: how stages hand questions with their hops and search keys to later stages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.io import write_jsonl
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.data.rows import Row, read_rows
 
 
 def question_to_json(question: Question) -> dict[str, Any]:
-    """A plain object with the field names of `Question` and `Step`."""
+    """A plain object with the field names of `Question` and `Hop`."""
     return asdict(question)
 
 
@@ -24,14 +24,14 @@ def question_from_json(value: dict[str, Any], place: str = "question") -> Questi
         DataError: a missing field or a wrong type.
     """
     row = Row(place, value)
-    steps = tuple(_step_from_row(step) for step in row.objects("steps"))
+    hops = tuple(_hop_from_row(hop) for hop in row.objects("hops"))
     return Question(
         id=row.text("id"),
         dataset=row.text("dataset"),
         split=row.text("split"),
         question=row.text("question"),
         answers=row.strings("answers"),
-        steps=steps,
+        hops=hops,
     )
 
 
@@ -49,8 +49,8 @@ def load_questions(path: Path | str) -> list[Question]:
     return [question_from_json(row.value, row.place) for row in read_rows(path)]
 
 
-def _step_from_row(row: Row) -> Step:
-    return Step(
+def _hop_from_row(row: Row) -> Hop:
+    return Hop(
         sub_question=row.string("sub_question"),
         sub_answer=row.string("sub_answer"),
         support_ids=row.strings("support_ids"),

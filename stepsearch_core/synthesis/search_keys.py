@@ -1,9 +1,9 @@
-"""Candidate search keys of a step: several phrasings of what to type to find its support.
+"""Candidate search keys of a hop: several phrasings of what to type to find its support.
 
 Departure from the paper (2.1), which has GPT-4o rewrite sub-questions and invent queries and releases
 neither prompts nor code: no language model is used. The candidates are the sub-question itself, its
 keywords, the bare entity, and the entity with mined phrasings of the relation (`phrasings`): those of this
-step's own support, and the relation's best. `filtering` then keeps those that work.
+hop's own support, and the relation's best. `filtering` then keeps those that work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class KeyKind(StrEnum):
     """How a key was made; the report counts by it."""
 
     OWN_PHRASING = "own_phrasing"
-    """Entity and the mined words that the step's support holds."""
+    """Entity and the mined words that the hop's support holds."""
     TOP_PHRASING = "top_phrasing"
     """Entity and the relation's best mined words, whatever the support's phrasing."""
     SUB_QUESTION = "sub_question"
@@ -41,12 +41,12 @@ class SearchKey:
 def candidate_keys(
     sub_question: SubQuestion, mined: Sequence[str], support_words: Collection[str]
 ) -> list[SearchKey]:
-    """The distinct candidates of a step, those made for its own support first.
+    """The distinct candidates of a hop, those made for its own support first.
 
     Args:
-        sub_question: What the step asks.
+        sub_question: What the hop asks.
         mined: The relation's mined words, best first; may be empty.
-        support_words: The words of the step's support.
+        support_words: The words of the hop's support.
     """
     entity = sub_question.entity
     own = [word for word in mined if word in support_words][:OWN_WORDS]

@@ -1,7 +1,7 @@
 """What a resolved sub-question asks: of which entity, which relation.
 
 MuSiQue writes sub-questions as `ENTITY >> relation` or in plain English. Of the latter, the names
-(capitalised spans and answers of earlier steps) are the entity and the remaining keywords are the relation.
+(capitalised spans and answers of earlier hops) are the entity and the remaining keywords are the relation.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class SubQuestion:
         return keywords(self.text)
 
 
-def parse_steps(question: Question) -> list[SubQuestion]:
-    """Every step's sub-question, read in the light of the answers before it."""
-    answers = [step.sub_answer for step in question.steps]
-    return [parse_sub_question(step.sub_question, answers[:i]) for i, step in enumerate(question.steps)]
+def parse_hops(question: Question) -> list[SubQuestion]:
+    """Every hop's sub-question, read in the light of the answers before it."""
+    answers = [hop.sub_answer for hop in question.hops]
+    return [parse_sub_question(hop.sub_question, answers[:i]) for i, hop in enumerate(question.hops)]
 
 
 def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuestion:
-    """Read a resolved sub-question; `known` are the answers of earlier steps."""
+    """Read a resolved sub-question; `known` are the answers of earlier hops."""
     if ">>" in sub_question:
         entity, relation = (part.strip() for part in sub_question.rsplit(">>", 1))
         entity = " ".join(entity.replace(">>", " ").split())

@@ -1,6 +1,6 @@
 """The stage: questions with search keys, split into training and validation, and warm-start trajectories.
 
-Everything dropped is counted by its reason in the report. A step without a working key keeps its place,
+Everything dropped is counted by its reason in the report. A hop without a working key keeps its place,
 since its support still earns information gain.
 """
 
@@ -28,7 +28,7 @@ from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
-from stepsearch_core.synthesis.sub_questions import parse_steps
+from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.warmstart import WarmstartTrajectory, make_trajectories
 
 BACKGROUND_PASSAGES = 50_000
@@ -104,12 +104,12 @@ def _warn_of_hidden(keys: KeyCounts) -> None:
 
 
 def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, tuple[str, ...]]:
-    """The words by which the supports of these questions' steps phrase each relation."""
+    """The words by which the supports of these questions' hops phrase each relation."""
     miner = PhrasingMiner()
     for question in questions:
-        for step, sub_question in zip(question.steps, parse_steps(question), strict=True):
-            for passage in map(corpus.get, step.support_ids):
-                names = (passage.title, sub_question.entity, step.sub_answer)
+        for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
+            for passage in map(corpus.get, hop.support_ids):
+                names = (passage.title, sub_question.entity, hop.sub_answer)
                 miner.add(sub_question.relation, passage.id, passage.contents, names)
     stride = -(-len(corpus) // BACKGROUND_PASSAGES)
     sample = tqdm(range(0, len(corpus), stride), desc="corpus words", unit=" passages")
@@ -157,7 +157,7 @@ def _describe_trajectories(
     trajectories: Sequence[WarmstartTrajectory], questions: Sequence[Question]
 ) -> dict[str, Any]:
     """How many there are, how long they are and how many needed one attempt, altogether and by hops."""
-    hops = {question.id: len(question.steps) for question in questions}
+    hops = {question.id: len(question.hops) for question in questions}
     by_hops: dict[int, list[WarmstartTrajectory]] = {}
     for trajectory in trajectories:
         by_hops.setdefault(hops[trajectory.question_id], []).append(trajectory)

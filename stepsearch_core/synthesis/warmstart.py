@@ -26,7 +26,7 @@ from stepsearch_core.base.types import Question
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.filtering import Search, Show, search_all
-from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_steps
+from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_hops
 
 ATTEMPTS = 20
 
@@ -59,7 +59,7 @@ class WarmstartTrajectory:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hop:
+class _HopPlan:
     """What the searcher means to do at a hop: a query, perhaps typed twice, and a retry if that fails."""
 
     sub_question: SubQuestion
@@ -129,14 +129,14 @@ def _in_turn(questions: Sequence[Question], count: int, draw: random.Random) -> 
 
 def _plan(
     question: Question, mined: Mapping[str, Sequence[str]], params: SynthesizeParams, draw: random.Random
-) -> list[_Hop]:
+) -> list[_HopPlan]:
     """The hops to search for, in order. The last is never skipped: its answer could only be recalled."""
     hops = []
-    for step, sub_question in zip(question.steps, parse_steps(question), strict=True):
-        skipped = step is not question.steps[-1] and draw.random() < params.skipped_hop_share
+    for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
+        skipped = hop is not question.hops[-1] and draw.random() < params.skipped_hop_share
         if not skipped:
             words = mined.get(sub_question.relation, ())
-            hops.append(_plan_hop(sub_question, frozenset(step.support_ids), words, params, draw))
+            hops.append(_plan_hop(sub_question, frozenset(hop.support_ids), words, params, draw))
     return hops
 
 
@@ -146,12 +146,12 @@ def _plan_hop(
     mined: Sequence[str],
     params: SynthesizeParams,
     draw: random.Random,
-) -> _Hop:
+) -> _HopPlan:
     bare = bool(sub_question.entity) and draw.random() < params.bare_query_share
     first = sub_question.entity if bare else _worded_query(sub_question, mined, draw)
     repeated = draw.random() < params.repeated_search_share
     retry = _worded_query(sub_question, mined, draw) if draw.random() < params.retry_share else None
-    return _Hop(sub_question, support_ids, first, repeated, retry if retry != first else None)
+    return _HopPlan(sub_question, support_ids, first, repeated, retry if retry != first else None)
 
 
 def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.Random) -> str:
@@ -163,7 +163,9 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
     return " ".join([sub_question.entity, *(mined[index] for index in chosen)])
 
 
-def _play(hops: Sequence[_Hop], found: Mapping[str, Search], max_searches: int) -> list[SearchTurn] | None:
+def _play(
+    hops: Sequence[_HopPlan], found: Mapping[str, Search], max_searches: int
+) -> list[SearchTurn] | None:
     """The searches, or None where a hop's support is not shown, its sub-question is blank, or they are too
     many.
     """
@@ -177,7 +179,7 @@ def _play(hops: Sequence[_Hop], found: Mapping[str, Search], max_searches: int) 
     return searches if len(searches) <= max_searches else None
 
 
-def _search_hop(hop: _Hop, found: Mapping[str, Search]) -> list[SearchTurn]:
+def _search_hop(hop: _HopPlan, found: Mapping[str, Search]) -> list[SearchTurn]:
     queries = [hop.first, hop.first] if hop.repeated else [hop.first]
     if hop.retry and not hop.support_ids.intersection(found[hop.first].shown):
         queries.append(hop.retry)

@@ -95,8 +95,8 @@ def describe(
                 },
                 "reward/answer": breakdown.answer,
                 "reward/search_key": breakdown.search_key,
-                "reward/information_gain": sum(step.information_gain for step in breakdown.steps),
-                "reward/redundancy": sum(step.redundancy for step in breakdown.steps),
+                "reward/information_gain": sum(reward.information_gain for reward in breakdown.step_rewards),
+                "reward/redundancy": sum(reward.redundancy for reward in breakdown.step_rewards),
                 "search/query_words": _query_words(trajectory, words),
                 "response_length": trajectory.response_length,
                 "format_valid": breakdown.format_ok,  # by the preset that is trained on

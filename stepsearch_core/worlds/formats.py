@@ -150,7 +150,7 @@ def write_bamboogle(path: Path, questions: Iterable[WorldQuestion]) -> None:
 
 
 def decomposition_rows(benchmark: str, questions: Sequence[WorldQuestion]) -> Iterable[dict[str, Any]]:
-    """The steps that the benchmark's own format has no room for; Bamboogle's ids number its rows from 0."""
+    """The hops that the benchmark's own format has no room for; Bamboogle's ids number its rows from 0."""
     for number, question in enumerate(questions):
         yield {
             "dataset": benchmark,

@@ -120,7 +120,7 @@ JOIN = Relation(
         "rails between {s} form the {o}",
     ),
 )
-"""The last step of a branch: its subject is an unordered pair of cities, and only some pairs have one."""
+"""The last hop of a branch: its subject is an unordered pair of cities, and only some pairs have one."""
 
 NOTES: dict[Kind, tuple[int, tuple[str, ...]]] = {
     Kind.PERSON: (1, ("{s} collects old {thing}", "{s} plays the {instrument} in {season}")),

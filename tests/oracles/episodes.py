@@ -4,10 +4,10 @@ from stepsearch_core.base.types import (
     Action,
     ActionKind,
     Author,
+    Hop,
     InvalidReason,
     Question,
     Segment,
-    Step,
     Trajectory,
     Turn,
 )
@@ -35,7 +35,7 @@ def trajectory(*turns, policy_tokens=3, environment_tokens=2, prompt_tokens=4):
     return Trajectory("q", 0, segments, list(turns))
 
 
-def question(*steps, answers=("Paris",)):
-    """`steps` are (support ids, search keys)."""
-    made = tuple(Step("who?", "x", tuple(supports), tuple(keys)) for supports, keys in steps)
+def question(*hops, answers=("Paris",)):
+    """`hops` are (support ids, search keys)."""
+    made = tuple(Hop("who?", "x", tuple(supports), tuple(keys)) for supports, keys in hops)
     return Question("q", "musique", "dev", "which city?", tuple(answers), made)

@@ -93,7 +93,7 @@ def test_the_oracle_asks_once_whatever_samples_says(evaluated):
     assert once == sampled
     for row in once["oracle"]:
         queries = [turn["query"] for turn in row["turns"] if turn["action"] == "search"]
-        wanted = [" ".join(step["sub_question"].replace(">>", " ").split()) for step in row["steps"]]
+        wanted = [" ".join(hop["sub_question"].replace(">>", " ").split()) for hop in row["hops"]]
         assert queries == wanted[: len(queries)] != []
 
 

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 
 def known_wording(question, passage):
     """The question with sub-questions that find their supports: the supports' own words."""
-    steps = tuple(replace(step, sub_question=passage(step.support_ids[0]).text) for step in question.steps)
-    return replace(question, steps=steps)
+    hops = tuple(replace(hop, sub_question=passage(hop.support_ids[0]).text) for hop in question.hops)
+    return replace(question, hops=hops)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from stepsearch_core.data.rows import Row
 )
 def test_all_columns_that_are_published(value, answers):
     question = read_record(Row("x", value), 7, "test", Account("x")).question
-    assert (question.id, question.question, question.answers, question.steps) == (
+    assert (question.id, question.question, question.answers, question.hops) == (
         "bamboogle_7",
         "Who?",
         answers,

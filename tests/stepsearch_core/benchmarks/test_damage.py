@@ -22,7 +22,7 @@ QUESTION = {
     "split": "train",
     "question": "Who married the author?",
     "answers": ["Bob Ray"],
-    "steps": [{"sub_question": "a >> b", "sub_answer": "c", "support_ids": ["0f"], "search_keys": ["a b"]}],
+    "hops": [{"sub_question": "a >> b", "sub_answer": "c", "support_ids": ["0f"], "search_keys": ["a b"]}],
 }
 TRAJECTORY = {
     "question_id": "q1",

@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Step
+from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.hotpotqa import read_record
 from stepsearch_core.benchmarks.records import UNKNOWN_SUPPORTS
 from stepsearch_core.data.account import Account
@@ -16,9 +16,9 @@ def test_steps_are_the_supporting_paragraphs(encode):
     question = read_record(Row("x", row), 0, "dev", Account("x")).question
     assert (question.id, question.dataset, question.split) == ("5a77ec115542992a6e59dff7", "hotpotqa", "dev")
     assert question.answers == ("Bob Ray",)
-    assert question.steps == (
-        Step("", "", (passage_id("Dark River", "Dark River is a novel. It was written by Ann Lee."),)),
-        Step("", "", (passage_id("Ann Lee", "Ann Lee is a writer. She married Bob Ray."),)),
+    assert question.hops == (
+        Hop("", "", (passage_id("Dark River", "Dark River is a novel. It was written by Ann Lee."),)),
+        Hop("", "", (passage_id("Ann Lee", "Ann Lee is a writer. She married Bob Ray."),)),
     )
     assert not question.has_decomposition
 
@@ -47,5 +47,5 @@ def test_a_row_whose_context_lacks_a_support_is_kept_without_supports():
     account = Account("x")
     row = damaged("hotpotqa", "supporting_facts", 0, 0, to="Not retrieved")
     question = read_record(Row("x", row), 0, "dev", account).question
-    assert (question.answers, question.steps, question.support_ids) == (("Bob Ray",), (), ())
+    assert (question.answers, question.hops, question.support_ids) == (("Bob Ray",), (), ())
     assert account.oddities == {UNKNOWN_SUPPORTS: 1}

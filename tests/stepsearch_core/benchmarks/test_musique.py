@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.benchmarks.musique import read_record
 from stepsearch_core.benchmarks.records import DOUBTFUL, UNRESOLVED
 from stepsearch_core.data.account import Account
@@ -22,10 +22,10 @@ def test_a_row_becomes_a_question_with_resolved_steps():
         split="train",
         question="Where did the author of Dark River meet her spouse?",
         answers=("Rome", "Roma"),
-        steps=(
-            Step("Dark River >> author", "Ann Lee", (supports[0],)),
-            Step("Who is the spouse of Ann Lee ?", "Bob Ray", (supports[2],)),
-            Step("where did Ann Lee meet Bob Ray", "Rome", (supports[3],)),
+        hops=(
+            Hop("Dark River >> author", "Ann Lee", (supports[0],)),
+            Hop("Who is the spouse of Ann Lee ?", "Bob Ray", (supports[2],)),
+            Hop("where did Ann Lee meet Bob Ray", "Rome", (supports[3],)),
         ),
     )
     assert [passage.title for passage in record.context] == [
@@ -39,8 +39,8 @@ def test_a_row_becomes_a_question_with_resolved_steps():
 def test_supports_go_by_idx_and_not_by_position():
     row = {**MUSIQUE, "paragraphs": MUSIQUE["paragraphs"][::-1]}
     assert (
-        read_record(Row("x", row), 0, "train", Account("x")).question.steps
-        == read_record(Row("x", MUSIQUE), 0, "train", Account("x")).question.steps
+        read_record(Row("x", row), 0, "train", Account("x")).question.hops
+        == read_record(Row("x", MUSIQUE), 0, "train", Account("x")).question.hops
     )
 
 
@@ -83,14 +83,14 @@ def test_damage_is_named(path, value, problem):
 
 
 def test_a_song_of_that_number_is_text_and_counted():
-    """`#9` of three steps names no step; `#1` that begins a longer name is replaced, as published, and
+    """`#9` of three hops names no hop; `#1` that begins a longer name is replaced, as published, and
     counted.
     """
     account = Account("x")
     row = damaged("musique", "question_decomposition", 0, "question", to="#9 Dream >> performer")
     row["question_decomposition"][2]["question"] = "#1 Greatest Hits >> #2"
-    steps = read_record(Row("x", row), 0, "train", account).question.steps
-    assert [step.sub_question for step in steps] == [
+    hops = read_record(Row("x", row), 0, "train", account).question.hops
+    assert [hop.sub_question for hop in hops] == [
         "#9 Dream >> performer",
         "Who is the spouse of Ann Lee ?",
         "Ann Lee Greatest Hits >> Bob Ray",

@@ -4,7 +4,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Step
+from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
@@ -76,11 +76,11 @@ def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
     sidecar = write_jsonl(
         tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION
     )
-    steps = read_decompositions(sidecar)["hotpotqa"]
-    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", steps))
-    assert first.steps == (
-        Step("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
-        Step("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
+    hops = read_decompositions(sidecar)["hotpotqa"]
+    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", hops))
+    assert first.hops == (
+        Hop("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
+        Hop("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
     )
     assert first.has_decomposition
     assert not second.has_decomposition
@@ -175,7 +175,7 @@ def test_a_dropped_row_keeps_its_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "rows", "steps"),
+    ("name", "file", "rows", "hops"),
     [
         ("musique", "musique_ans_train100.jsonl", 100, 237),
         ("musique", "musique_ans_dev551.jsonl", 551, 1393),
@@ -183,13 +183,13 @@ def test_a_dropped_row_keeps_its_number(tmp_path):
         ("2wikimultihopqa", "2wikimultihopqa_dev473.json", 473, 1194),
     ],
 )
-def test_published_files_point_into_the_published_corpus(real_data, name, file, rows, steps):
+def test_published_files_point_into_the_published_corpus(real_data, name, file, rows, hops):
     corpus = {passage.id for passage in read_corpus_file(real_data / "corpus.jsonl")}
     records = list(read_benchmark(name, real_data / file, "dev"))
-    found = [step for record in records for step in record.question.steps]
-    assert (len(records), len(found)) == (rows, steps)
-    assert all(len(step.support_ids) == 1 and step.support_ids[0] in corpus for step in found)
-    assert all(step.sub_question and "#" not in step.sub_question for step in found) == (name != "hotpotqa")
+    found = [hop for record in records for hop in record.question.hops]
+    assert (len(records), len(found)) == (rows, hops)
+    assert all(len(hop.support_ids) == 1 and hop.support_ids[0] in corpus for hop in found)
+    assert all(hop.sub_question and "#" not in hop.sub_question for hop in found) == (name != "hotpotqa")
     outside = {passage.id for record in records for passage in record.context} - corpus
     assert len(outside) <= 1  # one HotpotQA paragraph, whose sentences bring no blanks
 

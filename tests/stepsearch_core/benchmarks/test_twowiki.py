@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Step
+from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.twowiki import read_record
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
@@ -11,13 +11,13 @@ from tests.stepsearch_core.benchmarks.rows_of_formats import TWOWIKI, damaged
 
 def test_evidence_triples_become_steps():
     question = read_record(Row("x", TWOWIKI), 0, "dev", Account("x")).question
-    assert question.steps == (
-        Step(
+    assert question.hops == (
+        Hop(
             "Dark River >> author",
             "Ann Lee",
             (passage_id("Dark River", "Dark River was written by Ann Lee."),),
         ),
-        Step(
+        Hop(
             "Ann Lee >> spouse",
             "Bob Ray",
             (passage_id("Ann Lee (writer)", "Ann Lee is a writer. She married Bob Ray."),),
@@ -49,8 +49,8 @@ def test_the_support_is_the_supporting_title_closest_to_the_subject(subject, tit
         "supporting_facts": [[title, 0] for title in titles],
         "evidences": [[subject, "relation", "object"]],
     }
-    (step,) = read_record(Row("x", row), 0, "dev", Account("x")).question.steps
-    assert step.support_ids == ((passage_id(told_in, f"On {told_in}."),) if told_in else ())
+    (hop,) = read_record(Row("x", row), 0, "dev", Account("x")).question.hops
+    assert hop.support_ids == ((passage_id(told_in, f"On {told_in}."),) if told_in else ())
 
 
 @pytest.mark.parametrize(
@@ -73,5 +73,5 @@ def test_a_row_whose_context_lacks_a_support_keeps_its_steps_without_supports():
         "dev",
         Account("x"),
     ).question
-    assert [step.sub_question for step in question.steps] == ["Dark River >> author", "Ann Lee >> spouse"]
+    assert [hop.sub_question for hop in question.hops] == ["Dark River >> author", "Ann Lee >> spouse"]
     assert question.support_ids == ()

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.types import ActionKind, Passage, Step, StopReason
+from stepsearch_core.base.types import ActionKind, Hop, Passage, StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
 from stepsearch_core.metrics.search import cut_passages, format_valid, hidden_passages, support_recall
@@ -13,9 +13,9 @@ from tests import published, tiny
 WORD = tiny.tokenizer()
 # The second hop asks for what no passage says.
 LOST = replace(
-    tiny.ADA, id="lost", steps=(tiny.ADA.steps[0], replace(tiny.ADA.steps[1], sub_question="capital"))
+    tiny.ADA, id="lost", hops=(tiny.ADA.hops[0], replace(tiny.ADA.hops[1], sub_question="capital"))
 )
-ONE_HOP = replace(tiny.BOB, id="one", answers=("rome",), steps=tiny.BOB.steps[:1])
+ONE_HOP = replace(tiny.BOB, id="one", answers=("rome",), hops=tiny.BOB.hops[:1])
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +96,8 @@ def test_the_number_of_slots_changes_nothing(retriever):
 
 
 def test_a_sub_question_longer_than_a_turn_finds_nothing(retriever):
-    long = replace(tiny.ADA.steps[0], sub_question="where was ada born " * 3)
-    made = ask(retriever, replace(tiny.ADA, steps=(long, tiny.ADA.steps[1])))[0]
+    long = replace(tiny.ADA.hops[0], sub_question="where was ada born " * 3)
+    made = ask(retriever, replace(tiny.ADA, hops=(long, tiny.ADA.hops[1])))[0]
     assert len(made.segments[1].token_ids) == tiny.ENVIRONMENT.max_turn_tokens
     assert [turn.action.kind for turn in made.turns] == [
         ActionKind.INVALID,
@@ -121,7 +121,7 @@ def test_right_exactly_if_every_support_was_shown(retriever):
     for trajectory, question in zip(made, questions, strict=True):
         assert (trajectory.answer == question.answers[0]) == (support_recall(trajectory, question) == 1)
         assert [turn.action.text for turn in trajectory.searches] == [
-            step.sub_question for step in question.steps
+            hop.sub_question for hop in question.hops
         ]
         assert trajectory.stop_reason is StopReason.ANSWERED
         assert format_valid(trajectory)
@@ -144,8 +144,8 @@ def test_no_room_for_the_next_hop(retriever):
 
 
 def test_relations_written_with_arrows_are_asked_in_plain_words(retriever):
-    steps = (Step("ada >> born", "oslo", tiny.ADA.steps[0].support_ids),)
-    made = ask(retriever, replace(tiny.ADA, steps=steps))[0]
+    hops = (Hop("ada >> born", "oslo", tiny.ADA.hops[0].support_ids),)
+    made = ask(retriever, replace(tiny.ADA, hops=hops))[0]
     assert made.searches[0].action.text == "ada born"
 
 

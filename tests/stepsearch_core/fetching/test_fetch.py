@@ -81,10 +81,10 @@ def test_every_question_of_the_world_has_steps_whose_supports_are_in_the_corpus(
             question = record.question
             assert (question.dataset, question.split) == (name, split)
             assert question.has_decomposition
-            assert len(question.steps) >= 2
+            assert len(question.hops) >= 2
             assert set(question.support_ids) <= corpus
             assert {passage.id for passage in record.context} <= corpus
-            assert question.steps[-1].sub_answer in question.answers
+            assert question.hops[-1].sub_answer in question.answers
 
 
 def test_the_world_without_its_sidecar_still_has_supports(world, tmp_path):

@@ -2,7 +2,7 @@ from stepsearch_core.report.breakdown import f1_by_hops, invalid_by_reason
 
 
 def record(hops, f1, sub_question="Who?"):
-    return {"f1": f1, "steps": [{"sub_question": sub_question, "sub_answer": "x"}] * hops}
+    return {"f1": f1, "hops": [{"sub_question": sub_question, "sub_answer": "x"}] * hops}
 
 
 def test_f1_by_hops_over_all_benchmarks():

@@ -1,7 +1,7 @@
 import pytest
 
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.params import RetrievalParams
@@ -24,10 +24,10 @@ def question(text, *steps):
 
 
 QUESTIONS = [
-    question("apple pear", Step("apple", "", (PIE,)), Step("cake", "", (CAKE,))),
-    question("tart", Step("tart", "", (TART,))),
+    question("apple pear", Hop("apple", "", (PIE,)), Hop("cake", "", (CAKE,))),
+    question("tart", Hop("tart", "", (TART,))),
     question(
-        "pear", Step("", "", (CAKE,)), Step("", "", ("0" * 16,))
+        "pear", Hop("", "", (CAKE,)), Hop("", "", ("0" * 16,))
     ),  # no sub-questions; a gold that is not there
     question("jam"),
 ]

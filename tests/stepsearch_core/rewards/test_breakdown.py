@@ -39,14 +39,14 @@ def test_gain_and_redundancy_with_the_corpus_frequencies():
     # + 1
     a, b = 2.2039728, 2.6094379
     half = a / (math.sqrt(2) * math.sqrt(a * a + b * b))  # cosine of "alpha gamma" with each gold
-    steps = scored(
+    step_rewards = scored(
         search("q", "g1", "z", "t"), search("q", "g1", "half", "k"), search("q", "g2", "m", "x")
-    ).steps
+    ).step_rewards
     assert half == pytest.approx(0.456266, abs=1e-6)  # 2.2039728 / (1.4142136 * 3.4156498)
-    assert [step.information_gain for step in steps] == pytest.approx(
+    assert [reward.information_gain for reward in step_rewards] == pytest.approx(
         [0.5, half / 2, (1 - half) / 2], abs=1e-7
     )
-    assert [step.redundancy for step in steps] == [0.0, 1 / 3, 0.0]
+    assert [reward.redundancy for reward in step_rewards] == [0.0, 1 / 3, 0.0]
 
 
 def test_whole_sample():
@@ -58,29 +58,29 @@ def test_whole_sample():
     assert parts.format_ok
     assert parts.answer == 1.0
     assert parts.search_key == pytest.approx(0.9)
-    assert [step.turn for step in parts.steps] == [0, 1]
-    assert [step.information_gain for step in parts.steps] == pytest.approx([1.0, 0.0])
-    assert [step.redundancy for step in parts.steps] == [0.0, 1.0]
+    assert [reward.turn for reward in parts.step_rewards] == [0, 1]
+    assert [reward.information_gain for reward in parts.step_rewards] == pytest.approx([1.0, 0.0])
+    assert [reward.redundancy for reward in parts.step_rewards] == [0.0, 1.0]
 
 
-def test_steps_keep_the_number_of_their_turn_and_include_searches_without_a_hit():
+def test_step_rewards_keep_the_number_of_their_turn_and_include_searches_without_a_hit():
     parts = scored(invalid(), search("nothing"), invalid(), search("q", "g1"), answer("Paris"))
-    assert [(step.turn, step.redundancy) for step in parts.steps] == [(1, 0.0), (3, 0.0)]
-    assert [step.information_gain for step in parts.steps] == pytest.approx([0.0, 0.5])
+    assert [(reward.turn, reward.redundancy) for reward in parts.step_rewards] == [(1, 0.0), (3, 0.0)]
+    assert [reward.information_gain for reward in parts.step_rewards] == pytest.approx([0.0, 0.5])
     assert parts.format_ok
     assert parts.answer == 1.0
 
 
 def test_a_question_that_was_never_asked_earns_nothing():
     parts = scored()
-    assert (parts.answer, parts.search_key, parts.steps, parts.format_ok) == (0.0, 0.0, (), False)
+    assert (parts.answer, parts.search_key, parts.step_rewards, parts.format_ok) == (0.0, 0.0, (), False)
 
 
 def test_a_wrong_format_leaves_step_and_key_rewards():
     parts = scored(search("capital of france", "g1"))
     assert parts.answer == 0.0
     assert parts.search_key == pytest.approx(2 / 3)  # mean of 1 and, for "of", 2 * 1 / (3 + 3)
-    assert parts.steps[0].information_gain == pytest.approx(0.5)
+    assert parts.step_rewards[0].information_gain == pytest.approx(0.5)
 
 
 def test_tags_inside_a_passage_count_for_nothing():
@@ -95,12 +95,15 @@ def test_tags_inside_a_passage_count_for_nothing():
 
 def test_gold_passages_outside_the_corpus_are_left_out_of_n():
     asked = question((["g1", "absent"], []))
-    assert scored(search("q", "g1"), asked=asked).steps[0].information_gain == pytest.approx(1.0)
+    assert scored(search("q", "g1"), asked=asked).step_rewards[0].information_gain == pytest.approx(1.0)
 
 
 def test_without_gold_passages_only_redundancy_remains():
-    steps = scored(search("q", "g1"), search("q", "g1"), asked=question()).steps
-    assert [(step.information_gain, step.redundancy) for step in steps] == [(0.0, 0.0), (0.0, 1.0)]
+    step_rewards = scored(search("q", "g1"), search("q", "g1"), asked=question()).step_rewards
+    assert [(reward.information_gain, reward.redundancy) for reward in step_rewards] == [
+        (0.0, 0.0),
+        (0.0, 1.0),
+    ]
 
 
 def test_an_unknown_retrieved_passage_is_an_error():
@@ -114,7 +117,9 @@ rounds_of_ids = st.lists(st.lists(IDS, max_size=3, unique=True), min_size=1, max
 
 @given(rounds_of_ids)
 def test_gains_add_up_to_the_coverage_of_all_that_was_found(rounds):
-    gains = [step.information_gain for step in scored(*(search("q", *ids) for ids in rounds)).steps]
+    gains = [
+        reward.information_gain for reward in scored(*(search("q", *ids) for ids in rounds)).step_rewards
+    ]
     cosines = SIMILARITY.cosine(["g1", "g2"], [pid for ids in rounds for pid in ids])
     assert sum(gains) == pytest.approx(cosines.max(axis=1, initial=0.0).mean(), abs=1e-12)
     assert sum(gains) <= 1 + 1e-12
@@ -164,5 +169,7 @@ def test_tags_in_what_the_environment_shows_count_for_nothing(texts, shown):
     ends = []
     for passage in (Passage("found", "", shown), Passage("found", "", "oslo")):
         parts = score(played(texts, [passage]), tiny.ADA, TfidfSimilarity.fit([*tiny.PASSAGES, passage]))
-        ends.append((parts.answer, parts.search_key, parts.format_ok, [step.turn for step in parts.steps]))
+        ends.append(
+            (parts.answer, parts.search_key, parts.format_ok, [reward.turn for reward in parts.step_rewards])
+        )
     assert ends[0] == ends[1]

@@ -93,10 +93,12 @@ def test_no_reward_off_the_policy_and_no_step_reward_above_zero_for_known_passag
     rewards = token_rewards(episode, parts, params)
     assert not rewards[~np.array(episode.policy_mask)].any()
     seen = set()
-    for step in parts.steps:
-        found = set(turns[step.turn].passage_ids)
-        placed = rewards[6 + 5 * step.turn]
-        assert placed == pytest.approx(gain_weight * step.information_gain - repeat_weight * step.redundancy)
+    for reward in parts.step_rewards:
+        found = set(turns[reward.turn].passage_ids)
+        placed = rewards[6 + 5 * reward.turn]
+        assert placed == pytest.approx(
+            gain_weight * reward.information_gain - repeat_weight * reward.redundancy
+        )
         if found <= seen:
             assert placed <= 0.0
         seen |= found

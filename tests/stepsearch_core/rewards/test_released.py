@@ -27,8 +27,8 @@ def released(text, answers=("Paris",), golds=GOLDS, keys=KEYS):
     return score_text(text, answers, golds, keys)
 
 
-def steps(scored):
-    return [step.information_gain - step.redundancy for step in scored.rounds]
+def step_rewards(scored):
+    return [reward.information_gain - reward.redundancy for reward in scored.rounds]
 
 
 WHOLE = (
@@ -85,18 +85,18 @@ def test_information_gain_and_redundancy():
         ("gamma delta", "mu nu", "xi omicron"),
     ]
     scored = released("".join(bare_round(*documents) for documents in rounds) + ANSWER)
-    assert [step.information_gain for step in scored.rounds] == pytest.approx(
+    assert [reward.information_gain for reward in scored.rounds] == pytest.approx(
         [0.5, 0.21402302, 0.28597698], abs=1e-8
     )
-    assert [step.redundancy for step in scored.rounds] == pytest.approx([0.0, 1 / 3, 0.0])
-    assert steps(scored) == pytest.approx([0.5, -0.11931, 0.28598], abs=1e-5)
+    assert [reward.redundancy for reward in scored.rounds] == pytest.approx([0.0, 1 / 3, 0.0])
+    assert step_rewards(scored) == pytest.approx([0.5, -0.11931, 0.28598], abs=1e-5)
 
 
 def test_whole_sample():
     scored = released(WHOLE)
     # round 1: "alpha beta doc" against "alpha beta": sqrt(2) a / sqrt(2 aa + bb) = 1.82106 / 2.48656
-    assert steps(scored) == pytest.approx([0.73236, -1 / 3], abs=1e-5)
-    assert [1.6 * step for step in steps(scored)] == pytest.approx([1.17177, -0.53333], abs=1e-5)
+    assert step_rewards(scored) == pytest.approx([0.73236, -1 / 3], abs=1e-5)
+    assert [1.6 * reward for reward in step_rewards(scored)] == pytest.approx([1.17177, -0.53333], abs=1e-5)
     assert scored.final == pytest.approx(1.5562, abs=1e-12)
 
 
@@ -119,9 +119,11 @@ def test_format(text, final):
 
 def test_a_repeat_within_a_round_counts():
     # of three equal texts the first two carry "Doc 2" and "Doc 3"
-    assert [step.redundancy for step in released(a_round("q", "a b", "a b", "a b") + ANSWER).rounds] == [0.0]
+    assert [reward.redundancy for reward in released(a_round("q", "a b", "a b", "a b") + ANSWER).rounds] == [
+        0.0
+    ]
     text = bare_round("a b", "a b", "c") + ANSWER
-    assert [step.redundancy for step in released(text).rounds] == [pytest.approx(1 / 3)]
+    assert [reward.redundancy for reward in released(text).rounds] == [pytest.approx(1 / 3)]
 
 
 def test_the_rank_of_the_next_document_hides_repeats():
@@ -135,7 +137,7 @@ def test_the_rank_of_the_next_document_hides_repeats():
 def test_the_rank_of_the_next_document_leaves_a_gain_for_a_repeat():
     # .73236 each at ranks 1 and 2, then one of them at the last rank: (1 - .73236) / 2
     text = a_round("q", "alpha beta", "gamma delta", "eps") + a_round("q", "eps zeta", "eta", "alpha beta")
-    gains = [step.information_gain for step in released(text + ANSWER).rounds]
+    gains = [reward.information_gain for reward in released(text + ANSWER).rounds]
     assert gains == pytest.approx([0.73236, 0.13382], abs=1e-5)
 
 
@@ -204,6 +206,8 @@ def test_agrees_with_a_second_writing(text, answered, golds, keys):
     assert scored.final == pytest.approx(expected.final, abs=1e-12)
     assert scored.search_key == pytest.approx(expected.key, abs=1e-12)
     found = [
-        value for step in scored.rounds for value in (step.position, step.information_gain, step.redundancy)
+        value
+        for reward in scored.rounds
+        for value in (reward.position, reward.information_gain, reward.redundancy)
     ]
-    assert found == pytest.approx([value for step in expected.rounds for value in step], abs=1e-12)
+    assert found == pytest.approx([value for reward in expected.rounds for value in reward], abs=1e-12)

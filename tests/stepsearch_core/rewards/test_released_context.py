@@ -77,14 +77,14 @@ def test_whole_sample_on_tokens():
 
 def test_a_wrong_format_leaves_one_reward():
     breakdown, rewards = scored_tokens(search("capital of France", "a", "b", "c"), INVALID)
-    assert (breakdown.answer, breakdown.search_key, breakdown.steps) == (-1.0, 0.0, ())
+    assert (breakdown.answer, breakdown.search_key, breakdown.step_rewards) == (-1.0, 0.0, ())
     assert rewards.nonzero()[0].tolist() == [11]
     assert rewards[11] == -1.0
 
 
 def test_after_a_warning_the_step_reward_sits_on_the_turn_before_it():
     breakdown, rewards = scored_tokens(INVALID, search("capital of France", "a", "b", "c"), ANSWERED)
-    assert [step.turn for step in breakdown.steps] == [0]
+    assert [reward.turn for reward in breakdown.step_rewards] == [0]
     assert rewards.nonzero()[0].tolist() == [6, 16]
     # searches "and", "capital of France": 1 and 0 for the two groups
     assert rewards[16] == pytest.approx(1 + 0.618 * 0.5)
@@ -121,10 +121,10 @@ def test_the_decoded_context_of_the_released_style_scores_as_the_scorer_does(scr
     response = BPE.decode(made.token_ids[len(made.segments[0].token_ids) :])
     by_id = {passage.id: passage for passage in CASED}
     golds = [by_id[passage_id].text for passage_id in tiny.ADA.support_ids]
-    keys = [step.search_keys for step in tiny.ADA.steps]
+    keys = [hop.search_keys for hop in tiny.ADA.hops]
     shown = score_text(response, tiny.ADA.answers, golds, keys)
     scored = ReleasedScorer(TfidfSimilarity.fit(CASED), {"ada": tiny.ADA}, by_id.__getitem__)(made)
     assert (scored.answer, scored.search_key, scored.format_ok) == (1.0, shown.search_key, True)
-    gains = [(step.information_gain, step.redundancy) for step in shown.rounds]
-    assert [(step.information_gain, step.redundancy) for step in scored.steps] == gains
+    gains = [(reward.information_gain, reward.redundancy) for reward in shown.rounds]
+    assert [(reward.information_gain, reward.redundancy) for reward in scored.step_rewards] == gains
     assert len(gains) >= len(made.searches)

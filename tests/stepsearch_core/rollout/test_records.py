@@ -11,20 +11,20 @@ PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "
 ASKED = question((["g1"], ["key"]), (["g2"], []), answers=("Paris", "City of Paris"))
 
 
-def made(*turns, steps=(), reason=StopReason.ANSWERED, asked=ASKED):
+def made(*turns, step_rewards=(), reason=StopReason.ANSWERED, asked=ASKED):
     played = trajectory(*turns)
     played.stop_reason = reason
-    return record(played, asked, RewardBreakdown(0.8, 0.4, tuple(steps), True), PASSAGES.__getitem__)
+    return record(played, asked, RewardBreakdown(0.8, 0.4, tuple(step_rewards), True), PASSAGES.__getitem__)
 
 
 def test_a_whole_record_by_hand():
-    steps = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
+    step_rewards = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
     row = made(
         search("first", "g1", "x"),
         invalid(),
         search("second", "x", "g2"),
         answer("the Paris city"),
-        steps=steps,
+        step_rewards=step_rewards,
     )
     turns = row.pop("turns")
     assert row == {
@@ -45,9 +45,8 @@ def test_a_whole_record_by_hand():
         "prompt_too_long": 0.0,
         "stop_reason": "answered",
         "response_length": 4 * 3 + 3 * 2,
-        "hops": 2,
         "support_ids": ["g1", "g2"],
-        "steps": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
+        "hops": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
         "rewards": {"answer": 0.8, "search_key": 0.4},
     }
     assert [(turn["action"], turn["query"]) for turn in turns] == [
@@ -82,10 +81,10 @@ def test_every_metric_is_there_and_the_record_is_json():
 
 
 def test_no_answer_and_no_supports():
-    row = made(invalid(), reason=StopReason.TURN_LIMIT, asked=replace(ASKED, steps=()))
+    row = made(invalid(), reason=StopReason.TURN_LIMIT, asked=replace(ASKED, hops=()))
     assert (row["prediction"], row["em"], row["f1"]) == (None, 0.0, 0.0)
     assert row["support_recall"] is None
-    assert (row["hops"], row["support_ids"], row["steps"]) == (0, [], [])
+    assert (row["support_ids"], row["hops"]) == ([], [])
     assert row["stop_reason"] == "turn_limit"
 
 
@@ -110,7 +109,7 @@ def test_a_passage_twice_in_one_round_is_not_repeated():
 
 
 def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
-    other = replace(ASKED, id="other", steps=())
+    other = replace(ASKED, id="other", hops=())
     right, wrong = made(search("first", "g1"), answer("Paris")), made(answer("Rome"))
     unmeasured = made(answer("Paris"), asked=other)
     row, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])

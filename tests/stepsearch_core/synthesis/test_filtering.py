@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.base.types import Passage, Question, Step
+from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.filtering import (
     MAX_SIMILARITY,
@@ -83,20 +83,20 @@ def test_every_query_is_searched_once_in_batches():
 
 def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
     support, other = Passage("s", "Dark River", "sprang from the pen of Ann"), Passage("o", "", "")
-    steps = (Step("Dark River >> author", "Ann", ("s",)), Step("Ann >> spouse", "Bob", ("o",)))
-    question = Question("1", "musique", "train", "?", ("Bob",), steps)
+    hops = (Hop("Dark River >> author", "Ann", ("s",)), Hop("Ann >> spouse", "Bob", ("o",)))
+    question = Question("1", "musique", "train", "?", ("Bob",), hops)
     retriever = Table(
         {"Dark River": ("o", "x", "s"), "Dark River author": ("s",), "Dark River pen": ("o", "s")}
     )
-    params = SynthesizeParams(keys_per_step=4, key_depth=2)
+    params = SynthesizeParams(keys_per_hop=4, key_depth=2)
     (keyed,), counts = add_search_keys(
         [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get, everything
     )
-    assert [step.search_keys for step in keyed.steps] == [("Dark River pen", "Dark River author"), ()]
+    assert [hop.search_keys for hop in keyed.hops] == [("Dark River pen", "Dark River author"), ()]
     assert counts.to_json() == {
-        "steps": 2,
-        "steps_by_keys": {"0": 1, "2": 1},
-        "steps_without_key": 0.5,
+        "hops": 2,
+        "hops_by_keys": {"0": 1, "2": 1},
+        "hops_without_key": 0.5,
         "candidates": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 2, "keywords": 0, "entity": 2},
         "kept": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 1, "keywords": 0, "entity": 0},
         "dropped": {"enough others": 0, "near-duplicate": 0, "support not found": 3, "support not shown": 0},
@@ -106,29 +106,29 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
 
 def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
     question = Question(
-        "1", "musique", "train", "?", ("Ann",), (Step("Dark River >> author", "Ann", ("s",)),)
+        "1", "musique", "train", "?", ("Ann",), (Hop("Dark River >> author", "Ann", ("s",)),)
     )
     retriever = Table({"Dark River": ("o", "s"), "Dark River author": ("s",)})
     passages = {"s": Passage("s", "Dark River", "sprang from the pen of Ann"), "o": Passage("o", "", "")}
     (keyed,), counts = add_search_keys(
         [question], {}, SynthesizeParams(key_depth=2), retriever, passages.get, lambda found: [found[0].id]
     )
-    assert keyed.steps[0].search_keys == ("Dark River author",)
+    assert keyed.hops[0].search_keys == ("Dark River author",)
     assert counts.dropped["support not shown"] == 1
     assert counts.to_json()["passages"] == {"found": 3, "not shown": 1}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(world, limit):
-    params = SynthesizeParams(keys_per_step=limit, key_depth=2)
+    params = SynthesizeParams(keys_per_hop=limit, key_depth=2)
     questions = world.questions[:100]
     mined = mine_phrasings(world.questions, world.corpus)
     keyed, counts = add_search_keys(questions, mined, params, world.retriever, world.corpus.get, everything)
-    steps = [step for question in keyed for step in question.steps]
-    pairs = [(key, step) for step in steps for key in step.search_keys]
-    for (_, step), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):
-        assert {hit.passage.id for hit in hits} & set(step.support_ids)
-    assert max(len(step.search_keys) for step in steps) == limit
+    hops = [hop for question in keyed for hop in question.hops]
+    pairs = [(key, hop) for hop in hops for key in hop.search_keys]
+    for (_, hop), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):
+        assert {hit.passage.id for hit in hits} & set(hop.support_ids)
+    assert max(len(hop.search_keys) for hop in hops) == limit
     assert counts.candidates.total() == counts.kept.total() + counts.dropped.total()
     assert counts.kept.total() == len(pairs)
-    assert counts.steps_by_keys[0] / len(steps) < 0.05
+    assert counts.hops_by_keys[0] / len(hops) < 0.05

@@ -1,5 +1,5 @@
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
-from stepsearch_core.synthesis.sub_questions import parse_steps, words
+from stepsearch_core.synthesis.sub_questions import parse_hops, words
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from stepsearch_core.worlds.relations import JOIN, RELATIONS
 
@@ -45,7 +45,7 @@ def test_the_phrasings_of_the_world_are_recovered(world):
         relation.name: {word for phrasing in relation.phrasings for word in words(phrasing)}
         for relation in (*RELATIONS, JOIN)
     }
-    asked = {sub.relation for question in world.questions for sub in parse_steps(question)}
+    asked = {sub.relation for question in world.questions for sub in parse_hops(question)}
     assert set(mined) == asked
     found = [(relation, word) for relation in mined for word in mined[relation]]
     right = sum(word in phrasings[relation] for relation, word in found)

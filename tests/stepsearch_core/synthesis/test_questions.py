@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.synthesis.questions import (
     load_questions,
     question_from_json,
@@ -15,8 +15,8 @@ from stepsearch_core.synthesis.questions import (
 
 some_text = st.text(st.characters(codec="utf-8"), min_size=1).map(str.strip).filter(bool)
 texts = st.lists(st.text(st.characters(codec="utf-8")), max_size=3).map(tuple)
-steps = st.builds(
-    Step, sub_question=st.just("") | some_text, sub_answer=some_text, support_ids=texts, search_keys=texts
+hops = st.builds(
+    Hop, sub_question=st.just("") | some_text, sub_answer=some_text, support_ids=texts, search_keys=texts
 )
 questions = st.builds(
     Question,
@@ -25,7 +25,7 @@ questions = st.builds(
     split=some_text,
     question=some_text,
     answers=texts,
-    steps=st.lists(steps, max_size=3).map(tuple),
+    hops=st.lists(hops, max_size=3).map(tuple),
 )
 
 
@@ -37,7 +37,7 @@ def test_json_keeps_every_field(question):
 
 def test_files_keep_the_order(tmp_path):
     written = [
-        Question(str(i), "musique", "train", "Who?", ("Ann",), (Step("a >> b", "c"),)) for i in range(3)
+        Question(str(i), "musique", "train", "Who?", ("Ann",), (Hop("a >> b", "c"),)) for i in range(3)
     ]
     assert write_questions(tmp_path / "q.jsonl", written) == 3
     assert load_questions(tmp_path / "q.jsonl") == written
@@ -45,11 +45,11 @@ def test_files_keep_the_order(tmp_path):
 
 def test_damage_names_line_and_field(tmp_path):
     write_questions(
-        tmp_path / "q.jsonl", [Question("1", "musique", "train", "Who?", ("Ann",), (Step("a", "b"),))] * 2
+        tmp_path / "q.jsonl", [Question("1", "musique", "train", "Who?", ("Ann",), (Hop("a", "b"),))] * 2
     )
     text = (tmp_path / "q.jsonl").read_text().splitlines()
     (tmp_path / "q.jsonl").write_text(
         text[0] + "\n" + text[1].replace('"search_keys": []', '"search_keys": "a"')
     )
-    with pytest.raises(DataError, match=r"line 2: field 'steps\[0\]\.search_keys': expected a list"):
+    with pytest.raises(DataError, match=r"line 2: field 'hops\[0\]\.search_keys': expected a list"):
         load_questions(tmp_path / "q.jsonl")

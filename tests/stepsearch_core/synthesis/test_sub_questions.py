@@ -1,11 +1,11 @@
 import pytest
 
-from stepsearch_core.base.types import Question, Step
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.synthesis.sub_questions import (
     SubQuestion,
     keywords,
     names,
-    parse_steps,
+    parse_hops,
     parse_sub_question,
 )
 
@@ -63,8 +63,8 @@ def test_plain_sub_questions_split_into_names_and_the_rest(text, known, entity, 
 
 
 def test_only_earlier_answers_are_known():
-    steps = (Step("Brother >> performer", "pearl jam"), Step("what city was pearl jam formed in", "seattle"))
-    first, second = parse_steps(Question("1", "musique", "train", "?", ("seattle",), steps))
+    hops = (Hop("Brother >> performer", "pearl jam"), Hop("what city was pearl jam formed in", "seattle"))
+    first, second = parse_hops(Question("1", "musique", "train", "?", ("seattle",), hops))
     assert (first.entity, second.entity, second.relation) == ("Brother", "pearl jam", "city formed")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.types import Step
+from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.environment.actions import THINK
@@ -48,11 +48,9 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
     assert len(lines) == 100 - dropped == report["trajectories"]["all"]["count"]
     assert dropped < 10
     assert {line["question_id"] for line in lines} <= {question.id for question in train}
-    steps = [step for question in train + validation for step in question.steps]
-    assert report["search_keys"]["steps"] == len(steps)
-    assert report["search_keys"]["steps_without_key"] == sum(not step.search_keys for step in steps) / len(
-        steps
-    )
+    hops = [hop for question in train + validation for hop in question.hops]
+    assert report["search_keys"]["hops"] == len(hops)
+    assert report["search_keys"]["hops_without_key"] == sum(not hop.search_keys for hop in hops) / len(hops)
     assert report == json.loads((tmp_path / "out" / "report.json").read_text())
 
 
@@ -67,8 +65,8 @@ def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
 
 def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
     questions = world.questions[:60]
-    bare = replace(questions[0], steps=tuple(replace(step, sub_question="") for step in questions[0].steps))
-    elsewhere = replace(questions[1], steps=(*questions[1].steps, Step("a >> b", "c", ("0" * 16,))))
+    bare = replace(questions[0], hops=tuple(replace(hop, sub_question="") for hop in questions[0].hops))
+    elsewhere = replace(questions[1], hops=(*questions[1].hops, Hop("a >> b", "c", ("0" * 16,))))
     given = [bare, elsewhere, *questions[2:]]
     report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert report["questions"] == {
@@ -113,7 +111,7 @@ def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_pa
     )
     assert less["search_keys"]["passages"]["not shown"] > 0.3 * less["search_keys"]["passages"]["found"]
     assert re.search(r"search keys: \d\d\.\d% of the passages found are not shown: raise env", caplog.text)
-    assert less["search_keys"]["steps_without_key"] > whole["search_keys"]["steps_without_key"]
+    assert less["search_keys"]["hops_without_key"] > whole["search_keys"]["hops_without_key"]
 
 
 def test_questions_that_are_too_long_are_left_out_and_counted(world, tmp_path):
@@ -143,7 +141,7 @@ def test_published_steps_get_keys(real_data, tmp_path):
         settings,
         tmp_path / "out",
     )
-    assert report["search_keys"]["steps"] == 237
+    assert report["search_keys"]["hops"] == 237
     # The resolved sub-question alone finds 73.4% of the supports among the first three.
     assert report["search_keys"]["kept"]["sub_question"] / 237 == pytest.approx(0.734, abs=0.02)
-    assert report["search_keys"]["steps_without_key"] < 0.2
+    assert report["search_keys"]["hops_without_key"] < 0.2

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
-from stepsearch_core.synthesis.sub_questions import parse_steps
+from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from stepsearch_core.synthesis.warmstart import QUERY_WORDS, make_trajectories
 from tests.stepsearch_core.synthesis.conftest import everything
@@ -49,7 +49,7 @@ def test_results_are_the_retriever_s_own(world, mined):
 
 
 def test_a_sub_question_without_a_word_is_dropped_and_not_asked(world, mined):
-    blank = replace(world.questions[0], steps=(replace(world.questions[0].steps[0], sub_question="?"),))
+    blank = replace(world.questions[0], hops=(replace(world.questions[0].hops[0], sub_question="?"),))
     params, environment = SynthesizeParams(trajectories=3), EnvironmentParams()
     assert make_trajectories([blank], mined, params, environment, world.retriever, everything, 0) == []
 
@@ -65,11 +65,11 @@ def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mine
     questions = {question.id: question for question in world.questions}
     for trajectory in trajectories(world, mined, skipped_hop_share=0.0):
         question = questions[trajectory.question_id]
-        thoughts = [sub_question.thought for sub_question in parse_steps(question)]
+        thoughts = [sub_question.thought for sub_question in parse_hops(question)]
         assert list(dict.fromkeys(turn.think for turn in trajectory.searches)) == thoughts
-        for thought, step in zip(thoughts, question.steps, strict=True):
+        for thought, hop in zip(thoughts, question.hops, strict=True):
             turns = [turn for turn in trajectory.searches if turn.think == thought]
-            assert set(step.support_ids) & set(turns[-1].passage_ids)
+            assert set(hop.support_ids) & set(turns[-1].passage_ids)
         assert trajectory.answer == question.answers[0]
 
 
@@ -93,7 +93,7 @@ def _by_thought(trajectory):
 
 
 def test_long_chains_are_tried_again_and_not_thinned_out(world, mined):
-    hops = {question.id: len(question.steps) for question in world.questions}
+    hops = {question.id: len(question.hops) for question in world.questions}
     made = trajectories(world, mined, searches=6)
     asked = Counter(hops[question.id] for question in world.questions[:120])
     kept = Counter(hops[trajectory.question_id] for trajectory in made)
@@ -109,7 +109,7 @@ def test_bare_queries_are_entities_and_others_add_mined_words(world, mined):
         for trajectory in trajectories(
             world, mined, bare_query_share=share, retry_share=0.0, skipped_hop_share=0.0
         ):
-            by_thought = {sub.thought: sub for sub in parse_steps(questions[trajectory.question_id])}
+            by_thought = {sub.thought: sub for sub in parse_hops(questions[trajectory.question_id])}
             for turn in trajectory.searches:
                 sub_question = by_thought[turn.think]
                 added = turn.query.removeprefix(sub_question.entity).split()
@@ -136,9 +136,7 @@ def test_shares_are_the_shares_asked_for(world, mined):
 def test_bare_queries_are_as_frequent_as_asked_for_among_first_attempts(world, mined):
     # With retries certain to be tried and every hop's result accepted, what is kept is biased only by
     # success.
-    entities = {
-        step.sub_question.split(" >> ")[0] for question in world.questions for step in question.steps
-    }
+    entities = {hop.sub_question.split(" >> ")[0] for question in world.questions for hop in question.hops}
     shares = []
     for share in (0.2, 0.8):
         made = trajectories(world, mined, trajectories=600, bare_query_share=share, retry_share=1.0)

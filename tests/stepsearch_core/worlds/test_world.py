@@ -74,7 +74,7 @@ def test_the_readers_find_steps_and_supports_in_the_corpus(micro_folder):
         questions = [record.question for record in read_benchmark(name, folder / file, "test", steps[name])]
         assert len({question.id for question in questions}) == 20
         assert all(question.has_decomposition for question in questions)
-        assert all(len(step.support_ids) == 1 for question in questions for step in question.steps)
+        assert all(len(hop.support_ids) == 1 for question in questions for hop in question.hops)
         assert {support for question in questions for support in question.support_ids} <= corpus
 
 
