@@ -4,17 +4,14 @@
 
 import logging
 import time
-from itertools import chain, pairwise
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.sources import fetched_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import Params
-from stepsearch_core.retrieval.coverage import measure, measure_approximation, verdict
-from stepsearch_core.retrieval.dense import DenseIndex
-from stepsearch_core.retrieval.index import build_index, open_ranker
+from stepsearch_core.retrieval.coverage import measure_index, verdict
+from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from tasks.made_by import made_by
@@ -31,7 +28,8 @@ def main(params: Params) -> None:
         clock.append(time.perf_counter())
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())
-        report = _measure(params, corpus, folder)
+        questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
+        report = measure_index(params.index, params.retrieval, corpus, folder, questions)
         clock.append(time.perf_counter())
         write_json(folder / "report.json", report)
         seconds = [round(end - start, 3) for start, end in pairwise(clock)]
@@ -40,22 +38,6 @@ def main(params: Params) -> None:
         )
         work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
-
-
-def _measure(params: Params, corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """The retrieval report, over the first questions of every fetched file."""
-    depths = params.index.measured_depths
-    questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
-    rankers = {
-        method: open_ranker(params.retrieval, folder, corpus, method)
-        for method in params.index.measured_methods
-    }
-    report = measure(rankers, corpus, questions, depths)
-    if params.retrieval.index_factory != "Flat":
-        dense = DenseIndex.open(folder / "dense", params.retrieval)
-        asked = chain.from_iterable(questions.values())
-        report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths)
-    return report
 
 
 if __name__ == "__main__":

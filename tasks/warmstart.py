@@ -4,21 +4,20 @@ trajectories.
 
 from __future__ import annotations
 
-import itertools
-import logging
 import time
 
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import Params
-from stepsearch_core.policy.models import build_model, check_context, load_policy, save_policy
-from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts, written_answers
+from stepsearch_core.policy.models import save_policy
+from stepsearch_core.policy.start import starting_policy
+from stepsearch_core.policy.tokenizers import training_texts
+from stepsearch_core.policy.writable import warn_of_unwritable, written_answers
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.launch import launch
@@ -31,22 +30,10 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
-    if params.model.source:
-        policy, tokenizer = load_policy(params.model.source, params.model.dtype)
-    else:
-        texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
-        style = STYLES[params.environment.prompt]
-        tokenizer = train_tokenizer(
-            itertools.chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags
-        )
-        policy = build_model(params.model, tokenizer)
-    check_context(policy.config, params.environment.max_trajectory_tokens)
+    texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
+    policy, tokenizer = starting_policy(params.model, params.tokenizer, params.environment, texts)
     answers = written_answers(tokenizer, [question.answers for question in questions.values()])
-    if answers["unwritable"]:
-        level = logging.WARNING if answers["share"] > answers["warn_above"] else logging.INFO
-        words = "%d of %d training questions have no answer that the tokenizer can write, as %s"
-        counts = answers["unwritable"], answers["questions"], ", ".join(map(repr, answers["examples"]))
-        logging.getLogger("warmstart").log(level, words, *counts)
+    warn_of_unwritable(answers)
     renderer = Renderer(tokenizer, params.environment)
     asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}
     trajectories = [

@@ -28,7 +28,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams, RolloutParams
-from stepsearch_core.policy.tokenizers import unwritable
+from stepsearch_core.policy.writable import unwritable
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity

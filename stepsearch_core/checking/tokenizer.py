@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
-from stepsearch_core.policy.tokenizers import UNWRITABLE_SHARE, unwritable
+from stepsearch_core.policy.writable import UNWRITABLE_SHARE, unwritable
 
 
 def check_template(subject: Subject) -> Iterator[Finding]:

@@ -25,21 +25,14 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.text import normalize_answer
 from stepsearch_core.base.types import Passage, Question
-from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.chat import end_of_turn
-from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import TokenizerParams
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 PAD, END, UNKNOWN = "<|pad|>", "<|end|>", "<|unknown|>"
-
-UNWRITABLE_SHARE = 0.01
-"""Of questions: more than this many without an answer that can be written are worth a warning."""
-_EXAMPLES = 10
 
 
 def train_tokenizer(
@@ -108,48 +101,6 @@ def prepare(tokenizer: Any, ends: int | Sequence[int] | None = None, vocab_size:
 def id_count(tokenizer: Any) -> int:
     """One more than the highest id that the tokenizer can decode; a model may have rows for more."""
     return 1 + max(tokenizer.get_vocab().values())
-
-
-def unwritable(tokenizer: Any, accepted: Iterable[Sequence[str]]) -> list[str]:
-    """The first answer of each question none of whose answers can be written with this tokenizer.
-
-    An answer is written if what it is encoded as decodes to the same text, as exact match compares texts
-    (`text.normalize_answer`), holds a word that F1 counts, and spells no tag of the protocol, which a turn
-    would be read by. Of the others no policy can write the like: the best score is below 1, and of an answer
-    without a word it is 0.
-
-    Args:
-        tokenizer: the policy's.
-        accepted: every accepted answer of each question, as in `Question.answers`.
-    """
-    return [
-        answers[0] for answers in accepted if not any(_is_writable(tokenizer, answer) for answer in answers)
-    ]
-
-
-def written_answers(tokenizer: Any, accepted: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """How many questions have an answer that can be written, for the log and the report; see `unwritable`.
-
-    Returns:
-        `{"questions", "unwritable", "share", "warn_above", "examples"}`; the share is that of the
-        unwritable.
-    """
-    found = unwritable(tokenizer, accepted)
-    return {
-        "questions": len(accepted),
-        "unwritable": len(found),
-        "share": len(found) / len(accepted) if accepted else 0.0,
-        "warn_above": UNWRITABLE_SHARE,
-        "examples": list(dict.fromkeys(found))[:_EXAMPLES],
-    }
-
-
-def _is_writable(tokenizer: Any, answer: str) -> bool:
-    if any(tag in answer for tag in (*THINK.tags, *PLAN.tags)):
-        return False
-    ids = tokenizer.encode(answer, add_special_tokens=False)
-    written = tokenizer.decode(ids, skip_special_tokens=True)
-    return normalize_answer(written) == normalize_answer(answer) and word_f1(written, (answer,)) > 0
 
 
 def training_texts(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import binomtest
@@ -17,6 +18,8 @@ from tqdm import tqdm
 from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.params import IndexParams, RetrievalParams
+from stepsearch_core.retrieval.index import open_ranker
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 
 if TYPE_CHECKING:
@@ -24,6 +27,25 @@ if TYPE_CHECKING:
 
 Query = tuple[str, frozenset[int]]
 """A query and the positions of the passages that it should find; -1 stands for one that the corpus lacks."""
+
+
+def measure_index(
+    params: IndexParams,
+    retrieval: RetrievalParams,
+    corpus: Corpus,
+    folder: Path,
+    questions: Mapping[str, Sequence[Question]],
+) -> dict[str, Any]:
+    """The report of the index in `folder`: every method, and an approximate index against exact search."""
+    from stepsearch_core.retrieval.dense import DenseIndex
+
+    rankers = {method: open_ranker(retrieval, folder, corpus, method) for method in params.measured_methods}
+    report = measure(rankers, corpus, questions, params.measured_depths)
+    if retrieval.index_factory != "Flat":
+        dense = DenseIndex.open(folder / "dense", retrieval)
+        asked = chain.from_iterable(questions.values())
+        report["dense_against_exact"] = measure_approximation(dense, corpus, asked, params.measured_depths)
+    return report
 
 
 def measure(

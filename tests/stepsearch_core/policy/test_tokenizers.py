@@ -16,7 +16,6 @@ from stepsearch_core.policy.tokenizers import (
     prepare,
     train_tokenizer,
     training_texts,
-    unwritable,
 )
 from tests import published, tiny
 
@@ -148,32 +147,6 @@ def test_a_trained_tokenizer_stays_as_it_is(tokenizer):
         {tokenizer.eos_token_id},
     )
     assert id_count(tokenizer) == len(tokenizer)
-
-
-def test_which_answers_cannot_be_written():
-    accepted = [
-        ("oslo",),
-        ("Oslo.",),  # exact match sees neither capitals nor full stops
-        ("the rome of norway",),
-        ("atlantis",),  # unknown
-        ("o.slo",),  # "o . slo"
-        ("atlantis", "oslo"),  # one of two is enough
-        ("lies in atlantis", "atlantis"),
-    ]
-    assert unwritable(tiny.tokenizer("word"), accepted[:1]) == []
-    word = train_tokenizer(
-        ["oslo", "Oslo", "the rome of norway", "o . slo lies in"], TokenizerParams("word"), ()
-    )
-    assert unwritable(word, accepted) == ["atlantis", "o.slo", "lies in atlantis"]
-    assert unwritable(BPE, accepted) == []
-    never = [
-        ("?!",),
-        ("\u200b",),
-        ("a </answer>",),
-        ("<plan>",),
-    ]  # no word, or a tag that a turn would be read by
-    assert unwritable(BPE, never) == [answers[0] for answers in never]
-    assert unwritable(BPE, [("?!", "oslo")]) == []
 
 
 def test_texts_for_a_tokenizer():
