@@ -27,7 +27,7 @@ from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
-from stepsearch_core.metrics.measures import warnings
+from stepsearch_core.metrics.measures import Rules, warnings
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
@@ -83,7 +83,7 @@ class Examination:
             DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter
         )
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
-        self.f1 = partial(answer_f1, words=self.similarity.words)
+        self.rules = Rules(self.similarity.words, answer_f1)
         self.questions = {
             benchmark: read_questions(DATA / "fetch", benchmark, "test")[: params.evaluate.questions]
             for benchmark in params.evaluate.benchmarks
@@ -134,7 +134,7 @@ class Examination:
             score = Scorer(self.similarity, asked)
             made = answer(benchmark, questions)
             rows = [
-                record(played, asked[played.question_id], score(played), self.corpus.get, self.f1)
+                record(played, asked[played.question_id], score(played), self.corpus.get, self.rules)
                 for played in made
             ]
             records[benchmark] = one_a_question(rows)

@@ -150,7 +150,7 @@ def write_outputs(folder: Path) -> None:
             "f1": step / 4,
             "response_length": 90 - step,
             "reward/search_key": 0.5,
-            "search/count": 2.0,
+            "searches": 2.0,
         }
         | {"entropy": None}
         for step in range(1, 5)

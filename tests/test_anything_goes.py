@@ -27,6 +27,7 @@ from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.summary import summarize
+from stepsearch_core.metrics.measures import EVALUATED, Rules
 from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams, RolloutParams
 from stepsearch_core.policy.writable import unwritable
 from stepsearch_core.retrieval.bm25 import BM25Index
@@ -34,7 +35,7 @@ from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.rollout.records import METRICS, record
+from stepsearch_core.rollout.records import record
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.synthesis.synthesize import synthesize
 from tests import published, tiny
@@ -260,13 +261,15 @@ def one_file(seed: int, folder: Path) -> int:
     scorer = Scorer(TfidfSimilarity.open(folder / "tfidf", corpus), by_id)
     measured = {}
     for policy, trajectories in policies.items():
-        made = [record(one, by_id[one.question_id], scorer(one), corpus.get) for one in trajectories]
+        made = [
+            record(one, by_id[one.question_id], scorer(one), corpus.get, Rules()) for one in trajectories
+        ]
         json.dumps(made, ensure_ascii=False).encode()
         measured[policy] = {"musique": made}
         for one, row in zip(trajectories, made, strict=True):
             explained(row, one, by_id[row["id"]], policy, MADE[kind])
     counted = summarize(measured, EvaluateParams(benchmarks=["musique"], bootstrap_samples=2), seed)
-    assert set(counted["oracle"]["musique"]) == set(METRICS)
+    assert set(counted["oracle"]["musique"]) == set(EVALUATED)
     return len(rows)
 
 

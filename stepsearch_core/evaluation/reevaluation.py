@@ -16,13 +16,13 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_jsonl
 from stepsearch_core.evaluation.bootstrap import stratified_mean_interval
+from stepsearch_core.metrics.measures import BRIEF
 
 CONFIDENCE = 0.99
 """Two-sided: with noisy answers but no change, one comparison in 200 would raise a false alarm."""
 
 SAMPLES = 2000
 WORST = 20
-METRICS = ("em", "f1", "support_recall", "searches")
 
 Records = dict[str, dict[str, dict[str, Any]]]
 """benchmark -> question id -> record"""
@@ -43,8 +43,7 @@ def read_records(folder: Path) -> Records:
 
 
 def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> dict[str, Any]:
-    """Paired differences `after - before` of every metric with their intervals, the verdict, and the worst
-    questions.
+    """Paired differences `after - before` of the measures `BRIEF` with intervals, verdict, worst questions.
 
     Returns:
         `{"difference": {metric: {value, low, high, n}}, "degraded": bool, "unpaired": int, "worst": [...]}`.
@@ -64,7 +63,7 @@ def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> 
                 seed=0,
             )
         )
-        for metric in METRICS
+        for metric in BRIEF
     }
     high = difference["f1"]["high"]
     return {

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stepsearch_core.base.means import mean
+from stepsearch_core.base.text import Words
 from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason, Trajectory
 
 
@@ -78,6 +80,11 @@ def invalid_reasons(trajectory: Trajectory) -> dict[InvalidReason, float]:
     """
     reasons = [turn.action.reason for turn in trajectory.turns]
     return {reason: reasons.count(reason) / max(1, len(reasons)) for reason in InvalidReason}
+
+
+def query_words(trajectory: Trajectory, words: Words) -> float | None:
+    """Mean number of words of a query; None without searches."""
+    return mean(len(words(turn.action.text)) for turn in trajectory.searches)
 
 
 def hidden_passages(trajectory: Trajectory) -> float | None:

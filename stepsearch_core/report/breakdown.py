@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from stepsearch_core.base.means import mean
+from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.report.inputs import Records
-from stepsearch_core.report.results import name_of, number
+from stepsearch_core.report.results import F1, name_of, number
 from stepsearch_core.report.tables import Table
+
+INVALID = BY_KEY["invalid_turns"]
 
 
 def f1_by_hops(records: Records) -> Table | None:
@@ -16,18 +19,18 @@ def f1_by_hops(records: Records) -> Table | None:
     for policy, benchmarks in records.items():
         for record in (record for found in benchmarks.values() for record in found.values()):
             if hops := _hops(record):
-                groups.setdefault(hops, {}).setdefault(policy, []).append(record["f1"])
+                groups.setdefault(hops, {}).setdefault(policy, []).append(record[F1.key])
     if not groups:
         return None
     rows = tuple(
         (
             f"{hops} hops",
             f"{max(map(len, scores.values())):,}",
-            *(number(mean(scores.get(policy, ())), 3) for policy in records),
+            *(number(mean(scores.get(policy, ())), F1.digits) for policy in records),
         )
         for hops, scores in sorted(groups.items())
     )
-    return Table("F1 by number of hops", ("", "Questions", *map(name_of, records)), rows)
+    return Table(f"{F1.label} by number of hops", ("", "Questions", *map(name_of, records)), rows)
 
 
 def invalid_by_reason(records: Records) -> Table | None:
@@ -45,11 +48,14 @@ def invalid_by_reason(records: Records) -> Table | None:
     rows = tuple(
         (
             reason,
-            *(number(given.count(reason) / len(given) if given else None, 3) for given in turns.values()),
+            *(
+                number(given.count(reason) / len(given) if given else None, INVALID.digits)
+                for given in turns.values()
+            ),
         )
         for reason in reasons
     )
-    return Table("Invalid turns by reason", ("", *map(name_of, turns)), rows) if rows else None
+    return Table(f"{INVALID.label} by reason", ("", *map(name_of, turns)), rows) if rows else None
 
 
 def _hops(record: dict[str, Any]) -> int:

@@ -10,7 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.metrics.measures import VALIDATION
 from stepsearch_core.report.charts import LineChart, Point, line_chart
+from stepsearch_core.training.statistics import LOGGED
 
 SMOOTHING = 0.8
 """Weight of the past in the moving average."""
@@ -18,54 +20,51 @@ SMOOTHING = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A column of the log, how it is called, and the validation column marked on it, if any."""
+    """A column of the log, by its key; its name stands in the tables of what is measured and logged."""
 
     key: str
-    title: str
-    note: str
-    validation: str = ""
-    from_zero: bool = False
+    from_zero: bool = True
+
+    @property
+    def title(self) -> str:
+        """What the column is called."""
+        return LOGGED[self.key].label
+
+    @property
+    def note(self) -> str:
+        """What the column is."""
+        return LOGGED[self.key].note
+
+    @property
+    def validation(self) -> str:
+        """The column of the same measure over validation questions: marks on the curve, if there are any."""
+        return f"{VALIDATION}{self.key}"
 
 
 PAPER_CURVES = (
-    Curve("f1", "Answer F1", "mean over the step's trajectories", "validation/f1", from_zero=True),
-    Curve("response_length", "Response length", "tokens after the prompt, passages included"),
-    Curve(
-        "reward/search_key",
-        "Search-key reward",
-        "how well queries match the golden search keys",
-        from_zero=True,
-    ),
-    Curve("search/count", "Searches", "searches per question", "validation/searches"),
+    Curve("f1"),
+    Curve("response_length", from_zero=False),
+    Curve("reward/search_key"),
+    Curve("searches", from_zero=False),
 )
 DIAGNOSTICS = (
-    Curve(
-        "reward/information_gain", "Information gain", "summed over a trajectory's searches", from_zero=True
-    ),
-    Curve("search/redundancy", "Redundancy", "share of passages returned before", from_zero=True),
-    Curve(
-        "search/support_recall",
-        "Support recall",
-        "share of gold passages found",
-        "validation/support_recall",
-        True,
-    ),
-    Curve("search/query_words", "Query length", "words per query"),
-    Curve("format_valid", "Format valid", "share of trajectories"),
-    Curve("invalid_turns", "Invalid turns", "share of turns without a valid action", from_zero=True),
-    Curve(
-        "search/hidden_passages", "Hidden passages", "share of passages found, but not shown", from_zero=True
-    ),
-    Curve("search/cut_passages", "Cut passages", "share of passages found, but shown cut", from_zero=True),
-    Curve("entropy", "Entropy", "of the policy, nats per token"),
-    Curve("kl_reference", "KL to warm start", "per token", from_zero=True),
-    Curve("approx_kl", "KL of the update", "per token, old against new policy", from_zero=True),
-    Curve("value_loss", "Value loss", "critic", from_zero=True),
-    Curve("explained_variance", "Explained variance", "of the returns by the critic"),
-    Curve("clip_frac", "Clipped", "share of tokens outside the clip range", from_zero=True),
-    Curve("grad_norm", "Gradient norm", "before clipping", from_zero=True),
+    Curve("reward/information_gain"),
+    Curve("redundancy"),
+    Curve("support_recall"),
+    Curve("query_words", from_zero=False),
+    Curve("format_valid", from_zero=False),
+    Curve("invalid_turns"),
+    Curve("hidden_passages"),
+    Curve("cut_passages"),
+    Curve("entropy", from_zero=False),
+    Curve("kl_reference"),
+    Curve("approx_kl"),
+    Curve("value_loss"),
+    Curve("explained_variance", from_zero=False),
+    Curve("clip_frac"),
+    Curve("grad_norm"),
 )
-WARMSTART_CURVES = (Curve("loss", "Warm-start loss", "cross-entropy per policy token", from_zero=True),)
+WARMSTART_CURVES = (Curve("loss"),)
 
 
 def charts(log: list[dict[str, Any]], curves: tuple[Curve, ...]) -> list[LineChart]:
@@ -86,7 +85,7 @@ def smoothed(points: list[Point], weight: float = SMOOTHING) -> list[Point]:
 
 def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
     raw = _points(log, curve.key)
-    marks = _points(log, curve.validation) if curve.validation else []
+    marks = _points(log, curve.validation)
     return line_chart(curve.key, curve.title, curve.note, raw, smoothed(raw), marks, curve.from_zero)
 
 

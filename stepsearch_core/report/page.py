@@ -5,18 +5,20 @@ engine.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.metrics import measures
+from stepsearch_core.metrics.measures import Measure, warnings
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
 from stepsearch_core.runtime.software import versions
+from stepsearch_core.training.statistics import LOGGED
 
 TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
 
@@ -24,8 +26,10 @@ TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag i
 def render_page(inputs: Inputs, params: Params) -> str:
     """The whole page as one HTML document that loads nothing from anywhere."""
     environment = _environment()
-    environment.filters.update(number=results.number, name=results.name_of, tags=mark_tags)
-    environment.globals.update(zip=zip)
+    environment.filters.update(
+        cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
+    )
+    environment.globals.update(logged=LOGGED)
     return environment.get_template("page.html").render(_context(inputs, params))
 
 
@@ -69,16 +73,13 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "headline": results.headline(inputs.metrics, params.evaluate.confidence),
         "metrics": inputs.metrics,
         "columns": results.columns(inputs.metrics),
-        "main_tables": [(metric, results.rows(inputs.metrics, metric)) for metric in results.MAIN_METRICS],
-        "behaviour_tables": [
-            (metric, results.rows(inputs.metrics, metric)) for metric in results.BEHAVIOUR_METRICS
-        ],
+        "f1": results.F1,
+        "answer_tables": _tables(inputs.metrics, results.ANSWER_MEASURES),
+        "behaviour_tables": _tables(inputs.metrics, results.BEHAVIOUR_MEASURES),
         "result_chart": _result_chart(inputs.metrics),
         "by_hops": breakdown.f1_by_hops(inputs.records),
         "invalid_turns": breakdown.invalid_by_reason(inputs.records),
-        "warnings": measures.warnings(
-            inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)
-        ),
+        "warnings": warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
         "training": training,
@@ -98,17 +99,20 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
     }
 
 
+def _tables(metrics: Metrics, shown: Sequence[Measure]) -> list[tuple[Measure, list[results.Row]]]:
+    return [(measure, results.rows(metrics, measure)) for measure in shown]
+
+
 def _result_chart(metrics: Metrics) -> IntervalChart:
     groups = []
     for column in results.columns(metrics):
         members = []
         for policy in policies_of(metrics):
-            cell = metrics[policy].get(column, {}).get("f1")
+            cell = metrics[policy].get(column, {}).get(results.F1.key)
             if cell and cell["low"] is not None:
-                label = (
-                    f"{results.name_of(policy)}: {results.number(cell['value'], 3)}"
-                    f" ({results.interval(cell, 3)})"
-                )
+                digits = results.F1.digits
+                value = results.number(cell["value"], digits)
+                label = f"{results.name_of(policy)}: {value} ({results.interval(cell, digits)})"
                 members.append((policy, cell["value"], cell["low"], cell["high"], label))
         groups.append((results.name_of(column), members))
     return interval_chart(groups)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from stepsearch_core.metrics.measures import BY_KEY, Measure
 from stepsearch_core.report.inputs import BASELINE, GAIN, MEAN, TRAINED, Metrics, benchmarks_of, policies_of
 
 DASH = "–"
@@ -31,34 +32,14 @@ NAMES = {
     "hybrid": "Hybrid",
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How a metric is called and printed."""
-
-    key: str
-    label: str
-    digits: int
-    note: str
-
-
-MAIN_METRICS = (
-    Metric("f1", "F1", 3, "word overlap of answer and gold answer, the best over all accepted answers"),
-    Metric("em", "EM", 3, "share of answers that equal an accepted answer after normalisation"),
-)
-BEHAVIOUR_METRICS = (
-    Metric("searches", "Searches", 2, "searches per question"),
-    Metric(
-        "redundancy",
-        "Redundancy",
-        3,
-        "share of returned passages that an earlier search had returned already",
-    ),
-    Metric("support_recall", "Support recall", 3, "share of the gold passages that the searches showed"),
-    Metric("format_valid", "Format valid", 3, "share of trajectories in the required format"),
-    Metric("invalid_turns", "Invalid turns", 3, "share of turns without a valid action"),
-    Metric("hidden_passages", "Hidden", 3, "share of the passages found that were not shown"),
-    Metric("cut_passages", "Cut", 3, "share of the passages found that were shown cut"),
+F1 = BY_KEY["f1"]
+ANSWER_MEASURES = (F1, BY_KEY["em"])
+BEHAVIOUR_MEASURES = tuple(
+    BY_KEY[key]
+    for key in (
+        *("searches", "redundancy", "support_recall", "format_valid"),
+        *("invalid_turns", "hidden_passages", "cut_passages"),
+    )
 )
 
 
@@ -72,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One policy's (or the gain's) values of one metric; a cell per benchmark, the mean last."""
+    """One policy's (or the gain's) values of one measure; a cell per benchmark, the mean last."""
 
     key: str
     label: str
@@ -114,25 +95,24 @@ def columns(metrics: Metrics) -> list[str]:
     return [*benchmarks_of(metrics), MEAN]
 
 
-def rows(metrics: Metrics, metric: Metric) -> list[Row]:
+def rows(metrics: Metrics, measure: Measure) -> list[Row]:
     """A row per policy and one for the gain."""
-    return [_row(metrics, key, metric) for key in (*policies_of(metrics), GAIN)]
+    return [_row(metrics, key, measure) for key in (*policies_of(metrics), GAIN)]
 
 
 def headline(metrics: Metrics, confidence: float) -> Headline:
     """What training changed in mean F1, with the interval of the paired difference."""
-    gain = metrics[GAIN][MEAN]["f1"]
-    before, after = (number(metrics[key][MEAN]["f1"]["value"], 3) for key in (BASELINE, TRAINED))
+    gain, digits, what = metrics[GAIN][MEAN][F1.key], F1.digits, f"mean {F1.label}"
+    before, after = (number(metrics[key][MEAN][F1.key]["value"], digits) for key in (BASELINE, TRAINED))
     if gain["value"] is None or gain["low"] is None or gain["high"] is None:
-        return Headline(
-            "none", f"No gain shown: mean F1 went from {before} to {after}, without an interval."
-        )
-    measured = f"{number(gain['value'], 3, True)} ({confidence:.0%} interval {interval(gain, 3, True)})"
+        return Headline("none", f"No gain shown: {what} went from {before} to {after}, without an interval.")
+    bounds = interval(gain, digits, True)
+    measured = f"{number(gain['value'], digits, True)} ({confidence:.0%} interval {bounds})"
     if gain["low"] > 0:
-        return Headline("gain", f"Training raised mean F1 from {before} to {after}: {measured}.")
+        return Headline("gain", f"Training raised {what} from {before} to {after}: {measured}.")
     if gain["high"] < 0:
-        return Headline("loss", f"Training lowered mean F1 from {before} to {after}: {measured}.")
-    went = f"mean F1 went from {before} to {after}"
+        return Headline("loss", f"Training lowered {what} from {before} to {after}: {measured}.")
+    went = f"{what} went from {before} to {after}"
     return Headline("none", f"No gain shown: {went}; the difference, {measured}, may be 0.")
 
 
@@ -147,11 +127,11 @@ def results_table(metrics: Metrics) -> str:
                    +.27 to +.35 +.28 to +.36 +.29 to +.34
     """
     lines = []
-    for metric in (*MAIN_METRICS, *BEHAVIOUR_METRICS):
-        printed = rows(metrics, metric)
-        lines.append(_aligned(metric.label, map(name_of, columns(metrics))))
+    for measure in (*ANSWER_MEASURES, *BEHAVIOUR_MEASURES):
+        printed = rows(metrics, measure)
+        lines.append(_aligned(measure.label, map(name_of, columns(metrics))))
         lines += [_aligned(f"  {row.label}", (cell.value for cell in row.cells)) for row in printed]
-        gains = [metrics[GAIN].get(column, {}).get(metric.key) for column in columns(metrics)]
+        gains = [metrics[GAIN].get(column, {}).get(measure.key) for column in columns(metrics)]
         lines += [
             _aligned("", (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)),
             "",
@@ -160,15 +140,16 @@ def results_table(metrics: Metrics) -> str:
 
 
 def results_markdown(metrics: Metrics, confidence: float) -> str:
-    """The headline and a Markdown table per metric, every value with its interval in brackets."""
+    """The headline and a Markdown table per measure, every value with its interval in brackets."""
     lines = ["# Results", "", headline(metrics, confidence).sentence, ""]
     lines += [f"Intervals: {confidence:.0%}, bootstrap over questions.", ""]
     lines += ["Gain and change: trained minus warm start, paired by question.", ""]
-    for metric in (*MAIN_METRICS, *BEHAVIOUR_METRICS):
-        names = [f"{name_of(key)} (n = {_count(metrics, key, metric)})" for key in columns(metrics)]
-        lines += [f"## {metric.label}", "", f"{metric.note[0].upper()}{metric.note[1:]}.", ""]
+    for measure in (*ANSWER_MEASURES, *BEHAVIOUR_MEASURES):
+        names = [f"{name_of(key)} (n = {_count(metrics, key, measure)})" for key in columns(metrics)]
+        explained = measure.explanation[:1].upper() + measure.explanation[1:]
+        lines += [f"## {measure.label}", "", f"{explained}.", ""]
         lines += [f"| | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
-        for row in rows(metrics, metric):
+        for row in rows(metrics, measure):
             cells = [
                 f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in row.cells
             ]
@@ -181,18 +162,18 @@ def _aligned(label: str, cells: Iterable[str]) -> str:
     return f"{label:<16}{' '.join(f'{cell:>12}' for cell in cells)}".rstrip()
 
 
-def _row(metrics: Metrics, key: str, metric: Metric) -> Row:
+def _row(metrics: Metrics, key: str, measure: Measure) -> Row:
     signed = key == GAIN
-    found = [metrics[key].get(column, {}).get(metric.key) for column in columns(metrics)]
+    found = [metrics[key].get(column, {}).get(measure.key) for column in columns(metrics)]
     cells = tuple(
-        Cell(number(cell["value"], metric.digits, signed), interval(cell, metric.digits, signed))
+        Cell(number(cell["value"], measure.digits, signed), interval(cell, measure.digits, signed))
         if cell
         else Cell(DASH, "")
         for cell in found
     )
-    label = "Change" if signed and metric in BEHAVIOUR_METRICS else name_of(key)
+    label = "Change" if signed and measure in BEHAVIOUR_MEASURES else name_of(key)
     return Row(key, label, cells)
 
 
-def _count(metrics: Metrics, benchmark: str, metric: Metric) -> int:
-    return metrics[TRAINED][benchmark].get(metric.key, {"n": 0})["n"]
+def _count(metrics: Metrics, benchmark: str, measure: Measure) -> int:
+    return metrics[TRAINED][benchmark].get(measure.key, {"n": 0})["n"]

@@ -4,7 +4,7 @@ these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -19,13 +19,7 @@ from stepsearch_core.base.types import (
     Trajectory,
     Turn,
 )
-from stepsearch_core.metrics.answers import word_f1
-from stepsearch_core.metrics.measures import MEASURES
-
-METRICS = tuple(measure.name for measure in MEASURES)
-
-F1 = Callable[[str | None, Iterable[str]], float]
-"""Scores a prediction against the accepted answers."""
+from stepsearch_core.metrics.measures import EVALUATED, Rules, measure_all
 
 
 def record(
@@ -33,9 +27,9 @@ def record(
     question: Question,
     breakdown: RewardBreakdown,
     passage: Callable[[str], Passage],
-    f1: F1 = word_f1,
+    rules: Rules,
 ) -> dict[str, Any]:
-    """A JSON object with question, prediction, every metric of `METRICS`, rewards and turns."""
+    """A JSON object with question, prediction, every measure of `EVALUATED`, rewards and turns."""
     rewards = {reward.turn: reward for reward in breakdown.step_rewards}
     seen: set[str] = set()
     turns = []
@@ -48,8 +42,7 @@ def record(
         "question": question.question,
         "answers": list(question.answers),
         "prediction": trajectory.answer,
-        **{measure.name: measure.of(trajectory, question) for measure in MEASURES},
-        "f1": f1(trajectory.answer, question.answers),  # by the words and the rule that were asked for
+        **measure_all(trajectory, question, EVALUATED, rules),
         "stop_reason": trajectory.stop_reason.value,
         "response_length": trajectory.response_length,
         "support_ids": list(question.support_ids),
@@ -71,7 +64,7 @@ def one_a_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _mean_record(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(samples) == 1:
         return samples[0]
-    means = {name: mean(row[name] for row in samples) for name in METRICS}
+    means = {name: mean(row[name] for row in samples) for name in EVALUATED}
     return {**samples[0], **means, "samples": len(samples)}
 
 

@@ -22,7 +22,7 @@ from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.metrics.measures import MEASURES
+from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
@@ -97,7 +97,7 @@ def synthesize(
 
 
 def _warn_of_hidden(keys: KeyCounts) -> None:
-    measure = next(measure for measure in MEASURES if measure.name == "hidden_passages")
+    measure = BY_KEY["hidden_passages"]
     share = keys.passages["not shown"] / max(1, keys.passages["found"])
     if measure.is_beyond(share):
         logging.getLogger("synthesize").warning("search keys: %.1f%% %s", 100 * share, measure.problem)

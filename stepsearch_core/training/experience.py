@@ -15,11 +15,8 @@ import numpy as np
 import torch
 
 from stepsearch_core.base.means import mean, measured
-from stepsearch_core.base.text import Words, words
 from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, Trajectory
-from stepsearch_core.metrics.answers import word_f1
-from stepsearch_core.metrics.measures import MEASURES
-from stepsearch_core.metrics.search import invalid_reasons
+from stepsearch_core.metrics.measures import BY_KEY, Rules, measure_all
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.training.algorithms.algorithm import Rows
@@ -75,9 +72,9 @@ def describe(
     trajectories: Sequence[Trajectory],
     breakdowns: Sequence[RewardBreakdown],
     questions: Mapping[str, Question],
-    words: Words = words,
+    rules: Rules,
 ) -> dict[str, float]:
-    """Means over trajectories under the field's names: answers, rewards, searches, lengths.
+    """Means over trajectories of all that is measured of them (`metrics.measures`) and of their rewards.
 
     What no trajectory has is left out: words a query without a search, recall where no question names its
     supports.
@@ -87,25 +84,12 @@ def describe(
         question = questions[trajectory.question_id]
         rows.append(
             {
-                **{measure.logged: measure.of(trajectory, question) for measure in MEASURES},
-                "f1": word_f1(trajectory.answer, question.answers, words),
-                **{
-                    f"invalid/{reason.name.lower()}": part
-                    for reason, part in invalid_reasons(trajectory).items()
-                },
+                **measure_all(trajectory, question, BY_KEY, rules),
                 "reward/answer": breakdown.answer,
                 "reward/search_key": breakdown.search_key,
                 "reward/information_gain": sum(reward.information_gain for reward in breakdown.step_rewards),
                 "reward/redundancy": sum(reward.redundancy for reward in breakdown.step_rewards),
-                "search/query_words": _query_words(trajectory, words),
-                "response_length": trajectory.response_length,
-                "format_valid": breakdown.format_ok,  # by the preset that is trained on
-                "answered": trajectory.answer is not None,
+                "reward/format": breakdown.format_ok,
             }
         )
     return measured({name: mean(row[name] for row in rows) for name in rows[0]})
-
-
-def _query_words(trajectory: Trajectory, words: Words) -> float | None:
-    """Words a query, None without searches."""
-    return mean(len(words(turn.action.text)) for turn in trajectory.searches)

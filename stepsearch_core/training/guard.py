@@ -42,7 +42,7 @@ WATCHES = (
     Watch(
         "max_response_length", "response_length", "lower train.learning_rate, or raise train.kl_coefficient"
     ),
-    Watch("min_searches", "search/count", "lower reward.redundancy_weight or train.learning_rate"),
+    Watch("min_searches", "searches", "lower reward.redundancy_weight or train.learning_rate"),
     Watch("min_format_valid", "format_valid", "lower train.learning_rate, or raise train.kl_coefficient"),
     Watch("max_grad_norm", "grad_norm", "lower train.learning_rate, or raise train.critic_warmup_steps"),
 )

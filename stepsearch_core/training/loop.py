@@ -80,9 +80,9 @@ def train(
 def _warn(row: dict[str, Any], warned: set[str]) -> None:
     """Say, once a run, what of a step was beyond the limits of what policies are shown and can write."""
     for measure in MEASURES:
-        value = row.get(measure.logged, 0.0)
-        if measure.is_beyond(value) and measure.name not in warned:
-            warned.add(measure.name)
+        value = row.get(measure.key, 0.0)
+        if measure.is_beyond(value) and measure.key not in warned:
+            warned.add(measure.key)
             logging.getLogger("train").warning(
                 "step %d: %.1f%% %s", row["step"], 100 * value, measure.problem
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from stepsearch_core.base.types import Passage, Question, Trajectory
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import Params, TrainParams
 from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
@@ -72,7 +71,7 @@ class KeptRecords:
         self.params = params
         self.scorer = scorer
         self.passage = passage
-        self.f1 = partial(word_f1, words=scorer.words)
+        self.rules = Rules(scorer.words)
 
     def __call__(self, step: int, trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
         """The records of a training step (from 1), each with its number; none of a step that is not kept."""
@@ -82,4 +81,4 @@ class KeptRecords:
 
     def _record(self, trajectory: Trajectory) -> dict[str, Any]:
         question = self.scorer.questions[trajectory.question_id]
-        return record(trajectory, question, self.scorer(trajectory), self.passage, self.f1)
+        return record(trajectory, question, self.scorer(trajectory), self.passage, self.rules)

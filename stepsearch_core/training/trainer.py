@@ -27,8 +27,7 @@ from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.learning.distributed import gather, share, share_of_micro_batch, world_size
-from stepsearch_core.metrics.answers import exact_match, word_f1
-from stepsearch_core.metrics.search import search_count, support_recall
+from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
@@ -91,6 +90,7 @@ class Trainer:
         self.seed = seed
         self.temperature = rollout.params.temperature
         self.pad_token_id = pad_token_id
+        self.rules = Rules(scorer.words)
         self.algorithm = ALGORITHMS[params.algorithm]
         self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
         self.learner = Learner(policy, params, self.algorithm.critic)
@@ -128,9 +128,8 @@ class Trainer:
         self._push()
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
-        scored_by = self.scorer
         described = describe(
-            experience.trajectories, experience.breakdowns, scored_by.questions, scored_by.words
+            experience.trajectories, experience.breakdowns, self.scorer.questions, self.rules
         )
         metrics = described | statistics | differences
         if self.algorithm.critic:
@@ -166,15 +165,11 @@ class Trainer:
         out.
         """
         trajectories = gather(self.rollout.greedy(questions[share()]))
-        pairs = list(zip(trajectories, questions, strict=True))
-        return measured(
-            {
-                "validation/em": mean(exact_match(t.answer, q.answers) for t, q in pairs),
-                "validation/f1": mean(word_f1(t.answer, q.answers, self.scorer.words) for t, q in pairs),
-                "validation/searches": mean(search_count(t) for t in trajectories),
-                "validation/support_recall": mean(support_recall(t, q) for t, q in pairs),
-            }
-        )
+        rows = [
+            measure_all(trajectory, question, BRIEF, self.rules)
+            for trajectory, question in zip(trajectories, questions, strict=True)
+        ]
+        return measured({f"{VALIDATION}{key}": mean(row[key] for row in rows) for key in BRIEF})
 
     def _draw(self, step: int) -> list[Question]:
         """The questions of a step: epochs of seeded permutations, cut into steps."""

@@ -4,15 +4,15 @@ import re
 import pytest
 
 from stepsearch_core.cli import main
+from stepsearch_core.metrics.measures import EVALUATED
 from tests.import_graph import ROOT
 
 CELL = {"value": 0.25, "low": 0.125, "high": 0.5, "n": 20}
-METRICS = ("f1", "em", "searches", "redundancy", "support_recall", "format_valid")
 
 
 @pytest.fixture
 def data(tmp_path):
-    values = {benchmark: dict.fromkeys(METRICS, CELL) for benchmark in ("musique", "mean")}
+    values = {benchmark: dict.fromkeys(EVALUATED, CELL) for benchmark in ("musique", "mean")}
     (tmp_path / "evaluate").mkdir()
     metrics = dict.fromkeys(("warmstart", "trained", "gain"), values)
     (tmp_path / "evaluate" / "metrics.json").write_text(json.dumps(metrics))

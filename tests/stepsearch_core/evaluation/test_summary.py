@@ -3,8 +3,8 @@ import json
 import pytest
 
 from stepsearch_core.evaluation.summary import summarize
+from stepsearch_core.metrics.measures import EVALUATED
 from stepsearch_core.params import EvaluateParams
-from stepsearch_core.rollout.records import METRICS
 
 PARAMS = EvaluateParams(benchmarks=["musique", "bamboogle"], bootstrap_samples=500)
 
@@ -14,7 +14,7 @@ def rows(f1s, recalls=None):
     recalls = recalls or [None] * len(f1s)
     return [
         {
-            **dict.fromkeys(METRICS, 0.0),
+            **dict.fromkeys(EVALUATED, 0.0),
             "id": f"q{n}",
             "f1": f1,
             "searches": n,
@@ -37,7 +37,7 @@ def summary(**policies):
 def test_values_by_hand():
     made = summary(warmstart=BEFORE)["warmstart"]
     assert list(made) == ["musique", "bamboogle", "mean"]
-    assert all(set(made[name]) == set(METRICS) for name in made)
+    assert all(set(made[name]) == set(EVALUATED) for name in made)
     assert (made["musique"]["f1"]["value"], made["musique"]["f1"]["n"]) == (0.25, 4)
     assert (made["bamboogle"]["f1"]["value"], made["bamboogle"]["f1"]["n"]) == (0.5, 2)
     assert (made["mean"]["f1"]["value"], made["mean"]["f1"]["n"]) == (0.375, 6)  # benchmarks weigh the same

@@ -119,7 +119,7 @@ def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
     assert [untimed(metrics) for metrics in first["metrics"]] == [
         untimed(metrics) for metrics in second["metrics"]
     ]
-    assert one["metrics"][0]["search/count"] > 0
+    assert one["metrics"][0]["searches"] > 0
     assert first["validation"] == second["validation"]
     assert near(first["validation"], one["validation"])
     assert torch.equal(first["weights"], second["weights"])

@@ -19,7 +19,7 @@ def test_a_constant_stays_what_it_is():
 
 def test_the_four_curves_of_the_paper(data):
     found = charts(read_inputs(data).train_log, PAPER_CURVES)
-    assert [chart.key for chart in found] == ["f1", "response_length", "reward/search_key", "search/count"]
+    assert [chart.key for chart in found] == ["f1", "response_length", "reward/search_key", "searches"]
     assert found[0].data["marks"] == [[4, 0.75]]
 
 

@@ -181,12 +181,12 @@ def test_published_figures_are_marked_as_such(page):
 
 
 def test_the_curves_are_one_image_that_stands_alone():
-    log = [{"step": step, "f1": step / 10, "search/count": 2.0, "validation/f1": 0.5} for step in (1, 2, 3)]
+    log = [{"step": step, "f1": step / 10, "searches": 2.0, "validation/f1": 0.5} for step in (1, 2, 3)]
     image = ElementTree.fromstring(render_curves(log))
     space = "{http://www.w3.org/2000/svg}"
     assert image.tag == f"{space}svg"
     titles = [tspan.text for tspan in image.iter(f"{space}tspan")]
-    assert titles == ["Answer F1", "Searches"]
+    assert titles == ["F1", "Searches"]
     assert len(list(image.iter(f"{space}polyline"))) == 4
     assert len(list(image.iter(f"{space}circle"))) == 3
 

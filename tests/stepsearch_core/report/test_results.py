@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.metrics.measures import BY_KEY, EVALUATED
 from stepsearch_core.report.results import (
-    BEHAVIOUR_METRICS,
-    MAIN_METRICS,
+    ANSWER_MEASURES,
+    BEHAVIOUR_MEASURES,
     headline,
     number,
     results_markdown,
@@ -34,7 +35,7 @@ def test_number_reads_back_to_half_a_digit(value):
 
 
 def test_rows_hold_policies_gain_and_mean_last(metrics):
-    printed = rows(metrics, MAIN_METRICS[0])
+    printed = rows(metrics, ANSWER_MEASURES[0])
     assert [row.label for row in printed] == ["Warm start", "Trained", "Oracle", "Gain"]
     assert [cell.value for cell in printed[1].cells] == ["0.625", "0.625", "0.625"]
     assert printed[3].cells[2].value == "+0.375"
@@ -42,12 +43,12 @@ def test_rows_hold_policies_gain_and_mean_last(metrics):
 
 
 def test_behaviour_is_a_change_and_not_a_gain(metrics):
-    printed = rows(metrics, BEHAVIOUR_METRICS[0])
+    printed = rows(metrics, BEHAVIOUR_MEASURES[0])
     assert (printed[-1].label, printed[-1].cells[0].value) == ("Change", "−0.50")
 
 
 def test_what_was_not_measured_is_a_dash(metrics):
-    support_recall = BEHAVIOUR_METRICS[2]
+    support_recall = BEHAVIOUR_MEASURES[2]
     assert {cell.value for row in rows(metrics, support_recall) for cell in row.cells} == {"–"}
     del metrics["trained"]["musique"]["support_recall"]
     assert rows(metrics, support_recall)[1].cells[0].value == "–"
@@ -91,5 +92,12 @@ def test_table_for_the_terminal(metrics):
 def test_markdown_has_one_table_a_metric_with_intervals(metrics):
     text = results_markdown(metrics, 0.95)
     assert "| Trained | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) |" in text
-    assert text.count("| --- |") == len(MAIN_METRICS) + len(BEHAVIOUR_METRICS)
+    assert text.count("| --- |") == len(ANSWER_MEASURES) + len(BEHAVIOUR_MEASURES)
     assert "| | MuSiQue (n = 4) |" in text
+
+
+def test_whatever_is_evaluated_has_a_row_or_a_limit_beyond_which_it_is_said():
+    shown = {measure.key for measure in (*ANSWER_MEASURES, *BEHAVIOUR_MEASURES)}
+    assert shown <= set(EVALUATED)
+    unsaid = [key for key in EVALUATED if key not in shown and BY_KEY[key].warn_above is None]
+    assert unsaid == []

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.base.types import Passage, RewardBreakdown, StepReward, StopReason, Trajectory
-from stepsearch_core.rollout.records import METRICS, one_a_question, record
+from stepsearch_core.metrics.measures import EVALUATED, Rules
+from stepsearch_core.rollout.records import one_a_question, record
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
@@ -14,7 +15,8 @@ ASKED = question((["g1"], ["key"]), (["g2"], []), answers=("Paris", "City of Par
 def made(*turns, step_rewards=(), reason=StopReason.ANSWERED, asked=ASKED):
     played = trajectory(*turns)
     played.stop_reason = reason
-    return record(played, asked, RewardBreakdown(0.8, 0.4, tuple(step_rewards), True), PASSAGES.__getitem__)
+    breakdown = RewardBreakdown(0.8, 0.4, tuple(step_rewards), True)
+    return record(played, asked, breakdown, PASSAGES.__getitem__, Rules())
 
 
 def test_a_whole_record_by_hand():
@@ -74,8 +76,8 @@ def test_a_whole_record_by_hand():
 
 def test_every_metric_is_there_and_the_record_is_json():
     row = made(search("first", "g1"), answer("Paris"))
-    assert set(METRICS) <= row.keys()
-    assert all(isinstance(row[name], (int, float)) for name in METRICS)
+    assert set(EVALUATED) <= row.keys()
+    assert all(isinstance(row[name], (int, float)) for name in EVALUATED)
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert (row["em"], row["f1"], row["format_valid"], row["support_recall"]) == (1.0, 1.0, 1.0, 0.5)
 
@@ -90,7 +92,7 @@ def test_no_answer_and_no_supports():
 
 def test_a_question_that_was_never_asked_has_a_record_and_counts_as_wrong():
     unasked = Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG)
-    row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__)
+    row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__, Rules())
     assert (row["prediction"], row["em"], row["f1"], row["support_recall"]) == (None, 0.0, 0.0, 0.0)
     assert (row["stop_reason"], row["turns"], row["response_length"]) == ("prompt_too_long", [], 0)
 
@@ -118,7 +120,7 @@ def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
     )
     assert {
         **right,
-        **{name: row[name] for name in METRICS},
+        **{name: row[name] for name in EVALUATED},
         "samples": 3,
     } == row  # the rest is the first one's
     assert (second["em"], second["support_recall"], second["samples"]) == (1.0, None, 2)

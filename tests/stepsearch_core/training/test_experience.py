@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stepsearch_core.base.types import RewardBreakdown, StepReward, StopReason
+from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import RewardParams
 from stepsearch_core.training.experience import describe, policy_rewards, subtract_kl, usable
 from tests.oracles import episodes
@@ -48,7 +49,7 @@ def test_description_by_hand():
         RewardBreakdown(0.6, 0.4, (StepReward(0, 0.5, 0.0), StepReward(1, 0.1, 0.5)), True),
         RewardBreakdown(0.0, 0.0, (), False),
     ]
-    means = describe(trajectories, breakdowns, {"q": asked})
+    means = describe(trajectories, breakdowns, {"q": asked}, Rules())
     assert means == pytest.approx(
         {
             "em": 0.0,
@@ -57,25 +58,28 @@ def test_description_by_hand():
             "reward/search_key": 0.2,
             "reward/information_gain": 0.3,
             "reward/redundancy": 0.25,
-            "search/count": 1.0,
-            "search/redundancy": (0 + 0.5) / 2 / 2,
-            "search/support_recall": 0.25,
-            "search/query_words": 1.5,
+            "searches": 1.0,
+            "redundancy": (0 + 0.5) / 2 / 2,
+            "support_recall": 0.25,
+            "query_words": 1.5,
             "response_length": (3 * 3 + 2 * 2 + 3) / 2,
             "format_valid": 0.5,
             "invalid_turns": 0.5,
             "invalid/not_one_action": 0.5,
             **dict.fromkeys(OTHER_REASONS, 0.0),
-            "search/hidden_passages": 0.0,
-            "search/cut_passages": 0.0,
+            "hidden_passages": 0.0,
+            "cut_passages": 0.0,
             "prompt_too_long": 0.0,
             "answered": 0.5,
+            "reward/format": 0.5,
         }
     )
 
 
 def test_what_no_trajectory_has_is_left_out_and_not_zero():
     asked = episodes.question()
-    means = describe([trajectory(answer("x"))], [RewardBreakdown(0.0, 0.0, (), False)], {"q": asked})
-    assert means["search/count"] == 0
-    assert not {"search/query_words", "search/support_recall"} & means.keys()
+    means = describe(
+        [trajectory(answer("x"))], [RewardBreakdown(0.0, 0.0, (), False)], {"q": asked}, Rules()
+    )
+    assert means["searches"] == 0
+    assert not {"query_words", "support_recall"} & means.keys()

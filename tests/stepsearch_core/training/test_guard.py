@@ -58,7 +58,7 @@ def test_every_limit_is_watched():
         ({"min_entropy": 0.5}, "entropy", 0.5, 0.499),
         ({"max_kl": 0.1}, "kl_reference", 0.1, 0.101),
         ({"max_response_length": 90}, "response_length", 90, 91),
-        ({"min_searches": 1.0}, "search/count", 1.0, 0.99),
+        ({"min_searches": 1.0}, "searches", 1.0, 0.99),
         ({"min_format_valid": 0.8}, "format_valid", 0.8, 0.79),
         ({"max_grad_norm": 10}, "grad_norm", 10, 10.5),
     ],
@@ -81,11 +81,10 @@ def test_a_limit_holds_on_its_side_and_a_value_at_it_is_fine(folder, limit, metr
 def test_the_message_has_the_evidence_the_checkpoint_and_what_helps(folder):
     guard = Guard(GuardParams(patience=3, min_searches=1.0), folder)
     save(folder, 2)
-    step, message = stops_at(guard, rows("search/count", [2.0, 1.5, 0.875, 0.25, 0.1234567]))
+    step, message = stops_at(guard, rows("searches", [2.0, 1.5, 0.875, 0.25, 0.1234567]))
     assert step == 5
     assert (
-        message
-        == "the policy collapses: search/count below watch.guard.min_searches = 1 for 3 steps in a row:"
+        message == "the policy collapses: searches below watch.guard.min_searches = 1 for 3 steps in a row:"
         " 0.875 (step 3), 0.25 (step 4), 0.1235 (step 5); last checkpoint before them: step 2,"
         f" {folder.path}/step_000002; lower reward.redundancy_weight or train.learning_rate; or move"
         " watch.guard.min_searches (null: no limit) to go on from the last checkpoint"

@@ -16,6 +16,7 @@ from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.statistics import LOGGED
 from stepsearch_core.training.tracker import untimed
 from stepsearch_core.training.trainer import Trainer
 from tests import tiny
@@ -152,6 +153,7 @@ def test_rows_of_a_run(warm, retriever, tmp_path):
         f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")
     }
     assert all(np.isfinite(value) for row in history for value in row.values())
+    assert {name for row in history for name in row} - {"step"} <= LOGGED.keys()
     assert [row for _, row in tracker.rows] == history
     assert all(row["mismatch/max"] < 1e-4 for row in history[1:])
     assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
@@ -227,6 +229,7 @@ def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, 
     made = trainer(warm, retriever, replace(PARAMS, algorithm=algorithm, learning_rate=1e-3))
     before = weights(made)
     metrics, _ = made.step(1)
+    assert metrics.keys() <= LOGGED.keys()
     assert not torch.equal(weights(made), before)
     assert metrics["reward/total"] == pytest.approx(metrics["reward/answer"])
     assert {"value_loss", "explained_variance"}.isdisjoint(metrics)
