@@ -15,7 +15,7 @@ from typing import Any
 
 from perf.measure import report
 from stepsearch_core.base.io import read_json
-from stepsearch_core.base.text import words_by
+from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
@@ -59,7 +59,7 @@ def main(quick: bool) -> None:
     )
     control_seconds = time.perf_counter() - started
 
-    words = words_by(params.retrieval.segmenter)
+    segment = open_segmenter(params.retrieval.segmenter)
     in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
 
     def scores(model: Any) -> list[dict[str, float | None]]:
@@ -69,7 +69,7 @@ def main(quick: bool) -> None:
             asked = read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]
             made = rollout.greedy(asked, progress=name)
             answered.append(
-                {q.id: word_f1(t.answer, q.answers, words) for t, q in zip(made, asked, strict=True)}
+                {q.id: word_f1(t.answer, q.answers, segment) for t, q in zip(made, asked, strict=True)}
             )
         return answered
 

@@ -83,7 +83,7 @@ class Examination:
             DATA / "index" / "tfidf", self.corpus, params.retrieval.segmenter
         )
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
-        self.rules = Rules(self.similarity.words, answer_f1)
+        self.rules = Rules(self.similarity.segment, answer_f1)
         self.questions = {
             benchmark: read_questions(DATA / "fetch", benchmark, "test")[: params.evaluate.questions]
             for benchmark in params.evaluate.benchmarks

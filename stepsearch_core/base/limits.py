@@ -16,7 +16,7 @@ from typing import Any
 class Limit:
     """Which values are allowed, in words and as a test."""
 
-    words: str
+    wording: str
     allows: Callable[[Any], bool]
 
 
@@ -25,7 +25,7 @@ def number(
 ) -> Any:
     """A field with a finite number, or a list of them, within bounds."""
     bounds = {"at least": at_least, "above": above, "at most": at_most}
-    words = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
+    wording = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
 
     def allows(value: float) -> bool:
         return (
@@ -35,7 +35,7 @@ def number(
             and (at_most is None or value <= at_most)
         )
 
-    return _limited(default, Limit(words, allows))
+    return _limited(default, Limit(wording, allows))
 
 
 def share(default: float | None) -> Any:
@@ -63,7 +63,7 @@ def _problems(section: Any, prefix: str) -> Iterator[str]:
                 yield f"{key}: empty"
             for one in value if isinstance(value, list) else [value]:
                 if one is not None and not limit.allows(one):
-                    yield f"{key}: {one!r} is not {limit.words}"
+                    yield f"{key}: {one!r} is not {limit.wording}"
 
 
 def _limited(default: Any, limit: Limit) -> Any:

@@ -25,7 +25,7 @@ import regex
 
 from stepsearch_core.base.errors import DataError
 
-Words = Callable[[str], list[str]]
+Segmenter = Callable[[str], list[str]]
 """Gives the words of a text, normalised, in order."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
@@ -68,7 +68,7 @@ def words(text: str) -> list[str]:
 
 
 @cache
-def words_by(segmenter: str) -> Words:
+def open_segmenter(segmenter: str) -> Segmenter:
     """What finds the words with one of `SEGMENTERS`; the same function at every call.
 
     Raises:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from stepsearch_core.base.text import Words, normalize_answer, words
+from stepsearch_core.base.text import Segmenter, normalize_answer, words
 
 _CLOSED = frozenset(("yes", "no", "noanswer"))
 """Normalised answers that HotpotQA's script takes as a whole or not at all."""
@@ -32,30 +32,30 @@ def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
     return float(any(normalize_answer(prediction) == normalize_answer(answer) for answer in answers))
 
 
-def word_f1(prediction: str | None, answers: Iterable[str], words: Words = words) -> float:
+def word_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter = words) -> float:
     """Best word F1 over the accepted answers, in [0, 1]; no prediction (None) or no answers is 0.0."""
     if prediction is None:
         return 0.0
-    return max((overlap_f1(prediction, answer, words) for answer in answers), default=0.0)
+    return max((overlap_f1(prediction, answer, segment) for answer in answers), default=0.0)
 
 
-def hotpotqa_f1(prediction: str | None, answers: Iterable[str], words: Words = words) -> float:
+def hotpotqa_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter = words) -> float:
     """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not the
     same.
     """
-    return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], words)
+    return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], segment)
 
 
-def overlap_f1(text: str, other: str, words: Words = words) -> float:
+def overlap_f1(text: str, other: str, segment: Segmenter = words) -> float:
     """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share
     none.
 
     Args:
         text: one side.
         other: the other; the value is the same with sides exchanged.
-        words: cuts what `normalize_answer` leaves, a text without blanks say, into words.
+        segment: cuts what `normalize_answer` leaves, a text without blanks say, into words.
     """
-    ours, theirs = _multiset(text, words), _multiset(other, words)
+    ours, theirs = _multiset(text, segment), _multiset(other, segment)
     common = len(ours & theirs)
     return 2 * common / (len(ours) + len(theirs)) if common else 0.0
 
@@ -66,9 +66,9 @@ def _comparable(prediction: str | None, answer: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)  # search keys are compared with every query of every trajectory
-def _multiset(text: str, words: Words) -> frozenset[str]:
+def _multiset(text: str, segment: Segmenter) -> frozenset[str]:
     """The multiset of normalised words as a set, in which a word that comes again is "word 2" and so on."""
-    found = words(normalize_answer(text))
+    found = segment(normalize_answer(text))
     if len(distinct := frozenset(found)) == len(found):
         return distinct
     counts = Counter(found)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from stepsearch_core.base.text import Words, words
+from stepsearch_core.base.text import Segmenter, words
 from stepsearch_core.base.types import InvalidReason, Question, Trajectory
 from stepsearch_core.metrics import search
 from stepsearch_core.metrics.answers import exact_match, word_f1
@@ -39,8 +39,8 @@ class Better(StrEnum):
 class Rules:
     """By what answers and queries are measured: what a word is, and which F1 (`metrics.answers`)."""
 
-    words: Words = words
-    f1: Callable[[str | None, Iterable[str], Words], float] = word_f1
+    segment: Segmenter = words
+    f1: Callable[[str | None, Iterable[str], Segmenter], float] = word_f1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ MEASURES = (
         "f1",
         "F1",
         "word overlap of answer and gold answer, the best over all accepted answers",
-        lambda made, asked, rules: rules.f1(made.answer, asked.answers, rules.words),
+        lambda made, asked, rules: rules.f1(made.answer, asked.answers, rules.segment),
         Better.HIGHER,
     ),
     Measure(
@@ -183,7 +183,7 @@ MEASURES = (
         "query_words",
         "Query length",
         "words per query",
-        lambda made, asked, rules: search.query_words(made, rules.words),
+        lambda made, asked, rules: search.query_words(made, rules.segment),
         digits=2,
         evaluated=False,
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepsearch_core.base.means import mean
-from stepsearch_core.base.text import Words
+from stepsearch_core.base.text import Segmenter
 from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason, Trajectory
 
 
@@ -82,9 +82,9 @@ def invalid_reasons(trajectory: Trajectory) -> dict[InvalidReason, float]:
     return {reason: reasons.count(reason) / max(1, len(reasons)) for reason in InvalidReason}
 
 
-def query_words(trajectory: Trajectory, words: Words) -> float | None:
+def query_words(trajectory: Trajectory, segment: Segmenter) -> float | None:
     """Mean number of words of a query; None without searches."""
-    return mean(len(words(turn.action.text)) for turn in trajectory.searches)
+    return mean(len(segment(turn.action.text)) for turn in trajectory.searches)
 
 
 def hidden_passages(trajectory: Trajectory) -> float | None:

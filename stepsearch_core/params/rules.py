@@ -15,7 +15,7 @@ class Rule:
     """What several parameters must satisfy together; `key` is the one that an error names."""
 
     key: str
-    words: str
+    wording: str
     holds: Callable[[Params], bool]
 
 
@@ -108,7 +108,7 @@ def _trains(fetch: FetchParams) -> bool:
 def broken_rules(params: Params) -> list[str]:
     """Every rule that does not hold, as an error message; the parameters must be within their limits."""
     return [
-        f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.words}"
+        f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.wording}"
         for rule in RULES
         if not rule.holds(params)
     ]

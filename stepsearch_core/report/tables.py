@@ -46,7 +46,7 @@ def cell_text(value: Any) -> str:
     return HASH.sub(r"\1…", str(value))
 
 
-def words(key: str) -> str:
+def readable(key: str) -> str:
     """A field name as a reader reads it."""
     text = name_of(key).replace("_", " ")
     return text[:1].upper() + text[1:]
@@ -56,10 +56,10 @@ def _tables(report: dict[str, Any], title: str) -> Iterator[Table]:
     scalars = {key: value for key, value in report.items() if _is_scalar(value)}
     if scalars:
         yield Table(
-            title, ("", "value"), tuple((words(key), cell_text(value)) for key, value in scalars.items())
+            title, ("", "value"), tuple((readable(key), cell_text(value)) for key, value in scalars.items())
         )
     for key, value in report.items():
-        path = f"{title}: {words(key)}" if title else words(key)
+        path = f"{title}: {readable(key)}" if title else readable(key)
         if isinstance(value, dict) and value:
             yield from [_grid(value, path)] if _is_grid(value) else _tables(value, path)
         elif isinstance(value, list) and not _is_scalar(value):
@@ -80,11 +80,13 @@ def _is_grid(value: dict[str, Any]) -> bool:
 
 def _grid(value: dict[str, dict[str, Any]], title: str) -> Table:
     header = tuple(dict.fromkeys(key for row in value.values() for key in row))
-    rows = tuple((words(name), *(cell_text(row.get(key)) for key in header)) for name, row in value.items())
-    return Table(title, ("", *map(words, header)), rows)
+    rows = tuple(
+        (readable(name), *(cell_text(row.get(key)) for key in header)) for name, row in value.items()
+    )
+    return Table(title, ("", *map(readable, header)), rows)
 
 
 def _listing(value: list[dict[str, Any]], title: str) -> Table:
     header = tuple(dict.fromkeys(key for row in value for key in row))
     rows = tuple(tuple(cell_text(row.get(key)) for key in header) for row in value)
-    return Table(title, tuple(map(words, header)), rows)
+    return Table(title, tuple(map(readable, header)), rows)

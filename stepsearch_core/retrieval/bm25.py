@@ -15,7 +15,7 @@ from bm25s.tokenization import Tokenizer
 from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.text import Words, words_by
+from stepsearch_core.base.text import Segmenter, open_segmenter
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.retriever import Ranking, top_k
@@ -24,9 +24,9 @@ from stepsearch_core.retrieval.retriever import Ranking, top_k
 class BM25Index:
     """Ranks passages by BM25; those that share no term with the query are not found."""
 
-    def __init__(self, model: bm25s.BM25, words: Words, stopwords: frozenset[str]) -> None:
+    def __init__(self, model: bm25s.BM25, segment: Segmenter, stopwords: frozenset[str]) -> None:
         """Take the scores, what finds a query's words, and which of them do not count."""
-        self._model, self._words, self._stopwords = model, words, stopwords
+        self._model, self._segment, self._stopwords = model, segment, stopwords
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
@@ -36,8 +36,8 @@ class BM25Index:
         Raises:
             DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
         """
-        words, stopwords = words_by(params.segmenter), _stopwords(params)
-        tokenizer = Tokenizer(lower=False, splitter=words, stopwords=list(stopwords))
+        segment, stopwords = open_segmenter(params.segmenter), _stopwords(params)
+        tokenizer = Tokenizer(lower=False, splitter=segment, stopwords=list(stopwords))
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")
         terms = tokenizer.tokenize(
             contents, length=len(corpus), return_as="tuple", allow_empty=False, show_progress=False
@@ -49,7 +49,7 @@ class BM25Index:
         model = bm25s.BM25(k1=params.bm25_k1, b=params.bm25_b, method="lucene")
         model.index(terms, leave_progress=True)
         model.save(folder, show_progress=False)
-        return cls(model, words, stopwords)
+        return cls(model, segment, stopwords)
 
     @classmethod
     def open(cls, folder: Path, params: RetrievalParams) -> BM25Index:
@@ -59,11 +59,11 @@ class BM25Index:
             DataError: no such list of stop words, or the segmenter is not installed.
         """
         model = bm25s.BM25.load(folder, mmap=True, show_progress=False)
-        return cls(model, words_by(params.segmenter), _stopwords(params))
+        return cls(model, open_segmenter(params.segmenter), _stopwords(params))
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`."""
-        terms = ([word for word in self._words(query) if word not in self._stopwords] for query in queries)
+        terms = ([word for word in self._segment(query) if word not in self._stopwords] for query in queries)
         return [self._rank_terms(query_terms, k) for query_terms in terms]
 
     def _rank_terms(self, terms: list[str], k: int) -> Ranking:
@@ -80,5 +80,5 @@ def _stopwords(params: RetrievalParams) -> frozenset[str]:
         listed = Tokenizer(stopwords=params.stopwords).stopwords
     except ValueError as error:
         raise DataError(str(error), "params", field="retrieval.stopwords") from None
-    words = words_by(params.segmenter)
-    return frozenset(word for entry in listed for word in words(entry))
+    segment = open_segmenter(params.segmenter)
+    return frozenset(word for entry in listed for word in segment(entry))

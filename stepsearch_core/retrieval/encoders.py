@@ -20,7 +20,7 @@ from tqdm import tqdm
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_array
 from stepsearch_core.base.streams import Name, stream
-from stepsearch_core.base.text import Words, squeeze, words, words_by
+from stepsearch_core.base.text import Segmenter, open_segmenter, squeeze, words
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.runtime.devices import own_device
@@ -65,28 +65,28 @@ class HashingEncoder:
     number of entries, sometimes none, which loses .05 to .15 of recall at 2,048 dimensions.
     """
 
-    def __init__(self, idf: np.ndarray, dimensions: int, words: Words = words) -> None:
+    def __init__(self, idf: np.ndarray, dimensions: int, segment: Segmenter = words) -> None:
         """Take the idf of every bucket, [TERM_BUCKETS], and what finds a text's words."""
         self.dimensions = dimensions
         self._idf = idf
-        self._terms = _term_counts(words)
+        self._terms = _term_counts(segment)
         self._tfidf = TfidfTransformer(sublinear_tf=True)
         self._tfidf.idf_ = idf
         self._projection = _random_projection(dimensions)
 
     @classmethod
-    def fit(cls, corpus: Corpus, dimensions: int, words: Words = words) -> HashingEncoder:
+    def fit(cls, corpus: Corpus, dimensions: int, segment: Segmenter = words) -> HashingEncoder:
         """Count in how many passages each word occurs: idf = ln((1 + N) / (1 + df)) + 1."""
-        terms = _term_counts(words)
+        terms = _term_counts(segment)
         counts = np.zeros(TERM_BUCKETS)
         for text in tqdm(
             corpus.contents(), total=len(corpus), desc="document frequencies", unit=" passages"
         ):
             counts[terms.transform([text]).indices] += 1
-        return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions, words)
+        return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions, segment)
 
     @classmethod
-    def load(cls, folder: Path, dimensions: int, words: Words = words) -> HashingEncoder:
+    def load(cls, folder: Path, dimensions: int, segment: Segmenter = words) -> HashingEncoder:
         """Read what `save` wrote.
 
         Raises:
@@ -96,7 +96,7 @@ class HashingEncoder:
             idf = np.load(folder / "idf.npy")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"cannot be read: {error}", folder / "idf.npy") from None
-        return cls(idf, dimensions, words)
+        return cls(idf, dimensions, segment)
 
     def save(self, folder: Path) -> None:
         """Write the idf; the rest follows from the settings."""
@@ -180,10 +180,10 @@ def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
     """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
-    words = words_by(params.segmenter)
+    segment = open_segmenter(params.segmenter)
     if not (work / "idf.npy").is_file():
-        HashingEncoder.fit(corpus, params.dimensions, words).save(work)
-    return HashingEncoder.load(work, params.dimensions, words)
+        HashingEncoder.fit(corpus, params.dimensions, segment).save(work)
+    return HashingEncoder.load(work, params.dimensions, segment)
 
 
 def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
@@ -194,13 +194,13 @@ def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
     """
     if params.encoder != "hashing":
         return TransformersEncoder(params.encoder)
-    return HashingEncoder.load(folder, params.dimensions, words_by(params.segmenter))
+    return HashingEncoder.load(folder, params.dimensions, open_segmenter(params.segmenter))
 
 
-def _term_counts(words: Words) -> HashingVectorizer:
+def _term_counts(segment: Segmenter) -> HashingVectorizer:
     """Texts to counts of hashed words, [texts, TERM_BUCKETS]."""
     return HashingVectorizer(
-        analyzer=words, n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32
+        analyzer=segment, n_features=TERM_BUCKETS, alternate_sign=False, norm=None, dtype=np.float32
     )
 
 

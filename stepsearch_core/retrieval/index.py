@@ -90,11 +90,11 @@ def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
 def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     """What each index depends on; `method` and `fusion_constant` are choices of the search."""
     dense: dict[str, Any] = {"encoder": params.encoder, "index_factory": params.index_factory}
-    words = {"segmenter": params.segmenter}
+    segmenter = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
-        dense |= {"dimensions": params.dimensions, **words}
+        dense |= {"dimensions": params.dimensions, **segmenter}
     return {
-        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **words},
+        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **segmenter},
         "dense": dense,
     }
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder, read_object, write_array, write_json
-from stepsearch_core.base.text import Words, words, words_by
+from stepsearch_core.base.text import Segmenter, open_segmenter, words
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
 
@@ -39,7 +39,7 @@ class TfidfSimilarity:
         terms: np.ndarray,
         counts: np.ndarray,
         frequencies: np.ndarray,
-        words: Words = words,
+        segment: Segmenter = words,
     ) -> None:
         """Take the passages' terms, one passage after another.
 
@@ -50,16 +50,16 @@ class TfidfSimilarity:
             terms: uint32, numbers of terms.
             counts: uint16, how often each of them occurs in its passage.
             frequencies: int64 [vocabulary], in how many passages each term occurs.
-            words: what found the terms; whoever scores by this similarity counts words alike.
+            segment: what found the terms; whoever scores by this similarity counts words alike.
         """
         self.documents = len(starts) - 1
-        self.words = words
+        self.segment = segment
         self._positions, self._starts, self._terms, self._counts = positions, starts, terms, counts
         self._idf = np.log((1 + self.documents) / (1 + frequencies)) + 1
         self._gold = np.zeros(len(frequencies))  # one gold passage's weights during `cosine`, otherwise 0
 
     @classmethod
-    def fit(cls, passages: Iterable[Passage], words: Words = words) -> TfidfSimilarity:
+    def fit(cls, passages: Iterable[Passage], segment: Segmenter = words) -> TfidfSimilarity:
         """Count the terms of passages in memory."""
         vocabulary: dict[str, int] = {}
         frequencies: Counter[int] = Counter()
@@ -67,7 +67,7 @@ class TfidfSimilarity:
         rows = [np.empty((2, 0), dtype=np.int64)]
         for passage in passages:
             places[passage.id] = len(rows) - 1
-            rows.append(_count(passage, words, vocabulary, frequencies))
+            rows.append(_count(passage, segment, vocabulary, frequencies))
         terms, counts = np.concatenate(rows, axis=1)
         return cls(
             lambda ids: np.array([places.get(identifier, -1) for identifier in ids], dtype=np.int64),
@@ -75,7 +75,7 @@ class TfidfSimilarity:
             terms.astype(_TERMS),
             counts.astype(_COUNTS),
             _in_order(frequencies, len(vocabulary)),
-            words,
+            segment,
         )
 
     @staticmethod
@@ -85,7 +85,7 @@ class TfidfSimilarity:
         Raises:
             DataError: the segmenter is not installed.
         """
-        words = words_by(segmenter)
+        segment = open_segmenter(segmenter)
         vocabulary: dict[str, int] = {}
         frequencies: Counter[int] = Counter()
         starts = np.zeros(len(corpus) + 1, dtype=np.int64)
@@ -94,7 +94,7 @@ class TfidfSimilarity:
                 for number, passage in enumerate(
                     tqdm(corpus, desc="term statistics", unit="passage"), start=1
                 ):
-                    row = _count(passage, words, vocabulary, frequencies)
+                    row = _count(passage, segment, vocabulary, frequencies)
                     row[0].astype(_TERMS).tofile(terms)
                     row[1].astype(_COUNTS).tofile(counts)
                     starts[number] = starts[number - 1] + row.shape[1]
@@ -135,7 +135,12 @@ class TfidfSimilarity:
             raise DataError(f"no whole term statistics: {len(terms)} terms, {len(counts)} counts", folder)
         starts, frequencies = np.asarray(starts), np.asarray(frequencies)
         return cls(
-            corpus.positions, starts, np.asarray(terms), np.asarray(counts), frequencies, words_by(segmenter)
+            corpus.positions,
+            starts,
+            np.asarray(terms),
+            np.asarray(counts),
+            frequencies,
+            open_segmenter(segmenter),
         )
 
     def known(self, passage_ids: Sequence[str]) -> list[str]:
@@ -177,11 +182,11 @@ class TfidfSimilarity:
 
 
 def _count(
-    passage: Passage, words: Words, vocabulary: dict[str, int], frequencies: Counter[int]
+    passage: Passage, segment: Segmenter, vocabulary: dict[str, int], frequencies: Counter[int]
 ) -> np.ndarray:
     """The text's terms and their counts, int64 [2, terms]; new ones enter the vocabulary."""
-    counts = Counter(_number(words(passage.text), vocabulary))
-    frequencies.update(counts.keys() | set(_number(words(passage.title), vocabulary)))
+    counts = Counter(_number(segment(passage.text), vocabulary))
+    frequencies.update(counts.keys() | set(_number(segment(passage.title), vocabulary)))
     return np.array([[*counts], np.minimum([*counts.values()], _MOST)], dtype=np.int64).reshape(2, -1)
 
 

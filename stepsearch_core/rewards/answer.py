@@ -7,12 +7,12 @@ half.
 
 from __future__ import annotations
 
-from stepsearch_core.base.text import Words, words
+from stepsearch_core.base.text import Segmenter, words
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.metrics.search import format_valid
 
 
-def answer_reward(trajectory: Trajectory, question: Question, words: Words = words) -> float:
+def answer_reward(trajectory: Trajectory, question: Question, segment: Segmenter = words) -> float:
     """r_answer in [0, 1]: best F1 over the accepted answers if the format is right, else 0."""
-    return word_f1(trajectory.answer, question.answers, words) if format_valid(trajectory) else 0.0
+    return word_f1(trajectory.answer, question.answers, segment) if format_valid(trajectory) else 0.0

@@ -43,8 +43,10 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
     )
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
-        answer=answer_reward(trajectory, question, similarity.words),
-        search_key=search_key_reward(queries, [hop.search_keys for hop in question.hops], similarity.words),
+        answer=answer_reward(trajectory, question, similarity.segment),
+        search_key=search_key_reward(
+            queries, [hop.search_keys for hop in question.hops], similarity.segment
+        ),
         step_rewards=tuple(map(StepReward, turns, gains, redundancies(rounds))),
         format_ok=format_valid(trajectory),
     )
@@ -54,7 +56,7 @@ class Scorer:
     """Scores trajectories with everything a reward needs to know of the corpus."""
 
     def __init__(self, similarity: TfidfSimilarity, questions: Mapping[str, Question]) -> None:
-        self.similarity, self.questions, self.words = similarity, questions, similarity.words
+        self.similarity, self.questions, self.segment = similarity, questions, similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stepsearch_core.base.text import Words, words
+from stepsearch_core.base.text import Segmenter, words
 from stepsearch_core.metrics.answers import overlap_f1
 
 
 def search_key_reward(
-    queries: Sequence[str], groups: Sequence[Sequence[str]], words: Words = words
+    queries: Sequence[str], groups: Sequence[Sequence[str]], segment: Segmenter = words
 ) -> float:
     """r_key in [0, 1]: mean over sub-questions of max over their keys and the queries of F1; 0 without keys.
 
@@ -22,10 +22,10 @@ def search_key_reward(
         queries: the texts of the well-formed searches. "Granted only if the emission is well formed" is read
             per search: a malformed one is no search and brings nothing, and takes nothing from the others.
         groups: the golden keys of each sub-question.
-        words: finds the words of both.
+        segment: finds the words of both.
     """
     best = [
-        max((overlap_f1(query, key, words) for query in queries for key in keys), default=0.0)
+        max((overlap_f1(query, key, segment) for query in queries for key in keys), default=0.0)
         for keys in groups
         if keys
     ]

@@ -20,7 +20,7 @@ from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
-from stepsearch_core.synthesis.sub_questions import parse_hops, words
+from stepsearch_core.synthesis.sub_questions import lower_words, parse_hops
 
 Show = Callable[[Sequence[Passage]], Sequence[str]]
 """Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""
@@ -147,7 +147,7 @@ def _candidates(
 ) -> list[list[SearchKey]]:
     candidates = []
     for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
-        support_words = {word for sid in hop.support_ids for word in words(passage(sid).contents)}
+        support_words = {word for sid in hop.support_ids for word in lower_words(passage(sid).contents)}
         candidates.append(candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words))
     return candidates
 
@@ -169,5 +169,5 @@ def _with_keys(
 
 
 def _jaccard(one: SearchKey, other: SearchKey) -> float:
-    ours, theirs = set(words(one.text)), set(words(other.text))
+    ours, theirs = set(lower_words(one.text)), set(lower_words(other.text))
     return len(ours & theirs) / len(ours | theirs)

@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from stepsearch_core.synthesis.sub_questions import STOP_WORDS, words
+from stepsearch_core.synthesis.sub_questions import STOP_WORDS, lower_words
 
 MIN_COUNT = 3
 MIN_SHARE = 0.05
@@ -39,7 +39,7 @@ class Background:
         counts: Counter[str] = Counter()
         passages = 0
         for text in contents:
-            counts.update(set(words(text)))
+            counts.update(set(lower_words(text)))
             passages += 1
         return cls(counts, passages)
 
@@ -57,8 +57,10 @@ class PhrasingMiner:
     def add(self, relation: str, support_id: str, contents: str, names: Iterable[str]) -> None:
         """Count a support once for its relation; the words of `names` do not count."""
         supports = self._supports[relation]
-        own_names = frozenset(word for name in names for word in words(name))
-        supports[support_id] = supports.get(support_id, frozenset(words(contents)) - STOP_WORDS) - own_names
+        own_names = frozenset(word for name in names for word in lower_words(name))
+        supports[support_id] = (
+            supports.get(support_id, frozenset(lower_words(contents)) - STOP_WORDS) - own_names
+        )
 
     def mine(self, background: Background) -> dict[str, tuple[str, ...]]:
         """The mined words of every relation that has any, best first."""

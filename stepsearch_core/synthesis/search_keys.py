@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stepsearch_core.synthesis.sub_questions import SubQuestion, words
+from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
 
 OWN_WORDS = 4
 TOP_WORDS = 3
@@ -60,5 +60,5 @@ def candidate_keys(
     distinct: dict[tuple[str, ...], SearchKey] = {}
     for kind, text in texts.items():
         if text:
-            distinct.setdefault(tuple(sorted(words(text))), SearchKey(text, kind))
+            distinct.setdefault(tuple(sorted(lower_words(text))), SearchKey(text, kind))
     return list(distinct.values())

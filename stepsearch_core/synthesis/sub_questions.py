@@ -53,10 +53,10 @@ def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuest
         span for span in names(text) if not any(span in answer or answer in span for answer in references)
     ]
     entity = " ".join(dict.fromkeys(references + spans))
-    return SubQuestion(text, entity, keywords(text, without=words(entity)).lower(), text)
+    return SubQuestion(text, entity, keywords(text, without=lower_words(entity)).lower(), text)
 
 
-def words(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """The words of a text in lower case."""
     return [match.group().lower() for match in _WORD.finditer(text)]
 

@@ -71,7 +71,7 @@ class KeptRecords:
         self.params = params
         self.scorer = scorer
         self.passage = passage
-        self.rules = Rules(scorer.words)
+        self.rules = Rules(scorer.segment)
 
     def __call__(self, step: int, trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
         """The records of a training step (from 1), each with its number; none of a step that is not kept."""

@@ -90,7 +90,7 @@ class Trainer:
         self.seed = seed
         self.temperature = rollout.params.temperature
         self.pad_token_id = pad_token_id
-        self.rules = Rules(scorer.words)
+        self.rules = Rules(scorer.segment)
         self.algorithm = ALGORITHMS[params.algorithm]
         self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
         self.learner = Learner(policy, params, self.algorithm.critic)

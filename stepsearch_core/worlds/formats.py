@@ -27,7 +27,7 @@ CONTEXT_PARAGRAPHS = 10
 _WORD = re.compile(r"\w+")
 
 
-def words(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """Lower-case words."""
     return _WORD.findall(text.lower())
 
@@ -39,7 +39,7 @@ class Neighbours:
         self._passages = world.passages
         self._by_word: dict[str, list[Passage]] = defaultdict(list)
         for passage in self._passages:
-            for word in dict.fromkeys(words(passage.title)):
+            for word in dict.fromkeys(lower_words(passage.title)):
                 self._by_word[word].append(passage)
 
     def draw(
@@ -63,7 +63,7 @@ class Neighbours:
     def _candidates(
         self, supports: Sequence[Passage], count: int, random_: random.Random
     ) -> Iterable[Passage]:
-        title_words = sorted({word for passage in supports for word in words(passage.title)} - {"and"})
+        title_words = sorted({word for passage in supports for word in lower_words(passage.title)} - {"and"})
         for word in shuffled(title_words * count, random_):
             yield random_.choice(self._by_word[word])
         yield from shuffled(self._passages, random_)
@@ -74,7 +74,7 @@ def vocabulary_passages(world: World) -> list[Passage]:
     seen: set[str] = set()
     found = []
     for passage in world.passages:
-        new = set(words(passage.contents)) - seen
+        new = set(lower_words(passage.contents)) - seen
         if new:
             found.append(passage)
             seen |= new

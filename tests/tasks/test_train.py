@@ -161,7 +161,7 @@ def test_an_edited_answer_reward_starts_anew(checkout):
     process.wait()
     with (checkout / "stepsearch_core" / "metrics" / "answers.py").open("a", encoding="utf-8") as file:
         file.write(
-            "\n\ndef word_f1(prediction, answers, words=words):\n    return exact_match(prediction,"
+            "\n\ndef word_f1(prediction, answers, segment=words):\n    return exact_match(prediction,"
             " answers)\n"
         )
     assert "resuming" not in dvc(checkout, "repro", "train")

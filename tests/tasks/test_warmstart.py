@@ -68,8 +68,8 @@ def test_answers_that_cannot_be_written_are_said_and_counted(folder, caplog, cou
     caplog.set_level(logging.INFO)
     warmstart.main(params)
     said = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "warmstart"]
-    words = "training questions have no answer that the tokenizer can write, as 'U.S.'"
-    assert said == [(level, f"1 of {count + 1} {words}")]
+    message = "training questions have no answer that the tokenizer can write, as 'U.S.'"
+    assert said == [(level, f"1 of {count + 1} {message}")]
     assert read_json("data/warmstart/answers.json") == {
         "questions": count + 1,
         "unwritable": 1,

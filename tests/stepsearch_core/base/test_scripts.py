@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from stepsearch_core.base.text import words_by
+from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.metrics.answers import exact_match, word_f1
@@ -105,7 +105,7 @@ def test_keywords_of_a_question_hold_whole_words(script):
 def test_a_segmenter_reaches_index_query_similarity_and_f1(tmp_path, segmenter, package, text, part):
     pytest.importorskip(package)
     params = RetrievalParams(segmenter=segmenter)
-    words = words_by(segmenter)
+    segment = open_segmenter(segmenter)
     # the same signs in another order: the same words by Unicode's rule, others by the segmenter's
     build_corpus([Passage("", "", text), Passage("", "", text[::-1])], tmp_path / "corpus")
     corpus = Corpus.open(tmp_path / "corpus")
@@ -116,6 +116,6 @@ def test_a_segmenter_reaches_index_query_similarity_and_f1(tmp_path, segmenter, 
         assert hits[0].passage.text == text
     first, second = (passage.id for passage in corpus)
     similarity = TfidfSimilarity.open(tmp_path / "tfidf", corpus, segmenter)
-    assert similarity.words is words
+    assert similarity.segment is segment
     assert similarity.cosine([first], [second])[0, 0] < 0.5
-    assert word_f1(part, [text], words) == 2 / (1 + len(words(text)))
+    assert word_f1(part, [text], segment) == 2 / (1 + len(segment(text)))

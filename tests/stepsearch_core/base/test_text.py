@@ -13,9 +13,9 @@ from stepsearch_core.base.text import (
     count_references,
     normalize,
     normalize_answer,
+    open_segmenter,
     resolve_references,
     words,
-    words_by,
 )
 
 ascii_text = st.text(string.printable, max_size=40)
@@ -87,7 +87,7 @@ def test_a_letter_with_a_mark_is_no_article():
 
 def test_jieba_cuts_runs_of_han_and_nothing_else():
     pytest.importorskip("rjieba")
-    assert words_by("jieba")("我来到北京清华大学 (in Beijing)。") == [
+    assert open_segmenter("jieba")("我来到北京清华大学 (in Beijing)。") == [
         "我",
         "来到",
         "北京",
@@ -95,12 +95,12 @@ def test_jieba_cuts_runs_of_han_and_nothing_else():
         "in",
         "beijing",
     ]
-    assert words_by("jieba")("ガラス O'Brien") == words("ガラス O'Brien")
+    assert open_segmenter("jieba")("ガラス O'Brien") == words("ガラス O'Brien")
 
 
 def test_pythainlp_cuts_runs_of_thai_and_nothing_else():
     pytest.importorskip("pythainlp")
-    assert words_by("pythainlp")("กรุงเทพมหานครเป็นเมืองหลวง น้ำ 3.5") == [
+    assert open_segmenter("pythainlp")("กรุงเทพมหานครเป็นเมืองหลวง น้ำ 3.5") == [
         "กรุงเทพมหานคร",
         "เป็น",
         "เมืองหลวง",
@@ -108,23 +108,23 @@ def test_pythainlp_cuts_runs_of_thai_and_nothing_else():
         "3",
         "5",
     ]
-    assert words_by("pythainlp")("鲁迅") == words("鲁迅")
+    assert open_segmenter("pythainlp")("鲁迅") == words("鲁迅")
 
 
 @pytest.mark.parametrize(
     ("segmenter", "package"), [("jieba", "rjieba"), ("pythainlp", "pythainlp.tokenize")]
 )
 def test_a_segmenter_that_is_not_installed_is_named_with_what_to_do(monkeypatch, segmenter, package):
-    words_by.cache_clear()
+    open_segmenter.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(
         DataError, match=r"^params: field 'retrieval\.segmenter': .*pip install .*\[segmenters\]"
     ):
-        words_by(segmenter)
+        open_segmenter(segmenter)
 
 
 def test_every_segmenter_is_one_function():
-    assert words_by("unicode") is words
+    assert open_segmenter("unicode") is words
     assert SEGMENTERS == ("unicode", "jieba", "pythainlp")
 
 

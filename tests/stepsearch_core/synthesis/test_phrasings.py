@@ -1,5 +1,5 @@
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
-from stepsearch_core.synthesis.sub_questions import parse_hops, words
+from stepsearch_core.synthesis.sub_questions import lower_words, parse_hops
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from stepsearch_core.worlds.relations import JOIN, RELATIONS
 
@@ -42,7 +42,7 @@ def test_a_support_counts_once_and_loses_the_names_of_all_its_steps():
 def test_the_phrasings_of_the_world_are_recovered(world):
     mined = mine_phrasings(world.questions, world.corpus)
     phrasings = {
-        relation.name: {word for phrasing in relation.phrasings for word in words(phrasing)}
+        relation.name: {word for phrasing in relation.phrasings for word in lower_words(phrasing)}
         for relation in (*RELATIONS, JOIN)
     }
     asked = {sub.relation for question in world.questions for sub in parse_hops(question)}
@@ -52,7 +52,7 @@ def test_the_phrasings_of_the_world_are_recovered(world):
     assert right / len(found) >= 0.9
     # Each phrasing has content words of its own; nearly all of the three of each relation are met.
     met = [
-        any(word in words(phrasing) for word in mined[relation.name])
+        any(word in lower_words(phrasing) for word in mined[relation.name])
         for relation in (*RELATIONS, JOIN)
         if relation.name in mined
         for phrasing in relation.phrasings

@@ -1,12 +1,14 @@
 from stepsearch_core.synthesis.search_keys import KeyKind, candidate_keys
-from stepsearch_core.synthesis.sub_questions import parse_sub_question, words
+from stepsearch_core.synthesis.sub_questions import lower_words, parse_sub_question
 
 MINED = ("pen", "written", "composed", "sprang")
 
 
 def test_every_phrasing_of_a_step():
     keys = candidate_keys(
-        parse_sub_question("Dark River >> author"), MINED, words("Dark River sprang from the pen of Ann")
+        parse_sub_question("Dark River >> author"),
+        MINED,
+        lower_words("Dark River sprang from the pen of Ann"),
     )
     assert {key.kind: key.text for key in keys} == {
         KeyKind.OWN_PHRASING: "Dark River pen sprang",
@@ -17,7 +19,9 @@ def test_every_phrasing_of_a_step():
 
 
 def test_keys_of_the_same_words_are_given_once():
-    keys = candidate_keys(parse_sub_question("Dark River >> author"), ("pen",), words("from the pen of Ann"))
+    keys = candidate_keys(
+        parse_sub_question("Dark River >> author"), ("pen",), lower_words("from the pen of Ann")
+    )
     assert [key.text for key in keys] == ["Dark River pen", "Dark River author", "Dark River"]
 
 

@@ -13,7 +13,7 @@ ROWS = st.lists(st.lists(st.floats(-2, 2), min_size=1, max_size=9), min_size=1, 
 def test_every_name_of_the_schema_is_an_algorithm():
     choices = TrainParams.__dataclass_fields__["algorithm"].metadata["limit"]
     assert all(map(choices.allows, ALGORITHMS))
-    assert choices.words == f"one of {', '.join(ALGORITHMS)}"
+    assert choices.wording == f"one of {', '.join(ALGORITHMS)}"
 
 
 def test_step_rewards_and_critics():
