@@ -156,7 +156,7 @@ def tokens_made(session: Session, prompts: Sequence[list[int]], limit: int) -> i
         session.submit(slot, TurnRequest(prompt, limit))
     ended: list[Generation] = []
     while len(ended) < len(prompts):
-        ended += session.step().values()
+        ended += session.advance().values()
     return sum(len(turn.token_ids) for turn in ended)
 
 

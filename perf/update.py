@@ -28,7 +28,7 @@ from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine
 from stepsearch_core.training.learner import BETAS, Learner
 from stepsearch_core.training.ppo_update import update
 
@@ -101,7 +101,7 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
         optimizer.step()
         optimizer.zero_grad()
 
-    engine = DeepSpeedTrainer(*module_and_optimizer(), params.train.max_grad_norm)
+    engine = DeepSpeedEngine(*module_and_optimizer(), params.train.max_grad_norm)
 
     def deepspeed_step() -> None:
         for number, batch in enumerate(batches, start=1):

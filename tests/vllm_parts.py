@@ -69,7 +69,7 @@ def finish(session, wanted):
     """Passes until these slots' turns have ended."""
     made = {}
     while len(made) < wanted:
-        made |= session.step()
+        made |= session.advance()
     return made
 
 

@@ -32,7 +32,7 @@ def main(folder: Path):
         session.submit(0, TurnRequest(prompt, 10))
         made = {}
         while not made:
-            made = session.step()
+            made = session.advance()
         turns.append([prompt, made[0].token_ids])
     (folder / f"{rank}.json").write_text(json.dumps(turns))
     torch.distributed.barrier()

@@ -27,7 +27,7 @@ from stepsearch_core.runtime.process_group import join_process_group
 _TAG = "deepspeed"
 
 
-class DeepSpeedTrainer:
+class DeepSpeedEngine:
     """A module under DeepSpeed ZeRO: accumulate losses, step, save, load."""
 
     def __init__(

@@ -24,7 +24,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
 from stepsearch_core.learning.batching import length_groups, token_batch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, copy_whole
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, progress, share_of_micro_batch
 from stepsearch_core.params import WarmstartParams
 
@@ -89,7 +89,7 @@ def fine_tune(
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedTrainer(
+    engine = DeepSpeedEngine(
         Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler
     )
     tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]

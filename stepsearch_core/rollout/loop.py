@@ -114,7 +114,7 @@ class _Table:
             self._begin(slot)
         while self._at:
             if self._generating:
-                for slot, generation in self._session.step().items():
+                for slot, generation in self._session.advance().items():
                     self._act(slot, generation)
             slot_of = {number: slot for slot, number in self._at.items()}
             for number, outcome in self._searches.results(wait=not self._generating):

@@ -67,9 +67,9 @@ class FixedDecoding:
         return next(size for size in self._sizes if size > table.max())
 
     def _run(self, size: int) -> None:
-        step = FixedPass(self._cache, self._lengths, self._table, size)
+        pass_ = FixedPass(self._cache, self._lengths, self._table, size)
         head: Any = self.model.lm_head
-        self._logits.copy_(head(last_states(self.model, self._ids, step)))
+        self._logits.copy_(head(last_states(self.model, self._ids, pass_)))
 
 
 class DecodeGraphs(FixedDecoding):

@@ -31,22 +31,22 @@ def check_structure(config: Any) -> None:
         raise DataError(problem, "params", field="rollout.engine")
 
 
-def last_states(model: PreTrainedModel, token_ids: torch.Tensor, step: Pass | FixedPass) -> torch.Tensor:
+def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass | FixedPass) -> torch.Tensor:
     """States [contexts, hidden] after the last new token of each context of a pass; stores its keys and
     values.
     """
     decoder: Any = model.model
     states = decoder.embed_tokens(token_ids)
-    cos, sin = (part[0, :, None] for part in decoder.rotary_emb(states, step.positions[None]))
-    attend = step.attend
+    cos, sin = (part[0, :, None] for part in decoder.rotary_emb(states, pass_.positions[None]))
+    attend = pass_.attend
     for number, layer in enumerate(decoder.layers):
         attention = layer.self_attn
         normed = _norm(states, layer.input_layernorm)
         key = _rotated(_heads(normed, attention, "k"), cos, sin)
-        step.store(number, key, _heads(normed, attention, "v"))
+        pass_.store(number, key, _heads(normed, attention, "v"))
         if layer is decoder.layers[-1]:
-            states, normed, cos, sin = states[step.last], normed[step.last], cos[step.last], sin[step.last]
-            attend = step.attend_last
+            states, normed, cos, sin = (part[pass_.last] for part in (states, normed, cos, sin))
+            attend = pass_.attend_last
         query = _rotated(_heads(normed, attention, "q"), cos, sin) * attention.scaling
         states = states + attention.o_proj(attend(number, query).flatten(1))
         states = states + layer.mlp(_norm(states, layer.post_attention_layernorm))

@@ -1,10 +1,10 @@
 """What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by
 pass.
 
-`submit` appends tokens to a slot's context and asks for a turn of the policy; `step` makes one pass for all
-slots that have work and returns the turns that ended with it: by closing an action, by a token that ends
-turns, or at their limit. So some slots generate while others wait for a search, and a slot that is done
-begins a new context at once. Ids in, ids out; text is decoded once, for the parser.
+`submit` appends tokens to a slot's context and asks for a turn of the policy; `advance` makes one decoding
+pass for all slots that have work and returns the turns that ended with it: by closing an action, by a token
+that ends turns, or at their limit. So some slots generate while others wait for a search, and a slot that is
+done begins a new context at once. Ids in, ids out; text is decoded once, for the parser.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Session(Protocol):
     def close(self, slot: int) -> None:
         """Say that a slot, which has no turn under way, will not be used any more."""
 
-    def step(self) -> dict[int, Generation]:
-        """Make one pass over the slots with a turn under way; the turns that ended with it, by slot.
+    def advance(self) -> dict[int, Generation]:
+        """Make one decoding pass over all slots with a turn under way; the turns that it ended, by slot.
 
         Raises:
             EngineError: the pass failed.

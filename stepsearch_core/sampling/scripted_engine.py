@@ -57,7 +57,7 @@ class ScriptedSession:
         """Forget a slot's script."""
         del self._turns[slot]
 
-    def step(self) -> dict[int, Generation]:
+    def advance(self) -> dict[int, Generation]:
         """Write the turns asked for.
 
         Raises:

@@ -112,7 +112,7 @@ class TransformersSession:
         self._cache.clear(slot)
 
     @torch.no_grad()
-    def step(self) -> dict[int, Generation]:
+    def advance(self) -> dict[int, Generation]:
         """Make one pass; the turns that ended with it.
 
         Raises:
@@ -151,9 +151,9 @@ class TransformersSession:
         new = [self._new[slot] for slot in order]
         for slot, tokens in zip(order, new, strict=True):
             self._cache.append(slot, len(tokens))
-        step = Pass(self._cache, order, [len(tokens) for tokens in new], _ROWS)
-        ids = torch.tensor([*itertools.chain(*new), *[0] * step.padding], device=model.device)
-        states = last_states(model, ids, step)
+        pass_ = Pass(self._cache, order, [len(tokens) for tokens in new], _ROWS)
+        ids = torch.tensor([*itertools.chain(*new), *[0] * pass_.padding], device=model.device)
+        states = last_states(model, ids, pass_)
         for slot, (_, *others) in alike.items():
             self._cache.share(slot, others)
         place = {of: number for number, slot in enumerate(order) for of in alike[slot]}

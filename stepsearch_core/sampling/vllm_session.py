@@ -96,7 +96,7 @@ class VllmSession:
         self._contexts[slot] = context
         self._running[name] = slot
 
-    def step(self) -> dict[int, Generation]:
+    def advance(self) -> dict[int, Generation]:
         """One pass: a token for each turn under way, after as much of their contexts as fits into a pass."""
         if not self._running:
             return {}

@@ -27,7 +27,7 @@ from stepsearch_core.learning.actor_critic import (
     recompute_activations,
 )
 from stepsearch_core.learning.batching import TokenBatch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, copy_whole, frozen, whole_weights
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole, frozen, whole_weights
 from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.models import save_policy
@@ -75,11 +75,11 @@ class Learner:
             )
         return groups
 
-    def _engine(self, module: torch.nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedTrainer:
+    def _engine(self, module: torch.nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedEngine:
         optimizer = torch.optim.AdamW(
             groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0
         )
-        return DeepSpeedTrainer(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
+        return DeepSpeedEngine(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
 
     def outputs(self, batch: TokenBatch, temperature: float, with_entropy: bool = True) -> TokenOutputs:
         """Log-probabilities, entropies (if asked for) and values of a batch's policy tokens."""

@@ -4,7 +4,7 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedTrainer, whole_weights
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, whole_weights
 
 STAGES = pytest.mark.parametrize("stage", [0, 1, 2, 3])
 SIZES = [[7, 1, 12], [3], [20, 5]]
@@ -26,7 +26,7 @@ def adamw(module):
 
 def trainer(stage, seed=0, max_grad_norm=0.5):
     module = network(seed)
-    return module, DeepSpeedTrainer(module, adamw(module), max_grad_norm, stage)
+    return module, DeepSpeedEngine(module, adamw(module), max_grad_norm, stage)
 
 
 def data(step):
@@ -108,7 +108,7 @@ def test_the_scheduler_moves_with_optimizer_steps_only(tmp_path):
     module = network()
     optimizer = adamw(module)
     scheduler = get_cosine_schedule_with_warmup(optimizer, 2, 4)
-    engine = DeepSpeedTrainer(module, optimizer, 1.0, scheduler=scheduler)
+    engine = DeepSpeedEngine(module, optimizer, 1.0, scheduler=scheduler)
     seen = []
     for step in range(4):
         seen.append(scheduler.get_last_lr()[0])
@@ -121,7 +121,7 @@ def test_the_scheduler_moves_with_optimizer_steps_only(tmp_path):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_gradient_that_is_not_finite_skips_the_update_and_is_counted(stage, dtype, bad):
     module = network().to(dtype)
-    engine = DeepSpeedTrainer(module, adamw(module), 0.5, stage)
+    engine = DeepSpeedEngine(module, adamw(module), 0.5, stage)
     inputs, targets = (tensor.to(dtype) for tensor in data(0))
 
     def step(factor):
@@ -143,7 +143,7 @@ def test_a_gradient_that_is_not_finite_skips_the_update_and_is_counted(stage, dt
 def test_half_precision_trains(stage):
     module = network().to(torch.bfloat16)
     before = weights(module).clone()
-    engine = DeepSpeedTrainer(module, adamw(module), 0.5, stage)
+    engine = DeepSpeedEngine(module, adamw(module), 0.5, stage)
     for step in range(2):
         inputs, targets = data(step)
         engine.accumulate((engine(inputs.bfloat16()) - targets.bfloat16()).square().mean(), last=True)
@@ -159,7 +159,7 @@ def test_a_checkpoint_of_another_architecture_names_tensor_and_both_shapes(tmp_p
     with pytest.raises(
         DataError, match=f"^{tmp_path}/step: the checkpoint cannot be loaded: .*{shapes}"
     ) as caught:
-        DeepSpeedTrainer(wider, adamw(wider), 0.5).load(tmp_path / "step")
+        DeepSpeedEngine(wider, adamw(wider), 0.5).load(tmp_path / "step")
     assert "\n" not in str(caught.value)
 
 

@@ -9,16 +9,18 @@ class Recording:
 
     def session(self, slots, capacity):
         session = self.engine.session(slots, capacity)
-        submit, step = session.submit, session.step
+        submit = session.submit
+        advance = session.advance
 
         def submitting(slot, request):
             self.requests.append(request)
             submit(slot, request)
 
-        def stepping():
-            ended = step()
+        def advancing():
+            ended = advance()
             self.generations += ended.values()
             return ended
 
-        session.submit, session.step = submitting, stepping
+        session.submit = submitting
+        session.advance = advancing
         return session

@@ -163,9 +163,9 @@ def test_samples_of_a_question_share_its_prefill(searcher, retriever):
     made = rollout(searcher, retriever, batch_size=8)
     counted = []
 
-    def counting(model, token_ids, step):
-        counted.append(len(token_ids) - step.padding)
-        return last_states(model, token_ids, step)
+    def counting(model, token_ids, pass_):
+        counted.append(len(token_ids) - pass_.padding)
+        return last_states(model, token_ids, pass_)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transformers_engine, "last_states", counting)

@@ -40,15 +40,15 @@ class Breaking:
 
     def session(self, slots, capacity):
         session = self.engine.session(slots, capacity)
-        step = session.step
+        advance = session.advance
 
         def sometimes():
             self.count += 1
             if self.count in self.passes:
                 raise EngineError("out of memory")
-            return step()
+            return advance()
 
-        session.step = sometimes
+        session.advance = sometimes
         return session
 
 

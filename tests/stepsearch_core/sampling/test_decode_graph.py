@@ -49,7 +49,7 @@ def played(engine, slots=5, capacity=100):
             )
         ended = {}
         while len(ended) < slots:
-            ended |= session.step()
+            ended |= session.advance()
         made += [ended[slot] for slot in range(slots)]
     return made, session
 
@@ -76,10 +76,10 @@ def test_another_model_is_sampled_from_with_ordinary_passes(monkeypatch):
     session.open(0, np.random.default_rng(0))
     session.submit(0, TurnRequest([5, 6], 30))
     for _ in range(3):
-        session.step()
+        session.advance()
     assert sum(Counted.passes.values()) == 2  # the first pass has both tokens of the prompt
     engine.update(tiny.model(WORD, seed=1))
-    session.step()
+    session.advance()
     assert sum(Counted.passes.values()) == 2
 
 

@@ -28,8 +28,10 @@ def states_and_expected(policy, passes):
             contexts[row] += new
             ids += new
             cache.append(row, len(new))
-        step = Pass(cache, order, [counts[row] for row in order], 16)
-        made.append(last_states(policy, torch.tensor(ids + [0] * step.padding), step)[: len(order)].float())
+        pass_ = Pass(cache, order, [counts[row] for row in order], 16)
+        made.append(
+            last_states(policy, torch.tensor(ids + [0] * pass_.padding), pass_)[: len(order)].float()
+        )
         whole = [policy.model(torch.tensor([contexts[row]])).last_hidden_state[0, -1] for row in order]
         expected.append(torch.stack(whole).float())
     return torch.cat(made), torch.cat(expected)

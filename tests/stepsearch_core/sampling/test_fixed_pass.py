@@ -39,9 +39,9 @@ class Twins:
     def passed(self, cache, new):
         for row, ids in new.items():
             cache.append(row, len(ids))
-        step = Pass(cache, list(new), [len(ids) for ids in new.values()], 16)
-        ids = [token for each in new.values() for token in each] + [0] * step.padding
-        return last_states(self.policy, torch.tensor(ids), step)[: len(new)]
+        pass_ = Pass(cache, list(new), [len(ids) for ids in new.values()], 16)
+        ids = [token for each in new.values() for token in each] + [0] * pass_.padding
+        return last_states(self.policy, torch.tensor(ids), pass_)[: len(new)]
 
     @torch.no_grad()
     def decode(self, rows, size=None):
@@ -122,9 +122,9 @@ def test_scratch_that_many_wrote_to_is_seen_by_nobody():
 def test_what_it_works_out_has_the_same_shapes_whatever_the_contexts():
     def shapes(lengths, table):
         cache = PagedCache(MODELS["qwen2"], ROWS, CAPACITY, BLOCK)
-        step = FixedPass(cache, torch.tensor(lengths), torch.tensor(table), 9)
+        pass_ = FixedPass(cache, torch.tensor(lengths), torch.tensor(table), 9)
         tensors = [
-            value for value in (*vars(step).values(), *step._blocks) if isinstance(value, torch.Tensor)
+            value for value in (*vars(pass_).values(), *pass_._blocks) if isinstance(value, torch.Tensor)
         ]
         return [tensor.shape for tensor in tensors]
 

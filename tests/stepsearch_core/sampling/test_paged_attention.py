@@ -33,23 +33,23 @@ class Contexts:
         rows = sorted(counts, key=lambda row: counts[row] > 1)
         for row in rows:
             self.cache.append(row, counts[row])
-        step = Pass(self.cache, rows, [counts[row] for row in rows], stride)
-        tokens = sum(counts.values()) + step.padding
+        pass_ = Pass(self.cache, rows, [counts[row] for row in rows], stride)
+        tokens = sum(counts.values()) + pass_.padding
         query, key, value = self.random(tokens, 4, 8), self.random(tokens, 2, 8), self.random(tokens, 2, 8)
-        step.store(layer, key, value)
+        pass_.store(layer, key, value)
         expected, start = [], 0
         for row in rows:
             mine = slice(start, start + counts[row])
             self.keys[row] = torch.cat((self.keys[row], key[mine]))
             self.values[row] = torch.cat((self.values[row], value[mine]))
             expected.append(plain(query[mine], self.keys[row], self.values[row]))
-            assert step.positions[mine].tolist() == list(range(len(self.keys[row])))[-counts[row] :]
-            assert step.last[rows.index(row)] == mine.stop - 1
+            assert pass_.positions[mine].tolist() == list(range(len(self.keys[row])))[-counts[row] :]
+            assert pass_.last[rows.index(row)] == mine.stop - 1
             start = mine.stop
-        assert len(step.positions) % stride == len(step.last) % stride == 0
-        last = step.attend_last(layer, query[step.last])[: len(rows)]
+        assert len(pass_.positions) % stride == len(pass_.last) % stride == 0
+        last = pass_.attend_last(layer, query[pass_.last])[: len(rows)]
         return (
-            step.attend(layer, query)[:start],
+            pass_.attend(layer, query)[:start],
             torch.cat(expected),
             last,
             torch.stack([e[-1] for e in expected]),
@@ -122,15 +122,15 @@ def test_what_a_context_finds_does_not_depend_on_the_others_bit_for_bit(others):
             order = sorted(counts, key=lambda row: counts[row] > 1)
             for row in order:
                 cache.append(row, counts[row])
-            step = Pass(cache, order, [counts[row] for row in order], 16)
-            end = int(step.last[order.index(mine)]) + 1
-            states = [torch.randn(len(step.positions), *part.shape[1:]) for part in (query, key, value)]
+            pass_ = Pass(cache, order, [counts[row] for row in order], 16)
+            end = int(pass_.last[order.index(mine)]) + 1
+            states = [torch.randn(len(pass_.positions), *part.shape[1:]) for part in (query, key, value)]
             for state, part in zip(states, (query, key, value), strict=True):
                 state[end - new : end] = part[seen : seen + new]
-            step.store(0, states[1], states[2])
+            pass_.store(0, states[1], states[2])
             results += [
-                step.attend(0, states[0])[end - new : end],
-                step.attend_last(0, states[0][step.last]),
+                pass_.attend(0, states[0])[end - new : end],
+                pass_.attend_last(0, states[0][pass_.last]),
             ]
             results[-1] = results[-1][order.index(mine)]
             seen += new

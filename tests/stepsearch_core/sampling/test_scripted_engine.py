@@ -14,7 +14,7 @@ RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
 
 def turn(session, slot, limit=12):
     session.submit(slot, TurnRequest([5], limit))
-    return session.step()[slot]
+    return session.advance()[slot]
 
 
 def opened(*scripts):
@@ -26,10 +26,10 @@ def opened(*scripts):
 
 def test_each_context_has_a_script_of_its_own():
     session = opened(["ada", "oslo"], ["bob lies"])
-    assert session.step() == {}
+    assert session.advance() == {}
     assert turn(session, 1).text == "bob lies"
     session.submit(0, TurnRequest([5], 12))
-    made = session.step()
+    made = session.advance()
     assert (list(made), made[0].text, made[0].token_ids) == ([0], "ada", WORD.encode("ada"))
     assert turn(session, 0).text == "oslo"
 

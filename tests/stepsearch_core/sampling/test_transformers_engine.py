@@ -33,7 +33,7 @@ def generate(session, requests):
         session.submit(slot, request)
     made = {}
     while len(made) < len(requests):
-        made |= session.step()
+        made |= session.advance()
     return made
 
 
@@ -216,13 +216,13 @@ def test_what_torch_cannot_do_is_an_error_of_the_engine(monkeypatch):
 
     monkeypatch.setattr(MODEL.lm_head, "forward", full)
     with pytest.raises(EngineError, match="a pass failed: out of memory"):
-        session.step()
+        session.advance()
 
 
 def test_a_slot_opened_again_forgets_its_turn():
     session = opened(TransformersEngine(MODEL, WORD), streams(2), 20)
     session.submit(0, TurnRequest([5, 6], 6))
-    session.step()
+    session.advance()
     session.open(0, streams(1)[0])
     made = generate(session, {0: TurnRequest([5], 6)})
     assert made == generate(

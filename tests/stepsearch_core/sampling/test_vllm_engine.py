@@ -118,7 +118,7 @@ def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, 
     for slot in range(3):
         session.open(slot, None)
         session.submit(slot, TurnRequest(prompt, 20))
-    session.step()
+    session.advance()
     session.open(2, None)
     session.submit(2, TurnRequest(random_ids(np.random.default_rng(8), 100), 20))
 
@@ -130,7 +130,7 @@ def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, 
     )
     try:
         with pytest.raises(EngineError, match=r"^vLLM failed in a pass: no memory for this pass$"):
-            session.step()
+            session.advance()
     finally:
         hook.remove()
     again = engine.session(1, CAPACITY)

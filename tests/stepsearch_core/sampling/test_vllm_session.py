@@ -47,7 +47,7 @@ def play(session, seed=3, greedy=False):
         submit(slot)
     under_way = len(PROMPTS)
     while under_way:
-        for slot, made in session.step().items():
+        for slot, made in session.advance().items():
             assert len(made.log_probs) == len(made.token_ids) <= turns[slot][-1]
             context[slot] += made.token_ids
             mask[slot] += [True] * len(made.token_ids)
@@ -56,7 +56,7 @@ def play(session, seed=3, greedy=False):
             if waiting[slot]:
                 submit(slot)
                 under_way += 1
-    assert session.step() == {}
+    assert session.advance() == {}
     return {slot: (context[slot], mask[slot], recorded[slot]) for slot in PROMPTS}
 
 

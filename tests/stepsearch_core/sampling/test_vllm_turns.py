@@ -125,7 +125,7 @@ def test_a_slot_that_is_opened_anew_gives_its_turn_up(engine):
     for slot in (0, 1):
         session.open(slot, None)
         session.submit(slot, TurnRequest(PROMPTS[slot], 20))
-    session.step()
+    session.advance()
     session.open(0, None)
     assert turn(session, 0, PROMPTS[3], 4).token_ids == written(FIRST, PROMPTS[3], 4)[0]
     assert finish(session, 1)[1].token_ids == written(FIRST, PROMPTS[1], 20)[0]
@@ -136,9 +136,9 @@ def test_a_session_ends_where_another_begins_or_new_weights_come(engine):
     session = engine.session(1, CAPACITY)
     session.open(0, None)
     session.submit(0, TurnRequest(PROMPTS[1], 200))
-    session.step()
+    session.advance()
     engine.update(SECOND)
-    assert session.step() == {}
+    assert session.advance() == {}
     with pytest.raises(ValueError, match="the session is over"):
         session.submit(0, TurnRequest([5], 1))
     other = engine.session(1, CAPACITY)
