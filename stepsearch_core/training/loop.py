@@ -16,7 +16,7 @@ from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
 
-Sampled = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
+Keep = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
 
 
 def train(
@@ -25,7 +25,7 @@ def train(
     validation: Sequence[Question],
     limits: GuardParams,
     tracker: Tracker | None,
-    sampled: Sampled,
+    keep: Keep,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Train to the last step, from the folder's last checkpoint.
 
@@ -35,7 +35,7 @@ def train(
         validation: questions answered greedily before the first step and every `validate_every` steps.
         limits: end a run that collapses.
         tracker: gets every row, those before a resume first; None for none, as on all ranks but one.
-        sampled: gets each step's trajectories and returns the records to keep of them.
+        keep: gets each step's trajectories and returns the records to keep of them.
 
     Returns:
         One row of metrics for each step, and the records kept, those before a resume first.
@@ -48,7 +48,7 @@ def train(
     start = folder.last_step()
     history: list[dict[str, Any]]
     history = folder.rows(start, "history") if start else [_row(0, trainer.validate(validation))]
-    kept = folder.rows(start, "sampled") if start else []
+    kept = folder.rows(start, "kept") if start else []
     if start:
         trainer.load(folder.checkpoint(start))
         trainer.mismatch.steps_beyond = int(history[-1].get("mismatch/steps_beyond", 0))
@@ -68,12 +68,12 @@ def train(
             _log(tracker, row)
             guard.check([row])
             _warn(row, warned)
-            kept += sampled(step, trajectories)
+            kept += keep(step, trajectories)
             bar.set_postfix(
                 f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False
             )
             if step % params.checkpoint_every == 0 or step == params.steps:
-                folder.save(step, trainer.learner.save, {"history": history, "sampled": kept}, guard.since)
+                folder.save(step, trainer.learner.save, {"history": history, "kept": kept}, guard.since)
     return history, kept
 
 

@@ -34,7 +34,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.algorithms import ALGORITHMS
-from stepsearch_core.training.algorithms.algorithm import Rows, Sampled
+from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
 from stepsearch_core.training.experience import (
     Experience,
     describe,
@@ -207,7 +207,7 @@ class Trainer:
         rewards = [policy_rewards(t, b, self.reward) for t, b in zip(trajectories, breakdowns, strict=True)]
         if params.kl_placement == "reward" and self.learner.has_reference:
             rewards = subtract_kl(rewards, sampler, reference, params.kl_coefficient, params.kl_estimator)
-        credited = Sampled([trajectory.question_id for trajectory in trajectories], rewards, values)
+        credited = ScoredBatch([trajectory.question_id for trajectory in trajectories], rewards, values)
         advantages, returns = self.algorithm.credit(credited, params.gamma, params.gae_lambda)
         old = sampler if params.importance_cap is None else trainer
         importance = importance_weights(sampler, trainer, params.importance_cap)

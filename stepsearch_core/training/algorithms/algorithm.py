@@ -16,7 +16,7 @@ Rows = list[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
+class ScoredBatch:
     """A step's trajectories as credit assignment sees them; without a critic `values` are zeros."""
 
     question_ids: Sequence[str]
@@ -32,8 +32,8 @@ class Algorithm:
     """True: every term of the reward. False: the answer reward alone."""
     critic: bool
     """Whether values are learnt."""
-    credit: Callable[[Sampled, float, float], tuple[Rows, Rows]]
-    """(sampled, gamma, gae_lambda) -> advantages, and returns for the critic to learn."""
+    credit: Callable[[ScoredBatch, float, float], tuple[Rows, Rows]]
+    """(batch, gamma, gae_lambda) -> advantages, and returns for the critic to learn."""
 
 
 def outcomes(rewards: Rows) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from stepsearch_core.training.algorithms.algorithm import (
     Algorithm,
     Rows,
-    Sampled,
+    ScoredBatch,
     groups,
     on_every_token,
     outcomes,
@@ -22,15 +22,15 @@ from stepsearch_core.training.algorithms.algorithm import (
 EPSILON = 1e-6
 
 
-def group_standardised(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+def group_standardised(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
     """Advantages as above; there are no returns to learn. `gamma` and `gae_lambda` play no part."""
-    rewards = outcomes(sampled.rewards)
+    rewards = outcomes(batch.rewards)
     advantages = np.zeros(len(rewards))
-    for group in groups(sampled.question_ids):
+    for group in groups(batch.question_ids):
         if len(group) > 1:
             of_group = rewards[group]
             advantages[group] = (of_group - of_group.mean()) / (of_group.std(ddof=1) + EPSILON)
-    return on_every_token(advantages, sampled.rewards), on_every_token(rewards, sampled.rewards)
+    return on_every_token(advantages, batch.rewards), on_every_token(rewards, batch.rewards)
 
 
 GRPO = Algorithm(step_rewards=False, critic=False, credit=group_standardised)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled
+from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, ScoredBatch
 from stepsearch_core.training.algorithms.steppo import whitened_gae
 
 
-def whitened_returns(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+def whitened_returns(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
     """Whitened discounted returns as advantages, and the returns; `gae_lambda` plays no part."""
-    zeros = [np.zeros(len(row)) for row in sampled.rewards]
-    return whitened_gae(Sampled(sampled.question_ids, sampled.rewards, zeros), gamma, 1.0)
+    zeros = [np.zeros(len(row)) for row in batch.rewards]
+    return whitened_gae(ScoredBatch(batch.question_ids, batch.rewards, zeros), gamma, 1.0)
 
 
 REINFORCE_PP = Algorithm(step_rewards=False, critic=False, credit=whitened_returns)

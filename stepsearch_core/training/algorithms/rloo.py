@@ -12,22 +12,22 @@ import numpy as np
 from stepsearch_core.training.algorithms.algorithm import (
     Algorithm,
     Rows,
-    Sampled,
+    ScoredBatch,
     groups,
     on_every_token,
     outcomes,
 )
 
 
-def leave_one_out(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+def leave_one_out(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
     """Advantages as above; there are no returns to learn. `gamma` and `gae_lambda` play no part."""
-    rewards = outcomes(sampled.rewards)
+    rewards = outcomes(batch.rewards)
     advantages = np.zeros(len(rewards))
-    for group in groups(sampled.question_ids):
+    for group in groups(batch.question_ids):
         if len(group) > 1:
             others = (rewards[group].sum() - rewards[group]) / (len(group) - 1)
             advantages[group] = rewards[group] - others
-    return on_every_token(advantages, sampled.rewards), on_every_token(rewards, sampled.rewards)
+    return on_every_token(advantages, batch.rewards), on_every_token(rewards, batch.rewards)
 
 
 RLOO = Algorithm(step_rewards=False, critic=False, credit=leave_one_out)

@@ -8,13 +8,13 @@ search's reward credits the searches before it as well.
 
 from __future__ import annotations
 
-from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, Sampled
+from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, ScoredBatch
 from stepsearch_core.training.gae import generalized_advantages, whiten
 
 
-def whitened_gae(sampled: Sampled, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
+def whitened_gae(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
     """Whitened advantages, and returns (advantage before whitening + value)."""
-    pairs = zip(sampled.rewards, sampled.values, strict=True)
+    pairs = zip(batch.rewards, batch.values, strict=True)
     estimates = [generalized_advantages(rewards, values, gamma, gae_lambda) for rewards, values in pairs]
     return whiten([advantages for advantages, _ in estimates]), [returns for _, returns in estimates]
 

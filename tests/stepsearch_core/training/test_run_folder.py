@@ -97,12 +97,12 @@ def test_older_checkpoints_go_only_once_the_new_one_is_in_place(tmp_path):
             assert folder.last_step() == 1
             write("two")(temporary)
 
-        folder.save(2, second, {"history": rows, "sampled": [{"id": "q"}]})
+        folder.save(2, second, {"history": rows, "kept": [{"id": "q"}]})
         assert folder.last_step() == 2
         assert not folder.checkpoint(1).exists()
         assert (folder.checkpoint(2) / "weights").read_text() == "two"
         assert folder.rows(2, "history") == rows  # to the last bit
-        assert folder.rows(2, "sampled") == [{"id": "q"}]
+        assert folder.rows(2, "kept") == [{"id": "q"}]
     assert RunFolder(tmp_path, PARAMETERS, []).last_step() == 2
 
 

@@ -115,9 +115,9 @@ def kept(step, trajectories):
     return [{"step": step, "text": trajectories[0].turns[0].text}]
 
 
-def run(made, root, tracker=None, sampled=kept):
+def run(made, root, tracker=None, keep=kept):
     with RunFolder(root, {}, []) as folder:
-        return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), sampled)
+        return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), keep)
 
 
 def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):

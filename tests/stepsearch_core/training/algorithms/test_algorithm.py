@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.algorithms import ALGORITHMS
-from stepsearch_core.training.algorithms.algorithm import Sampled, groups
-from tests.stepsearch_core.training.algorithms.sampled import sampled
+from stepsearch_core.training.algorithms.algorithm import ScoredBatch, groups
+from tests.stepsearch_core.training.algorithms.batches import batch
 
 ROWS = st.lists(st.lists(st.floats(-2, 2), min_size=1, max_size=9), min_size=1, max_size=6)
 
@@ -33,8 +33,8 @@ def test_credit_has_the_shape_of_the_rewards_and_does_not_depend_on_the_order_of
     ids = data.draw(st.lists(st.sampled_from("abc"), min_size=len(rows), max_size=len(rows)))
     order = data.draw(st.permutations(range(len(rows))))
     values = [[0.1 * number for number in range(len(row))] for row in rows]
-    made = sampled(rows, ids, values)
-    moved = Sampled(
+    made = batch(rows, ids, values)
+    moved = ScoredBatch(
         [ids[i] for i in order], [made.rewards[i] for i in order], [made.values[i] for i in order]
     )
     advantages, returns = ALGORITHMS[name].credit(made, 0.99, 0.95)
