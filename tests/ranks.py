@@ -19,9 +19,9 @@ from stepsearch_core.learning.distributed import (
     barrier,
     gather,
     is_main,
+    own_items,
+    own_micro_batch,
     rank,
-    share,
-    share_of_micro_batch,
     world_size,
 )
 from stepsearch_core.learning.sft import fine_tune
@@ -185,9 +185,9 @@ def main(folder):
     }
     result |= {"trained": trained(folder)}
     result |= {variant: updated(variant, folder) for variant in VARIANTS}
-    result["gathered"] = gather([f"item{number}" for number in range(7)][share()])
+    result["gathered"] = gather([f"item{number}" for number in range(7)][own_items()])
     result["summed"] = all_reduce_sum({"ranks": 1.0, "numbers": float(rank()), "tenths": 0.1 + rank()})
-    result["shares"] = [share_of_micro_batch(list(range(count))) for count in (1, 2, 5)]
+    result["shares"] = [own_micro_batch(list(range(count))) for count in (1, 2, 5)]
     result["main"] = is_main()
     torch.save(result, folder / f"{world_size()}_{rank()}.pt")
 

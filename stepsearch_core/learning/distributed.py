@@ -38,23 +38,23 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def share() -> slice:
+def own_items() -> slice:
     """Selects the items of this rank from any sequence: every `world_size()`-th one."""
     return slice(rank(), None, world_size())
 
 
-def share_of_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
+def own_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
     """The items of this rank of a global micro-batch, and the weight of their loss.
 
     A rank without one runs the first item at weight 0: ZeRO needs equally many backward passes on every
     rank.
     """
-    mine = list(group[share()])
+    mine = list(group[own_items()])
     return (mine, 1.0) if mine else (list(group[:1]), 0.0)
 
 
 def gather(mine: Sequence[Item]) -> list[Item]:
-    """The items of all ranks in order, on every rank: undoes `share`."""
+    """The items of all ranks in order, on every rank: undoes `own_items`."""
     if world_size() == 1:
         return list(mine)
     parts: list[Any] = [None] * world_size()

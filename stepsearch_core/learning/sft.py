@@ -25,7 +25,7 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
 from stepsearch_core.learning.batching import length_groups, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole
-from stepsearch_core.learning.distributed import all_reduce_sum, progress, share_of_micro_batch
+from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress
 from stepsearch_core.params import WarmstartParams
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
@@ -97,7 +97,7 @@ def fine_tune(
     with progress(order, "warm start", "batch") as bar:
         for step, indices in enumerate(bar, start=1):
             learning_rate = scheduler.get_last_lr()[0]
-            mine, weight = share_of_micro_batch(indices)
+            mine, weight = own_micro_batch(indices)
             log_probs = engine(token_batch([trajectories[index] for index in mine], pad_token_id))
             loss = -weight * log_probs.sum() / sum(tokens[index] for index in indices)
             engine.accumulate(loss, last=True)

@@ -42,16 +42,16 @@ class Rollout:
         questions: Sequence[Question],
         samples: int,
         stream_of: Callable[[int], np.random.Generator],
-        share: slice = slice(None),
+        part: slice = slice(None),
         progress: str | None = None,
     ) -> list[Trajectory]:
-        """`samples` trajectories a question, in order, or those of them that `share` selects.
+        """`samples` trajectories a question, in order, or those of them that `part` selects.
 
         Trajectory i of all draws from `stream_of(i)`, whoever samples it.
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [stream_of(number) for number in range(len(episodes))]
-        return self.play(episodes[share], streams[share], progress)
+        return self.play(episodes[part], streams[part], progress)
 
     def greedy(self, questions: Sequence[Question], progress: str | None = None) -> list[Trajectory]:
         """One greedy trajectory a question, in order."""

@@ -47,7 +47,7 @@ class PagedCache:
             heapq.heappush(self._free, block)
         self.table[row], self.lengths[row] = 0, 0
 
-    def share(self, row: int, others: Sequence[int]) -> None:
+    def copy_to(self, row: int, others: Sequence[int]) -> None:
         """Give empty contexts what another holds."""
         for other in others:
             self.append(other, int(self.lengths[row]))

@@ -155,7 +155,7 @@ class TransformersSession:
         ids = torch.tensor([*itertools.chain(*new), *[0] * pass_.padding], device=model.device)
         states = last_states(model, ids, pass_)
         for slot, (_, *others) in alike.items():
-            self._cache.share(slot, others)
+            self._cache.copy_to(slot, others)
         place = {of: number for number, slot in enumerate(order) for of in alike[slot]}
         return model.lm_head(states)[[place[slot] for slot in slots]].float()
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stepsearch_core.base.means import mean, measured
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.distributed import all_reduce_sum, share_of_micro_batch, world_size
+from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, world_size
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
@@ -55,7 +55,7 @@ def update(
             members = [experience.trajectories[index] for index in minibatch]
             groups = micro_batches(members, params.micro_batch_tokens, world_size())
             for number, group in enumerate(groups, start=1):
-                mine, weight = share_of_micro_batch(group)
+                mine, weight = own_micro_batch(group)
                 indices = [int(minibatch[position]) for position in mine]
                 policy, value, statistics = _losses(
                     learner, experience, indices, params, temperature, pad_token_id

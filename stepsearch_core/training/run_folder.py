@@ -27,7 +27,7 @@ from stepsearch_core.base.io import (
     write_json,
     write_jsonl,
 )
-from stepsearch_core.learning.distributed import barrier, gather, is_main, share
+from stepsearch_core.learning.distributed import barrier, gather, is_main, own_items
 from stepsearch_core.runtime.work_folder import WorkFolder
 
 Item = TypeVar("Item")
@@ -120,7 +120,7 @@ class RunFolder(WorkFolder):
         barrier()
         files = sorted(path for path in temporary.rglob("*") if path.is_file())
         names = [path.relative_to(temporary).as_posix() for path in files]
-        hashes = gather(_each(_sha256_written, files[share()]))
+        hashes = gather(_each(_sha256_written, files[own_items()]))
         if is_main():
             write_json(temporary / _MANIFEST, dict(zip(names, hashes, strict=True)))
             if self.checkpoint(step).exists():  # damaged: the run went on from an older one
@@ -138,7 +138,7 @@ class RunFolder(WorkFolder):
         """
         expected = read_object(self.checkpoint(step) / _MANIFEST)
         written = {self.checkpoint(step) / name: digest for name, digest in expected.items()}
-        for error in gather(_each(lambda file: _damage(file, written[file]), list(written)[share()])):
+        for error in gather(_each(lambda file: _damage(file, written[file]), list(written)[own_items()])):
             if error is not None:
                 raise error
 

@@ -26,7 +26,7 @@ from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.distributed import gather, share, share_of_micro_batch, world_size
+from stepsearch_core.learning.distributed import gather, own_items, own_micro_batch, world_size
 from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
@@ -106,7 +106,7 @@ class Trainer:
         started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
         stream_of = partial(stream, self.seed, Name.TRAJECTORIES, step)
-        sampled = gather(self.rollout.sample(questions, samples, stream_of, share()))
+        sampled = gather(self.rollout.sample(questions, samples, stream_of, own_items()))
         self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
@@ -164,7 +164,7 @@ class Trainer:
         """Greedy answers to held-out questions of the training file; what none of them can measure is left
         out.
         """
-        trajectories = gather(self.rollout.greedy(questions[share()]))
+        trajectories = gather(self.rollout.greedy(questions[own_items()]))
         rows = [
             measure_all(trajectory, question, BRIEF, self.rules)
             for trajectory, question in zip(trajectories, questions, strict=True)
@@ -203,7 +203,7 @@ class Trainer:
             )
         trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
         values, reference, trainer = ([rows[i] for i in kept] for rows in (values, reference, trainer))
-        breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[share()]])
+        breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[own_items()]])
         rewards = [policy_rewards(t, b, self.reward) for t, b in zip(trajectories, breakdowns, strict=True)]
         if params.kl_placement == "reward" and self.learner.has_reference:
             rewards = subtract_kl(rewards, sampler, reference, params.kl_coefficient, params.kl_estimator)
@@ -232,7 +232,7 @@ class Trainer:
         scored: list[tuple[int, tuple[np.ndarray, ...]]] = []
         groups = micro_batches(trajectories, params.micro_batch_tokens, world_size())
         for number, group in enumerate(groups):
-            mine, weight = share_of_micro_batch(group)
+            mine, weight = own_micro_batch(group)
             members = [trajectories[index] for index in mine]
             batch = token_batch(members, self.pad_token_id)
             values = reference = torch.zeros(len(batch.targets))

@@ -76,8 +76,8 @@ def test_a_question_that_is_too_long_is_answered_by_nobody_and_disturbs_nobody(s
 
 def test_a_share_samples_what_the_whole_would_have(searcher, retriever):
     whole, odd, none = (
-        rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(1), share)
-        for share in (slice(None), slice(1, None, 2), slice(99, None, 2))
+        rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(1), part)
+        for part in (slice(None), slice(1, None, 2), slice(99, None, 2))
     )
     assert [trajectory.token_ids for trajectory in odd] == [
         trajectory.token_ids for trajectory in whole[1::2]

@@ -35,7 +35,7 @@ def test_others_get_copies_of_what_one_holds():
     cache.append(1, 6)
     cache.keys.copy_(torch.arange(cache.keys.numel()).reshape(cache.keys.shape))
     cache.values.copy_(-cache.keys)
-    cache.share(1, [2, 0])
+    cache.copy_to(1, [2, 0])
     assert cache.lengths.tolist() == [6, 6, 6]
     for row in (0, 2):
         assert set(cache.blocks(row).tolist()).isdisjoint(cache.blocks(1).tolist())
