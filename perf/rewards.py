@@ -29,8 +29,8 @@ from tempfile import TemporaryDirectory
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Action, ActionKind, Question, Trajectory, Turn
+from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark
-from stepsearch_core.benchmarks.records import Record
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
@@ -60,20 +60,22 @@ def main(quick: bool) -> None:
             "skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_train100.jsonl"
         )
     trajectories, repeats = (QUICK_TRAJECTORIES, QUICK_REPEATS) if quick else (TRAJECTORIES, REPEATS)
-    records = list(read_benchmark("musique", folder / "musique_ans_train100.jsonl", "train"))[:trajectories]
+    examples = list(read_benchmark("musique", folder / "musique_ans_train100.jsonl", "train"))[:trajectories]
     with TemporaryDirectory() as work:
-        passages = chain(read_corpus_file(folder / "corpus.jsonl"), *(record.context for record in records))
+        passages = chain(
+            read_corpus_file(folder / "corpus.jsonl"), *(example.context for example in examples)
+        )
         build_corpus(passages, Path(work, "corpus"))
         corpus = Corpus.open(Path(work, "corpus"))
         TfidfSimilarity.build(corpus, Path(work, "tfidf"))
-        _measure(records, corpus, Path(work, "tfidf"), repeats)
+        _measure(examples, corpus, Path(work, "tfidf"), repeats)
 
 
-def _measure(records: list[Record], corpus: Corpus, statistics_folder: Path, repeats: int) -> None:
-    questions = {record.question.id: _with_keys(record.question) for record in records}
+def _measure(examples: list[Example], corpus: Corpus, statistics_folder: Path, repeats: int) -> None:
+    questions = {example.question.id: _with_keys(example.question) for example in examples}
     trajectories = [
-        _search(record.question, corpus, draws(0, Name.MEASUREMENT, number))
-        for number, record in enumerate(records)
+        _search(example.question, corpus, draws(0, Name.MEASUREMENT, number))
+        for number, example in enumerate(examples)
     ]
     released = import_module("tests.oracles.released_rewards").score
     shown = [

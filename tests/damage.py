@@ -56,7 +56,7 @@ def lines(*rows: dict) -> bytes:
 def read_or_refuse(read, path, content: bytes, place: str = "") -> None:
     """`read(path)` succeeds, or refuses in one line that begins with the file and, if it says so, `place`.
 
-    Only a file without any record, or one that is missing, is refused without a place.
+    Only a file without any row, or one that is missing, is refused without a place.
     """
     path.write_bytes(content)
     message = None
@@ -65,6 +65,6 @@ def read_or_refuse(read, path, content: bytes, place: str = "") -> None:
     except DataError as error:
         message = str(error)
     if message is not None:
-        whole_file = re.fullmatch(re.escape(str(path)) + r": no records", message)
+        whole_file = re.fullmatch(re.escape(str(path)) + r": no rows", message)
         assert whole_file or re.match(re.escape(str(path)) + place + ": ", message), message
         assert "\n" not in message, message

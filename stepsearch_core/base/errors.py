@@ -20,9 +20,9 @@ _FULL_WORDS = re.compile(
 
 
 class DataError(ValueError):
-    """Bad input. The message names the file and, where they apply, the line or record and the field.
+    """Bad input. The message names the file and, where they apply, the line or row and the field.
 
-    The parts of the message are kept: `place` (file and line or record), `field` and `problem`.
+    The parts of the message are kept: `place` (file and line or row), `field` and `problem`.
     """
 
     def __init__(

@@ -1,18 +1,18 @@
 """Bamboogle: a CSV of `Question,Answer` as published, or JSON lines of `question` with `answer` or
 `golden_answers`.
 
-It has neither ids, contexts nor hops; ids are made of the record's number, counted from 0.
+It has neither ids, contexts nor hops; ids are made of the row's number, counted from 0.
 """
 
 from __future__ import annotations
 
 from stepsearch_core.base.types import Question
-from stepsearch_core.benchmarks.records import Record
+from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
 
-def read_record(row: Row, number: int, split: str, account: Account) -> Record:
+def read_example(row: Row, number: int, split: str, account: Account) -> Example:
     """One row.
 
     Raises:
@@ -20,7 +20,7 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     """
     question = row.text("Question" if "Question" in row.value else "question")
     identifier = f"bamboogle_{number}"
-    return Record(Question(identifier, "bamboogle", split, question, _read_answers(row)), ())
+    return Example(Question(identifier, "bamboogle", split, question, _read_answers(row)), ())
 
 
 def _read_answers(row: Row) -> tuple[str, ...]:

@@ -2,18 +2,18 @@
 support.
 
 In the fullwiki setting the supports need not be among the paragraphs: such a question has no hops (see
-`records`).
+`examples`).
 """
 
 from __future__ import annotations
 
 from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.benchmarks.records import Record, read_context, read_supports
+from stepsearch_core.benchmarks.examples import Example, read_context, read_supports
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
 
-def read_record(row: Row, number: int, split: str, account: Account) -> Record:
+def read_example(row: Row, number: int, split: str, account: Account) -> Example:
     """One row; each supporting paragraph is a hop without sub-question and sub-answer; none where one is
     missing.
 
@@ -25,4 +25,4 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     question = Question(
         row.text("_id"), "hotpotqa", split, row.text("question"), (row.text("answer"),), hops
     )
-    return Record(question, context)
+    return Example(question, context)

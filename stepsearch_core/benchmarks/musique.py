@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from stepsearch_core.base.types import Passage, Question
-from stepsearch_core.benchmarks.records import Record, make_passage, read_hops
+from stepsearch_core.benchmarks.examples import Example, make_passage, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
 
-def read_record(row: Row, number: int, split: str, account: Account) -> Record:
+def read_example(row: Row, number: int, split: str, account: Account) -> Example:
     """One row; the question's answers are `answer` and `answer_aliases`.
 
     Raises:
@@ -34,7 +34,7 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
 
     hops = read_hops(row, "question_decomposition", support_id, account)
     question = Question(row.text("id"), "musique", split, row.text("question"), answers, hops)
-    return Record(question, tuple(paragraphs.values()))
+    return Example(question, tuple(paragraphs.values()))
 
 
 def _read_paragraphs(row: Row) -> dict[int, Passage]:

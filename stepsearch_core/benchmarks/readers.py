@@ -1,4 +1,4 @@
-"""One reader for all benchmarks: `read_benchmark(name, path, split)` yields checked records of published or
+"""One reader for all benchmarks: `read_benchmark(name, path, split)` yields checked examples of published or
 generated files. Where a format holds no decomposition, an optional file beside it can bring one
 (`decompositions`). Rows that cannot be read are dropped and named, up to a limit (`account`).
 """
@@ -14,16 +14,16 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
-from stepsearch_core.benchmarks.records import Record, read_hops
+from stepsearch_core.benchmarks.examples import Example, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row, read_rows
 from stepsearch_core.params import BENCHMARKS
 
-READERS: dict[str, Callable[[Row, int, str, Account], Record]] = {
-    "musique": musique.read_record,
-    "hotpotqa": hotpotqa.read_record,
-    "2wikimultihopqa": twowiki.read_record,
-    "bamboogle": bamboogle.read_record,
+READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {
+    "musique": musique.read_example,
+    "hotpotqa": hotpotqa.read_example,
+    "2wikimultihopqa": twowiki.read_example,
+    "bamboogle": bamboogle.read_example,
 }
 assert tuple(READERS) == BENCHMARKS
 
@@ -34,8 +34,8 @@ def read_benchmark(
     split: str,
     decompositions: Mapping[str, tuple[Hop, ...]] | None = None,
     account: Account | None = None,
-) -> Iterator[Record]:
-    """Yield the records of a benchmark file in its order.
+) -> Iterator[Example]:
+    """Yield the examples of a benchmark file in its order.
 
     Args:
         name: One of `params.BENCHMARKS`.
@@ -46,7 +46,7 @@ def read_benchmark(
 
     Raises:
         DataError: a missing or empty file, or more damaged rows (of a question id that another has, say)
-            than may be dropped; names file, line or record, and field.
+            than may be dropped; names file, line or row, and field.
         KeyError: an unknown benchmark.
     """
     reader, hops, account = READERS[name], decompositions or {}, account or Account(path)
@@ -60,8 +60,8 @@ def read_benchmark(
     for row in read_rows(path, refused):
         number, before = next(numbers), account.oddities.copy()
         try:
-            record = reader(row, number, split, account)
-            identifier = record.question.id
+            example = reader(row, number, split, account)
+            identifier = example.question.id
             if identifier in places:
                 raise row.error("id", f"{identifier!r} is also the id of {places[identifier]}")
         except DataError as error:
@@ -70,8 +70,8 @@ def read_benchmark(
             continue
         places[identifier] = row.place.removeprefix(f"{path}, ")
         if identifier in hops:
-            record = replace(record, question=replace(record.question, hops=hops[identifier]))
-        yield record
+            example = replace(example, question=replace(example.question, hops=hops[identifier]))
+        yield example
     account.close(len(places))
 
 

@@ -1,4 +1,4 @@
-"""What the fetched files hold: records, questions, and the passages that go into the corpus."""
+"""What the fetched files hold: examples, questions, and the passages that go into the corpus."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
 from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
-from stepsearch_core.benchmarks.records import Record
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.params import BENCHMARKS, CorpusParams
@@ -33,8 +33,8 @@ def fetched_file(folder: Path | str, key: str) -> Path | None:
     return next(iter(sorted(Path(folder).glob(f"{Path(STANDARD_NAMES[key]).stem}.*"))), None)
 
 
-def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
-    """The records of a fetched benchmark, with the hops of the fetched decompositions.
+def read_examples(folder: Path | str, name: str, split: str) -> Iterator[Example]:
+    """The examples of a fetched benchmark, with the hops of the fetched decompositions.
 
     Args:
         folder: What `fetch` filled.
@@ -59,12 +59,12 @@ def read_records(folder: Path | str, name: str, split: str) -> Iterator[Record]:
 
 
 def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
-    """The questions of a fetched benchmark, as `read_records` reads them.
+    """The questions of a fetched benchmark, as `read_examples` reads them.
 
     Raises:
         DataError: the file was not fetched, or damage.
     """
-    return [record.question for record in read_records(folder, name, split)]
+    return [example.question for example in read_examples(folder, name, split)]
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
@@ -79,8 +79,8 @@ def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passa
         yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
     if params.include_benchmarks or corpus_file is None:
         for name, split in fetched_benchmarks(folder):
-            for record in read_records(folder, name, split):
-                yield from record.context
+            for example in read_examples(folder, name, split):
+                yield from example.context
 
 
 def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:

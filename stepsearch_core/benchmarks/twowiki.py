@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from stepsearch_core.base.text import normalize_answer
 from stepsearch_core.base.types import Hop, Passage, Question
-from stepsearch_core.benchmarks.records import Record, read_context, read_supports
+from stepsearch_core.benchmarks.examples import Example, read_context, read_supports
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
 
-def read_record(row: Row, number: int, split: str, account: Account) -> Record:
+def read_example(row: Row, number: int, split: str, account: Account) -> Example:
     """One row; a triple whose subject shares no word with any supporting title is a hop without support.
 
     Raises:
@@ -28,7 +28,7 @@ def read_record(row: Row, number: int, split: str, account: Account) -> Record:
     question = Question(
         row.text("_id"), "2wikimultihopqa", split, row.text("question"), (row.text("answer"),), hops
     )
-    return Record(question, context)
+    return Example(question, context)
 
 
 def _read_hop(triple: Row, supports: dict[str, Passage]) -> Hop:

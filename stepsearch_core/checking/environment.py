@@ -31,7 +31,7 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
         r.question.question
         for key in subject.files
         if is_question_file(key)
-        for r in subject.records(key)[0]
+        for r in subject.examples(key)[0]
     ]
     prompt = round(median(renderer.prompt_length(question) for question in questions or [""]))
     rest = limits.max_trajectory_tokens - prompt

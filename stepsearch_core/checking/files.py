@@ -59,7 +59,7 @@ def check_beginnings(subject: Subject) -> Iterator[Finding]:
         try:
             if key == "corpus":
                 subject.accounts[key] = _begin_corpus(path, subject.params.fetch.max_dropped_rows)
-            elif is_question_file(key) and (problem := subject.records(key)[1]):
+            elif is_question_file(key) and (problem := subject.examples(key)[1]):
                 raise problem
         except DataError as error:
             yield subject.refusal(error, _MEND)
@@ -82,15 +82,15 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
             f"name a file under {TRAINING}; without one `dvc repro index` is as far as this profile goes",
         )
     elif TRAINING in subject.files:
-        records = subject.records(TRAINING)[0]
-        usable = sum(record.question.has_decomposition for record in records)
-        if records and not usable:
+        examples = subject.examples(TRAINING)[0]
+        usable = sum(example.question.has_decomposition for example in examples)
+        if examples and not usable:
             yield subject.error(
                 f"fetch.{subject.params.fetch.source}.{TRAINING}",
-                f"none of the first {len(records)} questions has sub-questions, which training needs",
+                f"none of the first {len(examples)} questions has sub-questions, which training needs",
                 "a file of MuSiQue, or `decompositions` beside it",
             )
-        elif len(records) < FIRST_ROWS and usable <= (
+        elif len(examples) < FIRST_ROWS and usable <= (
             kept := subject.params.synthesize.validation_questions
         ):
             yield subject.error(

@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a check. `place` is a file with its line or record; `field` a parameter or a row's
+    """One line of a check. `place` is a file with its line or row; `field` a parameter or a row's
     field.
     """
 

@@ -105,8 +105,8 @@ def _passages(subject: Subject) -> int | None:
 
 def _paragraphs(subject: Subject, key: str, path: Path) -> int:
     """Passages that a file of questions brings at most, from its first rows and its size."""
-    records = subject.records(key)[0]
-    if not records:
+    examples = subject.examples(key)[0]
+    if not examples:
         return 0
     rows = count_lines(path) if path.suffix != ".json" else path.stat().st_size // 1000
-    return max(len(records), rows) * max(len(record.context) for record in records)
+    return max(len(examples), rows) * max(len(example.context) for example in examples)

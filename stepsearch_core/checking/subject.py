@@ -20,8 +20,8 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, read_object
 from stepsearch_core.base.types import Passage
+from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark
-from stepsearch_core.benchmarks.records import Record
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
@@ -152,8 +152,8 @@ class Subject:
         from stepsearch_core.policy.tokenizers import train_tokenizer
 
         style, params = STYLES[self.params.environment.prompt], self.params.tokenizer
-        records = chain.from_iterable(self.records(key)[0] for key in self.files if key in _BENCHMARK_OF)
-        texts = ((record.question.question, *record.question.answers) for record in records)
+        examples = chain.from_iterable(self.examples(key)[0] for key in self.files if key in _BENCHMARK_OF)
+        texts = ((example.question.question, *example.question.answers) for example in examples)
         passages = (passage.contents for passage in self.passages)
         everything = chain(style.vocabulary(), chain.from_iterable(texts), passages)
         params = replace(params, vocab_size=_NO_LIMIT) if params.kind == "word" else params
@@ -185,10 +185,10 @@ class Subject:
             return None
         return manifest if same else None
 
-    def records(self, key: str) -> tuple[list[Record], DataError | None]:
-        """The first records of a question file, and what is wrong with it if that shows there."""
-        if key not in self._records:
-            read: list[Record] = []
+    def examples(self, key: str) -> tuple[list[Example], DataError | None]:
+        """The first examples of a question file, and what is wrong with it if that shows there."""
+        if key not in self._examples:
+            read: list[Example] = []
             problem = None
             name, split = _BENCHMARK_OF[key]
             account = self.accounts[key] = Account(self.files[key], self.params.fetch.max_dropped_rows)
@@ -196,11 +196,11 @@ class Subject:
                 read += islice(read_benchmark(name, self.files[key], split, account=account), FIRST_ROWS)
             except DataError as error:
                 problem = error
-            self._records[key] = read, problem
-        return self._records[key]
+            self._examples[key] = read, problem
+        return self._examples[key]
 
     @cached_property
-    def _records(self) -> dict[str, tuple[list[Record], DataError | None]]:
+    def _examples(self) -> dict[str, tuple[list[Example], DataError | None]]:
         return {}
 
     @cached_property
@@ -211,14 +211,17 @@ class Subject:
         if "corpus" in self.files:
             return sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
         contexts = [
-            record.context for key in self.files if key in _BENCHMARK_OF for record in self.records(key)[0]
+            example.context
+            for key in self.files
+            if key in _BENCHMARK_OF
+            for example in self.examples(key)[0]
         ]
         passages = list(dict.fromkeys(chain.from_iterable(contexts)))
         return passages[:: -(-len(passages) // SAMPLED_PASSAGES) or 1]
 
-    def training_records(self) -> Iterator[Record]:
-        """The first records that training will see."""
-        yield from self.records("musique_train")[0] if "musique_train" in self.files else ()
+    def training_examples(self) -> Iterator[Example]:
+        """The first examples that training will see."""
+        yield from self.examples("musique_train")[0] if "musique_train" in self.files else ()
 
     # ---- the plan
     # --------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def check_template(subject: Subject) -> Iterator[Finding]:
 
 def check_answers(subject: Subject) -> Iterator[Finding]:
     """The tokenizer can write the training answers."""
-    answers = [record.question.answers for record in subject.training_records()]
+    answers = [example.question.answers for example in subject.training_examples()]
     if subject.tokenizer is None or not answers:
         return
     lost = unwritable(subject.tokenizer, answers)

@@ -48,7 +48,7 @@ class Account:
             raise self._summary("no row can be read")
 
     def rows(self) -> list[dict[str, str | None]]:
-        """The rows dropped: `place` (line or record), `field` and `reason` of each."""
+        """The rows dropped: `place` (line or row), `field` and `reason` of each."""
         return [
             {"place": self._place(error), "field": error.field, "reason": error.problem}
             for error in self.dropped

@@ -1,7 +1,6 @@
-"""Records of a benchmark file with typed access to their fields, so that every reader reports damage in one
-way.
+"""Rows of a data file with typed access to their fields, so that all readers report damage alike.
 
-A `Row` knows its place (file and line, or file and record for JSON arrays); asking it for a field gives a
+A `Row` knows its place (file and line, or file and row for JSON arrays); asking it for a field gives a
 value of the right type or a `DataError` that names place and field. Some published exports hold nested
 columns as the text of a JSON or Python literal; `Row.items` decodes those.
 """
@@ -26,7 +25,7 @@ SUFFIXES = (".json", ".jsonl", ".csv")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object of a file. `place` names file and line or record; `prefix` is the field that it is nested
+    """One object of a file. `place` names file and line or row; `prefix` is the field that it is nested
     in.
     """
 
@@ -136,7 +135,7 @@ class Row:
 
 
 def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[Row]:
-    """Yield the records of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a
+    """Yield the rows of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a
     header.
 
     Which kind of JSON it is, its first character says: `[` begins an array. Published files have either
@@ -144,11 +143,11 @@ def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -
 
     Args:
         path: UTF-8 text, with or without a byte-order mark.
-        refused: Gets the error of a line, element or table row that is no record; if it returns, that one is
+        refused: Gets the error of a line, element or table row that is no row; if it returns, that one is
             left out.
 
     Raises:
-        DataError: missing file, unknown suffix, wrong encoding, damage to the whole, no record at all, or
+        DataError: missing file, unknown suffix, wrong encoding, damage to the whole, no row at all, or
             what `refused` raised.
     """
     path = Path(path)
@@ -168,7 +167,7 @@ def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -
         empty = False
         yield row
     if empty:
-        raise DataError("no records", path)
+        raise DataError("no rows", path)
 
 
 def _rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
@@ -190,7 +189,7 @@ def _line_rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row
 
 def _array_rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
     for number, value in enumerate(read_json(path)):
-        place = f"{path}, record {number}"
+        place = f"{path}, row {number}"
         if isinstance(value, dict):
             yield Row(place, value)
         else:

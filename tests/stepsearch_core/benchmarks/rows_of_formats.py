@@ -1,4 +1,4 @@
-"""One small valid record of each benchmark format, for tests to damage."""
+"""One small valid row of each benchmark format, for tests to damage."""
 
 import copy
 import json
@@ -68,7 +68,7 @@ ROWS = {"musique": MUSIQUE, "hotpotqa": HOTPOTQA, "2wikimultihopqa": TWOWIKI, "b
 
 
 def damaged(name, *path, to):
-    """A copy of the benchmark's record with the value at `path` replaced (an exception class: removed)."""
+    """A copy of the benchmark's example with the value at `path` replaced (an exception class: removed)."""
     row = copy.deepcopy(ROWS[name])
     target = row
     for key in path[:-1]:

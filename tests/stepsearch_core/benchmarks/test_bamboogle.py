@@ -1,7 +1,7 @@
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.benchmarks.bamboogle import read_record
+from stepsearch_core.benchmarks.bamboogle import read_example
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
@@ -18,7 +18,7 @@ from stepsearch_core.data.rows import Row
     ],
 )
 def test_all_columns_that_are_published(value, answers):
-    question = read_record(Row("x", value), 7, "test", Account("x")).question
+    question = read_example(Row("x", value), 7, "test", Account("x")).question
     assert (question.id, question.question, question.answers, question.hops) == (
         "bamboogle_7",
         "Who?",
@@ -39,4 +39,4 @@ def test_all_columns_that_are_published(value, answers):
 )
 def test_damage_is_named(value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", value), 0, "test", Account("x"))
+        read_example(Row("x", value), 0, "test", Account("x"))

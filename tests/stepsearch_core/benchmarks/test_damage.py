@@ -1,4 +1,4 @@
-"""Whatever happens to a file, a reader gives records or one DataError that names file and line, and nothing
+"""Whatever happens to a file, a reader gives examples or one DataError that names file and line, and nothing
 else.
 """
 
@@ -50,7 +50,7 @@ VALID = {
     "questions": QUESTION,
     "trajectories": TRAJECTORY,
 }
-PLACE = r"(, line \d+|, record \d+|(?=: UTF-16))"
+PLACE = r"(, line \d+|, row \d+|(?=: UTF-16))"
 
 
 @pytest.mark.parametrize("name", READERS)

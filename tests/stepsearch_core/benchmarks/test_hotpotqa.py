@@ -3,8 +3,8 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop
-from stepsearch_core.benchmarks.hotpotqa import read_record
-from stepsearch_core.benchmarks.records import UNKNOWN_SUPPORTS
+from stepsearch_core.benchmarks.examples import UNKNOWN_SUPPORTS
+from stepsearch_core.benchmarks.hotpotqa import read_example
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, damaged
@@ -13,7 +13,7 @@ from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, damaged
 @pytest.mark.parametrize("encode", [lambda value: value, repr], ids=["lists", "strings"])
 def test_steps_are_the_supporting_paragraphs(encode):
     row = {**HOTPOTQA, **{name: encode(HOTPOTQA[name]) for name in ("context", "supporting_facts")}}
-    question = read_record(Row("x", row), 0, "dev", Account("x")).question
+    question = read_example(Row("x", row), 0, "dev", Account("x")).question
     assert (question.id, question.dataset, question.split) == ("5a77ec115542992a6e59dff7", "hotpotqa", "dev")
     assert question.answers == ("Bob Ray",)
     assert question.hops == (
@@ -40,12 +40,12 @@ def test_steps_are_the_supporting_paragraphs(encode):
 )
 def test_damage_is_named(path, value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", damaged("hotpotqa", *path, to=value)), 0, "dev", Account("x"))
+        read_example(Row("x", damaged("hotpotqa", *path, to=value)), 0, "dev", Account("x"))
 
 
 def test_a_row_whose_context_lacks_a_support_is_kept_without_supports():
     account = Account("x")
     row = damaged("hotpotqa", "supporting_facts", 0, 0, to="Not retrieved")
-    question = read_record(Row("x", row), 0, "dev", account).question
+    question = read_example(Row("x", row), 0, "dev", account).question
     assert (question.answers, question.hops, question.support_ids) == (("Bob Ray",), (), ())
     assert account.oddities == {UNKNOWN_SUPPORTS: 1}

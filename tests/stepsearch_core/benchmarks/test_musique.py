@@ -3,20 +3,20 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.benchmarks.musique import read_record
-from stepsearch_core.benchmarks.records import DOUBTFUL, UNRESOLVED
+from stepsearch_core.benchmarks.examples import DOUBTFUL, UNRESOLVED
+from stepsearch_core.benchmarks.musique import read_example
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, damaged
 
 
 def test_a_row_becomes_a_question_with_resolved_steps():
-    record = read_record(Row("x", MUSIQUE), 0, "train", Account("x"))
+    example = read_example(Row("x", MUSIQUE), 0, "train", Account("x"))
     supports = {
         idx: passage_id(MUSIQUE["paragraphs"][idx]["title"], MUSIQUE["paragraphs"][idx]["paragraph_text"])
         for idx in (0, 2, 3)
     }
-    assert record.question == Question(
+    assert example.question == Question(
         id="3hop2__1_2_3",
         dataset="musique",
         split="train",
@@ -28,7 +28,7 @@ def test_a_row_becomes_a_question_with_resolved_steps():
             Hop("where did Ann Lee meet Bob Ray", "Rome", (supports[3],)),
         ),
     )
-    assert [passage.title for passage in record.context] == [
+    assert [passage.title for passage in example.context] == [
         "Dark River",
         "Old Mill",
         "Ann Lee",
@@ -39,8 +39,8 @@ def test_a_row_becomes_a_question_with_resolved_steps():
 def test_supports_go_by_idx_and_not_by_position():
     row = {**MUSIQUE, "paragraphs": MUSIQUE["paragraphs"][::-1]}
     assert (
-        read_record(Row("x", row), 0, "train", Account("x")).question.hops
-        == read_record(Row("x", MUSIQUE), 0, "train", Account("x")).question.hops
+        read_example(Row("x", row), 0, "train", Account("x")).question.hops
+        == read_example(Row("x", MUSIQUE), 0, "train", Account("x")).question.hops
     )
 
 
@@ -79,7 +79,7 @@ def test_supports_go_by_idx_and_not_by_position():
 )
 def test_damage_is_named(path, value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", damaged("musique", *path, to=value)), 0, "train", Account("x"))
+        read_example(Row("x", damaged("musique", *path, to=value)), 0, "train", Account("x"))
 
 
 def test_a_song_of_that_number_is_text_and_counted():
@@ -89,7 +89,7 @@ def test_a_song_of_that_number_is_text_and_counted():
     account = Account("x")
     row = damaged("musique", "question_decomposition", 0, "question", to="#9 Dream >> performer")
     row["question_decomposition"][2]["question"] = "#1 Greatest Hits >> #2"
-    hops = read_record(Row("x", row), 0, "train", account).question.hops
+    hops = read_example(Row("x", row), 0, "train", account).question.hops
     assert [hop.sub_question for hop in hops] == [
         "#9 Dream >> performer",
         "Who is the spouse of Ann Lee ?",

@@ -43,7 +43,7 @@ DECOMPOSITION = {
 def test_records_come_in_the_order_of_the_file(tmp_path, name):
     key = {"musique": "id"}.get(name, "_id")
     path = write_jsonl(tmp_path / "rows.jsonl", *({**ROWS[name], key: f"q{number}"} for number in range(3)))
-    questions = [record.question for record in read_benchmark(name, path, "dev")]
+    questions = [example.question for example in read_benchmark(name, path, "dev")]
     expected = [f"bamboogle_{number}" if name == "bamboogle" else f"q{number}" for number in range(3)]
     assert [question.id for question in questions] == expected
     assert {(question.dataset, question.split) for question in questions} == {(name, "dev")}
@@ -56,7 +56,7 @@ def test_arrays_lines_and_tables_are_read_alike(tmp_path):
         read_benchmark("hotpotqa", lines, "dev")
     )
     (tmp_path / "b.csv").write_text("Question,Answer\nWho?,Ann\nWhere?,Rome\n")
-    questions = [record.question for record in read_benchmark("bamboogle", tmp_path / "b.csv", "test")]
+    questions = [example.question for example in read_benchmark("bamboogle", tmp_path / "b.csv", "test")]
     assert [(question.id, question.answers) for question in questions] == [
         ("bamboogle_0", ("Ann",)),
         ("bamboogle_1", ("Rome",)),
@@ -77,7 +77,7 @@ def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
         tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION
     )
     hops = read_decompositions(sidecar)["hotpotqa"]
-    first, second = (record.question for record in read_benchmark("hotpotqa", rows, "dev", hops))
+    first, second = (example.question for example in read_benchmark("hotpotqa", rows, "dev", hops))
     assert first.hops == (
         Hop("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
         Hop("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
@@ -122,7 +122,9 @@ def test_bad_rows_are_dropped_up_to_a_limit_and_named(tmp_path):
     }
     path = many(tmp_path / "m.jsonl", MUSIQUE, BROKEN, unanswerable, MUSIQUE, {**MUSIQUE, "id": "last"})
     account = Account(path, limit=3)
-    assert [record.question.id for record in read_benchmark("musique", path, "train", account=account)] == [
+    assert [
+        example.question.id for example in read_benchmark("musique", path, "train", account=account)
+    ] == [
         MUSIQUE["id"],
         "last",
     ]
@@ -185,12 +187,12 @@ def test_a_dropped_row_keeps_its_number(tmp_path):
 )
 def test_published_files_point_into_the_published_corpus(real_data, name, file, rows, hops):
     corpus = {passage.id for passage in read_corpus_file(real_data / "corpus.jsonl")}
-    records = list(read_benchmark(name, real_data / file, "dev"))
-    found = [hop for record in records for hop in record.question.hops]
-    assert (len(records), len(found)) == (rows, hops)
+    examples = list(read_benchmark(name, real_data / file, "dev"))
+    found = [hop for example in examples for hop in example.question.hops]
+    assert (len(examples), len(found)) == (rows, hops)
     assert all(len(hop.support_ids) == 1 and hop.support_ids[0] in corpus for hop in found)
     assert all(hop.sub_question and "#" not in hop.sub_question for hop in found) == (name != "hotpotqa")
-    outside = {passage.id for record in records for passage in record.context} - corpus
+    outside = {passage.id for example in examples for passage in example.context} - corpus
     assert len(outside) <= 1  # one HotpotQA paragraph, whose sentences bring no blanks
 
 

@@ -3,14 +3,14 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop
-from stepsearch_core.benchmarks.twowiki import read_record
+from stepsearch_core.benchmarks.twowiki import read_example
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import TWOWIKI, damaged
 
 
 def test_evidence_triples_become_steps():
-    question = read_record(Row("x", TWOWIKI), 0, "dev", Account("x")).question
+    question = read_example(Row("x", TWOWIKI), 0, "dev", Account("x")).question
     assert question.hops == (
         Hop(
             "Dark River >> author",
@@ -49,7 +49,7 @@ def test_the_support_is_the_supporting_title_closest_to_the_subject(subject, tit
         "supporting_facts": [[title, 0] for title in titles],
         "evidences": [[subject, "relation", "object"]],
     }
-    (hop,) = read_record(Row("x", row), 0, "dev", Account("x")).question.hops
+    (hop,) = read_example(Row("x", row), 0, "dev", Account("x")).question.hops
     assert hop.support_ids == ((passage_id(told_in, f"On {told_in}."),) if told_in else ())
 
 
@@ -63,11 +63,11 @@ def test_the_support_is_the_supporting_title_closest_to_the_subject(subject, tit
 )
 def test_damage_is_named(path, value, problem):
     with pytest.raises(DataError, match=problem):
-        read_record(Row("x", damaged("2wikimultihopqa", *path, to=value)), 0, "dev", Account("x"))
+        read_example(Row("x", damaged("2wikimultihopqa", *path, to=value)), 0, "dev", Account("x"))
 
 
 def test_a_row_whose_context_lacks_a_support_keeps_its_steps_without_supports():
-    question = read_record(
+    question = read_example(
         Row("x", damaged("2wikimultihopqa", "supporting_facts", 0, 0, to="Not retrieved")),
         0,
         "dev",

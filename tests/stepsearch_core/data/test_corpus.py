@@ -185,7 +185,7 @@ def test_a_damaged_line_is_named_with_its_field(tmp_path, row, message):
 
 
 def test_an_empty_or_missing_corpus_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no records"):
+    with pytest.raises(DataError, match="no rows"):
         list(read_corpus_file(lines(tmp_path / "corpus.jsonl")))
     with pytest.raises(DataError, match="no such file"):
         list(read_corpus_file(tmp_path / "missing.jsonl"))

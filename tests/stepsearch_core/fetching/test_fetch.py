@@ -5,13 +5,13 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_file
-from stepsearch_core.benchmarks.records import UNRESOLVED
+from stepsearch_core.benchmarks.examples import UNRESOLVED
 from stepsearch_core.benchmarks.sources import (
     STANDARD_NAMES,
     fetched_file,
     fetched_passages,
+    read_examples,
     read_questions,
-    read_records,
 )
 from stepsearch_core.data.corpus import UNTITLED, read_corpus_file
 from stepsearch_core.fetching.fetch import fetch, remarks
@@ -77,13 +77,13 @@ def test_every_question_of_the_world_has_steps_whose_supports_are_in_the_corpus(
         ("2wikimultihopqa", "test"),
         ("bamboogle", "test"),
     ):
-        for record in read_records(folder, name, split):
-            question = record.question
+        for example in read_examples(folder, name, split):
+            question = example.question
             assert (question.dataset, question.split) == (name, split)
             assert question.has_decomposition
             assert len(question.hops) >= 2
             assert set(question.support_ids) <= corpus
-            assert {passage.id for passage in record.context} <= corpus
+            assert {passage.id for passage in example.context} <= corpus
             assert question.hops[-1].sub_answer in question.answers
 
 
@@ -121,8 +121,8 @@ def test_given_files_get_standard_names_and_keep_their_suffix(given_files, tmp_p
         ({}, "fetch.files: empty"),
         ({"nq": "train100.jsonl"}, "fetch.files: unknown key 'nq'; known: musique_train, musique,"),
         ({"musique": "dev.jsonl"}, r"dev\.jsonl: fetch\.files: musique: no such file"),
-        ({"corpus": "hotpot.json"}, r"hotpot\.json, record 0: field 'id': missing"),
-        ({"musique": "hotpot.json"}, r"hotpot\.json, record 0: field"),
+        ({"corpus": "hotpot.json"}, r"hotpot\.json, row 0: field 'id': missing"),
+        ({"musique": "hotpot.json"}, r"hotpot\.json, row 0: field"),
         ({"corpus": "train100.jsonl"}, r"train100\.jsonl, line 1: field"),
     ],
 )

@@ -8,7 +8,7 @@ from datasets import Dataset
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.base.io import read_jsonl
-from stepsearch_core.benchmarks.sources import fetched_passages, read_questions, read_records
+from stepsearch_core.benchmarks.sources import fetched_passages, read_examples, read_questions
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.fetching.hub import published_row
 from stepsearch_core.params import CorpusParams, DatasetParams, FetchParams
@@ -77,7 +77,7 @@ def test_every_layout_is_written_as_published_and_read_like_any_file(hub, tmp_pa
     given.mkdir()
     for name, row in (("hotpotqa", HOTPOTQA), ("2wikimultihopqa", TWOWIKI), ("musique", MUSIQUE)):
         write_jsonl(given / f"{name}.jsonl", row)
-        assert list(read_records(folder, name, "test")) == list(read_records(given, name, "test"))
+        assert list(read_examples(folder, name, "test")) == list(read_examples(given, name, "test"))
     assert [question.id for question in read_questions(folder, "musique", "train")] == [
         MUSIQUE["id"],
         "2hop__4_5",

@@ -61,9 +61,9 @@ def test_training_text_holds_every_word_of_tests_and_corpus(micro_folder, seed):
     corpus = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
     assert {word for row in corpus for word in words_of(f"{row['title']} {row['text']}")} <= known
     for name, file in TEST_FILES.items():
-        for record in read_benchmark(name, folder / file, "test"):
-            assert words_of(record.question.question) <= known
-            assert words_of(" ".join(record.question.answers)) <= known
+        for example in read_benchmark(name, folder / file, "test"):
+            assert words_of(example.question.question) <= known
+            assert words_of(" ".join(example.question.answers)) <= known
 
 
 def test_the_readers_find_steps_and_supports_in_the_corpus(micro_folder):
@@ -71,7 +71,9 @@ def test_the_readers_find_steps_and_supports_in_the_corpus(micro_folder):
     corpus = {json.loads(line)["id"] for line in (folder / "corpus.jsonl").read_text().splitlines()}
     steps = read_decompositions(folder / "decompositions.jsonl")
     for name, file in TEST_FILES.items():
-        questions = [record.question for record in read_benchmark(name, folder / file, "test", steps[name])]
+        questions = [
+            example.question for example in read_benchmark(name, folder / file, "test", steps[name])
+        ]
         assert len({question.id for question in questions}) == 20
         assert all(question.has_decomposition for question in questions)
         assert all(len(hop.support_ids) == 1 for question in questions for hop in question.hops)

@@ -1,4 +1,4 @@
-"""A benchmark's record, and what several formats share: hops, contexts and supporting facts.
+"""A benchmark's example, and what several formats share: hops, contexts and supporting facts.
 
 A question whose supports its row does not hold is kept without supports: it is answered and scored, but its
 recall is not measured. The corpus may have a passage of the supporting title; whether that is the paragraph
@@ -22,7 +22,7 @@ UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Example:
     """A question and its context: every paragraph of its row, supports and distractors, in the row's
     order.
     """

@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
-from stepsearch_core.benchmarks.records import UNKNOWN_SUPPORTS, join_sentences, read_context, read_supports
+from stepsearch_core.benchmarks.examples import UNKNOWN_SUPPORTS, join_sentences, read_context, read_supports
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.rows import Row
 
