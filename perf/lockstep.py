@@ -28,6 +28,7 @@ def play(
     retriever: Retriever,
     renderer: Renderer,
     questions: Sequence[Question],
+    *,
     batch_size: int,
     stop_strings: bool,
 ) -> list[Trajectory]:

@@ -103,7 +103,15 @@ def main(quick: bool) -> None:
 
     def lockstep(name: str, stop_strings: bool) -> Callable[[], float]:
         def run() -> None:
-            made[name] = play(model, tokenizer, retriever, renderer, questions, IN_FLIGHT, stop_strings)
+            made[name] = play(
+                model,
+                tokenizer,
+                retriever,
+                renderer,
+                questions,
+                batch_size=IN_FLIGHT,
+                stop_strings=stop_strings,
+            )
 
         return lambda: len(questions) / seconds(run)
 

@@ -23,8 +23,8 @@ from perf.workload import (
     sampled_lengths,
     token_count,
     trajectories,
+    update_settings,
 )
-from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.learning.batching import micro_batches, token_batch
@@ -48,10 +48,7 @@ def main(quick: bool) -> None:
 
     def tokens_per_second(made: list[Trajectory], counted: int) -> Callable[[], float]:
         data = experience(made)
-        return lambda: (
-            counted
-            / seconds(lambda: update(learner, data, params.train, 1.0, 0, stream(0, Name.MEASUREMENT), True))
-        )
+        return lambda: counted / seconds(lambda: update(learner, data, params.train, **update_settings()))
 
     sides = {
         "ragged": tokens_per_second(ragged, useful),

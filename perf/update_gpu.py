@@ -17,8 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from perf.measure import in_turn, report, seconds
-from perf.workload import default_params, experience, token_count, trajectories
-from stepsearch_core.base.streams import Name, seed_torch, stream
+from perf.workload import default_params, experience, token_count, trajectories, update_settings
+from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.params import TrainParams
 from stepsearch_core.planning.architecture import QWEN25
 from stepsearch_core.policy.models import parameter_count
@@ -70,7 +70,7 @@ def tokens_per_second(config: Qwen2Config, rows: int, repeats: int, micro_batch_
 
     def run() -> float:
         def whole() -> None:
-            update(learner, data, params, 1.0, 0, stream(0, Name.MEASUREMENT), True)
+            update(learner, data, params, **update_settings())
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
 

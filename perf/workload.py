@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import AutoModelForCausalLM, PreTrainedModel
@@ -94,3 +95,9 @@ def experience(made: list[Trajectory]) -> Experience:
 def token_count(made: Sequence[Trajectory]) -> int:
     """Tokens of all trajectories."""
     return sum(len(one.token_ids) for one in made)
+
+
+def update_settings() -> dict[str, Any]:
+    """What `ppo_update.update` takes beside learner, experience and parameters, the same in every call."""
+    generator = stream(0, Name.MEASUREMENT)
+    return {"temperature": 1.0, "pad_token_id": 0, "generator": generator, "train_policy": True}

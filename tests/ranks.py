@@ -94,7 +94,15 @@ def updated(variant, folder):
     data = experience()
 
     def run(made, seed):
-        return update(made, data, PARAMS, 1.0, WORD.pad_token_id, np.random.default_rng(seed), True)
+        return update(
+            made,
+            data,
+            PARAMS,
+            temperature=1.0,
+            pad_token_id=WORD.pad_token_id,
+            generator=np.random.default_rng(seed),
+            train_policy=True,
+        )
 
     made = learner(variant)
     result = {"statistics": run(made, 0), "weights": trained_weights(made)}

@@ -111,6 +111,7 @@ def line_chart(
     key: str,
     title: str,
     note: str,
+    *,
     raw: Sequence[Point],
     smooth: Sequence[Point],
     marks: Sequence[Point] = (),

@@ -86,7 +86,15 @@ def smoothed(points: list[Point], weight: float = SMOOTHING) -> list[Point]:
 def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
     raw = _points(log, curve.key)
     marks = _points(log, curve.validation)
-    return line_chart(curve.key, curve.title, curve.note, raw, smoothed(raw), marks, curve.from_zero)
+    return line_chart(
+        curve.key,
+        curve.title,
+        curve.note,
+        raw=raw,
+        smooth=smoothed(raw),
+        marks=marks,
+        from_zero=curve.from_zero,
+    )
 
 
 def _points(log: list[dict[str, Any]], key: str) -> list[Point]:

@@ -66,7 +66,13 @@ def synthesize(
     )
     _warn_of_hidden(keys)
     trajectories = make_trajectories(
-        train, mined, params.synthesize, params.environment, retriever, renderer.shown, params.seed
+        train,
+        mined,
+        params.synthesize,
+        params.environment,
+        retriever=retriever,
+        show=renderer.shown,
+        seed=params.seed,
     )
     if params.synthesize.trajectories and not trajectories:
         raise DataError(

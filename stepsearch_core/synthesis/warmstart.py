@@ -74,6 +74,7 @@ def make_trajectories(
     mined: Mapping[str, Sequence[str]],
     params: SynthesizeParams,
     environment: EnvironmentParams,
+    *,
     retriever: Retriever,
     show: Show,
     seed: int,

@@ -27,6 +27,7 @@ def update(
     learner: Learner,
     experience: Experience,
     params: TrainParams,
+    *,
     temperature: float,
     pad_token_id: int,
     generator: np.random.Generator,

@@ -120,10 +120,10 @@ class Trainer:
             self.learner,
             experience,
             self.params,
-            self.temperature,
-            self.pad_token_id,
-            generator,
-            train_policy,
+            temperature=self.temperature,
+            pad_token_id=self.pad_token_id,
+            generator=generator,
+            train_policy=train_policy,
         )
         self._push()
         ended = time.perf_counter()

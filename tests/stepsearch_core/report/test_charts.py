@@ -53,7 +53,9 @@ def test_tick_label(value, label):
 
 
 def test_line_chart_places_points_and_keeps_values_for_reading():
-    chart = line_chart("f1", "F1", "", [(0, 0.0), (10, 1.0)], [(0, 0.0), (10, 0.5)], marks=[(10, 0.75)])
+    chart = line_chart(
+        "f1", "F1", "", raw=[(0, 0.0), (10, 1.0)], smooth=[(0, 0.0), (10, 0.5)], marks=[(10, 0.75)]
+    )
     assert chart.raw == "46,170 330,10"
     assert chart.smooth == "46,170 330,90"
     assert chart.marks == ((330, 50),)
@@ -62,7 +64,7 @@ def test_line_chart_places_points_and_keeps_values_for_reading():
 
 
 def test_a_single_step_makes_a_chart():
-    assert line_chart("f1", "F1", "", [(1, 0.5)], [(1, 0.5)]).raw
+    assert line_chart("f1", "F1", "", raw=[(1, 0.5)], smooth=[(1, 0.5)]).raw
 
 
 def test_interval_chart_starts_at_zero():

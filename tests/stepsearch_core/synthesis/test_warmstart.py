@@ -18,7 +18,15 @@ def mined(world):
 def trajectories(world, mined, seed=0, searches=5, show=everything, **shares):
     params = SynthesizeParams(**{"trajectories": 300, **shares})
     environment = EnvironmentParams(max_searches=searches, passages_per_search=2)
-    return make_trajectories(world.questions[:120], mined, params, environment, world.retriever, show, seed)
+    return make_trajectories(
+        world.questions[:120],
+        mined,
+        params,
+        environment,
+        retriever=world.retriever,
+        show=show,
+        seed=seed,
+    )
 
 
 PERFECT = {
@@ -51,7 +59,10 @@ def test_results_are_the_retriever_s_own(world, mined):
 def test_a_sub_question_without_a_word_is_dropped_and_not_asked(world, mined):
     blank = replace(world.questions[0], hops=(replace(world.questions[0].hops[0], sub_question="?"),))
     params, environment = SynthesizeParams(trajectories=3), EnvironmentParams()
-    assert make_trajectories([blank], mined, params, environment, world.retriever, everything, 0) == []
+    made = make_trajectories(
+        [blank], mined, params, environment, retriever=world.retriever, show=everything, seed=0
+    )
+    assert made == []
 
 
 @pytest.mark.parametrize("searches", [2, 3, 5])

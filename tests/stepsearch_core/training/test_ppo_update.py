@@ -43,7 +43,13 @@ def experience(policy, signs=(1, -1, 1, -1, 1, -1)):
 def run(module, learner, params=PARAMS, train_policy=True, seed=0, data=None):
     generator = np.random.default_rng(seed)
     return update(
-        learner, data or experience(module.policy), params, 1.0, WORD.pad_token_id, generator, train_policy
+        learner,
+        data or experience(module.policy),
+        params,
+        temperature=1.0,
+        pad_token_id=WORD.pad_token_id,
+        generator=generator,
+        train_policy=train_policy,
     )
 
 

@@ -1,0 +1,26 @@
+"""Arguments that nobody can tell apart by their place have names."""
+
+import ast
+
+from tests.import_graph import ROOT
+
+POSITIONAL = 6
+"""More of them than this are not told apart by place."""
+
+
+def positional(function: ast.FunctionDef) -> list[str]:
+    return [
+        arg.arg
+        for arg in (*function.args.posonlyargs, *function.args.args)
+        if arg.arg not in ("self", "cls")
+    ]
+
+
+def test_no_function_takes_more_than_six_arguments_by_place():
+    found = {}
+    for package in ("stepsearch_core", "tasks", "flows", "perf"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef) and len(positional(node)) > POSITIONAL:
+                    found[f"{path.relative_to(ROOT)}:{node.lineno}"] = positional(node)
+    assert not found
