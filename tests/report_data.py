@@ -71,7 +71,7 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
         "information_gain": 0.5,
         "redundancy": 0.25,
     }
-    answer = {
+    answer: dict[str, Any] = {
         "text": "<answer> Anwick </answer>",
         "action": "answer",
         "reason": None,

@@ -32,6 +32,7 @@ def test_the_second_writer_is_told_who_the_first_is(tmp_path):
 def test_a_killed_writer_leaves_no_lock_behind(tmp_path):
     lock = tmp_path / "flow.lock"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(CheckoutBusyError, match=f"process {holder.pid} "), checkout_lock(lock):
         pass

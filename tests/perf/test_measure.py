@@ -1,12 +1,18 @@
 import json
 import operator
+from functools import partial
 
 from perf.measure import in_turn, median_of_pairs, report, seconds, sha256_of
 
 
 def test_sides_run_in_turn():
-    order = []
-    sides = {name: lambda name=name: order.append(name) or len(order) for name in ("one", "other")}
+    order: list[str] = []
+
+    def called(name: str) -> int:
+        order.append(name)
+        return len(order)
+
+    sides = {name: partial(called, name) for name in ("one", "other")}
     assert in_turn(sides, 2) == {"one": [1, 3], "other": [2, 4]}
     assert order == ["one", "other", "one", "other"]
 

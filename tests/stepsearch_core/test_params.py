@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -172,9 +173,9 @@ def test_random_damage_is_accepted_or_refused_in_one_line(tmp_path, data):
     assert "\n" not in message
 
 
-def numbers(section, prefix="") -> list[tuple[str, dict]]:
+def numbers(section, prefix="") -> list[tuple[str, Mapping]]:
     """Dotted keys of all numeric parameters with their metadata."""
-    found = []
+    found: list[tuple[str, Mapping]] = []
     for declared in fields(section):
         value = getattr(section, declared.name)
         if is_dataclass(value):

@@ -85,11 +85,13 @@ def test_thirty_random_kills_and_every_result_is_that_of_an_uninterrupted_run(ch
     )
 
     def train(kill_after: float = float("inf")) -> tuple[int, float]:
+        assert trainers.stdout
         print(kill_after, file=trainers.stdin, flush=True)
         status, seconds = trainers.stdout.readline().split()
         return int(status), float(seconds)
 
     try:
+        assert trainers.stdout
         assert trainers.stdout.readline() == "ready\n"
         status, seconds = train()
         assert status == 0

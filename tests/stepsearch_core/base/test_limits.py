@@ -34,7 +34,7 @@ def test_defaults_and_bounds_that_are_included_are_fine():
         (Outer(depths=[]), "depths: empty"),
         (Outer(inner=Inner(rate=0)), "inner.rate: 0 is not above 0 and at most 1"),
         (Outer(inner=Inner(rate=float("nan"))), "inner.rate: nan is not above 0 and at most 1"),
-        (Outer(count=float("inf")), "count: inf is not at least 1"),
+        (Outer(count=float("inf")), "count: inf is not at least 1"),  # type: ignore[arg-type]
         (Outer(inner=Inner(kinds=["a", "c"])), "inner.kinds: 'c' is not one of a, b"),
     ],
 )

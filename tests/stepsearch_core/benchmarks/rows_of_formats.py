@@ -2,8 +2,9 @@
 
 import copy
 import json
+from typing import Any
 
-MUSIQUE = {
+MUSIQUE: dict[str, Any] = {
     "id": "3hop2__1_2_3",
     "paragraphs": [
         {
@@ -32,7 +33,7 @@ MUSIQUE = {
     "answerable": True,
 }
 
-HOTPOTQA = {
+HOTPOTQA: dict[str, Any] = {
     "_id": "5a77ec115542992a6e59dff7",
     "level": "easy",
     "type": "bridge",
@@ -46,7 +47,7 @@ HOTPOTQA = {
     "supporting_facts": [["Dark River", 1], ["Ann Lee", 0], ["Ann Lee", 1]],
 }
 
-TWOWIKI = {
+TWOWIKI: dict[str, Any] = {
     "_id": "a1cdb240085811ebbd5bac1f6bf848b6",
     "type": "compositional",
     "question": "Who married the author of Dark River?",
@@ -59,7 +60,7 @@ TWOWIKI = {
     "evidences": [["Dark River", "author", "Ann Lee"], ["Ann Lee", "spouse", "Bob Ray"]],
 }
 
-BAMBOOGLE = {
+BAMBOOGLE: dict[str, Any] = {
     "question": "Who married the author of Dark River?",
     "golden_answers": ["Bob Ray", "Robert Ray"],
 }
@@ -70,7 +71,7 @@ ROWS = {"musique": MUSIQUE, "hotpotqa": HOTPOTQA, "2wikimultihopqa": TWOWIKI, "b
 def damaged(name, *path, to):
     """A copy of the benchmark's example with the value at `path` replaced (an exception class: removed)."""
     row = copy.deepcopy(ROWS[name])
-    target = row
+    target: Any = row
     for key in path[:-1]:
         target = target[key]
     if to is KeyError:

@@ -43,7 +43,7 @@ READERS = {
     "questions": load_questions,
     "trajectories": lambda path: load_trajectories(path, {"q1"}, {"0f"}),
 }
-VALID = {
+VALID: dict[str, dict] = {
     **ROWS,
     "decompositions": DECOMPOSITION,
     "corpus": PASSAGE,

@@ -6,13 +6,23 @@ from safetensors.numpy import save_file
 
 from stepsearch_core.checking.weights import tensor_shapes, weight_problem
 
-TENSORS = {"a.weight": np.zeros((3, 2), np.float32), "b.weight": np.ones(4, np.float16)}
+TENSORS: dict[str, np.ndarray] = {
+    "a.weight": np.zeros((3, 2), np.float32),
+    "b.weight": np.ones(4, np.float16),
+}
 
 
 @pytest.fixture
 def folder(tmp_path):
     save_file(TENSORS, tmp_path / "model.safetensors", metadata={"format": "pt"})
     return tmp_path
+
+
+def found(folder) -> tuple[str, str]:
+    """Place and problem of weights that have one."""
+    problem = weight_problem(folder)
+    assert problem is not None
+    return problem
 
 
 def test_whole_weights_and_their_shapes(folder):
@@ -25,7 +35,7 @@ def test_a_file_that_ends_early_or_late(folder):
     whole = path.read_bytes()
     for content in (whole[:-1], whole + b"x"):
         path.write_bytes(content)
-        place, problem = weight_problem(folder)
+        place, problem = found(folder)
         assert place == str(path)
         assert problem == f"{len(content)} bytes long, but its header says {len(whole)}: a part is missing"
 
@@ -35,14 +45,14 @@ def test_a_file_that_ends_early_or_late(folder):
 )
 def test_no_safetensors_at_all(folder, content):
     (folder / "model.safetensors").write_bytes(content)
-    assert "no safetensors file" in weight_problem(folder)[1]
+    assert "no safetensors file" in found(folder)[1]
 
 
 def test_parts_named_by_an_index(folder):
     (folder / "model.safetensors").rename(folder / "part-1.safetensors")
     index = {"weight_map": {"a.weight": "part-1.safetensors", "b.weight": "part-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    place, problem = weight_problem(folder)
+    place, problem = found(folder)
     assert (place, problem) == (
         str(folder / "part-2.safetensors"),
         "missing, though the index of the weights names it",
@@ -52,6 +62,6 @@ def test_parts_named_by_an_index(folder):
 
 
 def test_older_files_are_only_looked_for(tmp_path):
-    assert "no weights" in weight_problem(tmp_path)[1]
+    assert "no weights" in found(tmp_path)[1]
     (tmp_path / "pytorch_model.bin").write_bytes(b"anything")
     assert weight_problem(tmp_path) is None

@@ -153,6 +153,6 @@ def test_marks_line_ends_and_blank_lines_are_no_part_of_the_records(tmp_path, na
 )
 def test_what_is_refused_may_be_left_out(tmp_path, name, content, refused):
     (tmp_path / name).write_bytes(content)
-    errors = []
+    errors: list[DataError] = []
     assert [int(row.value["a"]) for row in read_rows(tmp_path / name, errors.append)] == [1, 2]
     assert [error.place for error in errors] == [f"{tmp_path / name}, {place}" for place in refused]

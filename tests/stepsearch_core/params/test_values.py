@@ -63,7 +63,7 @@ typed = (
 
 def texts(section=Params, prefix="") -> dict[str, bool]:
     """Dotted keys of the fields for any text, and whether they may be None."""
-    found = {}
+    found: dict[str, bool] = {}
     hints = get_type_hints(section)
     for declared in fields(section):
         key, kind = f"{prefix}{declared.name}", hints[declared.name]

@@ -14,6 +14,7 @@ def test_f1_by_hops_over_all_benchmarks():
         "trained": {"musique": {"a": record(2, 1.0)}},
     }
     table = f1_by_hops(records)
+    assert table is not None
     assert table.header == ("", "Questions", "Warm start", "Trained")
     assert table.rows == (("2 hops", "2", "0.250", "1.000"), ("3 hops", "1", "0.000", "–"))
 
@@ -38,6 +39,7 @@ def test_invalid_turns_by_reason_over_all_benchmarks():
         "oracle": {"musique": {"a": turns()}},
     }
     table = invalid_by_reason(records)
+    assert table is not None
     assert table.header == ("", "Warm start", "Trained", "Oracle")
     assert table.rows == (("empty <search>", "0.250", "0.000", "–"), ("no action", "0.250", "0.250", "–"))
     assert invalid_by_reason({"trained": {"musique": {"a": turns(None)}}}) is None

@@ -24,7 +24,12 @@ def test_the_four_curves_of_the_paper(data):
 
 
 def test_values_that_are_no_numbers_are_left_out():
-    log = [{"step": 1, "f1": math.nan}, {"step": 2, "f1": None}, {"step": 3, "f1": 0.5}, {"step": 4}]
+    log: list[dict] = [
+        {"step": 1, "f1": math.nan},
+        {"step": 2, "f1": None},
+        {"step": 3, "f1": 0.5},
+        {"step": 4},
+    ]
     assert charts(log, PAPER_CURVES)[0].data["points"][0][:2] == [3, 0.5]
 
 

@@ -18,7 +18,8 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.elements = [], []
+        self.open: list[dict] = []
+        self.elements: list[dict] = []
         self.feed(text)
         assert self.open == []
 

@@ -9,7 +9,7 @@ def make_corpus(tmp_path):
     """A function that makes a corpus of untitled texts (or pairs of title and text), each call one of its
     own.
     """
-    made = []
+    made: list[Corpus] = []
 
     def make(contents):
         folder = tmp_path / f"corpus{len(made)}"

@@ -10,9 +10,9 @@ from tests.oracles.bm25 import scores as oracle_scores
 WORDS = ["cat", "dog", "bird", "fish", "the"]
 
 
-def ranks(corpus, folder, query, k=10, **params):
+def ranks(corpus, folder, query, k=10, **values):
     """The ranking by an index as built, after checking that the saved one ranks alike."""
-    params = RetrievalParams(**params)
+    params = RetrievalParams(**values)
     built = BM25Index.build(corpus, params, folder).rank([query], k)
     assert BM25Index.open(folder, params).rank([query], k) == built
     return built[0]

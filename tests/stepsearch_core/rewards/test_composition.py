@@ -92,7 +92,7 @@ def test_no_reward_off_the_policy_and_no_step_reward_above_zero_for_known_passag
     parts = score(episode, question((["0"], ["red apple"]), (["3"], [])), SIMILARITY)
     rewards = token_rewards(episode, parts, params)
     assert not rewards[~np.array(episode.policy_mask)].any()
-    seen = set()
+    seen: set[str] = set()
     for reward in parts.step_rewards:
         found = set(turns[reward.turn].passage_ids)
         placed = rewards[6 + 5 * reward.turn]

@@ -34,7 +34,7 @@ def breaks(queries):
 
 
 def all_results(searches):
-    found = {}
+    found: dict[int, list] = {}
     while len(searches):
         found |= dict(searches.results(wait=True))
     return found
@@ -131,7 +131,7 @@ def test_a_retriever_that_exits_fails_its_searches_and_no_later_one():
 
 @pytest.mark.parametrize(
     "passage",
-    [None, Passage("p", "", None), Passage(7, "", "text"), Passage("p", "", "a lone \ud800"), "text"],
+    [None, Passage("p", "", None), Passage(7, "", "text"), Passage("p", "", "a lone \ud800"), "text"],  # type: ignore[arg-type]
 )
 def test_a_passage_that_cannot_be_shown_is_garbage(passage):
     with Searches(Service([[Hit(passage, 1.0)]]), 1, RolloutParams(retrieval_attempts=1)) as searches:

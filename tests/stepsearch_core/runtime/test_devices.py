@@ -29,8 +29,9 @@ def named_devices(tree):
     """Lines with a text that names GPUs; to compare a device's kind with one is no naming."""
     compared = {part for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in compared
-        if is_text and (node.value == "cuda" or node.value.startswith("cuda:")):
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)) or node in compared:
+            continue
+        if node.value == "cuda" or node.value.startswith("cuda:"):
             yield node.lineno
 
 

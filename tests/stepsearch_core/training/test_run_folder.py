@@ -87,7 +87,7 @@ def test_a_folder_is_named_by_parameters_and_the_content_of_inputs(tmp_path):
 
 
 def test_older_checkpoints_go_only_once_the_new_one_is_in_place(tmp_path):
-    rows = [{"step": 0}, {"step": 1, "loss": 0.1}, {"step": 2, "loss": 1 / 3}]
+    rows: list[dict] = [{"step": 0}, {"step": 1, "loss": 0.1}, {"step": 2, "loss": 1 / 3}]
     with RunFolder(tmp_path, PARAMETERS, []) as folder:
         assert folder.last_step() == 0
         folder.save(1, write("one"), {"history": rows[:2]})

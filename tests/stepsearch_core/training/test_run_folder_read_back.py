@@ -124,6 +124,8 @@ def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as savers:
+        assert savers.stdin
+        assert savers.stdout
         for _ in range(40):
             step = folder.last_step()
             print(draw.uniform(0.0, longest), file=savers.stdin, flush=True)

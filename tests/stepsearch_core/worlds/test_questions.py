@@ -55,7 +55,7 @@ def walk(world, question):
     names = {
         form: e.name for entities in world.entities.values() for e in entities for form in e.surface_forms
     }
-    answers = []
+    answers: list[str] = []
     for sub_question in question.sub_questions:
         subject, relation = sub_question.split(" >> ")
         subject = re.sub(r"#(\d)", lambda match: answers[int(match[1]) - 1], subject)
