@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.import_graph import ROOT
 
+STAGES = ["fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate", "report"]
+
 
 def copy_checkout(target: Path) -> Path:
     """Copy what git tracks (and what it would track) to `target`, a git repository of its own."""

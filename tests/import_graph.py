@@ -5,6 +5,7 @@ called.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +31,13 @@ def imported_names(nodes: Iterator[ast.AST]) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert node.module
             assert not node.level, "imports are absolute"
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
+@functools.cache
 def all_imports(path: Path) -> set[str]:
     """Names imported anywhere in the file."""
     return imported_names(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

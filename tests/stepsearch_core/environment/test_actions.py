@@ -282,12 +282,12 @@ def test_turns_as_they_are_written():
 
 @BOTH
 def test_a_long_turn_of_tags_takes_no_time(grammar):
-    started = time.perf_counter()
+    started = time.process_time()
     for piece in (*grammar.tags, "<think></think>", "</plan><search>", "<answer> ", "\n"):
         for before, after in (("", ""), ("<plan>", "</search>"), ("<search>", "x")):
             for reading in ("strict", "lenient"):
                 grammar.parse(before + piece * 3000 + after, reading)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_tags_are_those_of_the_style_and_no_others():

@@ -179,9 +179,9 @@ def test_a_training_step_costs_milliseconds(real_passages):
 
     def step():
         """64 trajectories of 4 searches with 3 passages each, against 2 gold passages."""
-        start = time.perf_counter()
+        start = time.process_time()
         for row in range(64):
             similarity.cosine(ids[2000 + row : 2002 + row], ids[12 * row : 12 * row + 12])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(step() for _ in range(5)) < 0.020
