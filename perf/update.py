@@ -38,7 +38,7 @@ STEP_TOKENS = 16_384
 
 def main(quick: bool) -> None:
     """Time all sides in turn; print the ratios."""
-    repeats = 2 if quick else 15
+    repeats = 1 if quick else 15
     params = default_params()
     ragged = trajectories(sampled_lengths())
     useful, policy_tokens = token_count(ragged), sum(len(one.log_probs) for one in ragged)

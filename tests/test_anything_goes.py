@@ -41,7 +41,7 @@ from stepsearch_core.synthesis.synthesize import synthesize
 from tests import published, tiny
 from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE
 
-NIGHTLY_CASES = 10_000
+CASES, NIGHTLY_CASES = 400, 10_000
 ROWS = 8
 """Of a file at most."""
 WORDS = (
@@ -325,13 +325,11 @@ def test_a_few_files(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.nightly
-def test_ten_thousand_cases():
-    """Says of each file that fails by which seed it is made again, and goes on; `python -m pytest -m nightly
-    -s`.
-    """
+@pytest.mark.parametrize("cases", [CASES, pytest.param(NIGHTLY_CASES, marks=pytest.mark.nightly)])
+def test_many_cases(cases):
+    """Says of each file that fails by which seed it is made again, and goes on; `-m nightly -s` shows it."""
     failed, done = {}, 0
-    with tqdm(total=NIGHTLY_CASES, unit=" cases", mininterval=10) as bar:
+    with tqdm(total=cases, unit=" cases", mininterval=10) as bar:
         for seed in itertools.count():
             try:
                 with tempfile.TemporaryDirectory() as folder:
@@ -341,6 +339,6 @@ def test_ten_thousand_cases():
                 bar.write(f"seed {seed}: {failed[seed]}")
             done += rows
             bar.update(rows)
-            if done >= NIGHTLY_CASES:
+            if done >= cases:
                 break
     assert not failed, failed

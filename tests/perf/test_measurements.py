@@ -36,7 +36,7 @@ def test_gae():
     assert last_line("gae")["workload"] == line["workload"]
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_rewards(real_data):
     line = last_line("rewards")
     sides, figures = line["both_sides"], line["figures"]
@@ -59,12 +59,12 @@ def test_without_published_text_the_rewards_are_skipped():
     assert ran.stderr.startswith("skipped: STEPSEARCH_REAL_DATA")
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_update():
     line = last_line("update", OMP_NUM_THREADS="1")
     sides, figures, tokens = line["both_sides"], line["figures"], line["workload"]["tokens"]
-    ratios = sorted(a / b for a, b in zip(sides["ragged"], sides["equal"], strict=True))
-    assert figures["packing_efficiency"] == pytest.approx(sum(ratios) / 2)
+    ragged, equal = sides["ragged"], sides["equal"]
+    assert [figures["packing_efficiency"]] == pytest.approx([ragged[0] / equal[0]])
     assert figures["packing_efficiency"] > 0.4  # .85 on an idle machine
     assert figures["update_speedup_share"] == pytest.approx(
         figures["update_speedup"] * tokens["useful"] / tokens["padded"]

@@ -4,6 +4,7 @@ killed.
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -11,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.corpus import build_corpus, read_corpus_file
 from stepsearch_core.fetching.fetch import fetch
-from stepsearch_core.params import FetchParams, RetrievalParams, WorldParams
-from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.params import FetchParams, WorldParams
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 
@@ -73,30 +73,25 @@ def outputs(folder) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Folders with what the stages read, one for the run that is left alone."""
-    folders = [link_checkout(tmp_path_factory.mktemp(name)) for name in ("alone", "killed")]
-    for folder in folders:
-        fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
-        build_corpus(
-            read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus"
-        )
-    return folders
+def alone(tmp_path_factory):
+    """A folder in which both stages ran without a kill."""
+    folder = link_checkout(tmp_path_factory.mktemp("alone"))
+    fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
+    build_corpus(read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus")
+    for stage in ("index", "synthesize"):
+        finish(stage, folder)
+    return folder
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("stage", ["index", "synthesize"])
-def test_five_kills_change_nothing(made, stage):
-    alone, killed = made
-    for folder in made:
-        if stage == "synthesize" and not (folder / "data" / "index").exists():
-            build_index(
-                Corpus.open(folder / "data" / "corpus"), RetrievalParams(**DENSE), folder / "data" / "index"
-            )
-    finish(stage, alone)
+def test_kills_change_nothing(alone, tmp_path, stage, kills):
+    killed = Path(shutil.copytree(alone, tmp_path / "killed", symlinks=True))
+    shutil.rmtree(killed / "data" / stage)
     draw = random.Random(stage)
     kept: dict[Path, int] = {}
-    for _ in range(5):
+    for _ in range(kills):
         kill_later(stage, killed, draw)
         assert parts(killed).items() >= kept.items()  # nothing is lost, and nothing is made twice
         assert len(parts(killed)) > len(kept)
