@@ -20,16 +20,16 @@ from stepsearch_core.base.io import (
 )
 from tests.import_graph import ROOT
 
+# One process imports everything and forks a writer for each case, whose file may hold 50,000 bytes;
+# FOLDER/NAME-OLD says how it ended.
 LIMITED = """
-import resource, sys
+import itertools, os, resource, sys
 from pathlib import Path
-import numpy as np
+import faiss, numpy as np, torch
 from stepsearch_core.base.errors import naming_full_disk
 from stepsearch_core.base.io import atomic_folder, write_array, write_json, write_jsonl
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 folder = Path(sys.argv[1])
 def faiss_index(path):
-    import faiss
     from stepsearch_core.base.io import atomic_write
     index = faiss.IndexFlatIP(64)
     index.add(np.ones((1000, 64), dtype=np.float32))
@@ -44,7 +44,6 @@ def corpus(path):
     from stepsearch_core.base.types import Passage
     build_corpus((Passage("", str(n), "x" * 1000) for n in range(100)), path)
 def checkpoint(path):
-    import torch
     with atomic_folder(path) as temporary:
         torch.save(torch.zeros(100_000), temporary / "weights.pt")
 def nested(path):
@@ -57,30 +56,44 @@ writers = {
     "lines": lambda path: write_jsonl(path, ({"a": "x" * 100} for _ in range(1000))),
     "faiss": faiss_index, "model": model, "corpus": corpus, "checkpoint": checkpoint, "nested": nested,
 }
-writers[sys.argv[2]](folder / "out")
+for name, old in itertools.product(writers, ("new", "replaced")):
+    (folder / name / old).mkdir(parents=True)
+    if old == "replaced":
+        (folder / name / old / "out").write_text("before")
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+        try:
+            writers[name](folder / name / old / "out")
+        except Exception as error:
+            (folder / f"{name}-{old}").write_text(f"{type(error).__name__}: {error}")
+        os._exit(0)
+    os.waitpid(child, 0)
 """
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["new", "replaced"])
+@pytest.fixture(scope="module")
+def without_space(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limited")
+    subprocess.run([sys.executable, "-c", LIMITED, str(folder)], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("old", ["new", "replaced"])
 @pytest.mark.parametrize(
     ("writer", "named"),
     [(name, "out") for name in ("array", "json", "lines", "faiss", "model", "corpus", "checkpoint")]
     + [("nested", "out/deep/a.json")],
 )
-def test_without_space_a_file_is_named_and_what_was_there_stays(tmp_path, writer, named, old):
+def test_without_space_a_file_is_named_and_what_was_there_stays(without_space, writer, named, old):
     """A real limit on the size of files, which writers of every library run into."""
-    if old:
-        (tmp_path / "out").write_text("before")
-    command = [sys.executable, "-c", LIMITED, str(tmp_path), writer]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    last = done.stderr.splitlines()[-1]
-    assert (
-        f"DiskFullError: {tmp_path / named}: could not be written, the disk is full or a limit is reached"
-        in last
-    )
-    assert [path.name for path in tmp_path.iterdir()] == (["out"] if old else [])
-    if old:
-        assert (tmp_path / "out").read_text() == "before"
+    folder = without_space / writer / old
+    said = (without_space / f"{writer}-{old}").read_text()
+    problem = "could not be written, the disk is full or a limit is reached"
+    assert said.startswith(f"DiskFullError: {folder / named}: {problem}")
+    assert [path.name for path in folder.iterdir()] == (["out"] if old == "replaced" else [])
+    if old == "replaced":
+        assert (folder / "out").read_text() == "before"
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")
