@@ -34,8 +34,9 @@ test: $(VENV)/.installed-dev ## make the environment with the test extras and ru
 	pytest $(PYTEST)
 	$(if $(PYTEST),,pytest -n 0 -m timing)
 
-test-nightly: $(VENV)/.installed-dev ## run what proves by repetition or on whole files
+test-nightly: $(VENV)/.installed-dev ## run what proves by repetition or on whole files, and properties on new examples
 	pytest $(PYTEST) -m nightly
+	pytest $(PYTEST) -m hypothesis --hypothesis-profile=nightly
 
 test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.4 GB) and run the tests that need it
 	$(VLLM_VENV)/bin/python -m tasks.relocate

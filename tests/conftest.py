@@ -21,6 +21,9 @@ from tests.checkout import STAGES, copy_checkout, dvc, profile, stages_run
 hypothesis.settings.register_profile(
     "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
 )
+hypothesis.settings.register_profile(
+    "nightly", hypothesis.settings.get_profile("project"), max_examples=1000, derandomize=False
+)
 hypothesis.settings.load_profile("project")
 
 PREFECT_HOME = tempfile.mkdtemp(prefix="stepsearch-prefect-")

@@ -39,7 +39,7 @@ def merged(policy: PreTrainedModel) -> PreTrainedModel:
     plain = copy.deepcopy(policy)
     for name, module in list(plain.named_modules()):
         if isinstance(module, LoraLayer):
-            module.merge()  # type: ignore[operator]
+            module.merge()
             parent, _, child = name.rpartition(".")
             setattr(plain.get_submodule(parent), child, module.get_base_layer())
     return plain

@@ -59,6 +59,12 @@ def test_without_published_text_the_rewards_are_skipped():
     assert ran.stderr.startswith("skipped: STEPSEARCH_REAL_DATA")
 
 
+@pytest.mark.nightly
+def test_kills():
+    figures = last_line("kills")["figures"]
+    assert figures["identical"] == figures["ended_with_0"] == figures["rounds"] == 3
+
+
 @pytest.mark.timing
 def test_update():
     line = last_line("update", OMP_NUM_THREADS="1")

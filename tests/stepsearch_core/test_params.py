@@ -18,7 +18,7 @@ index:
   measured_depths: [2, 3]
 fetch: {files: {musique: "m.jsonl"}}
 """
-damage = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+damage = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def refusal(path, overrides=None) -> str:

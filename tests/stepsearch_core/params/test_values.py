@@ -115,20 +115,9 @@ def test_text_that_looks_like_something_else_stays_text(folder, start):
 
 
 @pytest.mark.slow
-@settings(max_examples=12)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(data=st.data())
 def test_any_text_stays_as_it_was_typed(folder, data):
-    anything_comes_back(folder, data)
-
-
-@pytest.mark.nightly
-@settings(max_examples=300)
-@given(data=st.data())
-def test_much_text_stays_as_it_was_typed(folder, data):
-    anything_comes_back(folder, data)
-
-
-def anything_comes_back(folder, data):
     come_back(
         folder, {key: data.draw(typed.filter(lambda text: text not in ("???", "null"))) for key in TEXTS}
     )

@@ -13,7 +13,11 @@ SHAPE = {
     "max_position_embeddings": 128,
     "initializer_range": 0.2,
 }
-MORE = {"mistral": {"sliding_window": None}, "qwen3": {"head_dim": 16}, "llama": {"attention_bias": True}}
+MORE: dict[str, dict] = {
+    "mistral": {"sliding_window": None},
+    "qwen3": {"head_dim": 16},
+    "llama": {"attention_bias": True},
+}
 
 
 def model(family, dtype=torch.float32, **more):

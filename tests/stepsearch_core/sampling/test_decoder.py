@@ -16,7 +16,7 @@ def states_and_expected(policy, passes):
     """The states after each context's last token, pass by pass, and those of a plain forward pass over the
     context.
     """
-    contexts = {row: [] for counts in passes for row in counts}
+    contexts: dict[int, list[int]] = {row: [] for counts in passes for row in counts}
     cache = PagedCache(policy, len(contexts), 64, 16)
     draw = torch.Generator().manual_seed(1)
     made, expected = [], []
