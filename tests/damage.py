@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stepsearch_core.base.errors import DataError
 
 EXAMPLES = settings(
-    max_examples=settings.default.max_examples // 2,
+    max_examples=settings().max_examples // 2,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 VALUES = st.recursive(

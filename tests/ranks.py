@@ -47,7 +47,7 @@ PARAMS = TrainParams(
 QUESTIONS = [
     replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)
 ]
-VARIANTS = {
+VARIANTS: dict[str, dict] = {
     **{f"zero{stage}": {"zero_stage": stage} for stage in range(4)},
     "critic": {"critic": "model"},
     "critic_zero3": {"critic": "model", "zero_stage": 3},
@@ -134,7 +134,7 @@ def damaged(folder):
         temporary.mkdir(exist_ok=True)
         (temporary / f"part{rank()}").write_text("whole")
 
-    said = []
+    said: list[str | int] = []
     with RunFolder(folder / f"damaged{world_size()}", {}, []) as run_folder:
         run_folder.save(1, write, {"history": []})
         barrier()

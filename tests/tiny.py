@@ -78,7 +78,7 @@ def model(tokenizer, seed: int = 0, sharpness: float = 1.0):
     torch.manual_seed(seed)
     made = build_model(MODEL, tokenizer)
     with torch.no_grad():
-        made.get_input_embeddings().weight.mul_(sharpness)
+        next(made.get_input_embeddings().parameters()).mul_(sharpness)
     return made.eval()
 
 

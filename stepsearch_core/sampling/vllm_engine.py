@@ -56,7 +56,7 @@ class VllmEngine:
             from vllm.triton_utils import dispatcher
             from vllm.v1.engine.llm_engine import LLMEngine
 
-            dispatcher.vars = _attributes  # type: ignore[attr-defined]
+            dispatcher.vars = _attributes
             join_process_group()
             self._vllm = LLMEngine.from_engine_args(
                 EngineArgs(
@@ -67,7 +67,7 @@ class VllmEngine:
                 )
             )
             # It would end the process group, which is the trainer's as well.
-            self._vllm.engine_core._finalizer.detach()  # type: ignore[attr-defined]
+            self._vllm.engine_core._finalizer.detach()
             gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
             config = AutoConfig.from_pretrained(arguments["model"])
             with torch.device("meta"):

@@ -10,6 +10,7 @@ from transformers import Qwen2Config
 from perf.__main__ import main as perf_main
 from perf.rollout_gpu import decoding_limit, measure, open_engines, tokens_made
 from perf.update_gpu import flops_per_token, tokens_per_second
+from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests.import_graph import ROOT
 
 
@@ -99,7 +100,12 @@ def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message
     assert message in f"{capsys.readouterr().err}{ended.value.code}"
 
 
-SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+SHAPE: dict = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 CONFIG = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=True, **SHAPE)
 # a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last
 # norm
@@ -121,6 +127,7 @@ def test_the_gpus_rollout_runs_on_a_small_shape_too():
 
 def test_the_gpus_rollout_counts_tokens_that_were_made(tmp_path):
     engine = open_engines(CONFIG, 3, 30, tmp_path)["graphs"]
+    assert isinstance(engine, TransformersEngine)
     assert engine.tokenizer.decode([99, 3]) == "99 3"
     session = engine.session(3, 30)
     assert tokens_made(session, [[5, 6], [7], [8] * 9], 1) == 3

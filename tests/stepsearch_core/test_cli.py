@@ -72,7 +72,7 @@ def test_plan_refuses_what_cannot_fit_in_one_line(monkeypatch):
         main(["plan", "single_gpu", "hardware.gpu_memory_gb=16"])
     assert re.fullmatch(
         r"stepsearch: does not fit: memory of each GPU: 2\d\.\d\d GB needed, 15\.20 GB available \(.*\)",
-        stopped.value.code,
+        str(stopped.value.code),
     )
 
 

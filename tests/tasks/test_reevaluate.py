@@ -98,7 +98,7 @@ def test_a_damaged_policy_is_flagged(service):
     torch.manual_seed(0)
     with torch.no_grad():
         for weights in policy.parameters():
-            weights += 0.5 * weights.std() * torch.randn_like(weights)
+            weights.add_(0.5 * weights.std() * torch.randn_like(weights))
     save_policy(policy, tokenizer, Path("promoted/policy"))
     reevaluate.main(service)
     comparison = read_json("reevaluations/latest.json")

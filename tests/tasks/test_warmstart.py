@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
     [
         warmstart.main,
         train.main,
-        lambda params: evaluate.Examination.policy(None, "", Path("data/warmstart/policy"), params),
+        lambda params: evaluate.Examination.policy(None, "", Path("data/warmstart/policy"), params),  # type: ignore[arg-type]
     ],
     ids=["warmstart", "train", "evaluate"],
 )

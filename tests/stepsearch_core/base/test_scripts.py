@@ -4,6 +4,7 @@
 
 import unicodedata
 from itertools import chain
+from typing import Literal
 
 import pytest
 
@@ -37,7 +38,7 @@ TEXTS = {
     "thai": ("เชียงใหม่เป็นเมืองในภาคเหนือ", "เชียงใหม่ ภาคเหนือ", "ภูเก็ตเป็นเกาะทางใต้"),
     "hangul": ("박경리는 통영에서 태어났다.", "박경리는 통영에서", "황순원은 평양에서 태어났다."),
 }
-FORMS = ("NFC", "NFD")
+FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 
 
 @pytest.fixture(scope="module", params=FORMS)

@@ -190,6 +190,7 @@ def test_a_notice_after_a_closed_turn_comes_whole_or_not_at_all(name, last_turn)
     renderer = Renderer(tokenizer, params)
     end = tokenizer.convert_tokens_to_ids(ENDS[name])
     whole = renderer.invalid_notice(3000, last_turn, end)
+    assert whole is not None
     assert (LAST in tokenizer.decode(whole)) == last_turn
     assert renderer.invalid_notice(len(whole), last_turn, end) == whole
     assert renderer.invalid_notice(len(whole) - 1, last_turn, end) is None

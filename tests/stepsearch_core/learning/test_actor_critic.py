@@ -14,7 +14,10 @@ BATCH = token_batch(TRAJECTORIES, WORD.pad_token_id)
 def actor_critic():
     """With a value head whose last layer is no longer zero."""
     module = ActorCritic(tiny.model(WORD, sharpness=2.0))
-    torch.nn.init.normal_(module.value_head[-1].weight)
+    assert isinstance(module.value_head, torch.nn.Sequential)
+    last = module.value_head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight)
     return module
 
 

@@ -115,7 +115,7 @@ def test_text_that_looks_like_something_else_stays_text(folder, start):
 
 
 @pytest.mark.slow
-@settings(max_examples=settings.default.max_examples // 8)
+@settings(max_examples=settings().max_examples // 8)
 @given(data=st.data())
 def test_any_text_stays_as_it_was_typed(folder, data):
     come_back(

@@ -74,7 +74,12 @@ def test_what_is_counted_is_what_is_built(family, tied, rank):
 
 
 def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
-    sizes = {"vocab_size": 10, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1}
+    sizes: dict = {
+        "vocab_size": 10,
+        "hidden_size": 8,
+        "intermediate_size": 6,
+        "num_hidden_layers": 1,
+    }
     GPTNeoXConfig(**sizes, num_attention_heads=2, tie_word_embeddings=False).save_pretrained(tmp_path)
     train = TrainParams(algorithm="grpo")
     shape = architecture(ModelParams(source=str(tmp_path)), TokenizerParams(), "paper", train)

@@ -86,6 +86,7 @@ def test_another_sampler_has_weights_of_its_own():
     params = load_params(ROOT / "conf" / "paper_7b.yaml")
     params.rollout.engine = "vllm"
     plan = make_plan(params)
+    assert plan.vllm is not None
     assert plan.sampling["sampler's weights"] == 2 * 7_615_616_512
     assert plan.vllm["gpu_memory_utilization"] * 80e9 >= sum(plan.sampling.values())
 

@@ -26,7 +26,7 @@ def test_an_index_ranks_as_numpy_does(make_corpus, tmp_path, factory):
     params = RetrievalParams(dimensions=64, index_factory=factory)
     index = DenseIndex.build(make_corpus(passages), params, tmp_path)
     if factory.startswith("IVF"):
-        index.index.nprobe = 4  # all clusters: exact
+        index.index.nprobe = 4  # type: ignore[attr-defined]  # all clusters: exact
     queries = texts(20, seed=2)
     for query, ranking in zip(queries, index.rank(queries, 5), strict=True):
         wanted = brute_force(index.encoder, passages, query, 5)

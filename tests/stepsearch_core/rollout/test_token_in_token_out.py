@@ -84,7 +84,7 @@ def check_nothing_is_encoded_again(parts):
         "not the sampled ids"
     )
     log_probs = Counter((tuple(g.token_ids), tuple(g.log_probs)) for g in engine.generations)
-    assert Counter((tuple(s.token_ids), tuple(s.log_probs)) for s in segments) == log_probs
+    assert Counter((tuple(s.token_ids), tuple(s.log_probs or ())) for s in segments) == log_probs
     assert batch.targets.tolist() == [token for segment in segments for token in segment.token_ids]
     for row, trajectory in enumerate(made):
         assert batch.input_ids[row, : len(trajectory.token_ids)].tolist() == trajectory.token_ids

@@ -90,7 +90,12 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
     )
     params = SynthesizeParams(keys_per_hop=4, key_depth=2)
     (keyed,), counts = add_search_keys(
-        [question], {"author": ["pen"]}, params, retriever, {"s": support, "o": other}.get, everything
+        [question],
+        {"author": ["pen"]},
+        params,
+        retriever,
+        {"s": support, "o": other}.__getitem__,
+        everything,
     )
     assert [hop.search_keys for hop in keyed.hops] == [("Dark River pen", "Dark River author"), ()]
     assert counts.to_json() == {
@@ -111,7 +116,12 @@ def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
     retriever = Table({"Dark River": ("o", "s"), "Dark River author": ("s",)})
     passages = {"s": Passage("s", "Dark River", "sprang from the pen of Ann"), "o": Passage("o", "", "")}
     (keyed,), counts = add_search_keys(
-        [question], {}, SynthesizeParams(key_depth=2), retriever, passages.get, lambda found: [found[0].id]
+        [question],
+        {},
+        SynthesizeParams(key_depth=2),
+        retriever,
+        passages.__getitem__,
+        lambda found: [found[0].id],
     )
     assert keyed.hops[0].search_keys == ("Dark River author",)
     assert counts.dropped["support not shown"] == 1

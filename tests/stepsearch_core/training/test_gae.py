@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stepsearch_core.training.gae import generalized_advantages, whiten
 from tests.oracles import gae as oracle
 
-REWARDS = [0, 0.8, 0, -0.4, 0, 1.5562]
+REWARDS = np.array([0, 0.8, 0, -0.4, 0, 1.5562])
 ROWS = st.lists(st.lists(st.floats(-10, 10), max_size=6), min_size=1, max_size=5)
 
 
@@ -18,20 +18,20 @@ ROWS = st.lists(st.lists(st.floats(-10, 10), max_size=6), min_size=1, max_size=5
     ],
 )
 def test_worked_case(value, expected):
-    advantages, returns = generalized_advantages(REWARDS, [value] * 6, 1.0, 1.0)
+    advantages, returns = generalized_advantages(REWARDS, np.full(6, value), 1.0, 1.0)
     assert advantages.tolist() == pytest.approx(expected)
     assert returns.tolist() == pytest.approx([1.9562, 1.9562, 1.1562, 1.1562, 1.5562, 1.5562])
 
 
 def test_worked_case_whitened():
-    advantages, _ = generalized_advantages(REWARDS, [0.5] * 6, 1.0, 1.0)
+    advantages, _ = generalized_advantages(REWARDS, np.full(6, 0.5), 1.0, 1.0)
     root = np.sqrt(1.25)  # .4 / sqrt(.1280)
     assert whiten([advantages])[0].tolist() == pytest.approx([root, root, -root, -root, 0, 0], abs=1e-6)
 
 
 def test_discount_and_decay_by_hand():
     # delta = (.5 .9 - .2, 1 + .9 .4 - .5, 2 - .4) = (.25, .86, 1.6); gamma lambda = .72
-    advantages, returns = generalized_advantages([0.0, 1.0, 2.0], [0.2, 0.5, 0.4], 0.9, 0.8)
+    advantages, returns = generalized_advantages(np.arange(3.0), np.array([0.2, 0.5, 0.4]), 0.9, 0.8)
     last = 1.6
     second = 0.86 + 0.72 * last
     assert advantages.tolist() == pytest.approx([0.25 + 0.72 * second, second, last])
@@ -54,11 +54,11 @@ def test_agrees_with_the_definition(gamma, gae_lambda):
 
 def test_rewards_and_values_must_be_as_many():
     with pytest.raises(ValueError, match="shorter"):
-        generalized_advantages([0.0] * 3, [0.0] * 2, 1.0, 1.0)
+        generalized_advantages(np.zeros(3), np.zeros(2), 1.0, 1.0)
 
 
 def test_a_trajectory_without_policy_tokens_has_none():
-    advantages, returns = generalized_advantages([], [], 1.0, 1.0)
+    advantages, returns = generalized_advantages(np.zeros(0), np.zeros(0), 1.0, 1.0)
     assert advantages.shape == returns.shape == (0,)
 
 

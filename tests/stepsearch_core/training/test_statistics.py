@@ -19,7 +19,10 @@ def plots():
 def test_a_name_stands_for_one_thing():
     keys = [*BY_KEY, *(f"{VALIDATION}{key}" for key in BRIEF), *(statistic.key for statistic in STATISTICS)]
     assert list(LOGGED) == keys
-    labels = [named.label for named in (*BY_KEY.values(), *STATISTICS)]
+    labels = [
+        *(measure.label for measure in BY_KEY.values()),
+        *(statistic.label for statistic in STATISTICS),
+    ]
     assert len(labels) == len(set(labels))
     assert all(named.note for named in LOGGED.values())
 

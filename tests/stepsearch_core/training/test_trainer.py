@@ -243,9 +243,12 @@ def test_a_group_is_what_survives_of_its_question(warm, retriever):
     made.rollout.params.batch_size = 3  # so that of a question's two samples one can fail alone
     experience = []
     credit = made.algorithm.credit
-    made.algorithm = replace(
-        made.algorithm, credit=lambda *given: experience.append(given[0]) or credit(*given)
-    )
+
+    def noting(*given):
+        experience.append(given[0])
+        return credit(*given)
+
+    made.algorithm = replace(made.algorithm, credit=noting)
     _, sampled = made.step(1)
     kept = [t.question_id for t in sampled if t.stop_reason is not StopReason.RETRIEVAL_FAILED]
     assert experience[0].question_ids == kept
