@@ -1,10 +1,10 @@
-from stepsearch_core.synthesis.search_keys import KeyKind, candidate_keys
+from stepsearch_core.synthesis.search_keys import OWN_WORDS, TOP_WORDS, KeyKind, candidate_keys
 from stepsearch_core.synthesis.sub_questions import lower_words, parse_sub_question
 
 MINED = ("pen", "written", "composed", "sprang")
 
 
-def test_every_phrasing_of_a_step():
+def test_every_phrasing_of_a_hop():
     keys = candidate_keys(
         parse_sub_question("Dark River >> author"),
         MINED,
@@ -16,6 +16,21 @@ def test_every_phrasing_of_a_step():
         KeyKind.TOP_PHRASING: "Dark River pen written composed",
         KeyKind.ENTITY: "Dark River",
     }
+
+
+def test_few_mined_words_are_typed_and_the_best_ones():
+    mined = ("pen", "written", "composed", "sprang", "hand", "ink")
+    sub_question = parse_sub_question("Dark River >> author")
+    keys = {key.kind: key.text for key in candidate_keys(sub_question, mined, mined[1:])}
+    assert keys[KeyKind.OWN_PHRASING] == "Dark River written composed sprang hand"
+    assert keys[KeyKind.TOP_PHRASING] == "Dark River pen written composed"
+    assert (OWN_WORDS, TOP_WORDS) == (4, 3)
+
+
+def test_the_same_words_in_another_order_are_one_key():
+    asked = parse_sub_question("who wrote Dark River")
+    keys = candidate_keys(asked, ("wrote", "who"), ("wrote", "who"))
+    assert [key.text for key in keys] == ["Dark River wrote who", "wrote Dark River", "Dark River"]
 
 
 def test_keys_of_the_same_words_are_given_once():

@@ -8,9 +8,10 @@ def test_advantages_by_hand():
     # question a: rewards 1, 0, .5, mean .5, unbiased deviation .5: 1, -1, 0. question b: .2 and .8, mean .5,
     # deviation .3 * sqrt(2) = .4242641: -+ .7071068
     rewards = [[0, 1.0], [0.2], [0, 0, 0.0], [0, 0.8], [0.5]]
-    advantages, _ = GRPO.credit(batch(rewards, ["a", "b", "a", "b", "a"]), 1.0, 1.0)
+    advantages, returns = GRPO.credit(batch(rewards, ["a", "b", "a", "b", "a"]), 1.0, 1.0)
     expected = [[1, 1], [-0.7071068], [-1, -1, -1], [0.7071068] * 2, [0]]
     assert [row.tolist() for row in advantages] == [pytest.approx(row, abs=1e-5) for row in expected]
+    assert plain(returns) == [[1, 1], [0.2], [0, 0, 0], [0.8] * 2, [0.5]]  # what each earned in all
 
 
 def test_a_group_of_equals_and_a_trajectory_alone_learn_nothing():
