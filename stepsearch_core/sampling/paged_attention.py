@@ -35,22 +35,19 @@ class Pass:
     """The tokens of a pass, already given room in the cache; contexts with one new token come first."""
 
     def __init__(self, cache: PagedCache, rows: Sequence[int], counts: Sequence[int], stride: int) -> None:
-        """`counts[i]` new tokens of context `rows[i]`; padding makes tokens and contexts multiples of
-        `stride`.
-        """
-        self._cache, self._contexts = cache, len(rows)
+        """`counts[i]` new tokens of context `rows[i]`; both are padded to multiples of `stride`."""
+        self._cache = cache
+        self._contexts = len(rows)
         row_of, count = np.array(rows), np.array(counts)
-        ends, length = count.cumsum(), cache.lengths[row_of]
+        ends = count.cumsum()
+        length = cache.lengths[row_of]
         position = np.arange(ends[-1]) + np.repeat(length - ends, count)
-        blocks, offset = (
-            cache.table[np.repeat(row_of, count), position // cache.block],
-            position % cache.block,
-        )
+        blocks = cache.table[np.repeat(row_of, count), position // cache.block]
+        offset = position % cache.block
         heads = np.arange(cache.keys.shape[2])
         self._tokens, self.padding = len(position), -len(position) % stride
-        self._places = self._tensor(
-            (blocks[:, None] * len(heads) + heads) * cache.block + offset[:, None]
-        ).flatten()
+        places = (blocks[:, None] * len(heads) + heads) * cache.block + offset[:, None]
+        self._places = self._tensor(places).flatten()
         self.positions = self._tensor(np.concatenate([position, np.zeros(self.padding, np.int64)]))
         """[tokens] in their contexts."""
         self.last = self._tensor(np.concatenate([ends - 1, np.zeros(-len(rows) % stride, np.int64)]))
@@ -103,9 +100,7 @@ class Pass:
         return found
 
     def attend_last(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        """What scaled queries [contexts, heads, head_dim] of each context's last token find; padding finds
-        nothing.
-        """
+        """What scaled queries [contexts, heads, head_dim] of the last tokens find; padding finds nothing."""
         found = torch.zeros_like(query)
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         found[: self._contexts] = self._blocks.attend(keys, values, query[: self._contexts])
@@ -113,29 +108,56 @@ class Pass:
 
 
 class Blocks(NamedTuple):
-    """The blocks that single queries of some contexts read, and how what they find is put together."""
+    """The blocks that single queries of some contexts read, and how what they find is put together.
 
-    read: Any  # of the pool: [blocks], or a slice of it
-    hidden: torch.Tensor  # [blocks, 1, 1, block]: added to scores
-    owner: torch.Tensor  # [blocks]: the context that reads each
-    table: (
-        torch.Tensor
-    )  # [contexts, most blocks]: the other way round, a block of which nothing counts behind them
-    place: Any  # of `read`: the blocks that have an owner
-    which: torch.Tensor  # their owners
+    Two contexts in a pool of blocks of four tokens, A with 5 tokens in blocks 1 and 4, B with 6 in 2 and 3
+    (A grew by one after B had come). All blocks are read at once, each with its owner's query::
+
+        block            0          1            2            3            4
+        tokens        - - - -    a a a a      b b b b      b b - -      a - - -      lengths  A 5, B 6
+        owner            A          A            B            B            A         table  A 1 4, B 2 3
+        counts           0          4            4            2            1         of its tokens
+
+        e^score                  1 1 2 4      1 1 1 1      2 2          8
+        value                    1 2 3 4      0 0 0 4      8 8          5
+
+        top             hidden   log 4        log 1        log 2        log 8
+        sum                      8/4 = 2      4            4/2 = 2      1            of e^(score - top)
+        weighed                  25/4         4            32/2 = 16    5            the same times value
+
+    A block knows its own maximum alone; what it found is scaled from that to its context's (A: log 8, so
+    block 1 by 4/8; B: log 2, so block 2 by 1/2), and the blocks of a context are added up::
+
+        A   (25/4 * 4/8 + 5) / (2 * 4/8 + 1)  =  8.125 / 2  =  4.0625    softmax: (1 + 2 + 6 + 16 + 40) / 16
+        B   (4 * 1/2 + 16) / (4 * 1/2 + 2)    =  18 / 4     =  4.5       softmax: (0 + 0 + 0 + 4 + 32) / 8
+
+    Block 0 is scratch: it has an owner, since an index needs one, and nothing of it is added to anything.
+    """
+
+    read: Any
+    """Of the pool: [blocks], or a slice of it."""
+    hidden: torch.Tensor
+    """[blocks, 1, 1, block]: added to scores, `HIDDEN` where a place holds no token of the context."""
+    owner: torch.Tensor
+    """[blocks]: the context that reads each."""
+    table: torch.Tensor
+    """[contexts, most blocks]: the other way round; behind a context's last, block 0."""
+    place: Any
+    """Of `read`: the blocks that have an owner."""
+    which: torch.Tensor
+    """Their owners."""
 
     def attend(self, keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
-        """[contexts, heads, head_dim], as the queries. Softmax is taken apart: maximum, sum and mean of each
-        block.
-        """
-        keys, values = keys[self.read], values[self.read]
-        asked = query.unflatten(1, (keys.shape[1], -1))[
-            self.owner
-        ]  # [blocks, key_value_heads, group, head_dim]
+        """What queries find, [contexts, heads, head_dim] as they are; see the drawing."""
+        keys = keys[self.read]
+        values = values[self.read]
+        grouped = query.unflatten(1, (keys.shape[1], -1))
+        asked = grouped[self.owner]  # [blocks, key_value_heads, group, head_dim]
         scores = (asked @ keys.transpose(-1, -2)).float().add_(self.hidden)
         top = scores.amax(-1, keepdim=True)
-        shares = scores.sub_(top).exp_()
-        parts = torch.cat(((shares.to(values.dtype) @ values).float(), shares.sum(-1, keepdim=True)), dim=-1)
+        weights = scores.sub_(top).exp_()
+        weighed = (weights.to(values.dtype) @ values).float()
+        parts = torch.cat((weighed, weights.sum(-1, keepdim=True)), dim=-1)
         parts *= (top - top[self.table].amax(1)[self.owner]).exp_()
         whole = parts.new_zeros(len(query), *parts.shape[1:]).index_add_(0, self.which, parts[self.place])
         return (whole[..., :-1] / whole[..., -1:]).flatten(1, 2).to(query.dtype)
@@ -143,21 +165,21 @@ class Blocks(NamedTuple):
 
 def _plan_blocks(cache: PagedCache, rows: np.ndarray) -> Blocks:
     lengths = cache.lengths[rows]
-    table = cache.table[rows, : -(-int(lengths.max()) // cache.block)]
-    which, number = np.nonzero(table)
-    chosen = table[which, number]
+    held = cache.table[rows, : -(-int(lengths.max()) // cache.block)]
+    which, number = np.nonzero(held)
+    chosen = held[which, number]
     end = int(chosen.max()) + 1
     copied = 2 * len(chosen) < end  # few of the pool: better picked out than read with all that lies between
     place = np.arange(1, len(chosen) + 1) if copied else chosen
     size = len(chosen) + 1 if copied else end
-    owner, seen, table = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros_like(table)
-    owner[place], table[which, number] = which, place
+    owner = np.zeros(size, np.int64)
+    owner[place] = which
+    table = np.zeros_like(held)
+    table[which, number] = place
+    seen = np.zeros(size, np.int64)
     seen[place] = lengths[which] - number * cache.block
-    hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(HIDDEN), np.float32(0))[
-        :, None, None
-    ]
+    hidden = np.where(np.arange(cache.block) >= seen[:, None], np.float32(HIDDEN), np.float32(0))
+    arrays = (hidden[:, None, None], owner, table, place, which)
+    planned = [torch.from_numpy(array).to(cache.keys.device) for array in arrays]
     read = torch.from_numpy(np.concatenate([[0], chosen])).to(cache.keys.device) if copied else slice(end)
-    planned = [
-        torch.from_numpy(array).to(cache.keys.device) for array in (hidden, owner, table, place, which)
-    ]
     return Blocks(read, *planned)

@@ -56,6 +56,28 @@ class Contexts:
         )
 
 
+def test_the_drawn_example():
+    """The numbers in the docstring of `Blocks`."""
+    cache = PagedCache(MODEL, 2, 8, 4)
+    for row, tokens in ((0, 4), (1, 6), (0, 1)):
+        cache.append(row, tokens)
+    assert cache.table.tolist() == [[1, 4], [2, 3]]
+    weights = {1: [1, 1, 2, 4], 2: [1, 1, 1, 1], 3: [2, 2, 99, 99], 4: [8, 99, 99, 99]}  # 99: nobody's
+    held = {1: [1, 2, 3, 4], 2: [0, 0, 0, 4], 3: [8, 8, 77, 77], 4: [5, 77, 77, 77]}
+    for block in weights:  # of all heads, in the first of 8 dimensions
+        cache.keys[0, block, :, :, 0] = torch.tensor(weights[block]).log()
+        cache.values[0, block, :, :, 0] = torch.tensor(held[block]).float()
+    query = torch.zeros(2, 4, 8)
+    query[:, :, 0] = 1.0
+    pass_ = Pass(cache, [0, 1], [1, 1], 1)
+    blocks = pass_._blocks
+    assert blocks.owner.tolist() == [0, 0, 1, 1, 0]
+    assert (blocks.hidden == 0).sum(-1).flatten().tolist() == [0, 4, 4, 2, 1]
+    assert blocks.table.tolist() == [[1, 4], [2, 3]]
+    for found in (pass_.attend(0, query), pass_.attend_last(0, query)):
+        assert found[:, :, 0].tolist() == [pytest.approx([4.0625] * 4), pytest.approx([4.5] * 4)]
+
+
 def plain(query, keys, values):
     """Attention written out: token by token, head by head."""
     found = torch.zeros_like(query)
