@@ -112,6 +112,7 @@ CONFIG = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=
 LAYERS = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
 
 
+@pytest.mark.slow
 def test_the_gpus_update_runs_on_a_small_shape_too():
     rates = tokens_per_second(CONFIG, rows=2, repeats=2, micro_batch_tokens=2048)
     assert len(rates) == 2

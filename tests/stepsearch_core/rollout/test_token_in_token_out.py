@@ -106,6 +106,7 @@ def test_what_is_sampled_is_what_is_trained_on(played_with):
     assert check_nothing_is_encoded_again(played_with) >= 3  # turns that would not have survived their text
 
 
+@pytest.mark.parametrize("played_with", ["word"], indirect=True)
 def test_the_check_notices_a_turn_that_is_encoded_again(played_with, monkeypatch):
     act = Episode.act
 
@@ -117,6 +118,7 @@ def test_the_check_notices_a_turn_that_is_encoded_again(played_with, monkeypatch
         check_nothing_is_encoded_again(played_with)
 
 
+@pytest.mark.parametrize("played_with", ["word"], indirect=True)
 def test_the_check_notices_ids_that_are_not_the_sampled_ones(played_with, monkeypatch):
     act = Episode.act
 

@@ -94,7 +94,7 @@ def test_states_and_the_cache_are_those_of_ordinary_passes(family):
         twins.check([0, 1, 2, 3])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=settings().max_examples // 10)
 @given(st.data())
 def test_whoever_waits_begins_or_ends_in_between(data):
     twins = Twins(MODELS["qwen2"])
