@@ -40,13 +40,13 @@ os.environ.update(
 MOST_WORKERS = 8
 """Each needs a gigabyte, and the longest file bounds the whole."""
 LONGEST = (
-    "tests/test_pipeline.py",
-    "tests/tasks/test_resume.py",
     "tests/flows/test_service.py",
-    "tests/tasks/test_train.py",
+    "tests/test_pipeline.py",
     "tests/stepsearch_core/learning/test_distributed.py",
+    "tests/tasks/test_train.py",
+    "tests/tasks/test_resume.py",
 )
-"""Files of a minute and more: begun first, so that no worker is left with one when the others have ended."""
+"""Begun first, so that no worker is left with a long file when the others have ended."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
