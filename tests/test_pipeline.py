@@ -125,8 +125,8 @@ def test_metrics_plots_and_dag_show(fork):
     assert shown[""]["data"]["data/evaluate/metrics.json"]["data"] == metrics
     dvc(fork, "plots", "show")
     page = (fork / "dvc_plots" / "index.html").read_text(encoding="utf-8")
-    for title in ("Answer F1", "Response length", "Search-key reward", "Searches per question"):
-        assert title in page
+    for title in ("F1", "Response length", "Search-key reward", "Searches"):
+        assert f"{title} over training" in page
     dag = dvc(fork, "dag", "--dot")
     assert '"train" -> "evaluate"' in dag
 
