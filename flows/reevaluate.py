@@ -27,7 +27,9 @@ from flows.stages import StageError, run_module, run_stage
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json
 from stepsearch_core.base.terminal import terminal
-from tasks.reevaluate import LATEST, verdict
+from stepsearch_core.evaluation.comparison import verdict
+from stepsearch_core.evaluation.promotion import LATEST
+from stepsearch_core.metrics.measures import BY_KEY, Measure
 
 REFRESHED = ("fetch", "corpus", "index")
 
@@ -82,19 +84,22 @@ def cancel_runs_behind_this_one() -> None:
 def publish(comparison: dict[str, Any]) -> None:
     """The comparison and the worst questions as artifacts."""
     rows = [
-        f"| {against} | {metric} | {cell['value']:+.3f} | {cell['low']:+.3f} to {cell['high']:+.3f} |"
-        f" {cell['n']} |"
+        _row(against, BY_KEY[key], cell)
         for against, result in comparison["against"].items()
-        for metric, cell in result["difference"].items()
+        for key, cell in result["difference"].items()
         if cell["n"]
     ]
-    table = "\n".join(
-        ["| against | metric | difference | interval | questions |", "|---|---|---|---|---|", *rows]
-    )
+    header = "| against | measure | better | difference | interval | questions |"
+    table = "\n".join([header, "|---|---|---|---|---|---|", *rows])
     create_markdown_artifact(f"{verdict(comparison)}\n\n{table}", key="reevaluation")
     worst = next((result["worst"] for result in comparison["against"].values() if result["degraded"]), None)
     if worst:
         create_table_artifact(worst, key="worst-questions", description="Questions that lost most F1")
+
+
+def _row(against: str, measure: Measure, cell: dict[str, Any]) -> str:
+    value, low, high = (f"{cell[end]:+.{measure.digits}f}" for end in ("value", "low", "high"))
+    return f"| {against} | {measure.label} | {measure.better} | {value} | {low} to {high} | {cell['n']} |"
 
 
 @terminal()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.data.row import Row
+from stepsearch_core.rollout.records import QuestionRecord
 
 BENCHMARKS = ("musique", "bamboogle")
 F1 = {"warmstart": 0.25, "trained": 0.625, "oracle": 0.9}
@@ -43,7 +45,13 @@ def make_metrics() -> dict[str, Any]:
     return metrics
 
 
+def record_of(number: int = 0, benchmark: str = "musique", **changed: Any) -> QuestionRecord:
+    """A record with measures or other fields of its own, as JSON has them."""
+    return QuestionRecord.from_json(Row("record", make_record(benchmark, number, 0.0) | changed))
+
+
 def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
+    """A record of a question as it stands in a file."""
     search = {
         "text": "<think> who wrote it </think> <search> author of The Orchard </search>",
         "action": "search",
@@ -92,7 +100,11 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
         "searches": 1,
         "redundancy": 0.25,
         "support_recall": None,
-        "format_valid": True,
+        "format_valid": 1.0,
+        "invalid_turns": 0.0,
+        "hidden_passages": 0.5,
+        "cut_passages": 0.25,
+        "prompt_too_long": 0.0,
         "stop_reason": "answered",
         "response_length": 40,
         "support_ids": ["a"],

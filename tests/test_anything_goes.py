@@ -23,6 +23,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import Corpus, build_corpus
+from stepsearch_core.data.row import Row
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
@@ -35,7 +36,8 @@ from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.rollout.records import record
+from stepsearch_core.rollout.recording import record
+from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.synthesis.synthesize import synthesize
 from tests import published, tiny
@@ -264,9 +266,10 @@ def one_file(seed: int, folder: Path) -> int:
         made = [
             record(one, by_id[one.question_id], scorer(one), corpus.get, Rules()) for one in trajectories
         ]
-        json.dumps(made, ensure_ascii=False).encode()
+        written = [json.loads(json.dumps(one.to_json(), ensure_ascii=False).encode()) for one in made]
+        assert [QuestionRecord.from_json(Row("record", row)) for row in written] == made
         measured[policy] = {"musique": made}
-        for one, row in zip(trajectories, made, strict=True):
+        for one, row in zip(trajectories, written, strict=True):
             explained(row, one, by_id[row["id"]], policy, MADE[kind])
     counted = summarize(measured, EvaluateParams(benchmarks=["musique"], bootstrap_samples=2), seed)
     assert set(counted["oracle"]["musique"]) == set(EVALUATED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stepsearch_core.base.types import Question
 from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 
 def read_example(row: Row, number: int, split: str, account: Account) -> Example:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from stepsearch_core.base.text import count_references, passage_id, resolve_references
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 UNRESOLVED = "#N without an earlier hop N, kept as text"
 DOUBTFUL = "#N replaced by an earlier answer, though it may be text"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.benchmarks.examples import Example, make_passage, read_hops
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 
 def read_example(row: Row, number: int, split: str, account: Account) -> Example:

@@ -16,7 +16,8 @@ from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
 from stepsearch_core.benchmarks.examples import Example, read_hops
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.data.row import Row
+from stepsearch_core.data.rows import read_rows
 from stepsearch_core.params import BENCHMARKS
 
 READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {

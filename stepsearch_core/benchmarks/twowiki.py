@@ -11,7 +11,7 @@ from stepsearch_core.base.text import normalize_answer
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.benchmarks.examples import Example, read_context, read_supports
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 
 def read_example(row: Row, number: int, split: str, account: Account) -> Example:

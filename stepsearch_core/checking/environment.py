@@ -9,7 +9,8 @@ from statistics import median
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject, is_question_file
-from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.data.row import Row
+from stepsearch_core.data.rows import read_rows
 from stepsearch_core.environment.questions import TOO_LONG_SHARE
 from stepsearch_core.environment.renderer import Renderer
 

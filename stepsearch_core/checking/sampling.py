@@ -9,7 +9,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 _COUNTED_BYTES = 1 << 26
 """Of a file up to this size lines are found exactly, of a larger one estimated."""

@@ -23,7 +23,8 @@ from stepsearch_core.base.io import atomic_folder, read_object, write_array, wri
 from stepsearch_core.base.text import passage_id, squeeze
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.data.row import Row
+from stepsearch_core.data.rows import read_rows
 
 if TYPE_CHECKING:
     from datasets import Dataset

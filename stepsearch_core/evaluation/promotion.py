@@ -22,6 +22,8 @@ from stepsearch_core.params import Params
 
 PROMOTED = Path("promoted")
 HISTORY = Path("reevaluations/history.jsonl")
+LATEST = HISTORY.with_name("latest.json")
+"""The last re-evaluation's comparison, for who starts one and reads its verdict."""
 
 
 def promote(data: Path, params: Params, target: Path = PROMOTED, history: Path = HISTORY) -> dict[str, Any]:

@@ -1,110 +1,72 @@
-"""Has the promoted policy become worse? Its answers now against earlier ones, paired by question.
+"""The promoted policy answers the benchmarks again, and its answers are compared with earlier ones.
 
-The policy is the same, so a difference comes from what changed under it: benchmarks, corpus, index,
-retriever, software. A drop counts as significant if the paired bootstrap interval of the mean difference
-lies below zero; the weights of the benchmarks are equal, as everywhere. Questions on one side only cannot be
-paired and are counted.
+Writes `reevaluations/TIME/{records/,comparison.json}`, adds a line to `reevaluations/history.jsonl`, where
+promotions are recorded too, and leaves a copy of the last comparison in `reevaluations/latest.json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import read_jsonl
-from stepsearch_core.evaluation.bootstrap import stratified_mean_interval
-from stepsearch_core.metrics.measures import BRIEF
-
-CONFIDENCE = 0.99
-"""Two-sided: with noisy answers but no change, one comparison in 200 would raise a false alarm."""
-
-SAMPLES = 2000
-WORST = 20
-
-Records = dict[str, dict[str, dict[str, Any]]]
-"""benchmark -> question id -> record"""
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import atomic_folder, read_json, write_json
+from stepsearch_core.evaluation.comparison import Records, compare, read_evaluation, without_questions
+from stepsearch_core.evaluation.examination import Examination
+from stepsearch_core.evaluation.fingerprint import changes, fingerprint
+from stepsearch_core.evaluation.promotion import HISTORY, LATEST, PROMOTED, append, now, read_promotion
+from stepsearch_core.params import Params
+from stepsearch_core.rollout.records import write_records
 
 
-def read_records(folder: Path) -> Records:
-    """The records that an evaluation of one policy wrote, a file for each benchmark.
-
-    Raises:
-        DataError: there are none, or a file is damaged.
-    """
-    records = {
-        path.stem: {row["id"]: row for _, row in read_jsonl(path)} for path in sorted(folder.glob("*.jsonl"))
-    }
-    if not records:
-        raise DataError("no records of an evaluation here", folder)
-    return records
-
-
-def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> dict[str, Any]:
-    """Paired differences `after - before` of the measures `BRIEF` with intervals, verdict, worst questions.
+def reevaluate(data: Path, params: Params) -> dict[str, Any]:
+    """Evaluate, compare with the promotion and with the re-evaluation before this one, record.
 
     Returns:
-        `{"difference": {metric: {value, low, high, n}}, "degraded": bool, "unpaired": int, "worst": [...]}`.
-        `degraded` says that the interval of F1 lies below zero. Without a question in common every `n` is 0.
+        What `comparison.json` holds: when, of which promotion, what changed since, the comparisons.
+
+    Raises:
+        DataError: nothing has been promoted, none of its questions was asked again, or a damaged or missing
+            folder.
     """
-    shared = {name: _same_questions(before[name], after[name]) for name in before.keys() & after.keys()}
-    paired = sum(map(len, shared.values()))
-    difference = {
-        metric: asdict(
-            stratified_mean_interval(
-                [
-                    [_difference(before[n][i], after[n][i], metric) for i in ids]
-                    for n, ids in sorted(shared.items())
-                ],
-                SAMPLES,
-                confidence,
-                seed=0,
-            )
-        )
-        for metric in BRIEF
-    }
-    high = difference["f1"]["high"]
-    return {
-        "difference": difference,
-        "degraded": high is not None and high < 0,
-        "unpaired": sum(len(rows) for side in (before, after) for rows in side.values()) - 2 * paired,
-        "worst": _worst(before, after, shared),
-    }
-
-
-def _same_questions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Ids of both sides under which both were asked the same: another generated world uses the same ids
-    anew.
-    """
-    return sorted(
-        key
-        for key in before.keys() & after.keys()
-        if all(before[key][field] == after[key][field] for field in ("question", "answers"))
-    )
-
-
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any], metric: str) -> float | None:
-    one, other = before[metric], after[metric]
-    return None if one is None or other is None else other - one
-
-
-def _worst(before: Records, after: Records, shared: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """The questions that lost most F1, largest loss first."""
-    rows = [
-        {
-            "benchmark": name,
-            "id": key,
-            "question": after[name][key]["question"],
-            "answers": after[name][key]["answers"],
-            "before": before[name][key]["prediction"],
-            "now": after[name][key]["prediction"],
-            "f1_before": before[name][key]["f1"],
-            "f1_now": after[name][key]["f1"],
+    promotion = read_promotion(PROMOTED)
+    earlier = _earlier(promotion)
+    time = now()
+    folder = HISTORY.parent / time.replace(":", "")
+    with atomic_folder(folder) as temporary:
+        examination = Examination(data, params)
+        records = examination.records(examination.policy("promoted", PROMOTED / "policy"))
+        write_records(temporary / "records", records)
+        answers: Records = {name: {record.id: record for record in made} for name, made in records.items()}
+        against = {name: compare(read_evaluation(path), answers) for name, path in earlier.items()}
+        if not against["promotion"]["difference"]["f1"]["n"]:
+            problem = "none of these questions was asked again, so that nothing can be compared"
+            raise DataError(problem, earlier["promotion"])
+        seen = fingerprint(data, params)
+        policy = sha256_folder(PROMOTED / "policy")
+        changed = changes(promotion["fingerprint"], seen) + ["policy"] * (policy != promotion["policy"])
+        comparison = {
+            "time": time,
+            "promoted": promotion["time"],
+            "records": str(folder / "records"),
+            "changed": changed,
+            "degraded": any(result["degraded"] for result in against.values()),
+            "against": against,
         }
-        for name, ids in sorted(shared.items())
-        for key in ids
-        if after[name][key]["f1"] < before[name][key]["f1"]
-    ]
-    return sorted(rows, key=lambda row: row["f1_now"] - row["f1_before"])[:WORST]
+        write_json(temporary / "comparison.json", comparison)
+    row = {"event": "reevaluation", "policy": policy, "fingerprint": seen, **without_questions(comparison)}
+    append(HISTORY, row)
+    write_json(LATEST, comparison)
+    return comparison
+
+
+def _earlier(promotion: dict[str, Any]) -> dict[str, Path]:
+    """The records to compare with: the promotion's, and those of a re-evaluation of the same promotion."""
+    earlier = {"promotion": PROMOTED / "records"}
+    if LATEST.is_file():
+        last = read_json(LATEST)
+        records = Path(last["records"])
+        if last["promoted"] == promotion["time"] and records.is_dir():
+            earlier["previous"] = records
+    return earlier

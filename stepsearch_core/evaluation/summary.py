@@ -12,8 +12,9 @@ from typing import Any
 from stepsearch_core.evaluation.bootstrap import Interval, differences, stratified_mean_interval
 from stepsearch_core.metrics.measures import EVALUATED
 from stepsearch_core.params import EvaluateParams
+from stepsearch_core.rollout.records import QuestionRecord
 
-Records = Mapping[str, Sequence[Mapping[str, Any]]]
+Records = Mapping[str, Sequence[QuestionRecord]]
 """Benchmark -> records of one policy."""
 
 Scores = list[Sequence[float | None]]
@@ -45,9 +46,11 @@ def _bootstrap(groups: Scores, params: EvaluateParams, seed: int) -> Interval:
 
 
 def _scores(records: Records, name: str, key: str) -> list[float | None]:
-    return [row[key] for row in records[name]]
+    return [record.measures[key] for record in records[name]]
 
 
 def _gains(trained: Records, warmstart: Records, name: str, key: str) -> list[float | None]:
-    after, before = ({row["id"]: row[key] for row in records[name]} for records in (trained, warmstart))
+    after, before = (
+        {record.id: record.measures[key] for record in records[name]} for records in (trained, warmstart)
+    )
     return differences(after, before)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepsearch_core.base.means import mean
 from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.report.inputs import Records
 from stepsearch_core.report.results import F1, name_of, number
 from stepsearch_core.report.tables import Table
+from stepsearch_core.rollout.records import QuestionRecord
 
 INVALID = BY_KEY["invalid_turns"]
 
 
 def f1_by_hops(records: Records) -> Table | None:
     """A row per number of hops, a column per policy; None when no question has a decomposition."""
-    groups: dict[int, dict[str, list[float]]] = {}
+    groups: dict[int, dict[str, list[float | None]]] = {}
     for policy, benchmarks in records.items():
         for record in (record for found in benchmarks.values() for record in found.values()):
             if hops := _hops(record):
-                groups.setdefault(hops, {}).setdefault(policy, []).append(record[F1.key])
+                groups.setdefault(hops, {}).setdefault(policy, []).append(record.measures[F1.key])
     if not groups:
         return None
     rows = tuple(
@@ -37,10 +36,10 @@ def invalid_by_reason(records: Records) -> Table | None:
     """A row per reason, a column per policy: shares of all its turns; None when every turn was valid."""
     turns = {
         policy: [
-            turn["reason"]
+            turn.reason
             for found in benchmarks.values()
             for record in found.values()
-            for turn in record["turns"]
+            for turn in record.turns
         ]
         for policy, benchmarks in records.items()
     }
@@ -58,6 +57,5 @@ def invalid_by_reason(records: Records) -> Table | None:
     return Table(f"{INVALID.label} by reason", ("", *map(name_of, turns)), rows) if rows else None
 
 
-def _hops(record: dict[str, Any]) -> int:
-    hops = record["hops"]
-    return len(hops) if all(hop["sub_question"] for hop in hops) else 0
+def _hops(record: QuestionRecord) -> int:
+    return len(record.hops) if all(hop.sub_question for hop in record.hops) else 0

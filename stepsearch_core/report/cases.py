@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.report.inputs import BASELINE, TRAINED, Records
+from stepsearch_core.rollout.records import HopRecord, QuestionRecord
 
 OUTCOMES = {
     "fixed": "only the trained policy is right",
@@ -33,15 +33,15 @@ class Case:
     outcome: str
     question: str
     answers: tuple[str, ...]
-    hops: tuple[dict[str, str], ...]
-    records: dict[str, dict[str, Any]]
+    hops: tuple[HopRecord, ...]
+    records: dict[str, QuestionRecord]
 
 
-def outcome_of(before: dict[str, Any], after: dict[str, Any]) -> str:
+def outcome_of(before: QuestionRecord, after: QuestionRecord) -> str:
     """Which of `OUTCOMES` the exact matches of warm start and trained policy make."""
-    if after["em"]:
-        return "solved" if before["em"] else "fixed"
-    return "worse" if before["em"] else "failed"
+    if after.measures["em"]:
+        return "solved" if before.measures["em"] else "fixed"
+    return "worse" if before.measures["em"] else "failed"
 
 
 def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
@@ -100,4 +100,4 @@ def _case(records: Records, number: int, outcome: str, benchmark: str, question_
         if question_id in benchmarks.get(benchmark, {})
     }
     record = found[TRAINED]
-    return Case(number, benchmark, outcome, record["question"], record["answers"], record["hops"], found)
+    return Case(number, benchmark, outcome, record.question, record.answers, record.hops, found)

@@ -12,21 +12,17 @@ from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, read_jsonl, read_object
+from stepsearch_core.rollout.records import QuestionRecord, read_records
 
 BASELINE = "warmstart"
 TRAINED = "trained"
 GAIN = "gain"
 MEAN = "mean"
 
-RECORD_FIELDS = (
-    *("id", "question", "answers", "prediction", "em", "f1"),
-    *("searches", "stop_reason", "hops", "turns", "rewards"),
-)
-
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
 """policy (or `gain`) -> benchmark (or `mean`) -> metric -> {value, low, high, n}"""
 
-Records = dict[str, dict[str, dict[str, dict[str, Any]]]]
+Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 """policy -> benchmark -> question id -> record"""
 
 
@@ -102,22 +98,12 @@ def benchmarks_of(metrics: Metrics) -> list[str]:
 def _read_records(folder: Path, metrics: Metrics) -> Records:
     return {
         policy: {
-            benchmark: _read_record_file(folder / policy / f"{benchmark}.jsonl")
+            benchmark: read_records(folder / policy / f"{benchmark}.jsonl")
             for benchmark in metrics[policy]
             if benchmark != MEAN and metrics[policy][benchmark]["f1"]["n"]
         }
         for policy in policies_of(metrics)
     }
-
-
-def _read_record_file(path: Path) -> dict[str, dict[str, Any]]:
-    records = {}
-    for line, record in read_jsonl(path):
-        for field in RECORD_FIELDS:
-            if field not in record:
-                raise DataError("missing", path, line, field)
-        records[record["id"]] = record
-    return records
 
 
 def _read_log(path: Path) -> list[dict[str, Any]]:

@@ -1,98 +1,191 @@
-"""One question's record: what the policy did turn by turn, and how it is measured. The report reads
-these.
+"""The record of an answered question: what the policy did turn by turn, and how it is measured.
+
+Evaluation writes one a question as JSON lines, training one for some of its trajectories; re-evaluation and
+report read them. `rollout.recording` makes them. In JSON the measures stand beside the other fields, each
+under its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.means import mean
-from stepsearch_core.base.types import (
-    ActionKind,
-    Passage,
-    Question,
-    RewardBreakdown,
-    StepReward,
-    Trajectory,
-    Turn,
-)
-from stepsearch_core.metrics.measures import EVALUATED, Rules, measure_all
+from stepsearch_core.base.io import read_jsonl, write_jsonl
+from stepsearch_core.base.types import ActionKind, InvalidReason, StopReason
+from stepsearch_core.data.row import Row
+from stepsearch_core.metrics.measures import EVALUATED
 
 
-def record(
-    trajectory: Trajectory,
-    question: Question,
-    breakdown: RewardBreakdown,
-    passage: Callable[[str], Passage],
-    rules: Rules,
-) -> dict[str, Any]:
-    """A JSON object with question, prediction, every measure of `EVALUATED`, rewards and turns."""
-    rewards = {reward.turn: reward for reward in breakdown.step_rewards}
-    seen: set[str] = set()
-    turns = []
-    for number, turn in enumerate(trajectory.turns):
-        turns.append(_turn(turn, rewards.get(number), question, seen, passage))
-        seen.update(turn.passage_ids)
-    return {
-        "id": question.id,
-        "dataset": question.dataset,
-        "question": question.question,
-        "answers": list(question.answers),
-        "prediction": trajectory.answer,
-        **measure_all(trajectory, question, EVALUATED, rules),
-        "stop_reason": trajectory.stop_reason.value,
-        "response_length": trajectory.response_length,
-        "support_ids": list(question.support_ids),
-        "hops": [{"sub_question": hop.sub_question, "sub_answer": hop.sub_answer} for hop in question.hops],
-        "turns": turns,
-        "rewards": {"answer": breakdown.answer, "search_key": breakdown.search_key},
-    }
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage that a search showed: whether it is gold, an earlier search had shown it, it is cut."""
+
+    id: str
+    title: str
+    text: str
+    gold: bool
+    repeated: bool
+    cut: bool
+
+    @classmethod
+    def from_json(cls, row: Row) -> ShownPassage:
+        """Read one.
+
+        Raises:
+            DataError: a field is missing or of another type.
+        """
+        return cls(
+            id=row.string("id"),
+            title=row.string("title"),
+            text=row.string("text"),
+            gold=row.flag("gold"),
+            repeated=row.flag("repeated"),
+            cut=row.flag("cut"),
+        )
 
 
-def one_a_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Records of samples, those of a question side by side, as one for each question.
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """A turn. `query` and the two step rewards (unweighted) are those of a search, None in other turns."""
 
-    It is that of the first sample with the means of the metrics (of the values defined), so what compares
-    policies goes on to count questions; a question that was answered once keeps its record.
+    text: str
+    action: ActionKind
+    reason: InvalidReason | None
+    query: str | None
+    passages: tuple[ShownPassage, ...]
+    hidden_ids: tuple[str, ...]
+    information_gain: float | None
+    redundancy: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a file."""
+        return {
+            "text": self.text,
+            "action": self.action.value,
+            "reason": None if self.reason is None else self.reason.value,
+            "query": self.query,
+            "passages": [asdict(passage) for passage in self.passages],
+            "hidden_ids": list(self.hidden_ids),
+            "information_gain": self.information_gain,
+            "redundancy": self.redundancy,
+        }
+
+    @classmethod
+    def from_json(cls, row: Row) -> TurnRecord:
+        """Read one.
+
+        Raises:
+            DataError: a field is missing or of another type.
+        """
+        return cls(
+            text=row.string("text"),
+            action=row.choice(ActionKind, "action"),
+            reason=row.optional(lambda field: row.choice(InvalidReason, field), "reason"),
+            query=row.optional(row.string, "query"),
+            passages=tuple(map(ShownPassage.from_json, row.objects("passages"))),
+            hidden_ids=row.strings("hidden_ids"),
+            information_gain=row.optional(row.number, "information_gain"),
+            redundancy=row.optional(row.number, "redundancy"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HopRecord:
+    """What a question's hop asks and is answered by; empty where a benchmark names only supports."""
+
+    sub_question: str
+    sub_answer: str
+
+    @classmethod
+    def from_json(cls, row: Row) -> HopRecord:
+        """Read one.
+
+        Raises:
+            DataError: a field is missing or no text.
+        """
+        return cls(row.string("sub_question"), row.string("sub_answer"))
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRecord:
+    """A question, what a policy answered and how, and everything in `metrics.measures.EVALUATED`, by key.
+
+    With several `samples` of a question, measures are their means and the rest is the first one's. Rewards
+    are unweighted.
     """
-    return [_mean_record(list(samples)) for _, samples in groupby(rows, key=itemgetter("id"))]
+
+    id: str
+    dataset: str
+    question: str
+    answers: tuple[str, ...]
+    prediction: str | None
+    measures: dict[str, float | None]
+    stop_reason: StopReason
+    response_length: int
+    support_ids: tuple[str, ...]
+    hops: tuple[HopRecord, ...]
+    turns: tuple[TurnRecord, ...]
+    answer_reward: float
+    search_key_reward: float
+    samples: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a file; `samples` is left out if there is one."""
+        return {
+            "id": self.id,
+            "dataset": self.dataset,
+            "question": self.question,
+            "answers": list(self.answers),
+            "prediction": self.prediction,
+            **self.measures,
+            "stop_reason": self.stop_reason.value,
+            "response_length": self.response_length,
+            "support_ids": list(self.support_ids),
+            "hops": [asdict(hop) for hop in self.hops],
+            "turns": [turn.to_json() for turn in self.turns],
+            "rewards": {"answer": self.answer_reward, "search_key": self.search_key_reward},
+            **({"samples": self.samples} if self.samples > 1 else {}),
+        }
+
+    @classmethod
+    def from_json(cls, row: Row) -> QuestionRecord:
+        """Read one.
+
+        Raises:
+            DataError: a field is missing or of another type.
+        """
+        rewards = row.object("rewards")
+        return cls(
+            id=row.string("id"),
+            dataset=row.string("dataset"),
+            question=row.string("question"),
+            answers=row.strings("answers"),
+            prediction=row.optional(row.string, "prediction"),
+            measures={key: row.optional(row.number, key) for key in EVALUATED},
+            stop_reason=row.choice(StopReason, "stop_reason"),
+            response_length=row.integer("response_length"),
+            support_ids=row.strings("support_ids"),
+            hops=tuple(map(HopRecord.from_json, row.objects("hops"))),
+            turns=tuple(map(TurnRecord.from_json, row.objects("turns"))),
+            answer_reward=rewards.number("answer"),
+            search_key_reward=rewards.number("search_key"),
+            samples=row.integer("samples") if "samples" in row.value else 1,
+        )
 
 
-def _mean_record(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    if len(samples) == 1:
-        return samples[0]
-    means = {name: mean(row[name] for row in samples) for name in EVALUATED}
-    return {**samples[0], **means, "samples": len(samples)}
+def write_records(folder: Path, records: Mapping[str, Sequence[QuestionRecord]]) -> None:
+    """A file BENCHMARK.jsonl for the records of each benchmark."""
+    for benchmark, made in records.items():
+        write_jsonl(folder / f"{benchmark}.jsonl", (record.to_json() for record in made))
 
 
-def _turn(
-    turn: Turn,
-    reward: StepReward | None,
-    question: Question,
-    seen: set[str],
-    passage: Callable[[str], Passage],
-) -> dict[str, Any]:
-    shown = [passage(passage_id) for passage_id in turn.passage_ids]
-    return {
-        "text": turn.text,
-        "action": turn.action.kind.value,
-        "reason": turn.action.reason,
-        "query": turn.action.text if turn.action.kind is ActionKind.SEARCH else None,
-        "passages": [
-            {
-                "id": p.id,
-                "title": p.title,
-                "text": p.text,
-                "gold": p.id in question.support_ids,
-                "repeated": p.id in seen,
-                "cut": p.id in turn.cut_ids,
-            }
-            for p in shown
-        ],
-        "hidden_ids": list(turn.hidden_ids),
-        "information_gain": reward.information_gain if reward else None,
-        "redundancy": reward.redundancy if reward else None,
-    }
+def read_records(path: Path) -> dict[str, QuestionRecord]:
+    """The records of a file by question id, in its order; none of an empty one.
+
+    Raises:
+        DataError: the file is missing or damaged; the error names line and field.
+    """
+    rows = (Row(f"{path}, line {number}", value) for number, value in read_jsonl(path))
+    return {record.id: record for record in map(QuestionRecord.from_json, rows)}

@@ -9,7 +9,8 @@ from typing import Any
 
 from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.data.rows import Row, read_rows
+from stepsearch_core.data.row import Row
+from stepsearch_core.data.rows import read_rows
 
 
 def question_to_json(question: Question) -> dict[str, Any]:

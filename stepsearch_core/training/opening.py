@@ -18,7 +18,8 @@ from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.rollout.records import record
+from stepsearch_core.rollout.recording import record
+from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.training.trainer import Trainer
@@ -77,8 +78,9 @@ class KeptRecords:
         """The records of a training step (from 1), each with its number; none of a step that is not kept."""
         if step != 1 and step % self.params.validate_every:
             return []
-        return [{"step": step, **self._record(t)} for t in trajectories[: self.params.logged_trajectories]]
+        kept = trajectories[: self.params.logged_trajectories]
+        return [{"step": step, **self._record(trajectory).to_json()} for trajectory in kept]
 
-    def _record(self, trajectory: Trajectory) -> dict[str, Any]:
+    def _record(self, trajectory: Trajectory) -> QuestionRecord:
         question = self.scorer.questions[trajectory.question_id]
         return record(trajectory, question, self.scorer(trajectory), self.passage, self.rules)

@@ -3,7 +3,7 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.bamboogle import read_example
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.benchmarks.examples import UNKNOWN_SUPPORTS, join_sentences, read_context, read_supports
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 
 
 @pytest.mark.parametrize(

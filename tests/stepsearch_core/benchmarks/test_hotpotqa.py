@@ -6,7 +6,7 @@ from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.examples import UNKNOWN_SUPPORTS
 from stepsearch_core.benchmarks.hotpotqa import read_example
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, damaged
 
 

@@ -6,7 +6,7 @@ from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.benchmarks.examples import DOUBTFUL, UNRESOLVED
 from stepsearch_core.benchmarks.musique import read_example
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, damaged
 
 

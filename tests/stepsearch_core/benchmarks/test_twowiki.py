@@ -5,7 +5,7 @@ from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop
 from stepsearch_core.benchmarks.twowiki import read_example
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.rows import Row
+from stepsearch_core.data.row import Row
 from tests.stepsearch_core.benchmarks.rows_of_formats import TWOWIKI, damaged
 
 

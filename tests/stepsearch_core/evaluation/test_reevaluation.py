@@ -1,100 +1,123 @@
+"""Re-evaluation notices damage: to the policy, and to the corpus under it. The policy is a real one that
+reads.
+"""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
-from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import write_jsonl
-from stepsearch_core.evaluation.reevaluation import WORST, compare, read_records
+from stepsearch_core.base.io import read_json, read_jsonl
+from stepsearch_core.benchmarks.sources import read_questions
+from stepsearch_core.data.corpus import Corpus, build_corpus
+from stepsearch_core.environment.actions import THINK
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.promotion import promote
+from stepsearch_core.evaluation.reevaluation import reevaluate
+from stepsearch_core.learning.sft import fine_tune
+from stepsearch_core.params import WarmstartParams, load_params
+from stepsearch_core.policy.models import build_model, load_policy, save_policy
+from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.retrieval.index import open_retriever
+from tasks import corpus, evaluate, fetch, index
+from tasks import reevaluate as reevaluate_task
+from tests.checkout import link_checkout
+from tests.import_graph import ROOT
 
-
-def records(scores: dict[str, list[float]]) -> dict:
-    return {
-        benchmark: {
-            str(i): {
-                "question": f"q{i}",
-                "answers": ["a"],
-                "prediction": f"p{f1}",
-                "em": float(f1 == 1),
-                "f1": f1,
-                "support_recall": None,
-                "searches": 2,
-            }
-            for i, f1 in enumerate(values)
-        }
-        for benchmark, values in scores.items()
-    }
+pytestmark = pytest.mark.slow
 
 
-@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30))
-def test_the_same_answers_differ_by_exactly_nothing(scores):
-    result = compare(records({"musique": scores}), records({"musique": scores}))
-    assert result["difference"]["f1"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": len(scores)}
-    assert not result["degraded"]
-    assert result["worst"] == []
+def known_wording(question, passage):
+    """The question with sub-questions that find their supports: the supports' own words."""
+    hops = tuple(replace(hop, sub_question=passage(hop.support_ids[0]).text) for hop in question.hops)
+    return replace(question, hops=hops)
 
 
-def test_a_clear_drop_is_flagged_and_a_rise_is_not():
-    before, after = records({"musique": [1.0] * 40}), records({"musique": [0.0] * 20 + [1.0] * 20})
-    result = compare(before, after)
-    assert result["degraded"]
-    assert result["difference"]["f1"]["value"] == -0.5
-    assert not compare(after, before)["degraded"]
-
-
-def test_a_drop_within_the_noise_is_not_flagged():
-    """One question of forty: resamples without it are many, (39/40)^40 = .36 of them, so the interval
-    reaches 0.
+@pytest.fixture(scope="module")
+def promoted(tmp_path_factory):
+    """A checkout's outputs with a policy that was trained on the benchmark itself, so that there is much to
+    lose.
     """
-    assert not compare(records({"musique": [1.0] * 40}), records({"musique": [0.0] + [1.0] * 39}))[
-        "degraded"
-    ]
+    folder = link_checkout(tmp_path_factory.mktemp("promoted"))
+    params = load_params(ROOT / "conf" / "micro.yaml", ["evaluate.benchmarks=[hotpotqa]"])
+    params.evaluate.policies = ["trained"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (fetch, corpus, index):
+            stage.main(params)
+        passages = Corpus.open("data/corpus")
+        benchmark = read_questions(Path("data/fetch"), "hotpotqa", "test")
+        questions = [known_wording(question, passages.get) for question in benchmark]
+        texts = [passage.contents for passage in passages] + [question.question for question in benchmark]
+        tokenizer = train_tokenizer([*texts, "unknown"], params.tokenizer, THINK.tags)
+        torch.manual_seed(0)
+        policy = build_model(params.model, tokenizer)
+        retriever = open_retriever(params.retrieval, Path("data/index"), passages)
+        renderer = Renderer(tokenizer, params.environment)
+        shown = ask_gold_sub_questions(questions, retriever, renderer, params.rollout)
+        lessons = WarmstartParams(epochs=80, batch_size=4, learning_rate=2e-3)
+        fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0, lambda step, metrics: None)
+        save_policy(policy, tokenizer, Path("data/train/policy"))
+        evaluate.main(params)
+        promote(Path("data"), params)
+    return folder, params
 
 
-def test_benchmarks_weigh_equally_and_unpaired_questions_are_counted():
-    before = records({"musique": [1.0] * 4, "bamboogle": [1.0], "hotpotqa": [1.0]})
-    after = records({"musique": [1.0, 1.0, 1.0], "bamboogle": [0.0]})
-    result = compare(before, after)
-    assert result["difference"]["f1"]["value"] == -0.5
-    assert result["difference"]["f1"]["n"] == 4
-    assert result["unpaired"] == 2
-    assert result["difference"]["support_recall"] == {"value": None, "low": None, "high": None, "n": 0}
+@pytest.fixture
+def service(promoted, tmp_path, monkeypatch):
+    folder, params = promoted
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    return params
 
 
-def test_the_worst_questions_come_first_and_are_few():
-    before = records({"musique": [1.0] * 50})
-    after = records({"musique": [0.5] * 30 + [0.0] + [1.0] * 19})
-    worst = compare(before, after)["worst"]
-    assert len(worst) == WORST
-    assert worst[0] == {
-        "benchmark": "musique",
-        "id": "30",
-        "question": "q30",
-        "answers": ["a"],
-        "before": "p1.0",
-        "now": "p0.0",
-        "f1_before": 1.0,
-        "f1_now": 0.0,
-    }
+def history() -> list[dict]:
+    return [row for _, row in read_jsonl("reevaluations/history.jsonl")]
 
 
-def test_nothing_in_common_leaves_nothing_to_compare():
-    result = compare(records({"musique": [1.0]}), records({"bamboogle": [1.0]}))
-    assert (result["difference"]["f1"]["n"], result["degraded"], result["unpaired"]) == (0, False, 2)
+def test_the_promoted_policy_is_good_enough_to_have_something_to_lose(service):
+    assert history()[0]["f1"]["value"] > 0.6
 
 
-def test_another_question_under_the_same_id_is_another_question():
-    before, after = records({"musique": [1.0, 1.0]}), records({"musique": [0.0, 1.0]})
-    after["musique"]["0"]["question"] = "asked in another world"
-    result = compare(before, after)
-    assert (result["difference"]["f1"]["value"], result["difference"]["f1"]["n"], result["unpaired"]) == (
-        0.0,
-        1,
-        2,
-    )
+def test_an_unchanged_policy_is_not_flagged(service, capsys):
+    reevaluate(Path("data"), service)
+    reevaluate_task.main(service)  # the same for who calls it from outside
+    comparison = read_json("reevaluations/latest.json")
+    assert comparison == read_json(f"{comparison['records']}/../comparison.json")
+    assert not comparison["degraded"]
+    assert comparison["changed"] == []
+    assert set(comparison["against"]) == {"promotion", "previous"}
+    for result in comparison["against"].values():
+        assert result["difference"]["f1"]["value"] == 0.0
+    assert [row["event"] for row in history()] == ["promotion", "reevaluation", "reevaluation"]
+    assert "not significantly worse" in capsys.readouterr().out
 
 
-def test_records_are_read_by_benchmark_and_must_be_there(tmp_path):
-    write_jsonl(tmp_path / "musique.jsonl", [{"id": "1", "f1": 1.0}])
-    assert read_records(tmp_path) == {"musique": {"1": {"id": "1", "f1": 1.0}}}
-    with pytest.raises(DataError, match="no records"):
-        read_records(tmp_path / "elsewhere")
+def test_a_damaged_policy_is_flagged(service):
+    policy, tokenizer = load_policy("promoted/policy")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weights in policy.parameters():
+            weights.add_(0.5 * weights.std() * torch.randn_like(weights))
+    save_policy(policy, tokenizer, Path("promoted/policy"))
+    comparison = reevaluate(Path("data"), service)
+    assert comparison == read_json("reevaluations/latest.json")
+    assert comparison["degraded"]
+    assert comparison["changed"] == ["policy"]
+    assert comparison["against"]["promotion"]["worst"]
+
+
+def test_a_smaller_corpus_is_flagged(service):
+    """Without the supports: whoever reads them has nothing to read."""
+    supports = {i for q in read_questions(Path("data/fetch"), "hotpotqa", "test") for i in q.support_ids}
+    kept = [passage for passage in Corpus.open("data/corpus") if passage.id not in supports]
+    shutil.rmtree("data/corpus")
+    build_corpus(kept, "data/corpus")
+    index.main(service)
+    comparison = reevaluate(Path("data"), service)
+    assert comparison == read_json("reevaluations/latest.json")
+    assert comparison["degraded"]
+    assert {"corpus", "index"} <= set(comparison["changed"])

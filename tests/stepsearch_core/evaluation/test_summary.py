@@ -5,6 +5,7 @@ import pytest
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.metrics.measures import EVALUATED
 from stepsearch_core.params import EvaluateParams
+from tests.report_data import record_of
 
 PARAMS = EvaluateParams(benchmarks=["musique", "bamboogle"], bootstrap_samples=500)
 
@@ -13,14 +14,16 @@ def rows(f1s, recalls=None):
     """Records with these F1s and, if given, recalls; other metrics follow from the position."""
     recalls = recalls or [None] * len(f1s)
     return [
-        {
-            **dict.fromkeys(EVALUATED, 0.0),
-            "id": f"q{n}",
-            "f1": f1,
-            "searches": n,
-            "redundancy": 0.5,
-            "support_recall": r,
-        }
+        record_of(
+            **{
+                **dict.fromkeys(EVALUATED, 0.0),
+                "id": f"q{n}",
+                "f1": f1,
+                "searches": n,
+                "redundancy": 0.5,
+                "support_recall": r,
+            }
+        )
         for n, (f1, r) in enumerate(zip(f1s, recalls, strict=True))
     ]
 

@@ -1,8 +1,9 @@
 from stepsearch_core.report.breakdown import f1_by_hops, invalid_by_reason
+from tests.report_data import make_record, record_of
 
 
 def record(hops, f1, sub_question="Who?"):
-    return {"f1": f1, "hops": [{"sub_question": sub_question, "sub_answer": "x"}] * hops}
+    return record_of(f1=f1, hops=[{"sub_question": sub_question, "sub_answer": "x"}] * hops)
 
 
 def test_f1_by_hops_over_all_benchmarks():
@@ -28,7 +29,8 @@ def test_questions_without_a_decomposition_have_no_hops():
 
 def test_invalid_turns_by_reason_over_all_benchmarks():
     def turns(*reasons):
-        return {"turns": [{"reason": reason} for reason in reasons]}
+        (search, _) = make_record("musique", 0, 1.0)["turns"]
+        return record_of(turns=[search | {"reason": reason} for reason in reasons])
 
     records = {
         "warmstart": {

@@ -4,13 +4,14 @@ import pytest
 
 from stepsearch_core.report.cases import choose_cases, outcome_counts, outcome_of
 from stepsearch_core.report.inputs import read_inputs
+from tests.report_data import record_of
 
 
 @pytest.mark.parametrize(
     ("before", "after", "outcome"), [(0, 1, "fixed"), (1, 0, "worse"), (0, 0, "failed"), (1, 1, "solved")]
 )
 def test_outcome(before, after, outcome):
-    assert outcome_of({"em": before}, {"em": after}) == outcome
+    assert outcome_of(record_of(em=before), record_of(em=after)) == outcome
 
 
 def test_outcomes_are_counted_per_benchmark(data):
@@ -28,7 +29,7 @@ def test_all_outcomes_and_benchmarks_are_shown(data):
 
 def test_a_case_is_shown_once_and_never_more_than_there_are(data):
     chosen = choose_cases(read_inputs(data).records, 100)
-    assert len(chosen) == len({case.records["trained"]["id"] for case in chosen}) == 8
+    assert len(chosen) == len({case.records["trained"].id for case in chosen}) == 8
     assert len(choose_cases(read_inputs(data).records, 3)) == 3
     assert choose_cases(read_inputs(data).records, 0) == []
 

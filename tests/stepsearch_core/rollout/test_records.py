@@ -1,128 +1,84 @@
 import json
-from dataclasses import replace
 
 import pytest
 
-from stepsearch_core.base.types import Passage, RewardBreakdown, StepReward, StopReason, Trajectory
-from stepsearch_core.metrics.measures import EVALUATED, Rules
-from stepsearch_core.rollout.records import one_a_question, record
-from tests.oracles.episodes import answer, invalid, question, search, trajectory
-
-PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
-ASKED = question((["g1"], ["key"]), (["g2"], []), answers=("Paris", "City of Paris"))
-
-
-def made(*turns, step_rewards=(), reason=StopReason.ANSWERED, asked=ASKED):
-    played = trajectory(*turns)
-    played.stop_reason = reason
-    breakdown = RewardBreakdown(0.8, 0.4, tuple(step_rewards), True)
-    return record(played, asked, breakdown, PASSAGES.__getitem__, Rules())
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_jsonl
+from stepsearch_core.data.row import Row
+from stepsearch_core.metrics.measures import EVALUATED
+from stepsearch_core.rollout.records import QuestionRecord, read_records, write_records
+from tests.report_data import make_record
 
 
-def test_a_whole_record_by_hand():
-    step_rewards = [StepReward(0, 0.5, 0.0), StepReward(2, 0.25, 0.5)]
-    row = made(
-        search("first", "g1", "x"),
-        invalid(),
-        search("second", "x", "g2"),
-        answer("the Paris city"),
-        step_rewards=step_rewards,
-    )
-    turns = row.pop("turns")
-    assert row == {
-        "id": "q",
-        "dataset": "musique",
-        "question": "which city?",
-        "answers": ["Paris", "City of Paris"],
-        "prediction": "the Paris city",
-        "em": 0.0,
-        "f1": pytest.approx(0.8),  # paris, city against city, of, paris: 2 * 2 / 5
-        "searches": 2,
-        "redundancy": pytest.approx(0.25),
-        "support_recall": 1.0,
-        "format_valid": 1.0,
-        "invalid_turns": 0.25,
-        "hidden_passages": 0.0,
-        "cut_passages": 0.0,
-        "prompt_too_long": 0.0,
-        "stop_reason": "answered",
-        "response_length": 4 * 3 + 3 * 2,
-        "support_ids": ["g1", "g2"],
-        "hops": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
-        "rewards": {"answer": 0.8, "search_key": 0.4},
-    }
-    assert [(turn["action"], turn["query"]) for turn in turns] == [
-        ("search", "first"),
-        ("invalid", None),
-        ("search", "second"),
-        ("answer", None),
-    ]
-    assert [(turn["information_gain"], turn["redundancy"]) for turn in turns] == [
-        (0.5, 0.0),
-        (None, None),
-        (0.25, 0.5),
-        (None, None),
-    ]
-    assert [turn["reason"] for turn in turns] == [None, "not one action after the reasoning", None, None]
-    assert turns[0]["passages"] == [
-        {"id": "g1", "title": "G1", "text": "text of g1", "gold": True, "repeated": False, "cut": False},
-        {"id": "x", "title": "X", "text": "text of x", "gold": False, "repeated": False, "cut": False},
-    ]
-    assert [(p["id"], p["gold"], p["repeated"]) for p in turns[2]["passages"]] == [
-        ("x", False, True),
-        ("g2", True, False),
-    ]
+def changed(value, *path, to):
+    """A copy with the value at `path` replaced; with `to=...` it is left out."""
+    copied = json.loads(json.dumps(value))
+    *outer, last = path
+    inner = copied
+    for key in outer:
+        inner = inner[key]
+    if to is ...:
+        del inner[last]
+    else:
+        inner[last] = to
+    return copied
 
 
-def test_every_metric_is_there_and_the_record_is_json():
-    row = made(search("first", "g1"), answer("Paris"))
-    assert set(EVALUATED) <= row.keys()
-    assert all(isinstance(row[name], (int, float)) for name in EVALUATED)
-    assert json.loads(json.dumps(row, allow_nan=False)) == row
-    assert (row["em"], row["f1"], row["format_valid"], row["support_recall"]) == (1.0, 1.0, 1.0, 0.5)
+def read(value):
+    return QuestionRecord.from_json(Row("file, line 1", value))
 
 
-def test_no_answer_and_no_supports():
-    row = made(invalid(), reason=StopReason.TURN_LIMIT, asked=replace(ASKED, hops=()))
-    assert (row["prediction"], row["em"], row["f1"]) == (None, 0.0, 0.0)
-    assert row["support_recall"] is None
-    assert (row["support_ids"], row["hops"]) == ([], [])
-    assert row["stop_reason"] == "turn_limit"
+def test_what_is_written_is_read_again(tmp_path):
+    rows = [make_record("musique", number, 1.0) for number in range(3)]
+    rows[1] |= {"prediction": None, "samples": 4, "searches": 1.25}
+    rows[1]["turns"][1] |= {"action": "invalid", "reason": "no action"}
+    records = list(map(read, rows))
+    write_records(tmp_path, {"musique": records})
+    assert list(read_records(tmp_path / "musique.jsonl").values()) == records
+    written = [json.loads(line) for line in (tmp_path / "musique.jsonl").read_text("utf-8").splitlines()]
+    assert written == rows
+    assert [type(row["searches"]) for row in written] == [int, float, int]  # counts stay whole
 
 
-def test_a_question_that_was_never_asked_has_a_record_and_counts_as_wrong():
-    unasked = Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG)
-    row = record(unasked, ASKED, RewardBreakdown(0.0, 0.0, (), False), PASSAGES.__getitem__, Rules())
-    assert (row["prediction"], row["em"], row["f1"], row["support_recall"]) == (None, 0.0, 0.0, 0.0)
-    assert (row["stop_reason"], row["turns"], row["response_length"]) == ("prompt_too_long", [], 0)
+def test_measures_are_those_of_the_table():
+    record = read(make_record("musique", 0, 0.5))
+    assert list(record.measures) == list(EVALUATED)
+    assert (record.measures["f1"], record.measures["support_recall"]) == (0.5, None)
 
 
-def test_what_was_cut_and_what_was_not_shown():
-    row = made(replace(search("first", "g1", "x"), cut_ids=("x",), hidden_ids=("g2",)), answer("Paris"))
-    assert [passage["cut"] for passage in row["turns"][0]["passages"]] == [False, True]
-    assert row["turns"][0]["hidden_ids"] == ["g2"]
-    assert (row["hidden_passages"], row["cut_passages"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
-    assert row["support_recall"] == 0.5
+def test_samples_are_named_only_if_there_are_several():
+    value = make_record("musique", 0, 1.0)
+    assert (read(value).samples, "samples" in read(value).to_json()) == (1, False)
+    assert read(value | {"samples": 3}).to_json()["samples"] == 3
 
 
-def test_a_passage_twice_in_one_round_is_not_repeated():
-    row = made(search("first", "x", "x"), answer("Paris"))
-    assert [passage["repeated"] for passage in row["turns"][0]["passages"]] == [False, False]
+@pytest.mark.parametrize(
+    ("path", "to", "problem"),
+    [
+        (("question",), ..., "field 'question': missing"),
+        (("f1",), ..., "field 'f1': missing"),
+        (("searches",), "two", "field 'searches': expected a number, found str"),
+        (("prediction",), 7, "field 'prediction': expected text, found int"),
+        (("stop_reason",), "tired", "field 'stop_reason': 'tired' is not one of 'answered', 'turn_limit'"),
+        (("hops",), 2, "field 'hops': expected a list, found int"),
+        (("rewards",), [], "field 'rewards': expected an object, found list"),
+        (("rewards", "search_key"), None, "field 'rewards.search_key': expected a number, found NoneType"),
+        (("turns", 0, "reason"), "bored", r"field 'turns\[0\]\.reason': 'bored' is not one of"),
+        (("turns", 0, "redundancy"), True, r"field 'turns\[0\]\.redundancy': expected a number, found bool"),
+        (
+            ("turns", 0, "passages", 1, "cut"),
+            0,
+            r"field 'turns\[0\]\.passages\[1\]\.cut': expected true or false, found int",
+        ),
+    ],
+)
+def test_damage_is_named_with_line_and_field(tmp_path, path, to, problem):
+    good = make_record("musique", 0, 1.0)
+    write_jsonl(tmp_path / "musique.jsonl", [good, changed(good, *path, to=to)])
+    with pytest.raises(DataError, match=f"musique.jsonl, line 2: {problem}"):
+        read_records(tmp_path / "musique.jsonl")
 
 
-def test_samples_of_a_question_are_one_record_with_the_means_of_the_metrics():
-    other = replace(ASKED, id="other", hops=())
-    right, wrong = made(search("first", "g1"), answer("Paris")), made(answer("Rome"))
-    unmeasured = made(answer("Paris"), asked=other)
-    row, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])
-    assert (row["em"], row["searches"], row["support_recall"]) == tuple(
-        pytest.approx(x / 3) for x in (1, 1, 0.5)
-    )
-    assert {
-        **right,
-        **{name: row[name] for name in EVALUATED},
-        "samples": 3,
-    } == row  # the rest is the first one's
-    assert (second["em"], second["support_recall"], second["samples"]) == (1.0, None, 2)
-    assert alone is wrong
-    assert one_a_question([]) == []
+def test_a_benchmark_without_answers_has_an_empty_file(tmp_path):
+    write_records(tmp_path, {"bamboogle": []})
+    assert read_records(tmp_path / "bamboogle.jsonl") == {}

@@ -1,17 +1,21 @@
-"""The stage `evaluate` with policies that know nothing, on the micro profile's benchmarks."""
+"""Examinations of policies that know nothing, on the micro profile's benchmarks."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoConfig
 
-from stepsearch_core.base.io import read_json, read_jsonl
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.types import ActionKind
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
+from stepsearch_core.evaluation.examination import FOLDERS, Examination, examine
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
+from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
-from tasks import corpus, evaluate, fetch, index
+from tasks import corpus, fetch, index
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 from tests.vllm_parts import needs_vllm
@@ -49,22 +53,14 @@ def evaluated(folder, monkeypatch):
     def run(*overrides, policies=("warmstart", "trained")):
         params = load_params(ROOT / "conf" / "micro.yaml", [*SMALL, *overrides])
         params.evaluate.policies = list(policies)
-        evaluate.main(params)
+        examined = examine(Path("data"), params)
         records = {
-            policy: [
-                row
-                for path in sorted(Path("data/evaluate/records", policy).glob("*.jsonl"))
-                for row in rows(path)
-            ]
+            policy: [record for made in examined.records[policy].values() for record in made]
             for policy in policies
         }
-        return records, read_json("data/evaluate/metrics.json")
+        return records, examined.metrics
 
     return run
-
-
-def rows(path):
-    return [row for _, row in read_jsonl(path)]
 
 
 def test_each_policy_answers_with_its_own_weights(evaluated):
@@ -74,15 +70,25 @@ def test_each_policy_answers_with_its_own_weights(evaluated):
         assert evaluated(policies=[policy])[0][policy] == together[policy]
 
 
+def test_a_policy_for_shorter_contexts_is_refused(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    params = load_params(ROOT / "conf" / "micro.yaml", SMALL)
+    trained = Path("data", FOLDERS["trained"])
+    limit = context_limit(AutoConfig.from_pretrained(trained).to_dict())
+    params.environment.max_trajectory_tokens = limit + 1
+    with pytest.raises(DataError, match=rf"max_trajectory_tokens': {limit + 1} tokens, .* at most {limit}"):
+        Examination(Path("data"), params).policy("trained", trained)
+
+
 def test_sampled_answers_are_means_over_a_questions_samples(evaluated):
     greedy, before = evaluated()
     sampled, after = evaluated("evaluate.samples=3")
     assert sampled != evaluated("evaluate.samples=3", "seed=1")[0]
     for policy in ("warmstart", "trained"):
-        assert [row["id"] for row in sampled[policy]] == [row["id"] for row in greedy[policy]]
-        assert {row["samples"] for row in sampled[policy]} == {3}
-        assert not any("samples" in row for row in greedy[policy])
-        lengths = [len(row["turns"]) for row in sampled[policy]]
+        assert [record.id for record in sampled[policy]] == [record.id for record in greedy[policy]]
+        assert {record.samples for record in sampled[policy]} == {3}
+        assert {record.samples for record in greedy[policy]} == {1}
+        lengths = [len(record.turns) for record in sampled[policy]]
         assert len(lengths) == before[policy]["mean"]["f1"]["n"] == after[policy]["mean"]["f1"]["n"] == 8
 
 
@@ -91,9 +97,9 @@ def test_the_oracle_asks_once_whatever_samples_says(evaluated):
         evaluated(*overrides, policies=["oracle"])[0] for overrides in ([], ["evaluate.samples=3"])
     )
     assert once == sampled
-    for row in once["oracle"]:
-        queries = [turn["query"] for turn in row["turns"] if turn["action"] == "search"]
-        wanted = [" ".join(hop["sub_question"].replace(">>", " ").split()) for hop in row["hops"]]
+    for record in once["oracle"]:
+        queries = [turn.query for turn in record.turns if turn.action is ActionKind.SEARCH]
+        wanted = [" ".join(hop.sub_question.replace(">>", " ").split()) for hop in record.hops]
         assert queries == wanted[: len(queries)] != []
 
 

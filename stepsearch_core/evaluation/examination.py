@@ -1,0 +1,174 @@
+"""The examination: policies answer benchmarks, free-running, and every answered question gets its record.
+
+Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's measures are
+means.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.benchmarks.sources import read_questions
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.fingerprint import fingerprint
+from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.summary import summarize
+from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
+from stepsearch_core.metrics.measures import Rules, warnings
+from stepsearch_core.params import BENCHMARKS, Params
+from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.recording import one_a_question, record
+from stepsearch_core.rollout.records import QuestionRecord
+from stepsearch_core.runtime.devices import own_device
+from stepsearch_core.sampling.engine import Engine
+from stepsearch_core.sampling.opening import open_engine
+
+FOLDERS = {
+    "warmstart": Path("warmstart", "policy"),
+    "trained": Path("train", "policy"),
+    "oracle": Path("warmstart", "policy"),  # for its tokenizer
+}
+"""Where the stages' outputs hold each policy."""
+
+Answer = Callable[[str, Sequence[Question]], list[Trajectory]]
+"""Trajectories of a benchmark's questions, those of one question side by side."""
+
+BenchmarkRecords = dict[str, list[QuestionRecord]]
+"""Benchmark -> a record for each question answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What an examination of several policies gave.
+
+    `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes and what else the results depend
+    on; `seconds` is what each policy took.
+    """
+
+    records: dict[str, BenchmarkRecords]
+    metrics: dict[str, Any]
+    evaluated: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def examine(data: Path, params: Params) -> Examined:
+    """Let all policies of `evaluate.policies` answer; log which measures are beyond their limits.
+
+    Args:
+        data: has the folders `fetch`, `corpus`, `index`, `warmstart` and `train`.
+        params: sections `evaluate`, `environment`, `retrieval`, `rollout` and `model`, and the seed.
+
+    Raises:
+        DataError: a damaged or missing folder, or a context longer than a model's.
+        EngineError: the sampling engine cannot be opened.
+    """
+    folders = {policy: data / FOLDERS[policy] for policy in params.evaluate.policies}
+    seconds: dict[str, float] = {}
+    records: dict[str, BenchmarkRecords] = {}
+    examination = Examination(data, params)
+    for name, folder in folders.items():
+        started = time.perf_counter()
+        examined = examination.oracle if name == "oracle" else examination.policy
+        records[name] = examination.records(examined(name, folder))
+        seconds[name] = time.perf_counter() - started
+    metrics = summarize(records, params.evaluate, params.seed)
+    for line in warnings(metrics, records, params.evaluate.benchmarks):
+        logging.getLogger("evaluate").warning(line)
+    hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
+    evaluated = {"policies": hashes, "fingerprint": fingerprint(data, params)}
+    return Examined(records, metrics, evaluated, seconds)
+
+
+class Examination:
+    """What every policy is measured with, opened once: corpus, retriever, questions, sampling engine."""
+
+    def __init__(self, data: Path, params: Params) -> None:
+        """Open what `examine` names, but for the policies."""
+        self.model, self.environment = params.model, params.environment
+        self.seed, self.samples = params.seed, params.evaluate.samples
+        self.in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
+        self.rollout = params.rollout
+        self.corpus = Corpus.open(data / "corpus")
+        self.retriever = open_retriever(params.retrieval, data / "index", self.corpus)
+        self.similarity = TfidfSimilarity.open(
+            data / "index" / "tfidf", self.corpus, params.retrieval.segmenter
+        )
+        answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
+        self.rules = Rules(self.similarity.segment, answer_f1)
+        self.questions = {
+            benchmark: read_questions(data / "fetch", benchmark, "test")[: params.evaluate.questions]
+            for benchmark in params.evaluate.benchmarks
+        }
+        self._engine: Engine | None = None
+
+    def policy(self, name: str, folder: Path) -> Answer:
+        """What the policy in `folder` answers. The first one opens the engine, which takes the others'
+        weights.
+
+        Raises:
+            DataError: no model, or one for shorter contexts.
+        """
+        model, tokenizer = load_policy(folder)
+        check_context(model.config, self.environment.max_trajectory_tokens)
+        model.to(own_device())  # type: ignore[arg-type]
+        if self._engine is None:
+            self._engine = open_engine(
+                model, tokenizer, folder, self.model, self.environment, self.in_flight
+            )
+        else:
+            self._engine.update(model)
+        renderer = Renderer(tokenizer, self.environment)
+        rollout = Rollout(self._engine, self.retriever, renderer, self.in_flight)
+
+        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
+            label = f"{name} on {benchmark}"
+            if self.samples is None:
+                return rollout.greedy(questions, label)
+            stream_of = partial(stream, self.seed, Name.EVALUATION, BENCHMARKS.index(benchmark))
+            return rollout.sample(questions, self.samples, stream_of, progress=label)
+
+        return answer
+
+    def oracle(self, name: str, folder: Path) -> Answer:
+        """What the oracle answers, with the tokenizer in `folder`: questions with gold sub-questions."""
+        renderer = Renderer(load_tokenizer(folder), self.environment)
+
+        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
+            asked = [question for question in questions if question.has_decomposition]
+            label = f"{name} on {benchmark}"
+            return ask_gold_sub_questions(asked, self.retriever, renderer, self.rollout, label)
+
+        return answer
+
+    def records(self, answer: Answer) -> BenchmarkRecords:
+        """The records of all benchmarks' questions as `answer` answers them."""
+        return {
+            benchmark: self._records(answer(benchmark, questions), questions)
+            for benchmark, questions in self.questions.items()
+        }
+
+    def _records(
+        self, trajectories: Sequence[Trajectory], questions: Sequence[Question]
+    ) -> list[QuestionRecord]:
+        asked = {question.id: question for question in questions}
+        score = Scorer(self.similarity, asked)
+        return one_a_question(
+            [
+                record(played, asked[played.question_id], score(played), self.corpus.get, self.rules)
+                for played in trajectories
+            ]
+        )
