@@ -44,7 +44,10 @@ def main(quick: bool) -> None:
     renderer = Renderer(tokenizer, params.environment)
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
-    trajectories = [replay(turns, questions[name], corpus.get, renderer) for name, turns in shown]
+    trajectories = [
+        replay(trajectory.turns, questions[trajectory.question_id], corpus.get, renderer)
+        for trajectory in shown
+    ]
     train_seconds = sum(read_json(TIMINGS / "train.json").values())
     seconds_per_epoch = read_json(TIMINGS / "warmstart.json")["fine_tune"] / params.warmstart.epochs
     params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch

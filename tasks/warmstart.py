@@ -30,14 +30,18 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
-    texts = training_texts(questions.values(), (turns for _, turns in shown), corpus)
+    texts = training_texts(
+        questions.values(), (turn.said for trajectory in shown for turn in trajectory.turns), corpus
+    )
     policy, tokenizer = starting_policy(params.model, params.tokenizer, params.environment, texts)
     answers = written_answers(tokenizer, [question.answers for question in questions.values()])
     warn_of_unwritable(answers)
     renderer = Renderer(tokenizer, params.environment)
     asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}
     trajectories = [
-        replay(turns, asked[name], corpus.get, renderer) for name, turns in shown if name in asked
+        replay(trajectory.turns, asked[trajectory.question_id], corpus.get, renderer)
+        for trajectory in shown
+        if trajectory.question_id in asked
     ]
     history: list[dict[str, float]] = []
     started = time.perf_counter()

@@ -24,6 +24,7 @@ from stepsearch_core.params import (
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
 
 TEXTS = [
     "ada was born in oslo .",
@@ -100,14 +101,14 @@ def environment(**changes) -> EnvironmentParams:
     return replace(ENVIRONMENT, **changes)
 
 
-def turns(asked: Question) -> list[dict]:
+def turns(asked: Question) -> tuple[WarmstartTurn, ...]:
     """The turns of a searcher that asks the gold sub-questions and finds what BM25 finds."""
     others = [passage.id for passage in PASSAGES]
     searches = [
-        {"think": "", "query": hop.sub_question, "passage_ids": [*hop.support_ids, others[4 + number]]}
+        SearchTurn("", hop.sub_question, (*hop.support_ids, others[4 + number]))
         for number, hop in enumerate(asked.hops)
     ]
-    return [*searches, {"think": "", "answer": asked.answers[0]}]
+    return (*searches, AnswerTurn("", asked.answers[0]))
 
 
 def searcher(tokenizer, epochs: float = 80):

@@ -12,8 +12,7 @@ it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
@@ -27,6 +26,7 @@ from stepsearch_core.learning.batching import length_groups, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress
 from stepsearch_core.params import WarmstartParams
+from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
 
@@ -34,7 +34,7 @@ Log = Callable[[int, dict[str, float]], None]
 
 
 def replay(
-    turns: Sequence[Mapping[str, Any]],
+    turns: Sequence[WarmstartTurn],
     question: Question,
     passage: Callable[[str], Passage],
     renderer: Renderer,
@@ -42,7 +42,7 @@ def replay(
     """The trajectory that a policy writing these turns would have made.
 
     Args:
-        turns: `{"think", "query", "passage_ids"}` for searches and `{"think", "answer"}` at the end.
+        turns: searches, and an answer at the end.
         question: the question they belong to.
         passage: the passage of an id.
         renderer: encodes the policy's text as it encodes the environment's.
@@ -51,14 +51,16 @@ def replay(
     for turn in turns:
         if episode.done:
             break
-        if "query" in turn:
-            text = grammar.search_turn(turn["think"], turn["query"], episode.shown, episode.opened)
+        if isinstance(turn, SearchTurn):
+            text = grammar.search_turn(turn.think, turn.query, episode.shown, episode.opened)
+            found = list(map(passage, turn.passage_ids))
         else:
-            text = grammar.answer_turn(turn["think"], turn["answer"], episode.shown, episode.opened)
-        action = episode.act(*renderer.written(text, episode.turn_tokens, ended="answer" in turn))
+            text = grammar.answer_turn(turn.think, turn.answer, episode.shown, episode.opened)
+            found = []
+        ended = isinstance(turn, AnswerTurn)
+        action = episode.act(*renderer.written(text, episode.turn_tokens, ended=ended))
         if episode.done:
             break
-        found = [passage(passage_id) for passage_id in turn.get("passage_ids", ())]
         episode.observe(found if action.kind is ActionKind.SEARCH else None)
     return episode.trajectory
 

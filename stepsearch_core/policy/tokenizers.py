@@ -18,7 +18,7 @@ loaded:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -105,17 +105,15 @@ def id_count(tokenizer: Any) -> int:
 
 def training_texts(
     questions: Iterable[Question],
-    trajectories: Iterable[Sequence[Mapping[str, Any]]],
+    said: Iterable[str],
     passages: Iterable[Passage],
 ) -> Iterator[str]:
-    """What a tokenizer is trained on: passages, training questions, and the turns of the warm start."""
+    """What a tokenizer is trained on: passages, training questions, and what the warm start's turns say."""
     for passage in passages:
         yield passage.contents
     for question in questions:
         yield question.question
-    for turns in trajectories:
-        for turn in turns:
-            yield " ".join(str(turn[name]) for name in ("think", "query", "answer") if name in turn)
+    yield from said
 
 
 def _word(vocab_size: int) -> tuple[Tokenizer, trainers.Trainer]:

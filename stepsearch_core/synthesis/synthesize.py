@@ -29,7 +29,8 @@ from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.sub_questions import parse_hops
-from stepsearch_core.synthesis.warmstart import WarmstartTrajectory, make_trajectories
+from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
+from stepsearch_core.synthesis.warmstart import make_trajectories
 
 BACKGROUND_PASSAGES = 50_000
 """Word frequencies of the corpus are taken from at most this many passages, evenly spaced."""

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Question
@@ -27,35 +26,17 @@ from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.filtering import Search, Show, search_all
 from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_hops
+from stepsearch_core.synthesis.trajectories import (
+    AnswerTurn,
+    SearchTurn,
+    WarmstartTrajectory,
+    WarmstartTurn,
+)
 
 ATTEMPTS = 20
 
 QUERY_WORDS = (1, 2, 3)
 """A query that is not bare holds this many mined words of its relation."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchTurn:
-    """One search: the thought before it, the query, and the passages that came back, best first."""
-
-    think: str
-    query: str
-    passage_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WarmstartTrajectory:
-    """Searches and an answer; `attempt` counts from 1."""
-
-    question_id: str
-    searches: tuple[SearchTurn, ...]
-    answer: str
-    attempt: int
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"question_id", "turns": [{"think", "query", "passage_ids"}, ..., {"think", "answer"}]}`."""
-        turns = [*map(asdict, self.searches), {"think": "", "answer": self.answer}]
-        return {"question_id": self.question_id, "turns": turns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +95,8 @@ def make_trajectories(
             searches = _play(hops, found, environment.max_searches)
             if searches:
                 question = assigned[number]
-                made[number] = WarmstartTrajectory(
-                    question.id, tuple(searches), question.answers[0], attempt
-                )
+                turns: list[WarmstartTurn] = [*searches, AnswerTurn("", question.answers[0])]
+                made[number] = WarmstartTrajectory(question.id, tuple(turns), attempt)
     return [made[number] for number in sorted(made)]
 
 

@@ -75,6 +75,7 @@ def test_a_policy_for_shorter_contexts_is_refused(folder, monkeypatch):
     params = load_params(ROOT / "conf" / "micro.yaml", SMALL)
     trained = Path("data", FOLDERS["trained"])
     limit = context_limit(AutoConfig.from_pretrained(trained).to_dict())
+    assert limit is not None
     params.environment.max_trajectory_tokens = limit + 1
     with pytest.raises(DataError, match=rf"max_trajectory_tokens': {limit + 1} tokens, .* at most {limit}"):
         Examination(Path("data"), params).policy("trained", trained)

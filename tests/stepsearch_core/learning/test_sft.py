@@ -11,6 +11,7 @@ from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
+from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn
 from tests import published, tiny
 
 WORD = tiny.tokenizer()
@@ -48,11 +49,13 @@ def test_a_replay_is_what_a_rollout_of_the_same_text_makes(kind, tmp_path):
         for text, turn in zip(script, played.turns, strict=False):
             think, content = text.split("<think> ")[1].split(" </think> ")
             content = content.split("> ", 1)[1].rsplit(" <", 1)[0]
-            kind_of_turn = {"answer": content} if "<answer>" in text else {"query": content}
-            turns.append({"think": think, **kind_of_turn, "passage_ids": turn.passage_ids})
+            answers = "<answer>" in text
+            turns.append(
+                AnswerTurn(think, content) if answers else SearchTurn(think, content, turn.passage_ids)
+            )
         again = replay(turns, question, tiny.BY_ID.__getitem__, renderer)
         expected = [(s.author, s.turn, s.token_ids) for s in played.segments]
-        if "answer" in turns[-1]:  # the end of text, which only the warm start writes
+        if isinstance(turns[-1], AnswerTurn):  # the end of text, which only the warm start writes
             expected[-1] = (*expected[-1][:2], [*expected[-1][2], tokenizer.eos_token_id])
         assert [(s.author, s.turn, s.token_ids) for s in again.segments] == expected
         assert again.turns == played.turns

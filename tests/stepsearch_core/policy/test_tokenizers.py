@@ -150,7 +150,7 @@ def test_a_trained_tokenizer_stays_as_it_is(tokenizer):
 
 
 def test_texts_for_a_tokenizer():
-    texts = list(training_texts([tiny.ADA], [tiny.turns(tiny.ADA)], tiny.PASSAGES[:1]))
+    texts = list(training_texts([tiny.ADA], [turn.said for turn in tiny.turns(tiny.ADA)], tiny.PASSAGES[:1]))
     said = [" ".join(text.split()) for text in texts]
     assert said == [
         "ada was born in oslo .",

@@ -5,16 +5,33 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_jsonl
-from stepsearch_core.synthesis.trajectories import load_trajectories
-from stepsearch_core.synthesis.warmstart import SearchTurn, WarmstartTrajectory
+from stepsearch_core.synthesis.trajectories import (
+    AnswerTurn,
+    SearchTurn,
+    WarmstartTrajectory,
+    load_trajectories,
+)
 
-MADE = WarmstartTrajectory("q1", (SearchTurn("first", " Ann Lee born ", ("0f", "1e")),), "Rome", 1)
+TURNS = (SearchTurn("first", " Ann Lee born ", ("0f", "1e")), AnswerTurn("", "Rome"))
+MADE = WarmstartTrajectory("q1", TURNS, attempt=3)
 WRITTEN = json.loads(json.dumps(MADE.to_json()))
 
 
 def test_what_synthesis_writes_comes_back(tmp_path):
     write_jsonl(tmp_path / "t.jsonl", [WRITTEN, WRITTEN])
-    assert load_trajectories(tmp_path / "t.jsonl", {"q1"}, {"0f", "1e"}) == [("q1", WRITTEN["turns"])] * 2
+    assert load_trajectories(tmp_path / "t.jsonl", {"q1"}, {"0f", "1e"}) == [MADE, MADE]
+
+
+def test_a_line_of_the_file():
+    assert WRITTEN == {
+        "question_id": "q1",
+        "turns": [
+            {"think": "first", "query": " Ann Lee born ", "passage_ids": ["0f", "1e"]},
+            {"think": "", "answer": "Rome"},
+        ],
+    }
+    assert MADE.searches == TURNS[:1]
+    assert [turn.said for turn in TURNS] == ["first  Ann Lee born ", " Rome"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.synthesize import mine_phrasings
+from stepsearch_core.synthesis.trajectories import AnswerTurn
 from stepsearch_core.synthesis.warmstart import QUERY_WORDS, make_trajectories
 from tests.stepsearch_core.synthesis.conftest import everything
 
@@ -81,7 +82,7 @@ def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mine
         for thought, hop in zip(thoughts, question.hops, strict=True):
             turns = [turn for turn in trajectory.searches if turn.think == thought]
             assert set(hop.support_ids) & set(turns[-1].passage_ids)
-        assert trajectory.answer == question.answers[0]
+        assert trajectory.turns[-1] == AnswerTurn("", question.answers[0])
 
 
 def test_a_support_that_is_found_but_not_shown_is_no_success(world, mined):
@@ -154,14 +155,6 @@ def test_bare_queries_are_as_frequent_as_asked_for_among_first_attempts(world, m
         shares.append(sum(trajectory.searches[0].query in entities for trajectory in made) / len(made))
     assert shares[0] == pytest.approx(0.2, abs=0.08)
     assert shares[1] == pytest.approx(0.8, abs=0.08)
-
-
-def test_json_has_the_answer_as_its_last_turn(world, mined):
-    trajectory = trajectories(world, mined)[0]
-    value = trajectory.to_json()
-    assert set(value) == {"question_id", "turns"}
-    assert value["turns"][-1] == {"think": "", "answer": trajectory.answer}
-    assert [turn["query"] for turn in value["turns"][:-1]] == [turn.query for turn in trajectory.searches]
 
 
 def _repeats(trajectory):
