@@ -1,5 +1,4 @@
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stepsearch_core.base.errors import DataError, DiskFullError
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import (
     atomic_folder,
     atomic_write,
@@ -186,11 +185,3 @@ def test_whoever_may_read_a_folder_may_read_all_in_it(tmp_path, umask, expected)
     finally:
         os.umask(before)
     assert modes(tmp_path / "out") == ({expected[0]}, {expected[1]})
-
-
-@pytest.mark.parametrize(
-    "error", [DataError("bad", "a.json", 3, "id"), DiskFullError(Path("b"), "no space")]
-)
-def test_errors_reach_other_processes_whole(error):
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

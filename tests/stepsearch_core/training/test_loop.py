@@ -1,6 +1,80 @@
 import logging
 
-from stepsearch_core.training.loop import _warn
+import numpy as np
+import pytest
+import torch
+
+from stepsearch_core.params import GuardParams
+from stepsearch_core.training.loop import _row, _warn, train
+from stepsearch_core.training.mismatch import MismatchError
+from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.training.statistics import LOGGED
+from stepsearch_core.training.tracker import untimed
+from tests.stepsearch_core.training.trainers import QUESTIONS, somewhat_off, trainer, weights
+
+
+class Rows:
+    """A tracker that keeps its rows, and ends the process's run at a step if told to."""
+
+    def __init__(self, dies_at=None):
+        self.rows, self.dies_at = [], dies_at
+
+    def log(self, step, metrics):
+        self.rows.append((step, dict(metrics)))
+        if step == self.dies_at:
+            raise KeyboardInterrupt
+
+
+def kept(step, trajectories):
+    return [{"step": step, "text": trajectories[0].turns[0].text}]
+
+
+def run(made, root, tracker=None, keep=kept):
+    with RunFolder(root, {}, []) as folder:
+        return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), keep)
+
+
+def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
+    whole = trainer(warm, retriever)
+    expected, records = run(whole, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(trainer(warm, retriever), tmp_path / "cut", Rows(dies_at=3))  # the checkpoint is that of step 2
+    resumed, tracker = trainer(warm, retriever), Rows()
+    with torch.no_grad():
+        bias = resumed.learner.actor.engine.module.value_head[-1].bias
+        bias.fill_(3.0)  # whatever it starts with is replaced
+    history, again = run(resumed, tmp_path / "cut", tracker)
+    assert list(map(untimed, history)) == list(map(untimed, expected))
+    assert again == records
+    assert [record["step"] for record in again] == [1, 2, 3, 4, 5]  # those before the kill, too
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
+    assert tracker.rows[1][1] == history[1]
+    ended = trainer(warm, retriever)
+    history, _ = run(ended, tmp_path / "cut")  # nothing is left to do
+    assert list(map(untimed, history)) == list(map(untimed, expected))
+    assert torch.equal(weights(ended), weights(whole))
+
+
+def test_rows_of_a_run(warm, retriever, tmp_path):
+    tracker = Rows()
+    history, _ = run(trainer(warm, retriever), tmp_path, tracker)
+    assert [row["step"] for row in history] == [0, 1, 2, 3, 4, 5]
+    assert [step for step, row in enumerate(history) if "validation/f1" in row] == [0, 2, 4, 5]
+    assert set(history[0]) == {"step"} | {
+        f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")
+    }
+    assert all(np.isfinite(value) for row in history for value in row.values())
+    assert {name for row in history for name in row} - {"step"} <= LOGGED.keys()
+    assert [row for _, row in tracker.rows] == history
+    assert all(row["mismatch/max"] < 1e-4 for row in history[1:])
+    assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
+
+
+def test_a_run_that_stays_beyond_the_limit_stops_and_a_resume_goes_on_counting(warm, retriever, tmp_path):
+    for _ in range(2):  # the second run begins with the checkpoint of step 4
+        with pytest.raises(MismatchError, match="5 steps in a row"):
+            run(somewhat_off(warm, retriever, "steppo"), tmp_path)
 
 
 def test_what_policies_were_not_shown_or_could_not_write_is_said_once_a_run(caplog):
@@ -14,3 +88,8 @@ def test_what_policies_were_not_shown_or_could_not_write_is_said_once_a_run(capl
     assert len(said) == 2
     assert said[0].startswith("step 2: 50.0% of the turns hold no valid action: ")
     assert said[1].startswith("step 2: 25.0% of the passages found are not shown: ")
+
+
+def test_a_row_holds_its_step_and_what_is_defined():
+    metrics = {"f1": 0.5, "explained_variance": float("nan"), "kl_reference": float("inf")}
+    assert _row(3, metrics) == {"step": 3, "f1": 0.5}

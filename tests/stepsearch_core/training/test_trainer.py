@@ -1,4 +1,3 @@
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -6,45 +5,19 @@ import pytest
 import torch
 
 from stepsearch_core.base.types import StopReason
-from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
+from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.retriever import RetrievalError
-from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.sampling.transformers_engine import TransformersEngine
-from stepsearch_core.training.loop import train
 from stepsearch_core.training.mismatch import MismatchError
-from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.statistics import LOGGED
 from stepsearch_core.training.tracker import untimed
-from stepsearch_core.training.trainer import Trainer
-from tests import tiny
-
-WORD = tiny.tokenizer()
-QUESTIONS = [
-    replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)
-]
-PARAMS = TrainParams(
-    steps=5,
-    questions_per_step=4,
-    samples_per_question=2,
-    minibatches=2,
-    micro_batch_tokens=240,
-    critic_warmup_steps=1,
-    checkpoint_every=2,
-    validate_every=2,
+from tests.stepsearch_core.training.trainers import (
+    PARAMS,
+    QUESTIONS,
+    somewhat_off,
+    trainer,
+    weights,
+    with_other_weights,
 )
-
-
-@pytest.fixture(scope="module")
-def warm():
-    return tiny.searcher(WORD)
-
-
-@pytest.fixture(scope="module")
-def retriever(tmp_path_factory):
-    return tiny.retriever(tmp_path_factory.mktemp("index"))
 
 
 class Unreliable:
@@ -58,105 +31,6 @@ class Unreliable:
         if self.failing is None or self.calls in self.failing:
             raise RetrievalError("down")
         return self.retriever.search(queries, k)
-
-
-class Rows:
-    """A tracker that keeps its rows, and ends the process's run at a step if told to."""
-
-    def __init__(self, dies_at=None):
-        self.rows, self.dies_at = [], dies_at
-
-    def log(self, step, metrics):
-        self.rows.append((step, dict(metrics)))
-        if step == self.dies_at:
-            raise KeyboardInterrupt
-
-
-def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
-    torch.manual_seed(seed)
-    policy = copy.deepcopy(warm)
-    renderer = Renderer(WORD, tiny.ENVIRONMENT)
-    rollout = Rollout(
-        TransformersEngine(policy, WORD),
-        retriever,
-        renderer,
-        RolloutParams(batch_size=8, retrieval_attempts=1),
-    )
-    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
-    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
-    reward = reward or RewardParams()
-    return Trainer(
-        policy=policy,
-        rollout=rollout,
-        questions=QUESTIONS,
-        scorer=scorer,
-        params=params,
-        reward=reward,
-        pad_token_id=WORD.pad_token_id,
-        seed=seed,
-    )
-
-
-def with_other_weights(made, scale):
-    """The trainer, with a sampler that has other weights than it trains."""
-    made.rollout.engine.model = copy.deepcopy(made.learner.policy)
-    with torch.no_grad():
-        made.rollout.engine.model.get_input_embeddings().weight.mul_(scale)
-    return made
-
-
-def weights(made):
-    return torch.cat(
-        [parameter.detach().flatten() for parameter in made.learner.actor.engine.module.parameters()]
-    )
-
-
-def kept(step, trajectories):
-    return [{"step": step, "text": trajectories[0].turns[0].text}]
-
-
-def run(made, root, tracker=None, keep=kept):
-    with RunFolder(root, {}, []) as folder:
-        return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), keep)
-
-
-def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
-    whole = trainer(warm, retriever)
-    expected, records = run(whole, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        run(trainer(warm, retriever), tmp_path / "cut", Rows(dies_at=3))  # the checkpoint is that of step 2
-    resumed, tracker = trainer(warm, retriever), Rows()
-    with torch.no_grad():
-        resumed.learner.actor.engine.module.value_head[-1].bias.fill_(
-            3.0
-        )  # whatever it starts with is replaced
-    history, again = run(resumed, tmp_path / "cut", tracker)
-    assert list(map(untimed, history)) == list(map(untimed, expected))
-    assert again == records
-    assert [record["step"] for record in again] == [1, 2, 3, 4, 5]  # those before the kill, too
-    assert torch.equal(weights(resumed), weights(whole))
-    assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
-    assert tracker.rows[1][1] == history[1]
-    ended = trainer(warm, retriever)
-    assert list(map(untimed, run(ended, tmp_path / "cut")[0])) == list(
-        map(untimed, expected)
-    )  # nothing is left to do
-    assert torch.equal(weights(ended), weights(whole))
-
-
-def test_rows_of_a_run(warm, retriever, tmp_path):
-    tracker = Rows()
-    history, _ = run(trainer(warm, retriever), tmp_path, tracker)
-    assert [row["step"] for row in history] == [0, 1, 2, 3, 4, 5]
-    assert [step for step, row in enumerate(history) if "validation/f1" in row] == [0, 2, 4, 5]
-    assert set(history[0]) == {"step"} | {
-        f"validation/{name}" for name in ("em", "f1", "searches", "support_recall")
-    }
-    assert all(np.isfinite(value) for row in history for value in row.values())
-    assert {name for row in history for name in row} - {"step"} <= LOGGED.keys()
-    assert [row for _, row in tracker.rows] == history
-    assert all(row["mismatch/max"] < 1e-4 for row in history[1:])
-    assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
 
 
 def test_gradient_checkpointing_changes_memory_only(warm, retriever):
@@ -291,12 +165,6 @@ def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriev
         other_weights(max_mismatch=None, sequence_ratio_limit=1.0001).step(1)
 
 
-def somewhat_off(warm, retriever, algorithm):
-    """A trainer whose sampler has other weights; of each step some trajectories are within the limit."""
-    params = replace(PARAMS, algorithm=algorithm, max_mismatch=0.065, learning_rate=1e-12)
-    return with_other_weights(trainer(warm, retriever, params), 1.1)
-
-
 @pytest.mark.parametrize(
     "algorithm", ["steppo", "grpo"]
 )  # of grpo's trajectories one micro-batch is measured first
@@ -309,12 +177,6 @@ def test_a_run_survives_a_batch_beyond_the_limit(warm, retriever, caplog, algori
     made.rollout.engine.model = made.learner.policy
     metrics = made.step(3)[0]
     assert metrics["mismatch/masked"] == metrics["mismatch/steps_beyond"] == 0
-
-
-def test_a_run_that_stays_beyond_the_limit_stops_and_a_resume_goes_on_counting(warm, retriever, tmp_path):
-    for _ in range(2):  # the second run begins with the checkpoint of step 4
-        with pytest.raises(MismatchError, match="5 steps in a row"):
-            run(somewhat_off(warm, retriever, "steppo"), tmp_path)
 
 
 def test_questions_come_in_epochs_of_permutations(warm, retriever):

@@ -1,0 +1,42 @@
+import hashlib
+
+import pytest
+
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file, sha256_folder, sha256_json
+
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+
+
+def test_a_files_hash_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "a") == ABC
+
+
+def test_a_folders_hash_goes_by_names_and_contents(tmp_path):
+    def folder(name, **files):
+        made = tmp_path / name
+        made.mkdir()
+        for file, text in files.items():
+            (made / file).write_text(text)
+        return made
+
+    first = sha256_folder(folder("first", a="1", b="2"))
+    assert first == sha256_folder(folder("written_the_other_way_round", b="2", a="1"))
+    hashes = {name: sha256_file(tmp_path / "first" / name) for name in "ab"}
+    assert first == sha256_json(hashes)
+    others = [folder("content", a="1", b="3"), folder("name", a="1", c="2"), folder("fewer", a="1")]
+    assert len({first, *map(sha256_folder, others)}) == 4
+    (tmp_path / "first" / "deeper").mkdir()
+    assert sha256_folder(tmp_path / "first") == first
+
+
+def test_a_folder_without_files_has_none(tmp_path):
+    with pytest.raises(DataError, match="no files here"):
+        sha256_folder(tmp_path)
+
+
+def test_a_values_hash_does_not_depend_on_the_order_of_keys():
+    assert sha256_json({"a": 1, "b": [1, 2]}) == sha256_json({"b": [1, 2], "a": 1})
+    assert sha256_json("é") == hashlib.sha256(b'"\xc3\xa9"').hexdigest()  # as UTF-8, not escaped
+    assert len({sha256_json(value) for value in ({"a": [1, 2]}, {"a": [2, 1]}, {"a": "1"}, None, {})}) == 5

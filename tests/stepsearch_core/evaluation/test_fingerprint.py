@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import pytest
+
+from stepsearch_core.base.io import write_json
+from stepsearch_core.evaluation.fingerprint import changes, fingerprint
+from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams
+from stepsearch_core.runtime.software import versions
+
+PARAMS = Params(profile="test", evaluate=EvaluateParams(benchmarks=["musique", "bamboogle"]))
+HASHES = {"musique": "m", "bamboogle": "b", "hotpotqa": "h"}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return written(tmp_path)
+
+
+def written(folder, files=HASHES, corpus="c", factory="Flat"):
+    """What stages leave, as far as a fingerprint reads it."""
+    named = {name: {"sha256": digest} for name, digest in files.items()}
+    write_json(folder / "fetch" / "manifest.json", {"files": named})
+    write_json(folder / "corpus" / "manifest.json", {"hash": corpus})
+    write_json(folder / "index" / "manifest.json", {"dense": {"index_factory": factory}})
+    return folder
+
+
+def test_what_an_evaluation_reads_and_nothing_else(data):
+    found = fingerprint(data, PARAMS)
+    assert found["benchmarks"] == {"musique": "m", "bamboogle": "b"}  # hotpotqa is not evaluated
+    assert (found["corpus"], found["software"]) == ("c", versions())
+    assert fingerprint(data, replace(PARAMS, seed=PARAMS.seed + 1)) == found
+
+
+def test_each_part_changes_with_what_it_stands_for_alone(data, tmp_path):
+    before = fingerprint(data, PARAMS)
+    written(tmp_path, {**HASHES, "musique": "another", "hotpotqa": "another"})
+    assert changes(before, fingerprint(tmp_path, PARAMS)) == ["benchmarks.musique"]
+    written(tmp_path, corpus="another")
+    assert changes(before, fingerprint(tmp_path, PARAMS)) == ["corpus"]
+    written(tmp_path, factory="HNSW32")
+    assert changes(before, fingerprint(tmp_path, PARAMS)) == ["index"]
+    written(tmp_path)
+    retrieval = replace(PARAMS, retrieval=RetrievalParams(bm25_k1=2.5))
+    assert changes(before, fingerprint(tmp_path, retrieval)) == ["retriever"]
+    environment = replace(PARAMS, environment=EnvironmentParams(max_searches=9))
+    assert changes(before, fingerprint(tmp_path, environment)) == ["environment"]
+
+
+def test_parts_that_one_side_lacks_are_changes_too():
+    before = {"corpus": "c", "software": {"torch": "1", "numpy": "1"}, "gone": 1, "kind": "text"}
+    after = {"corpus": "c", "software": {"torch": "2", "faiss": "1", "numpy": "1"}, "kind": {"a": 1}}
+    assert changes(before, after) == ["gone", "kind", "software.faiss", "software.torch"]
+    assert changes(before, before) == []
