@@ -1,8 +1,10 @@
-"""Imports run one way, and torch is loaded only by what needs it."""
+"""Imports run one way, torch is loaded only by what needs it, and every module of the core has its tests."""
 
+import ast
 import graphlib
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.import_graph import ROOT, all_imports, imports_on_import, project_modules
 
@@ -36,6 +38,14 @@ LIGHT = (
     "report",
     "cli",
 )
+
+TESTED_ELSEWHERE = {
+    "stepsearch_core.checking.subject": "checking/test_files.py",  # all checks read files through it
+    "stepsearch_core.params.loading": "test_params.py",  # what is typed, what is read and which rules hold
+    "stepsearch_core.params.rules": "test_params.py",
+    "stepsearch_core.rewards.presets": "rewards/test_released_context.py",  # both score one trajectory
+}
+"""Modules whose tests do not stand in a file of their own, and where they stand."""
 
 
 def part_of(name: str) -> str:
@@ -99,3 +109,25 @@ def test_rewards_environment_metrics_data_and_bm25_import_without_torch():
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def has_code(path: Path) -> bool:
+    """Whether a function of the module does anything: protocols, tables and dataclasses of fields do not."""
+    functions = [
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)
+    ]
+    return any(len(function.body) > (ast.get_docstring(function) is not None) for function in functions)
+
+
+def test_every_module_of_the_core_with_code_has_a_mirror():
+    """`stepsearch_core/rewards/answer.py` has `tests/stepsearch_core/rewards/test_answer.py`."""
+    tests = ROOT / "tests" / "stepsearch_core"
+    bare = {
+        name
+        for name, path in CORE.items()
+        if has_code(path)
+        and not (tests / path.relative_to(ROOT / "stepsearch_core")).with_name(f"test_{path.name}").is_file()
+    }
+    assert not bare - TESTED_ELSEWHERE.keys(), f"without tests: {sorted(bare - TESTED_ELSEWHERE.keys())}"
+    assert not TESTED_ELSEWHERE.keys() - bare, "no exceptions any more"
+    assert all((tests / file).is_file() for file in TESTED_ELSEWHERE.values())
