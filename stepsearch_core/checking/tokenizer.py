@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
+from stepsearch_core.environment.chat import TODAY, writes_a_date
 from stepsearch_core.policy.writable import UNWRITABLE_SHARE, unwritable
 
 
@@ -22,6 +23,9 @@ def check_template(subject: Subject) -> Iterator[Finding]:
         yield subject.note("environment.chat_template", problem, "true puts the prompt through the template")
     if chat and subject.renderer and (opened := subject.renderer.opened.strip()):
         problem = f"the template opens {opened} for the first turn: the policy goes on within it"
+        yield subject.note("environment.chat_template", problem)
+    if chat and subject.renderer and writes_a_date(tokenizer):
+        problem = f"the template writes the day's date: every prompt has that of {TODAY}, whatever the day"
         yield subject.note("environment.chat_template", problem)
 
 

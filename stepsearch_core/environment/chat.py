@@ -6,18 +6,24 @@ through it, and what it spells is no template text. Passages follow a search wit
 they do without a template. An assistant's turn that the policy has closed itself, by an end-of-turn token,
 stays closed: what the environment says next is a user's turn, and a new assistant's turn begins behind it
 (`Chat.notice`).
+
+Some templates (Llama 3.x) write today's date. A run that goes on tomorrow, or is made again next year, would
+ask in other words; so every template sees `TODAY`, in training and in evaluation.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.encoding import control_tokens
 
+TODAY = date(2024, 7, 26)
+"""What day it is for every chat template; the day that Llama 3's own falls back on where it knows none."""
 _FIELD = "environment.chat_template"
 _QUESTION, _TURN, _NOTICE = "QUESTIONGOESHERE", "TURNGOESHERE", "NOTICEGOESHERE"
 _REASONING = re.compile(f"<(/?)({THINK.reasoning}|{PLAN.reasoning})>")
@@ -90,9 +96,22 @@ def end_of_turn(tokenizer: Any) -> tuple[int | None, str, str]:
     return (first[0], closing, end_text) if end_text else (None, closing, "")
 
 
-def _rendered(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+def writes_a_date(tokenizer: Any) -> bool:
+    """Whether the chat template's prompt is another one on another day.
+
+    Raises:
+        DataError: as `chat_of`.
+    """
+    asked = [{"role": "user", "content": _QUESTION}]
+    return _rendered(tokenizer, asked) != _rendered(tokenizer, asked, date(1999, 12, 31))
+
+
+def _rendered(tokenizer: Any, messages: list[dict[str, str]], today: date = TODAY) -> str:
     try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        # a template's variable comes before the function of this name that transformers gives all templates
+        return tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, strftime_now=today.strftime
+        )
     except Exception as error:  # a template is a program: it may raise anything
         problem = f"the tokenizer's chat template fails: {' '.join(str(error).split())[:200]}"
         raise DataError(problem, "params", field=_FIELD) from None

@@ -56,3 +56,12 @@ def test_a_template_that_opens_a_thought(look, model):
         "environment.prompt: the chat template opens '<think>', which the style 'released' lacks"
         in seen.findings[0]
     )
+
+
+def test_a_template_that_writes_the_date_is_said(look, model):
+    template = model / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%Y-%m-%d') }}" + template.read_text())
+    seen = look(f"model.source={model}", *FITS)
+    assert seen.status == 0
+    (line,) = [line for line in seen.findings if "date" in line]
+    assert "environment.chat_template: the template writes the day's date: every prompt has that of" in line

@@ -5,7 +5,7 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import THINK
-from stepsearch_core.environment.chat import chat_of, end_of_turn
+from stepsearch_core.environment.chat import chat_of, end_of_turn, writes_a_date
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.policy.tokenizers import prepare
@@ -157,6 +157,23 @@ def test_a_thought_that_the_style_does_not_know_is_refused():
         DataError, match=r"field 'environment\.prompt': the chat template opens '<think>', .*'released'"
     ):
         Renderer(published.qwen(published.THINKING), params)
+
+
+DATED = (
+    "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\nToday Date: {{ date_string }}<|eot_id|>"
+)
+"""How the templates of Llama 3.1 and 3.2 begin."""
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_on_every_day():
+    tokenizer = published.llama_3()
+    assert not writes_a_date(tokenizer)
+    tokenizer.chat_template = published.LLAMA_3.replace("{{ bos_token }}", DATED)
+    assert "Today Date: 26 Jul 2024<|eot_id|>" in chat_of(tokenizer, "{question}").before_question
+    assert writes_a_date(tokenizer)
+    params = tiny.environment(chat_template=True, max_observation_tokens=300, max_trajectory_tokens=3000)
+    assert "26 Jul 2024" in tokenizer.decode(Renderer(tokenizer, params).prompt("oslo"))
 
 
 @pytest.mark.parametrize("ending", ["<think>\n\n</think>\n\n", "<|think|>", "of <thinking> and"])
