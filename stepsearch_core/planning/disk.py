@@ -7,7 +7,7 @@ from typing import Any
 import faiss
 
 from stepsearch_core.params import FetchParams, Params, RetrievalParams
-from stepsearch_core.retrieval.factory import make_index
+from stepsearch_core.retrieval.factory import make_index, naming_faiss
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 """Passages of published corpora; of any other source they are known only after `fetch`."""
@@ -39,9 +39,14 @@ def vector_bytes(factory: str, dimensions: int) -> int:
     it.
 
     Raises:
-        DataError: FAISS knows no such index.
+        DataError: FAISS knows no such index, or cannot tell.
     """
     index = make_index(factory, dimensions)
+    with naming_faiss(factory):
+        return _vector_bytes(index)
+
+
+def _vector_bytes(index: faiss.Index) -> int:
     if isinstance(index, faiss.IndexHNSW):
         links: Any = index.hnsw
         levels = 16  # level, offset, and links of the sparse upper levels

@@ -1,8 +1,9 @@
 """FAISS index factories: whether one can be made and trained for a corpus, said before anything is encoded.
 
 FAISS refuses fewer training vectors than a clustering has centroids, and says so only once it is given them:
-after an encoder has worked for hours. The number it needs follows from the index that a factory makes,
-without a vector.
+after an encoder has worked for hours. A transform, likewise, refuses to give more dimensions than it gets.
+Both follow from the index that a factory makes, without a vector; to train one for a try takes from
+milliseconds (IVF) to minutes (OPQ), depending on its kind.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ TRAINING_PASSAGES = 262_144
 ADVISED_A_CLUSTER = 39
 """Training vectors a cluster below which FAISS warns."""
 _TRIED = 256
+_REDUCING = (faiss.PCAMatrix, faiss.ITQTransform)
 _TOO_FEW_LINKS = re.compile(r"HNSW[01](?!\d)")
 
 
 def check_factory(factory: str, dimensions: int, passages: int) -> None:
     """Whether FAISS makes the index that a factory string names, and can train it on so many passages.
 
-    Takes well under a second. An index that needs no training is filled with a few random vectors and
-    searched.
+    Takes well under a second. An index that needs no training is filled with a few vectors and searched.
 
     Args:
         factory: `retrieval.index_factory`.
@@ -40,6 +41,13 @@ def check_factory(factory: str, dimensions: int, passages: int) -> None:
         DataError: it cannot; names `retrieval.index_factory`, what it needs and what to write instead.
     """
     index = make_index(factory, dimensions)
+    for transform in _transforms(index):
+        if transform.d_out > transform.d_in:
+            problem = (
+                f"{factory!r} asks {_kind(transform)} for {transform.d_out:,} dimensions of the"
+                f" {transform.d_in:,} that it gets: write at most {transform.d_in}"
+            )
+            raise DataError(problem, "params", field="retrieval.index_factory")
     needed, given = training_needs(index), len(training_positions(passages))
     if needed > given:
         clusters = max(1, given // ADVISED_A_CLUSTER)
@@ -78,26 +86,18 @@ def training_positions(passages: int) -> range:
 
 
 def training_needs(index: faiss.Index) -> int:
-    """Vectors without which training fails: as many as the largest of its clusterings has centroids; 0 for
-    none.
+    """Vectors without which training fails: as many as the largest of its clusterings has centroids, or a
+    transform's result dimensions; 0 for none.
     """
     made: Any = faiss.downcast_index(index)
-    parts = [
-        getattr(made, name)
-        for name in ("index", "base_index", "refine_index", "storage")
-        if hasattr(made, name)
-    ]
-    needs = [training_needs(part) for part in parts if isinstance(part, faiss.Index)]
+    needs = [training_needs(part) for part in _parts(made, quantizers=False)]
     if isinstance(made, faiss.IndexIVF):
         needs.append(made.nlist)
     if not made.is_trained:
         needs += [2 ** int(bits) for bits in _code_bits(made)]
-    if isinstance(made, faiss.IndexPreTransform):
-        links: Any = made.chain
-        chain = [faiss.downcast_VectorTransform(links.at(place)) for place in range(links.size())]
-        needs += [
-            256 for transform in chain if isinstance(transform, faiss.OPQMatrix)
-        ]  # its product quantiser's codes
+    chain = _chain(made)
+    needs += [256 for transform in chain if isinstance(transform, faiss.OPQMatrix)]  # its quantiser's codes
+    needs += [transform.d_out for transform in chain if isinstance(transform, _REDUCING)]
     return max(needs, default=0)
 
 
@@ -123,6 +123,33 @@ def faiss_reason(error: Exception) -> str:
     """What an error of FAISS says, without the signature of the function that it comes from."""
     text = " ".join(str(error).split()) or type(error).__name__
     return re.split(r"Error: | failed: ", text)[-1]
+
+
+def _parts(index: Any, quantizers: bool = True) -> list[Any]:
+    """The indexes that an index is put together of; a quantizer is trained on centroids, not on passages."""
+    names = ["index", "base_index", "refine_index", "storage"] + ["quantizer"] * quantizers
+    parts = (getattr(index, name, None) for name in names)
+    return [faiss.downcast_index(part) for part in parts if isinstance(part, faiss.Index)]
+
+
+def _chain(index: Any) -> list[Any]:
+    """What is done to vectors before an index gets them."""
+    if not isinstance(index, faiss.IndexPreTransform):
+        return []
+    links: Any = index.chain
+    return [faiss.downcast_VectorTransform(links.at(place)) for place in range(links.size())]
+
+
+def _transforms(index: Any) -> Iterator[Any]:
+    """All transforms, in whichever part of an index, that are trained to keep what varies most."""
+    made = faiss.downcast_index(index)
+    yield from (transform for transform in _chain(made) if isinstance(transform, _REDUCING))
+    for part in _parts(made):
+        yield from _transforms(part)
+
+
+def _kind(transform: Any) -> str:
+    return "PCA" if isinstance(transform, faiss.PCAMatrix) else "ITQ"
 
 
 def _code_bits(index: Any) -> list[int]:

@@ -24,6 +24,9 @@ VECTORS = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
         ("RQ2x5", 32),
         ("IVF4,RQ2x6", 64),
         ("PCA8,IVF32,Flat", 32),
+        ("PCA9,Flat", 9),
+        ("PCAR9,IVF4,Flat", 9),
+        ("ITQ9,Flat", 9),
         ("OPQ4,Flat", 256),
         ("IVF32,Flat,RFlat", 32),
         ("PQ2x4,Refine(PQ2x5)", 32),
@@ -35,7 +38,9 @@ def test_training_needs_as_many_vectors_as_faiss_refuses_less_than(factory, need
     if not needed:
         return
     make_index(factory, 16).train(VECTORS[:needed])
-    with pytest.raises(RuntimeError, match="should be at least as large as number of clusters"):
+    with pytest.raises(
+        RuntimeError, match=r"should be at least as large as number of clusters|PCA matrix cannot"
+    ):
         make_index(factory, 16).train(VECTORS[: needed - 1])
     with pytest.raises(
         DataError, match=rf"at least {needed} passages, and of the corpus's {needed - 1} it gets"
@@ -55,6 +60,29 @@ def test_what_faiss_cannot_make_is_one_line_that_names_the_parameter(factory):
     ) as said:
         check_factory(factory, 16, 600)
     assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("factory", "asked", "given"),
+    [
+        ("PCA20,Flat", "PCA for 20", 16),
+        ("PCAWR20,IVF4,SQ8", "PCA for 20", 16),
+        ("ITQ20,Flat", "ITQ for 20", 16),
+        ("IVF4(PCA20,Flat),Flat", "PCA for 20", 16),
+        ("PCA4,PCA8,Flat", "PCA for 8", 4),
+    ],
+)
+def test_more_dimensions_than_there_are_are_refused_as_faiss_refuses_them(factory, asked, given):
+    with pytest.raises(RuntimeError, match="PCA matrix cannot output"):
+        make_index(factory, 16).train(VECTORS)
+    with pytest.raises(DataError, match=rf"{asked} dimensions of the {given} that it gets") as said:
+        check_factory(factory, 16, 10**6)
+    assert str(said.value).startswith("params: field 'retrieval.index_factory': ")
+
+
+@pytest.mark.parametrize("factory", ["RR20,Flat", "Pad20,Flat", "OPQ4_20,PQ4", "ITQ,Flat"])
+def test_transforms_that_may_give_more_dimensions_are_not_refused(factory):
+    check_factory(factory, 16, 600)
 
 
 def test_codes_of_eight_bits_need_256_vectors():
