@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("synthesize", files.check_training_questions),
     ("evaluate", files.check_unused),
     ("evaluate", index.check_encoder),
+    ("evaluate", index.check_words),
     ("index", index.check_factory),
     ("index", index.check_measured),
     ("train", machine.check_plan),
@@ -65,9 +66,13 @@ def check(
             Finding(Severity.ERROR, "", "", str(error), "mend the parameter")
         ]
     subject = Subject(params, places, start, data)
-    return worst_first(
-        [finding for last, one in CHECKS if subject.comes(last) for finding in _findings(one, subject)]
-    )
+    found: list[Finding] = []
+    failed: list[Finding] = []
+    for last, one in CHECKS:
+        if subject.comes(last):
+            _look(one, subject, found, failed)
+    broken = exit_status(found)  # what a check fails on then is most likely that; the next look will tell
+    return worst_first(found if broken else found + failed)
 
 
 def exit_status(findings: Sequence[Finding]) -> int:
@@ -80,12 +85,12 @@ def _broken(problem: str, places: Places) -> Finding:
     return Finding(Severity.ERROR, places.of(key), key, what, "mend the parameter")
 
 
-def _findings(one: Check, subject: Subject) -> Iterator[Finding]:
-    """What a check finds. Whatever goes wrong in it must not keep a run from starting."""
+def _look(one: Check, subject: Subject, found: list[Finding], failed: list[Finding]) -> None:
+    """Add what a check finds. Whatever goes wrong in it must not keep a run from starting."""
     try:
-        yield from one(subject)
+        found.extend(one(subject))
     except DataError as error:
-        yield subject.refusal(error, "")
+        found.append(subject.refusal(error, ""))
     except Exception as error:
         problem = f"{one.__name__} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        yield Finding(Severity.WARNING, str(subject.places.path), "", problem, "please report this")
+        failed.append(Finding(Severity.WARNING, str(subject.places.path), "", problem, "please report this"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
+from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
@@ -41,6 +42,20 @@ def check_encoder(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             Severity.ERROR, place, "retrieval.encoder", problem, "copy or download the folder again, whole"
         )
+
+
+def check_words(subject: Subject) -> Iterator[Finding]:
+    """What finds the words is installed, and there is such a list of stop words."""
+    retrieval = subject.params.retrieval
+    try:
+        open_segmenter(retrieval.segmenter)
+        if retrieval.stopwords is not None:
+            from stepsearch_core.retrieval.bm25 import stop_words  # a second to import
+
+            stop_words(retrieval)
+    except DataError as error:
+        installs = error.field == "retrieval.segmenter"
+        yield subject.refusal(error, "" if installs else "the code of one of these languages (en), or null")
 
 
 def check_factory(subject: Subject) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ class BM25Index:
         Raises:
             DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
         """
-        segment, stopwords = open_segmenter(params.segmenter), _stopwords(params)
+        segment, stopwords = open_segmenter(params.segmenter), stop_words(params)
         tokenizer = Tokenizer(lower=False, splitter=segment, stopwords=list(stopwords))
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")
         terms = tokenizer.tokenize(
@@ -59,7 +59,7 @@ class BM25Index:
             DataError: no such list of stop words, or the segmenter is not installed.
         """
         model = bm25s.BM25.load(folder, mmap=True, show_progress=False)
-        return cls(model, open_segmenter(params.segmenter), _stopwords(params))
+        return cls(model, open_segmenter(params.segmenter), stop_words(params))
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`."""
@@ -74,8 +74,12 @@ class BM25Index:
         return top_k(scores[matches], matches, k)
 
 
-def _stopwords(params: RetrievalParams) -> frozenset[str]:
-    """The words of the list that `params` names; what stands in a list as "don't" is two words here."""
+def stop_words(params: RetrievalParams) -> frozenset[str]:
+    """The words of the list that `params` names; what stands in a list as "don't" is two words here.
+
+    Raises:
+        DataError: no such list, or the segmenter is not installed.
+    """
     try:
         listed = Tokenizer(stopwords=params.stopwords).stopwords
     except ValueError as error:

@@ -71,6 +71,19 @@ def test_a_check_that_fails_keeps_nothing_from_running(look, monkeypatch):
     assert finding.problem == "broken failed: RuntimeError: a mistake of ours"
 
 
+def test_a_check_that_fails_on_what_is_broken_adds_nothing(look, monkeypatch):
+    def breaks(subject):
+        yield subject.error("train.steps", "broken", "mend it")
+        raise RuntimeError("what came after")
+
+    def stumbles(subject):
+        raise RuntimeError("over what is broken")
+
+    monkeypatch.setattr(checking, "CHECKS", (("evaluate", stumbles), ("evaluate", breaks)))
+    (finding,) = checking.check(ROOT / "conf" / "micro.yaml")
+    assert (finding.severity, finding.problem) == (Severity.ERROR, "broken")
+
+
 def test_findings_are_sorted_and_counted():
     findings = [
         Finding(Severity(kind), "f", "x", kind, "") for kind in ("note", "error", "warning", "error")

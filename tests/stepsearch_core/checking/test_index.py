@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -35,6 +36,31 @@ def test_a_factory_that_faiss_does_not_know(look):
     seen = look("retrieval.index_factory=IVFlat")
     assert seen.status == 1
     assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in seen.findings[0]
+
+
+@pytest.mark.parametrize("factory", ["IDMap2,HNSW32", "IDMap,Flat"])
+def test_one_thing_that_is_wrong_is_said_once(look, factory):
+    (line,) = look(f"retrieval.index_factory={factory}").findings  # the plan needs the index too
+    assert f"retrieval.index_factory: FAISS cannot make '{factory}'" in line
+
+
+def test_more_dimensions_than_the_encoder_makes(look):
+    seen = look("retrieval.index_factory=PCA2000,Flat", "retrieval.dimensions=1024")
+    assert seen.status == 1
+    assert (
+        "retrieval.index_factory: 'PCA2000,Flat' asks PCA for 2,000 dimensions of the 1,024"
+        in seen.findings[0]
+    )
+
+
+def test_stop_words_and_segmenters_that_are_not_there(look, monkeypatch):
+    (line,) = look("retrieval.stopwords=xx").findings
+    assert line.startswith("error: override retrieval.stopwords=xx: retrieval.stopwords: xx not recognized")
+    assert look("retrieval.stopwords=en").findings == []
+    monkeypatch.setitem(sys.modules, "rjieba", None)  # as where it is not installed
+    (line,) = look("retrieval.segmenter=jieba").findings
+    assert line.startswith("error: override retrieval.segmenter=jieba: retrieval.segmenter: ")
+    assert "pip install" in line
 
 
 def test_a_factory_that_ends_the_process_is_not_tried(look):
