@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from stepsearch_core.base.text import passage_id
@@ -41,7 +42,8 @@ def main(passages: Iterable[Passage], query: str, k: int = 3) -> dict[str, list[
         corpus = Corpus.open(folder / "corpus")
         build_index(corpus, params, folder / "index")
         for method in METHODS:
-            [hits] = open_retriever(params, folder / "index", corpus, method).search([query], k)
+            retriever = open_retriever(replace(params, method=method), folder / "index", corpus)
+            [hits] = retriever.search([query], k)
             for hit in hits:
                 print(f"{method:6}  {hit.score:6.3f}  {hit.passage.title}: {hit.passage.text[:60]}")
             found[method] = [hit.passage.title for hit in hits]

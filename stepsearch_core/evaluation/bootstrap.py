@@ -74,19 +74,6 @@ def stratified_mean_interval(
     return Interval(value, float(low), float(high), n)
 
 
-def paired_difference(
-    after: Mapping[str, float | None],
-    before: Mapping[str, float | None],
-    samples: int,
-    confidence: float,
-    seed: int,
-) -> Interval:
-    """Mean of `after - before` by question id, with its bootstrap interval (`mean_interval` of
-    `differences`).
-    """
-    return mean_interval(differences(after, before), samples, confidence, seed)
-
-
 def differences(after: Mapping[str, float | None], before: Mapping[str, float | None]) -> list[float | None]:
     """`after - before` for each question id, in the order of `after`; None where either score is not
     defined.

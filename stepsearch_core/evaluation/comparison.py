@@ -43,7 +43,7 @@ def read_evaluation(folder: Path) -> Records:
     return records
 
 
-def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> dict[str, Any]:
+def compare(before: Records, after: Records) -> dict[str, Any]:
     """Paired differences `after - before` of the measures `BRIEF` with intervals, verdict, worst questions.
 
     Returns:
@@ -58,7 +58,7 @@ def compare(before: Records, after: Records, confidence: float = CONFIDENCE) -> 
             stratified_mean_interval(
                 [[_difference(*pair, key) for pair in benchmark] for benchmark in pairs],
                 SAMPLES,
-                confidence,
+                CONFIDENCE,
                 seed=0,
             )
         )

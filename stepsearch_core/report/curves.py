@@ -72,13 +72,13 @@ def charts(log: list[dict[str, Any]], curves: tuple[Curve, ...]) -> list[LineCha
     return [_chart(log, curve) for curve in curves if _points(log, curve.key)]
 
 
-def smoothed(points: list[Point], weight: float = SMOOTHING) -> list[Point]:
+def smoothed(points: list[Point]) -> list[Point]:
     """Exponential moving average over steps, corrected for its start (as Adam corrects its moments)."""
     total = scale = 0.0
     result = []
     for step, value in points:
-        total = weight * total + (1 - weight) * value
-        scale = weight * scale + (1 - weight)
+        total = SMOOTHING * total + (1 - SMOOTHING) * value
+        scale = SMOOTHING * scale + (1 - SMOOTHING)
         result.append((step, total / scale))
     return result
 

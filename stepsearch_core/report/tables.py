@@ -26,9 +26,9 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def report_tables(report: dict[str, Any], title: str = "") -> list[Table]:
+def report_tables(report: dict[str, Any]) -> list[Table]:
     """All tables of a report, outer ones first."""
-    return list(_tables(report, title))
+    return list(_tables(report, ""))
 
 
 def cell_text(value: Any) -> str:

@@ -8,6 +8,7 @@ reaches that asks perfectly), and the share of raw questions that find *all* the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,10 @@ def measure_index(
     """The report of the index in `folder`: every method, and an approximate index against exact search."""
     from stepsearch_core.retrieval.dense import DenseIndex
 
-    rankers = {method: open_ranker(retrieval, folder, corpus, method) for method in params.measured_methods}
+    rankers = {
+        method: open_ranker(replace(retrieval, method=method), folder, corpus)
+        for method in params.measured_methods
+    }
     report = measure(rankers, corpus, questions, params.measured_depths)
     if retrieval.index_factory != "Flat":
         dense = DenseIndex.open(folder / "dense", retrieval)

@@ -54,25 +54,21 @@ def build_index(
     return manifest
 
 
-def open_retriever(
-    params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None
-) -> Retriever:
-    """Open the retriever that `method` (default: `params.method`) names, over what `build_index` wrote.
+def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> Retriever:
+    """Open the retriever that `params.method` names, over what `build_index` wrote.
 
     Raises:
         DataError: there is no index, or it was built from another corpus or with other settings.
     """
-    return CorpusRetriever(open_ranker(params, folder, corpus, method), corpus)
+    return CorpusRetriever(open_ranker(params, folder, corpus), corpus)
 
 
-def open_ranker(
-    params: RetrievalParams, folder: Path | str, corpus: Corpus, method: str | None = None
-) -> Ranker:
+def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> Ranker:
     """As `open_retriever`, but ranking positions of the corpus, without reading passages."""
     folder = Path(folder)
     manifest = read_object(folder / "manifest.json", ("corpus", "settings"))
     _check("corpus", manifest["corpus"], corpus.hash, folder)
-    names = METHODS[method or params.method]
+    names = METHODS[params.method]
     for name in names:
         _check(name, manifest["settings"].get(name), _settings(params)[name], folder)
     rankers = [_open(name, params, folder / name) for name in names]

@@ -65,11 +65,6 @@ class ReleasedScore:
     rounds: tuple[ReleasedRound, ...]
     format_ok: bool
 
-    @property
-    def final(self) -> float:
-        """The reward of the last token."""
-        return self.answer + KEY_WEIGHT * self.search_key
-
 
 def score_text(
     text: str, answers: Sequence[str], golds: Sequence[str], keys: Sequence[Sequence[str]]

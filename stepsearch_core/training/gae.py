@@ -13,6 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+EPSILON = 1e-8
+"""Added to the variance that whitening divides by."""
+
 
 def generalized_advantages(
     rewards: np.ndarray, values: np.ndarray, gamma: float, gae_lambda: float
@@ -43,7 +46,7 @@ def generalized_advantages(
     return advantages, advantages + values
 
 
-def whiten(rows: Sequence[np.ndarray], eps: float = 1e-8) -> list[np.ndarray]:
+def whiten(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
     """`rows` shifted and scaled to mean 0 and variance 1 over the entries of all of them.
 
     The variance is the unbiased one; a single entry has none and becomes 0.
@@ -52,5 +55,5 @@ def whiten(rows: Sequence[np.ndarray], eps: float = 1e-8) -> list[np.ndarray]:
     if entries.size < 2:
         return [np.zeros(len(row)) for row in rows]
     mean = entries.mean()
-    deviation = np.sqrt(entries.var(ddof=1) + eps)
+    deviation = np.sqrt(entries.var(ddof=1) + EPSILON)
     return [(np.asarray(row, dtype=np.float64) - mean) / deviation for row in rows]

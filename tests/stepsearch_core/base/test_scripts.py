@@ -3,6 +3,7 @@
 """
 
 import unicodedata
+from dataclasses import replace
 from itertools import chain
 from typing import Literal
 
@@ -59,7 +60,7 @@ def index(corpus, tmp_path_factory):
 
 @pytest.mark.parametrize("method", ["bm25", "dense", "hybrid"])
 def test_a_query_taken_from_a_passage_finds_it(corpus, index, method):
-    retriever = open_retriever(RetrievalParams(), index, corpus, method)
+    retriever = open_retriever(RetrievalParams(method=method), index, corpus)
     for form in FORMS:
         found = retriever.search([unicodedata.normalize(form, query) for _, query, _ in TEXTS.values()], 1)
         wanted = {script: unicodedata.normalize("NFC", passage) for script, (passage, _, _) in TEXTS.items()}
@@ -111,7 +112,9 @@ def test_a_segmenter_reaches_index_query_similarity_and_f1(tmp_path, segmenter, 
     build_index(corpus, params, tmp_path / "index")
     TfidfSimilarity.build(corpus, tmp_path / "tfidf", segmenter)
     for method in ("bm25", "dense"):
-        (hits,) = open_retriever(params, tmp_path / "index", corpus, method).search([part], 1)
+        (hits,) = open_retriever(replace(params, method=method), tmp_path / "index", corpus).search(
+            [part], 1
+        )
         assert hits[0].passage.text == text
     first, second = (passage.id for passage in corpus)
     similarity = TfidfSimilarity.open(tmp_path / "tfidf", corpus, segmenter)

@@ -33,7 +33,7 @@ def test_every_method_finds_passages_of_the_corpus(built, method):
 
 def test_a_method_can_be_named_besides_the_parameters(built):
     corpus, folder, _ = built
-    dense = open_retriever(PARAMS, folder, corpus, method="dense").search(["notes"], 3)[0]
+    dense = open_retriever(replace(PARAMS, method="dense"), folder, corpus).search(["notes"], 3)[0]
     assert len(dense) == 3  # BM25 finds only the one that shares a word
     assert len(open_retriever(PARAMS, folder, corpus).search(["notes"], 3)[0]) == 1
 

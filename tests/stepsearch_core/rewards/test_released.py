@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.environment.prompts import RELEASED
-from stepsearch_core.rewards.released import score_text
+from stepsearch_core.rewards.released import KEY_WEIGHT, score_text
 from tests.oracles import released_rewards
 
 GOLDS = ["alpha beta", "gamma delta"]
@@ -25,6 +25,11 @@ def a_round(query, *documents):
 
 def released(text, answers=("Paris",), golds=GOLDS, keys=KEYS):
     return score_text(text, answers, golds, keys)
+
+
+def final(scored):
+    """The reward of the last token."""
+    return scored.answer + KEY_WEIGHT * scored.search_key
 
 
 def step_rewards(scored):
@@ -97,11 +102,11 @@ def test_whole_sample():
     # round 1: "alpha beta doc" against "alpha beta": sqrt(2) a / sqrt(2 aa + bb) = 1.82106 / 2.48656
     assert step_rewards(scored) == pytest.approx([0.73236, -1 / 3], abs=1e-5)
     assert [1.6 * reward for reward in step_rewards(scored)] == pytest.approx([1.17177, -0.53333], abs=1e-5)
-    assert scored.final == pytest.approx(1.5562, abs=1e-12)
+    assert final(scored) == pytest.approx(1.5562, abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("text", "final"),
+    ("text", "last"),
     [
         (WHOLE + " done", -1.0),
         ("", -1.0),
@@ -110,11 +115,11 @@ def test_whole_sample():
         ("<answer>Paris<answer>", -1.0),
     ],
 )
-def test_format(text, final):
+def test_format(text, last):
     scored = released(text)
-    assert scored.final == final
+    assert final(scored) == last
     assert scored.rounds == ()
-    assert scored.format_ok == (final == 1.0)
+    assert scored.format_ok == (last == 1.0)
 
 
 def test_a_repeat_within_a_round_counts():
@@ -171,7 +176,7 @@ def test_texts_of_single_letters_break_it():
 def test_without_gold_passages_there_are_no_rounds():
     scored = released(WHOLE, golds=[])
     assert scored.rounds == ()
-    assert scored.final == pytest.approx(1.5562)
+    assert final(scored) == pytest.approx(1.5562)
 
 
 WORDS = st.sampled_from(["alpha", "beta", "gamma", "the", "capital", "france", "Paris!", "x1"])
@@ -203,7 +208,7 @@ def test_agrees_with_a_second_writing(text, answered, golds, keys):
         released(text, golds=golds, keys=keys),
         released_rewards.score(text, ["Paris"], golds, keys),
     )
-    assert scored.final == pytest.approx(expected.final, abs=1e-12)
+    assert final(scored) == pytest.approx(expected.final, abs=1e-12)
     assert scored.search_key == pytest.approx(expected.key, abs=1e-12)
     found = [
         value

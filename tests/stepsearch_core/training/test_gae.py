@@ -82,8 +82,6 @@ def test_whitening_of_equal_single_or_no_entries_is_zero(rows):
 def test_whitening_does_not_see_shift_and_scale(rows, shift, scale):
     rows = [np.array(row) for row in rows]
     entries = np.concatenate(rows)
-    assume(entries.size > 1 and np.ptp(entries) > 0.01)
-    whitened = np.concatenate(whiten(rows, eps=0))
-    assert np.concatenate(whiten([row * scale + shift for row in rows], eps=0)) == pytest.approx(
-        whitened, abs=1e-6
-    )
+    assume(entries.size > 1 and np.ptp(entries) > 1)  # what is added to the variance does not show
+    whitened = np.concatenate(whiten(rows))
+    assert np.concatenate(whiten([row * scale + shift for row in rows])) == pytest.approx(whitened, abs=1e-5)
