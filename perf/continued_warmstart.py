@@ -9,24 +9,19 @@ all benchmarks and are compared by question.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from perf.measure import report
 from stepsearch_core.base.io import read_json
-from stepsearch_core.base.text import open_segmenter
-from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.bootstrap import differences, stratified_mean_interval
+from stepsearch_core.evaluation.examination import FOLDERS, Examination
 from stepsearch_core.learning.sft import fine_tune, replay
-from stepsearch_core.metrics.answers import word_f1
 from stepsearch_core.params import load_params
-from stepsearch_core.policy.models import load_policy
-from stepsearch_core.retrieval.index import open_retriever
-from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.stage import DATA, TIMINGS
@@ -39,7 +34,6 @@ def main(quick: bool) -> None:
     """Train the control, evaluate both and compare; `quick` changes nothing."""
     params = load_params()
     corpus = Corpus.open(DATA / "corpus")
-    retriever = open_retriever(params.retrieval, DATA / "index", corpus)
     policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
     renderer = Renderer(tokenizer, params.environment)
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
@@ -62,26 +56,15 @@ def main(quick: bool) -> None:
     )
     control_seconds = time.perf_counter() - started
 
-    segment = open_segmenter(params.retrieval.segmenter)
-    in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
-
-    def scores(model: Any) -> list[dict[str, float | None]]:
-        rollout = Rollout(TransformersEngine(model, tokenizer), retriever, renderer, in_flight)
-        answered: list[dict[str, float | None]] = []
-        for name in params.evaluate.benchmarks:
-            asked = read_questions(DATA / "fetch", name, "test")[: params.evaluate.questions]
-            made = rollout.greedy(asked, progress=name)
-            answered.append(
-                {q.id: word_f1(t.answer, q.answers, segment) for t, q in zip(made, asked, strict=True)}
-            )
-        return answered
-
-    trained = scores(load_policy(DATA / "train" / "policy")[0])
-    control = scores(policy)
+    examination = Examination(DATA, params)
+    trained = _f1(examination, "trained", DATA / FOLDERS["trained"])
+    with TemporaryDirectory() as folder:
+        save_policy(policy, tokenizer, Path(folder, "policy"))
+        control = _f1(examination, "control", Path(folder, "policy"))
     compared = {
-        "trained_f1": [list(of.values()) for of in trained],
-        "control_f1": [list(of.values()) for of in control],
-        "gain_f1": [differences(one, other) for one, other in zip(trained, control, strict=True)],
+        "trained_f1": [list(scores.values()) for scores in trained],
+        "control_f1": [list(scores.values()) for scores in control],
+        "gain_f1": [differences(after, before) for after, before in zip(trained, control, strict=True)],
     }
     figures = {
         name: asdict(
@@ -94,3 +77,9 @@ def main(quick: bool) -> None:
     both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}
     files = [Path("params.yaml"), *sorted((DATA / "synthesize").glob("*.jsonl"))]
     report("continued_warmstart", figures, both_sides, 1, files)
+
+
+def _f1(examination: Examination, name: str, folder: Path) -> list[dict[str, float | None]]:
+    """For each benchmark the F1 of every question, by its id, of the policy in `folder`."""
+    records = examination.records(examination.policy(name, folder))
+    return [{record.id: record.measures["f1"] for record in made} for made in records.values()]

@@ -15,7 +15,7 @@ from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import ParamsError, load_params
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
-from stepsearch_core.report.results import results_table
+from stepsearch_core.report.results import F1, number, results_table
 
 
 @terminal()
@@ -122,7 +122,8 @@ def _profile(options: argparse.Namespace) -> None:
 
 def _promote(options: argparse.Namespace) -> None:
     record = promote(Path("data"), load_params())
-    print(f"promoted {record['policy'][:12]} (mean F1 {record['f1']['value']:.3f}) to {PROMOTED}/")
+    mean = f"mean {F1.label} {number(record['f1']['value'], F1.digits)}"
+    print(f"promoted {record['policy'][:12]} ({mean}) to {PROMOTED}/")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -91,6 +91,27 @@ def test_the_core_knows_no_stage_flow_or_orchestrator_and_stages_know_no_flow():
     assert not any(imported.values()), offenders(imported)
 
 
+def test_a_stages_task_holds_nothing_that_another_module_wants():
+    """It reads parameters, opens folders, calls the core, writes: no class, and nobody imports from it."""
+    stages = {
+        name: path
+        for name, path in project_modules().items()
+        if name.startswith("tasks.") and 'run("' in path.read_text("utf-8")
+    }
+    assert len(stages) == 9
+    defined = {
+        name: {
+            node.name
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ClassDef)
+        }
+        for name, path in stages.items()
+    }
+    assert not any(defined.values()), offenders(defined)
+    imported = {name: all_imports(path) & stages.keys() for name, path in project_modules().items()}
+    assert not any(imported.values()), offenders(imported)
+
+
 def test_torch_is_imported_at_the_top_only_by_encoders_policy_training_and_rollout():
     light = {name: path for name, path in CORE.items() if not name.startswith(MAY_IMPORT_TORCH)}
     imported = {
