@@ -1,6 +1,6 @@
 """GRPO with search in one file: a small model learns to search, without any abstraction of the algorithm.
 
-    python examples/grpo_with_search.py            # minutes on two cores: it learns, and says how much
+    python examples/grpo_with_search.py            # minutes: it learns (docs/figures.md has how much)
     python examples/grpo_with_search.py --quick    # seconds: the same code, too little of it to learn
 
 The library gives the world: questions, a corpus, BM25, a tokenizer, and the episode, which reads a turn and
