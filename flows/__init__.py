@@ -1,6 +1,4 @@
-"""Prefect flows over the stages of dvc.yaml: Prefect owns when and where they run, DVC what is computed and
-stale.
-"""
+"""Prefect flows over the stages of dvc.yaml: Prefect owns when and where, DVC what is computed and stale."""
 
 import os
 

@@ -1,6 +1,4 @@
-"""What a flow run leaves on Prefect's pages: the result table, the training curves, and where the report
-lies.
-"""
+"""What a flow run leaves on Prefect's pages: result table, training curves, the report's place."""
 
 from __future__ import annotations
 

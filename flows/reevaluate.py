@@ -58,9 +58,7 @@ def reevaluate() -> State[Any]:
 
 
 def cancel_runs_behind_this_one() -> None:
-    """Cancel runs of this deployment that became due while this one waited: all of them would measure the
-    same.
-    """
+    """Cancel runs of this deployment that became due while this one waited: they would measure the same."""
     if not deployment.id:
         return
     with get_client(sync_client=True) as client:

@@ -30,9 +30,7 @@ TAIL = 20
 """Lines of a failed stage's log that its error repeats."""
 
 GRACE = 20.0
-"""Seconds that an interrupted stage's processes have to end by themselves (a launcher ends its workers
-first).
-"""
+"""Seconds that an interrupted stage's processes have to end by themselves (a launcher's workers first)."""
 
 WORTH_A_RETRY = (os.EX_TEMPFAIL, 128 + signal.SIGTERM, 128 + signal.SIGKILL)
 """Exit statuses of a stage without a network, and of one that was killed, as shells and launchers report it.
@@ -43,9 +41,7 @@ _STATUS = re.compile(r"exited with (-?\d+)")
 
 
 class StageError(RuntimeError):
-    """A stage failed; the message ends with the last lines of its log, `status` is the stage's own exit
-    status.
-    """
+    """A stage failed; the message ends with the last lines of its log, `status` is its exit status."""
 
     def __init__(self, stage: str, status: int, tail: Sequence[str]) -> None:
         super().__init__(f"stage {stage} failed with exit status {status}:\n" + "\n".join(tail))
@@ -60,9 +56,7 @@ def stages_in_order() -> list[str]:
 
 
 async def can_help(_task: Any, _run: Any, state: State) -> bool:
-    """Whether to retry: bad input stays bad; a network comes back, and a killed stage goes on where it
-    was.
-    """
+    """Whether to retry: bad input stays bad; a network comes back, a killed stage goes on where it was."""
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, StageError) and (error.status < 0 or error.status in WORTH_A_RETRY)
 
@@ -124,9 +118,7 @@ class _Progress:
             self._id = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Stage {name}")  # type: ignore[assignment]
 
     def read(self, line: str) -> None:
-        """Take over the percentage of a progress bar's line; a stage with several bars starts anew with
-        each.
-        """
+        """Take over the percentage of a progress bar's line; several bars start anew with each."""
         match = _PERCENT.match(line)
         if match and (percent := float(match["percent"])) != self._percent:
             self._percent = percent
@@ -142,9 +134,7 @@ class _Progress:
 
 
 def _start(module: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a module in a session of its own, stages finding this interpreter and progress bars speaking
-    rarely.
-    """
+    """Start a module in a session of its own, with this interpreter and rare progress lines."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return subprocess.Popen(
         [sys.executable, "-m", *module],

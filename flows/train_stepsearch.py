@@ -26,8 +26,7 @@ from tasks.repair import repair
 
 @flow(name="train-stepsearch")
 def train_stepsearch(profile: str | None = None, overrides: list[str] | None = None) -> None:
-    """Run the stages that are out of date; `profile` and its `key=value` overrides become the active
-    parameters first.
+    """Run the stages that are out of date; `profile` with `key=value` overrides becomes active first.
 
     Raises:
         ParamsError: an unknown profile, overrides without a profile, or an override that does not fit the

@@ -1,5 +1,4 @@
-"""A control: the trained policy against one that got at least the same wall time of supervised training
-instead.
+"""A control: the trained policy against one with at least as much wall time of supervised training.
 
 The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
 times as many epochs as should fit into the wall time that the stage `train` took; then both policies answer

@@ -1,5 +1,4 @@
-"""How exact the advantages are: against the estimator's definition as a double sum, in float64 and from
-float32.
+"""How exact the advantages are: against the definition as a double sum, in float64 and from float32.
 
 The float32 side takes inputs rounded to float32 and rounds what comes out to float32, as a trainer in that
 precision would see it; its error is relative to the definition's values on those same inputs.
@@ -48,9 +47,7 @@ def main(quick: bool) -> None:
 
 
 def _draw(trajectories: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rewards, values and masks [trajectories, tokens]: turns of both authors, a reward at the end of
-    each.
-    """
+    """Rewards, values and masks [trajectories, tokens]: turns of both authors, a reward at each end."""
     draw = stream(SEED, Name.MEASUREMENT)
     rewards = np.zeros((trajectories, TURNS * (OBSERVATION + WRITTEN)))
     mask = np.zeros(rewards.shape, dtype=bool)

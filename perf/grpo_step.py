@@ -1,5 +1,4 @@
-"""A GRPO step of TRL over one of ours: single turn, one tiny model, the same prompts, group size and
-lengths.
+"""A GRPO step of TRL over one of ours: single turn, a tiny model, the same prompts, group size and lengths.
 
 TRL runs in an environment of its own, whose Python `STEPSEARCH_PEERS_PYTHON` names: `python3.11 -m venv DIR
 && DIR/bin/pip install -e ".[cpu,peers]"`. Both sides sample with transformers, score with a frozen reference

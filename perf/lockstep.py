@@ -1,5 +1,4 @@
-"""The loop that search agents are usually sampled with, for comparison: everybody waits for the slowest,
-every turn.
+"""The loop that search agents are usually sampled with, for comparison: all wait for the slowest.
 
 Each turn prefills the whole contexts anew with `model.generate`, decodes the text, cuts it after the action,
 encodes it again and searches for all at once. With stop strings a turn ends when its last row has closed an

@@ -1,6 +1,4 @@
-"""What all measurements share: sides timed in turn, medians of pairs, the table and the last line of
-JSON.
-"""
+"""What all measurements share: sides timed in turn, medians of pairs, the table and a last line of JSON."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """The value of every side, `repeats` times; each round asks all sides, so that a busy machine hits them
-    alike.
-    """
+    """The value of every side, `repeats` times; sides take turns, so that a busy machine hits them alike."""
     values: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, side in sides.items():

@@ -43,9 +43,7 @@ SEARCHES, PASSAGES = 4, 3
 TRAJECTORIES, REPEATS = 100, 7
 QUICK_TRAJECTORIES, QUICK_REPEATS = 25, 3
 PASSES = 10
-"""Ours scores the trajectories so often for each time that the other side does: once takes it milliseconds
-only.
-"""
+"""Ours scores the trajectories so often for each time the other does: once takes milliseconds."""
 
 
 def main(quick: bool) -> None:

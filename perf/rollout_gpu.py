@@ -1,5 +1,4 @@
-"""Decoding with randomly initialised Qwen2.5 shapes on one GPU: tokens a second, as a share of what its
-memory allows.
+"""Decoding with randomly initialised Qwen2.5 shapes on one GPU: tokens a second, as a share of the possible.
 
 A pass has to read every weight once and the keys and values of all contexts; the GPU's bandwidth says how
 often that can be. Three ways to get there: transformers with CUDA graphs, without them, and vLLM where it is
@@ -100,9 +99,7 @@ def measure(
 
 
 def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> dict[str, Engine]:
-    """Engines for contexts of so many tokens around one bfloat16 model, whose every token is a word: its
-    number.
-    """
+    """Engines for contexts of so many tokens around one bfloat16 model, whose tokens are numbers."""
     seed_torch(0, Name.MEASUREMENT)
     with torch.device(own_device()):
         policy = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
@@ -161,9 +158,7 @@ def tokens_made(session: Session, prompts: Sequence[list[int]], limit: int) -> i
 
 
 def decoding_limit(config: Qwen2Config, slots: int, context: float, bandwidth: float) -> float:
-    """Tokens a second if reading bfloat16 weights, and `slots` contexts of mean length `context`, were all
-    there is.
-    """
+    """Tokens a second if reading bfloat16 weights and `slots` contexts of mean length `context` were all."""
     with torch.device("meta"):
         weights = 2 * parameter_count(
             AutoModelForCausalLM.from_config(config)

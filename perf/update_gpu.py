@@ -1,5 +1,4 @@
-"""The PPO update of randomly initialised Qwen2.5 shapes on one GPU: tokens a second and model FLOPs
-utilisation (MFU).
+"""The PPO update of randomly initialised Qwen2.5 shapes on one GPU: tokens a second and FLOPs utilisation.
 
 Trajectories have two searches with observations of 500 tokens each. Forward and backward pass of a token
 cost 6 FLOPs a parameter, and for causal attention 12 times layers, width and mean context (Kaplan et al.,

@@ -1,6 +1,4 @@
-"""The `stepsearch` command: choose, plan and show profiles, promote a policy. `dvc repro` does the
-computing.
-"""
+"""The `stepsearch` command: choose, plan and show profiles, promote a policy. `dvc repro` computes."""
 
 from __future__ import annotations
 

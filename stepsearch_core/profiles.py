@@ -46,8 +46,7 @@ def read_profile(name: str, overrides: list[str] | None = None, folder: Path = P
 def activate(
     name: str, overrides: list[str] | None = None, folder: Path = PROFILES, target: Path = ACTIVE
 ) -> Params:
-    """Write profile `name`, with `key.sub=value` overrides laid over it, to `target`; returns what is now
-    active.
+    """Write profile `name`, with `key.sub=value` overrides over it, to `target`; returns what is now active.
 
     Raises:
         ParamsError: no profile of this name, or an override that does not fit the schema. `target` is left

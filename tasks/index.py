@@ -1,6 +1,4 @@
-"""Stage `index`: BM25 and dense indexes, the reward's term statistics, and a measured report, into
-`data/index`.
-"""
+"""Stage `index`: BM25 and dense indexes, term statistics and a measured report, into `data/index`."""
 
 import logging
 import time

@@ -70,9 +70,7 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
 
 
 def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
-    """What each rank runs; torch's launcher takes the exception that it may end with to the stage's
-    process.
-    """
+    """What each rank runs; torch's launcher takes its exception, if any, to the stage's process."""
     from stepsearch_core.runtime.process_group import leave_process_group
 
     signal.signal(
@@ -85,9 +83,7 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
 
 
 def _reason(failures: Mapping[int, ProcessFailure]) -> str:
-    """One line for an error that explains itself, whichever ranks it cost their connection; else a
-    traceback.
-    """
+    """One line for an error that explains itself, whichever rank lost its connection; else a traceback."""
     raised: dict[int, Any]  # what torch's launcher types as a string
     raised = {
         rank: failure.message for rank, failure in failures.items() if isinstance(failure.message, dict)

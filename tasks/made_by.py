@@ -27,8 +27,7 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
-    """Everything that the work in progress of a stage depends on, for its `WorkFolder`. Called in the
-    checkout.
+    """Everything that the work in progress of a stage depends on, for its `WorkFolder`; in a checkout.
 
     Returns:
         Plain values (the parameters by their dotted keys, `software`) and the files and folders whose
@@ -40,9 +39,7 @@ def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
 
 
 def listed(stage: str, params: Params, pipeline: Path = PIPELINE) -> tuple[dict[str, Any], list[Path]]:
-    """A stage's `params`, with their values, and its `deps`, as DVC reads them: `${key}` is the parameter's
-    value.
-    """
+    """A stage's `params`, with their values, and its `deps`, as DVC reads them, `${key}` filled in."""
     entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
     values = asdict(params)
     keys = [key for item in entry["params"] for key in ([item] if isinstance(item, str) else values)]

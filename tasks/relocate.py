@@ -1,5 +1,4 @@
-"""An environment that was moved or copied with its checkout is told its new place: `python -m
-tasks.relocate`.
+"""An environment moved or copied with its checkout is told its new place: `python -m tasks.relocate`.
 
 Scripts of an environment (`dvc`, `stepsearch`, `activate`) hold the path that it was made at; after `mv` of
 a checkout they are "not found", and in a copy they run the original's code. The Makefile runs this before
@@ -18,8 +17,7 @@ _MADE_AT = re.compile(r"""^\s*VIRTUAL_ENV=["']?(/[^"'\n]*)""", re.MULTILINE)
 
 
 def relocate(environment: Path) -> Path | None:
-    """Make a virtual environment one of the place where it is; returns where it was made if that is another
-    place.
+    """Make a virtual environment one of the place where it is; returns where it was made if elsewhere.
 
     Raises:
         OSError: a script cannot be read or written.

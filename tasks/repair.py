@@ -39,8 +39,7 @@ DAMAGED = Path(".dvc/tmp/dvc.lock.damaged")
 
 
 def repair() -> list[str]:
-    """Mend what is damaged in this checkout; returns what was done, a line each, and nothing where all is
-    well.
+    """Mend what is damaged in this checkout; returns what was done, a line each, or nothing.
 
     Raises:
         DvcException: this folder is no DVC project.
@@ -98,9 +97,7 @@ _KEPT = f"the damaged one is {DAMAGED}; results come back from DVC's cache"
 
 
 def _rwlock_is_stale() -> bool:
-    """Whether the file in which DVC's processes say what they use is damaged, or names none that is still
-    there.
-    """
+    """Whether the file in which DVC's processes say what they use is damaged or names none that lives."""
     try:
         written = RWLOCK.stat().st_mtime
         used = json.loads(RWLOCK.read_text(encoding="utf-8"))

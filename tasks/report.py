@@ -1,6 +1,4 @@
-"""Stage `report`: the outputs of all stages -> `data/report/index.html`, `results.md` and `curves.svg`
-beside it.
-"""
+"""Stage `report`: all stages' outputs -> `data/report/index.html`, `results.md` and `curves.svg`."""
 
 from __future__ import annotations
 

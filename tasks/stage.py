@@ -32,8 +32,7 @@ run takes as long as another and equal results have to have equal hashes.
 
 @terminal()
 def run(name: str, work: Callable[..., None]) -> None:
-    """Run `work(params)` as the stage `name`, after a look at everything that can be known before
-    (`look_first`).
+    """Run `work(params)` as the stage `name`, after a look at all that can be known before (`look_first`).
 
     Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable
     network with 75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
@@ -65,8 +64,7 @@ def run(name: str, work: Callable[..., None]) -> None:
 
 
 def look_first(name: str, path: Path, fetch_first: bool) -> None:
-    """Let `stepsearch check` look at the parameters in `path`, unless it found nothing against them a while
-    ago.
+    """Let `stepsearch check` look at the parameters in `path`, unless it just found nothing against them.
 
     So the first stage of a `dvc repro` does it and the others need not; in a process of its own, since no
     stage's result depends on its code. With `fetch_first` it looks once more when the questions have been

@@ -1,5 +1,4 @@
-"""Metrics into the trackers that `watch.trackers` names: DVCLive, which `dvc plots` reads, TensorBoard,
-wandb.
+"""Metrics into the trackers that `watch.trackers` names: DVCLive (for `dvc plots`), TensorBoard, wandb.
 
 DVCLive's files are outputs of the stage, which two runs must write alike: they hold no metric that measures
 time. The others write outside of `data/train`, and everything.

@@ -42,9 +42,7 @@ def main(params: Params) -> None:
 
 
 def run_folder(params: Params) -> RunFolder:
-    """The checkpoints of this run; of so many ranks, whether `train.processes` or a launcher outside started
-    them.
-    """
+    """The checkpoints of this run; of so many ranks, by `train.processes` or an outside launcher."""
     parameters, inputs = made_by("train", params)
     return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs)
 

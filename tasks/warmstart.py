@@ -1,6 +1,4 @@
-"""Stage `warmstart`: a policy that knows the format, by supervised fine-tuning on the synthesised
-trajectories.
-"""
+"""Stage `warmstart`: a policy that knows the format, by fine-tuning on synthesised trajectories."""
 
 from __future__ import annotations
 

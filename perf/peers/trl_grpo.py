@@ -1,5 +1,4 @@
-"""TRL's GRPO on a saved tiny model: seconds of each training step, as one JSON list. Runs in TRL's
-environment.
+"""TRL's GRPO on a saved tiny model: seconds of each training step, as a JSON list, in TRL's environment.
 
 `python trl_grpo.py MODEL PROMPTS.json SETTINGS.json`: a folder of a model with its tokenizer, a list of
 prompts, and `{group, completion_tokens, steps, learning_rate, beta, temperature}`; every step takes all

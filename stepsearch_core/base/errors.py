@@ -1,6 +1,4 @@
-"""Errors that say what to do: bad input with its place, a full disk, work that cannot go on for a reason
-outside.
-"""
+"""Errors that say what to do: bad input with its place, a full disk, work that an outside cause ends."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ class DataError(ValueError):
         super().__init__(f"{self.place}: {f'field {field!r}: ' if field else ''}{message}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Errors travel between processes: made again with their text, and not from what it was put together
-        of.
-        """
+        """Errors travel between processes: made again with their text, not from its parts."""
         return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
@@ -48,9 +44,7 @@ class DiskFullError(DataError):
 
 
 class ExplainedError(RuntimeError):
-    """Work that cannot go on, for a reason that lies outside of the code and that the message explains in
-    one line.
-    """
+    """Work that cannot go on for a reason outside of the code, which the message explains in one line."""
 
 
 def refuse(error: DataError) -> None:
@@ -60,8 +54,7 @@ def refuse(error: DataError) -> None:
 
 @contextmanager
 def naming_full_disk(path: Path | str, temporary: Path | None = None) -> Iterator[None]:
-    """Around the writing of `path` (at first as `temporary`): no space left is one clear error, whoever
-    wrote.
+    """Around the writing of `path` (at first as `temporary`): no space left is one error, whoever wrote.
 
     NumPy, FAISS, safetensors and torch write in native code and say only in words what went wrong.
 

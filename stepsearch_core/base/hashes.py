@@ -17,8 +17,7 @@ def sha256_file(path: Path | str) -> str:
 
 
 def sha256_folder(folder: Path) -> str:
-    """Hex SHA-256 over the names and contents of the files right below a folder: tells two saved policies
-    apart.
+    """Hex SHA-256 over the names and contents of the files right below a folder, a saved policy say.
 
     Raises:
         DataError: the folder holds no files.

@@ -25,8 +25,7 @@ from stepsearch_core.base.errors import DataError, naming_full_disk, refuse
 
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; it takes the place of `path` only if the block ends without an
-    error.
+    """Open a temporary file beside `path`, which takes its place only if the block ends without an error.
 
     Raises:
         DiskFullError: no space is left.
@@ -47,8 +46,7 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def atomic_folder(folder: Path | str) -> Iterator[Path]:
-    """A new folder to fill beside `folder`; it takes the place of `folder` only if the block ends without an
-    error.
+    """A new folder to fill beside `folder`, which takes its place only if the block ends without an error.
 
     Raises:
         DiskFullError: no space is left.
@@ -81,9 +79,7 @@ def give_usual_modes(folder: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder with all in it. A folder goes as a whole: whoever looks never finds half of
-    it.
-    """
+    """Remove a file or a folder with all in it. A folder goes as a whole: nobody ever finds half of it."""
     going = _temporary(path)
     path.replace(going)
     _remove(going)
@@ -224,9 +220,7 @@ def _parse_json(text: str, path: Path | str, line: int | None = None) -> Any:
 
 
 def _check_encoding(start: bytes, path: Path) -> None:
-    """Refuse what other programs call "Unicode text": no line of it could be read, and all would look
-    damaged.
-    """
+    """Refuse what other programs call "Unicode text": no line of it could be read, all would look bad."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
         problem = (
             "UTF-16 or UTF-32 text; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8 FILE > NEW` converts it)"

@@ -51,9 +51,7 @@ SEGMENTERS = ("unicode", *_RUNS)
 
 
 def normalize(text: str) -> str:
-    """The normal form: the same for texts that differ in case, composition (NFC, NFD), width or invisible
-    signs.
-    """
+    """The normal form: the same for texts that differ in case, composition, width or invisible signs."""
     if text.isascii():
         return text.lower()
     visible = _INVISIBLE.sub(
@@ -104,9 +102,7 @@ def passage_id(title: str, text: str) -> str:
 
 
 def resolve_references(sub_question: str, answers: Sequence[str]) -> str:
-    """Replace MuSiQue's `#1`, `#2` by the answers of earlier hops; a `#9` without such a hop is text, a
-    title's say.
-    """
+    """Replace MuSiQue's `#1`, `#2` by the answers of earlier hops; a `#9` without such a hop is text."""
 
     def answer_of(match: re.Match[str]) -> str:
         return answers[int(match[1]) - 1] if _points(match, answers) else match[0]

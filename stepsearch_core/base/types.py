@@ -13,9 +13,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrievable unit of text. `id` is a hash of title and text (`text.passage_id`), the same in every
-    corpus.
-    """
+    """A retrievable text. `id` is a hash of title and text (`text.passage_id`), the same in every corpus."""
 
     id: str
     title: str
@@ -29,9 +27,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One part of a question. `sub_question` has its `#1` references resolved and is empty where a benchmark
-    names only supports.
-    """
+    """A part of a question. `sub_question` is resolved (no `#1`), or empty if only supports are known."""
 
     sub_question: str
     sub_answer: str
@@ -41,9 +37,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A multi-hop question with every accepted answer (the first one is canonical) and, where known, its
-    hops.
-    """
+    """A multi-hop question with every accepted answer (the first is canonical) and its hops, if known."""
 
     id: str
     dataset: str
@@ -124,9 +118,7 @@ FAILURES = (
     StopReason.RETRIEVAL_TIMEOUT,
     StopReason.ENGINE_FAILED,
 )
-"""Not the policy's doing: such trajectories are kept for inspection, left out of the loss and of group
-statistics.
-"""
+"""Not the policy's doing: such trajectories are kept, and left out of the loss and of group statistics."""
 
 
 class Author(StrEnum):
@@ -139,9 +131,7 @@ class Author(StrEnum):
 
 @dataclass(slots=True)
 class Segment:
-    """A run of tokens by one author in one turn; `log_probs` (policy only) are those of sampling, one a
-    token.
-    """
+    """Tokens by one author in one turn; `log_probs` (policy only) are those of sampling, one a token."""
 
     author: Author
     turn: int
@@ -210,9 +200,7 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class StepReward:
-    """Reward of one search turn: information gain (eq. 10) and redundancy penalty (eq. 13), both
-    unweighted.
-    """
+    """Reward of one search turn: information gain (eq. 10) and redundancy (eq. 13), both unweighted."""
 
     turn: int
     information_gain: float

@@ -1,5 +1,4 @@
-"""Bamboogle: a CSV of `Question,Answer` as published, or JSON lines of `question` with `answer` or
-`golden_answers`.
+"""Bamboogle: a CSV of `Question,Answer`, or JSON lines of `question` with `answer` or `golden_answers`.
 
 It has neither ids, contexts nor hops; ids are made of the row's number, counted from 0.
 """

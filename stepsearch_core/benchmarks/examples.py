@@ -23,9 +23,7 @@ UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question and its context: every paragraph of its row, supports and distractors, in the row's
-    order.
-    """
+    """A question and its context: every paragraph of its row, supports and distractors, in order."""
 
     question: Question
     context: tuple[Passage, ...]

@@ -1,5 +1,4 @@
-"""HotpotQA: a JSON array with ten paragraphs and supporting facts. It has no decomposition, so a hop is a
-support.
+"""HotpotQA: a JSON array with ten paragraphs and supporting facts. No decomposition: a hop is a support.
 
 In the fullwiki setting the supports need not be among the paragraphs: such a question has no hops (see
 `examples`).
@@ -14,8 +13,7 @@ from stepsearch_core.data.row import Row
 
 
 def read_example(row: Row, number: int, split: str, account: Account) -> Example:
-    """One row; each supporting paragraph is a hop without sub-question and sub-answer; none where one is
-    missing.
+    """One row; each supporting paragraph is a hop without sub-question and answer; none if one is missing.
 
     Raises:
         DataError: a missing field or a wrong type.

@@ -1,6 +1,4 @@
-"""MuSiQue-Ans: JSON lines with 20 paragraphs and a decomposition whose hops refer to earlier ones by
-`#1`.
-"""
+"""MuSiQue-Ans: JSON lines of 20 paragraphs and a decomposition whose hops refer to earlier ones by `#1`."""
 
 from __future__ import annotations
 

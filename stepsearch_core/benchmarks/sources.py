@@ -23,9 +23,7 @@ STANDARD_NAMES = {
     "corpus": "corpus.jsonl",
     "decompositions": "decompositions.jsonl",
 }
-"""Keys of `fetch.files`, and what each file is called in the fetched folder (a benchmark keeps its own
-suffix).
-"""
+"""Keys of `fetch.files`, and what each file is called when fetched (a benchmark keeps its own suffix)."""
 
 
 def fetched_file(folder: Path | str, key: str) -> Path | None:
@@ -68,8 +66,7 @@ def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
-    """The passages of the fetched corpus file, then (if asked, or if there is no such file) the benchmarks'
-    contexts.
+    """The passages of the fetched corpus file, then (if asked, or without one) the benchmarks' contexts.
 
     Raises:
         DataError: damage in a file.
@@ -90,9 +87,7 @@ def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
 
 
 def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
-    """The first `limit` questions of every file that was fetched, under `musique_train` and the benchmarks'
-    names.
-    """
+    """The first `limit` questions of every fetched file, under `musique_train` and the benchmarks' names."""
     return {
         name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
         for name, split in fetched_benchmarks(folder)
@@ -100,9 +95,7 @@ def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str,
 
 
 def _account(folder: Path | str, key: str, path: Path) -> Account:
-    """Of a fetched file: as many rows may be dropped as `fetch` dropped, by the same rule; none without a
-    manifest.
-    """
+    """Of a fetched file: as many rows may be dropped as `fetch` dropped; none without a manifest."""
     manifest = Path(folder) / "manifest.json"
     described = read_object(manifest, ["files"])["files"].get(key, {}) if manifest.is_file() else {}
     return Account(path, described.get("dropped", 0))

@@ -39,9 +39,7 @@ def _read_hop(triple: Row, supports: dict[str, Passage]) -> Hop:
 
 
 def _closeness(subject: str, title: str) -> tuple[bool, bool, bool, int]:
-    """How well a title names the subject: literally, but for case and punctuation, at its start, by shared
-    words.
-    """
+    """How well a title names the subject: literally, but for case and punctuation, at the start, in part."""
     plain_subject, plain_title = normalize_answer(subject), normalize_answer(title)
     shared_words = set(plain_subject.split()) & set(plain_title.split())
     starts = bool(plain_subject) and plain_title.startswith(plain_subject)

@@ -1,3 +1,1 @@
-"""What can be known early: parameters, model, tokenizer, data, index and machine, looked at together in
-seconds.
-"""
+"""What can be known early: parameters, model, tokenizer, data, index and machine, in seconds."""

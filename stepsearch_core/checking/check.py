@@ -1,6 +1,4 @@
-"""`stepsearch check`: everything that can be known before the long work, in seconds and without a
-network.
-"""
+"""`stepsearch check`: all that can be known before the long work, in seconds and without a network."""
 
 from __future__ import annotations
 

@@ -61,9 +61,7 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
 
 
 def check_questions(subject: Subject) -> Iterator[Finding]:
-    """Every question leaves room for a turn; those that do not are left out of training and answered by
-    nobody.
-    """
+    """Every question leaves room for a turn; those that do not are not trained on or answered."""
     renderer, limits = subject.renderer, subject.params.environment
     if renderer is None:
         return
@@ -132,9 +130,7 @@ def check_passages(subject: Subject) -> Iterator[Finding]:
 
 
 def _too_long(path: Path, renderer: Renderer, room: int) -> tuple[list[tuple[Row, int]], int]:
-    """The rows of a file whose prompt is longer than `room` tokens, with its length; and how many rows there
-    are.
-    """
+    """The rows whose prompt is longer than `room` tokens, with its length; and how many rows there are."""
     empty = renderer.prompt_length("") + 2
     found: list[tuple[Row, int]] = []
     count = 0

@@ -1,6 +1,4 @@
-"""The files or data sets of `fetch`: they are there, they begin well, and the later stages have what they
-need.
-"""
+"""The files or data sets of `fetch`: they are there, begin well, and hold what later stages need."""
 
 from __future__ import annotations
 

@@ -20,9 +20,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a check. `place` is a file with its line or row; `field` a parameter or a row's
-    field.
-    """
+    """One line of a check. `place` is a file with line or row, `field` a parameter or a row's field."""
 
     severity: Severity
     place: str

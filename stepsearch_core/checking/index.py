@@ -1,6 +1,4 @@
-"""Retrieval: the encoder is here, FAISS can make the index of so many passages, the report measures what is
-used.
-"""
+"""Retrieval: the encoder is here, FAISS can index so many passages, the report measures what is used."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The machine at hand: packages, GPUs, memory and disk against the plan, whose own verdict is on
-`hardware`.
-"""
+"""The machine at hand: packages, GPUs, memory and disk against the plan, which judges `hardware`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The model that a profile starts from: here and whole, long enough, sampled by the engine, fit for what is
-trained.
-"""
+"""The model that a profile starts from: here and whole, long enough, fit for engine and training."""
 
 from __future__ import annotations
 

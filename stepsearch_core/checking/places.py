@@ -20,9 +20,7 @@ class Places:
         self._lines = _lines(path)
 
     def of(self, key: str) -> str:
-        """File and line of a dotted key, or of the nearest section around it; an override stands for
-        itself.
-        """
+        """File and line of a dotted key, or of the nearest section around; an override stands for itself."""
         while key:
             if key in self._overridden:
                 return f"override {self._overridden[key]}"
@@ -33,9 +31,7 @@ class Places:
 
 
 def _lines(path: Path) -> dict[str, int]:
-    """Line, from 1, of every dotted key of a YAML file; none of a file that cannot be read, which is said
-    elsewhere.
-    """
+    """Line, from 1, of every dotted key of a YAML file; none of an unreadable file (said elsewhere)."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):

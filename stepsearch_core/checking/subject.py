@@ -1,5 +1,4 @@
-"""What is looked at: a profile's parameters and whatever they name that lies on this machine, each read
-once.
+"""What is looked at: a profile's parameters and what they name on this machine, each read once.
 
 Nothing is downloaded and no weight is loaded. What an earlier stage has made is used where its manifest says
 that it was made from these parameters; so after `fetch` the questions of published data sets are known too.
@@ -101,9 +100,7 @@ class Subject:
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
-        """The configuration of a model that is here or listed; None of one that is still to be made or
-        fetched.
-        """
+        """The configuration of a model that is here or listed; None if it is still to be made or fetched."""
         source = self.model_folder or self.params.model.source
         if not source:
             return None
@@ -116,9 +113,7 @@ class Subject:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The tokenizer, or one that stands in for it; None where it is still to be fetched, or cannot be
-        read.
-        """
+        """The tokenizer, or one that stands in for it; None if it is still to come or unreadable."""
         try:
             if self.model_folder:
                 return _published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
@@ -134,9 +129,7 @@ class Subject:
 
     @cached_property
     def renderer(self) -> Renderer | None:
-        """What encodes prompts and observations, whatever their length; None without a tokenizer that
-        fits.
-        """
+        """What encodes prompts and observations, whatever their length; None without a fitting tokenizer."""
         if self.tokenizer is None:
             return None
         params = self.params.environment
@@ -228,9 +221,7 @@ class Subject:
 
     @cached_property
     def plan(self) -> Plan | None:
-        """What the profile needs of the hardware; None where model or index cannot be read, which is said
-        elsewhere.
-        """
+        """What the profile needs of the hardware; None without model or index (said elsewhere)."""
         try:
             return None if self.params.model.source and self.config is None else make_plan(self.params)
         except (DataError, AttributeError):  # transformers', of a model with other parts
@@ -263,8 +254,7 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
 
 
 def _published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
-    """The tokenizer of a folder, by the library's general class, which takes a second less than to find the
-    right one.
+    """The tokenizer of a folder, by the library's general class: a second less than finding the right one.
 
     Raises:
         DataError: there is none, or it is damaged.

@@ -1,6 +1,4 @@
-"""The tokenizer against what is written with it: answers that it cannot spell, a chat template that is not
-used.
-"""
+"""The tokenizer against what is written with it: answers it cannot spell, an unused chat template."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What became of a file's rows: those that cannot be read are left out and named, odd ones are kept and
-counted.
+"""What became of a file's rows: unreadable ones are left out and named, odd ones kept and counted.
 
 One bad row of 20,000 is no reason to refuse a file, and a file of bad rows is no file to train on: a bounded
 number may be dropped (`fetch.max_dropped_rows`), each with its line, field and reason in

@@ -33,15 +33,11 @@ UNTITLED = "contents of one line, taken as text without a title"
 """What an account calls such a row of a corpus."""
 
 CACHED_PASSAGES = 65_536
-"""Passages kept in memory: training finds the same ones again and again, and a row costs about 40 µs to
-read.
-"""
+"""Passages kept in memory: training finds the same ones again and again, and reading one takes 40 µs."""
 
 
 class Corpus:
-    """Random access to passages by position (0 to len - 1) and by id; `hash` names the content and its
-    order.
-    """
+    """Random access to passages by position (0 to len - 1) and by id; `hash` names content and order."""
 
     def __init__(self, dataset: Dataset, keys: np.ndarray, positions: np.ndarray, content_hash: str) -> None:
         self._dataset = dataset
@@ -145,8 +141,7 @@ class Corpus:
 
 
 def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, Any]:
-    """Write every distinct passage of `sources` (the first of each id, in order) to `folder`, whole or not
-    at all.
+    """Write every distinct passage of `sources` (the first of each id) to `folder`, whole or not at all.
 
     Ids are computed anew from the squeezed title and text. Returns the manifest: rows, duplicates and
     content hash.
@@ -194,8 +189,7 @@ def _write_keys(keys: Iterable[int], folder: Path) -> None:
 
 
 def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterator[Passage]:
-    """Read passages: rows of `{id, title, text}`, or Search-R1's `{id, contents}`, whose first line is the
-    title.
+    """Read passages: rows of `{id, title, text}`, or Search-R1's `{id, contents}` with the title first.
 
     `contents` of a single line, which Search-R1 never has, are text without a title; the account counts
     them. The file's own ids only have to be there and to differ; passages are known by the hash of their
@@ -257,9 +251,7 @@ def _title_and_text(row: Row, account: Account) -> tuple[str, str]:
 
 
 def _count_lines(path: Path) -> int | None:
-    """Lines of a file of JSON lines, for the progress bar; None of any other kind, and of a file that is
-    missing.
-    """
+    """Lines of a file of JSON lines, for the progress bar; None of another kind or a missing file."""
     if not path.is_file() or path.suffix != ".jsonl":
         return None
     with path.open("rb") as file:

@@ -16,8 +16,7 @@ SUFFIXES = (".json", ".jsonl", ".csv")
 
 
 def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -> Iterator[Row]:
-    """Yield the rows of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table with a
-    header.
+    """Yield the rows of a file: a JSON array or JSON lines (`.json`, `.jsonl`), or a `.csv` table.
 
     Which kind of JSON it is, its first character says: `[` begins an array. Published files have either
     suffix.

@@ -1,3 +1,1 @@
-"""The search environment: prompts, the action grammar, observations and episodes. Text and token ids, no
-tensors.
-"""
+"""The search environment: prompts, the action grammar, observations, episodes. No tensors."""

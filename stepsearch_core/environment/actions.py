@@ -55,9 +55,7 @@ _ACTION_TAG = re.compile(r"</?(?:search|answer)>")
 
 @dataclass(frozen=True)
 class Grammar:
-    """Turns of a style: `reasoning` is asked for in every turn; `comment`, on results, may stand before
-    it.
-    """
+    """Turns of a style: `reasoning` is asked for in every turn; `comment`, on results, may go before."""
 
     reasoning: str
     comment: str | None = None
@@ -147,6 +145,4 @@ def _action(name: str, content: str, has_think: bool) -> Action:
 THINK = Grammar("think")
 """The paper's."""
 PLAN = Grammar("plan", comment="observation")
-"""The released training prompt's: a plan in every turn, before it a comment on every document of the last
-search.
-"""
+"""The released training prompt's: a plan in every turn, before it a comment on each document found."""

@@ -1,5 +1,4 @@
-"""What a chat template writes around our texts: the question, the end of a turn, a notice after it, an
-opened thought.
+"""What a chat template writes around our texts: a question, a turn's end, a notice, an opened thought.
 
 A template is rendered once, around marks, and taken apart where the marks stand; so a question never goes
 through it, and what it spells is no template text. Passages follow a search within the assistant's turn, as
@@ -42,16 +41,12 @@ class Chat:
 
     @property
     def opened(self) -> str:
-        """What the prompt's end has opened and the policy is to go on with: a reasoning tag and what follows
-        it.
-        """
+        """What the prompt's end has opened for the policy to go on with: a reasoning tag and its text."""
         tags = list(_REASONING.finditer(self.after_question))
         return self.after_question[tags[-1].start() :] if tags and not tags[-1][1] else ""
 
     def notice(self, text: str, last: int) -> str:
-        """A notice after an assistant's turn that ended with the token `last`, and the next turn's
-        beginning.
-        """
+        """A notice after an assistant's turn that ended with token `last`, and the next turn's beginning."""
         written = self.end_text if last == self.end else ""
         return self.closing.removeprefix(written) + text + self.after_question
 

@@ -1,5 +1,4 @@
-"""Text into token ids: only what is ours may become control tokens; other people's text is text, whatever it
-spells.
+"""Text into token ids: only ours becomes control tokens; other people's text is text, whatever it spells.
 
 A passage, a title or a question can spell `<s>`, a chat template's end of turn or a tag of the protocol.
 Where the tokenizer would make a control token of it, the text is cut within that spelling and the pieces are
@@ -49,9 +48,7 @@ class TextEncoder:
         return list(self._plain(before + text + after, len(before), len(before) + len(text)))
 
     def turn(self, text: str) -> list[int]:
-        """Ids of a turn that was not sampled: the protocol's tags are meant, other control tokens are
-        not.
-        """
+        """Ids of a turn that was not sampled: the protocol's tags are meant, control tokens are not."""
         return list(self._plain(text, 0, len(text), self._tags))
 
     def decode(self, token_ids: Sequence[int]) -> str:
@@ -118,9 +115,7 @@ def begin_ids(tokenizer: Any) -> list[int]:
 
 
 def end_ids(tokenizer: Any) -> frozenset[int]:
-    """Each of these ends a turn: what `policy.tokenizers.prepare` has found, or else the end-of-text
-    token.
-    """
+    """Each of these ends a turn: what `policy.tokenizers.prepare` found, or else the end-of-text token."""
     ends = getattr(tokenizer, "turn_ends", None)
     if ends is None:
         ends = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)

@@ -37,16 +37,12 @@ from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import EnvironmentParams
 
 SHORTEST_EXCERPT = 8
-"""Tokens: a passage of which less than this would be left, with the mark and the heading beside it, is not
-cut.
-"""
+"""Tokens: a passage of which less would be left, mark and heading included, is not cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The ids of an information block (and notice), and the positions of the passages that it shows, whole
-    or cut.
-    """
+    """The ids of an information block (and notice), and the positions of the passages it shows."""
 
     ids: list[int]
     shown: tuple[int, ...]
@@ -75,15 +71,11 @@ class Renderer:
 
     @property
     def opened(self) -> str:
-        """What the prompt's end has opened for the first turn, as `<think>` and a line break; mostly
-        nothing.
-        """
+        """What the prompt's end has opened for the first turn, `<think>` say; mostly nothing."""
         return self._chat.opened
 
     def closed_by(self, token_ids: Sequence[int]) -> int | None:
-        """The token by which a turn of these tokens has closed the assistant's turn of a chat, None if it
-        has not.
-        """
+        """The token by which these have closed the assistant's turn of a chat, None if they have not."""
         closed = self.params.chat_template and bool(token_ids) and token_ids[-1] in self._ends
         return token_ids[-1] if closed else None
 
@@ -199,9 +191,7 @@ class Renderer:
         return Observation([*opening, *documents, *closing, *notice], tuple(shown), tuple(cut))
 
     def shown(self, passages: Sequence[Passage]) -> list[str]:
-        """The ids of the passages that a search with these results shows where a trajectory has room for
-        all.
-        """
+        """The ids of the passages that a search with these results shows if there is room for all."""
         made = self.observation(passages, room=self.params.max_observation_tokens)
         return [passages[position].id for position in made.shown] if made else []
 
@@ -246,17 +236,13 @@ class Renderer:
         return self._encoder.theirs(self.style.document.format(rank=rank, title=title, text=text))
 
     def _shortest(self, rank: int, title: str) -> int:
-        """Tokens of the least that is shown of a passage: all of a short one, or the beginning of one that
-        is cut.
-        """
+        """Tokens of the least that is shown of a passage: all of a short one, else a beginning."""
         if self.params.long_passages == "skip":
             return len(self._document(rank, title, "")) + 1
         return len(self._document(rank, title, self.style.cut_mark)) + SHORTEST_EXCERPT
 
     def _cut_uncached(self, rank: int, passage: Passage, room: int) -> tuple[int, ...]:
-        """The document with as much of the passage's text as fits and the mark behind it; () if that is too
-        little.
-        """
+        """The document with as much of the passage's text as fits and the mark; () if that is too little."""
         if self._shortest(rank, passage.title) > room:
             return ()
 

@@ -35,9 +35,7 @@ class Episode:
         self.question = question
         self.done = False
         self.opened = renderer.opened
-        """What the context has opened for the turn that is due, a reasoning tag or nothing: the turn begins
-        with it.
-        """
+        """What the context has opened for the turn that is due, a tag or nothing; the turn begins so."""
         self.trajectory = Trajectory(question.id, sample)
         self._renderer = renderer
         self._params = renderer.params
@@ -60,9 +58,7 @@ class Episode:
         return min(self._params.max_turn_tokens, self._room)
 
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
-        """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end the
-        episode.
-        """
+        """Record a turn of the policy (`log_probs`: one a token) and say what it did; may end it."""
         self._append(Author.POLICY, token_ids, log_probs)
         written = self.opened + self._renderer.closed(token_ids, text)
         action = self._renderer.style.grammar.parse(written, self._params.parser)
@@ -78,8 +74,7 @@ class Episode:
         return action
 
     def observe(self, passages: Sequence[Passage] | None) -> None:
-        """Append what a search found (None: the action was invalid); ends the episode if nothing fits any
-        more.
+        """Append what a search found (None: an invalid action); ends the episode if nothing fits any more.
 
         Recorded as the turn's are the passages that are shown; what was found but is not shown is kept
         beside them.
@@ -101,9 +96,7 @@ class Episode:
             self.new_tokens = self._append(Author.ENVIRONMENT, ids)
 
     def fail(self, reason: StopReason) -> None:
-        """Retriever or engine failed: the episode ends, marked; a search under way is recorded without
-        passages.
-        """
+        """Retriever or engine failed: the episode ends, marked; a search under way gets no passages."""
         if len(self.trajectory.turns) <= self._turn:
             self._record(*self._pending)
         self._end(reason)

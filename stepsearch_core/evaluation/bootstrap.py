@@ -21,9 +21,7 @@ _BATCH_VALUES = 4_000_000  # resampled values held in memory at once (32 MB)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its confidence interval over `n` questions; all None when there was nothing to
-    measure.
-    """
+    """A value with its confidence interval over `n` questions; all None if nothing was to be measured."""
 
     value: float | None
     low: float | None
@@ -46,9 +44,7 @@ def mean_interval(values: Sequence[float | None], samples: int, confidence: floa
 def stratified_mean_interval(
     groups: Sequence[Sequence[float | None]], samples: int, confidence: float, seed: int
 ) -> Interval:
-    """Mean of the groups' means, resampled within each group; groups without a defined value are left
-    out.
-    """
+    """Mean of the groups' means, resampled within each group; groups without a value are left out."""
     defined = [np.array([v for v in values if v is not None], dtype=np.float64) for values in groups]
     data = [values for values in defined if len(values)]
     if not data:
@@ -75,8 +71,7 @@ def stratified_mean_interval(
 
 
 def differences(after: Mapping[str, float | None], before: Mapping[str, float | None]) -> list[float | None]:
-    """`after - before` for each question id, in the order of `after`; None where either score is not
-    defined.
+    """`after - before` for each question id, in the order of `after`; None where either has no score.
 
     Raises:
         ValueError: the two hold different questions.

@@ -98,9 +98,7 @@ def without_questions(comparison: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same_questions(before: Mapping[str, QuestionRecord], after: Mapping[str, QuestionRecord]) -> list[str]:
-    """Ids of both sides under which both were asked the same: another generated world uses the same ids
-    anew.
-    """
+    """Ids under which both sides were asked the same: another generated world uses the same ids anew."""
     return sorted(key for key in before.keys() & after.keys() if _asked(before[key]) == _asked(after[key]))
 
 

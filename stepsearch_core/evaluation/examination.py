@@ -116,8 +116,7 @@ class Examination:
         self._engine: Engine | None = None
 
     def policy(self, name: str, folder: Path) -> Answer:
-        """What the policy in `folder` answers. The first one opens the engine, which takes the others'
-        weights.
+        """What the policy in `folder` answers. The first opens the engine, which takes the others' weights.
 
         Raises:
             DataError: no model, or one for shorter contexts.

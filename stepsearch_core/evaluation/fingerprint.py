@@ -1,6 +1,4 @@
-"""What an evaluation read besides the policy: the difference of two fingerprints says what changed between
-them.
-"""
+"""What an evaluation read besides the policy: two fingerprints say what changed between them."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from stepsearch_core.runtime.software import versions
 
 
 def fingerprint(data: Path, params: Params) -> dict[str, Any]:
-    """What an evaluation's result depends on besides the policy, in parts that can be told apart when they
-    change.
-    """
+    """What an evaluation's result depends on besides the policy, in parts that change by themselves."""
     files = read_json(data / "fetch" / "manifest.json")["files"]
     return {
         "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},

@@ -1,5 +1,4 @@
-"""Promotion: the recorded act that makes a trained policy the one in service, which re-evaluations then
-watch.
+"""Promotion: the recorded act that puts a trained policy into service, where re-evaluations watch it.
 
 The policy is copied out of the stages' outputs, together with the evaluation that it was promoted on and a
 fingerprint of what that evaluation read, so that later training runs neither replace it nor lose what to
@@ -27,8 +26,7 @@ LATEST = HISTORY.with_name("latest.json")
 
 
 def promote(data: Path, params: Params, target: Path = PROMOTED, history: Path = HISTORY) -> dict[str, Any]:
-    """Copy the trained policy and its evaluation to `target` and record that in the history; returns the
-    record.
+    """Copy the trained policy and its evaluation to `target`, note it in the history; returns the record.
 
     Raises:
         DataError: there is no trained policy, or what was evaluated is not this policy.
@@ -68,9 +66,7 @@ def read_promotion(folder: Path = PROMOTED) -> dict[str, Any]:
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a line to the history: one write of one line, on disk before it returns; nothing before it is
-    touched.
-    """
+    """Add a line to the history: one write of one line, on disk before it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

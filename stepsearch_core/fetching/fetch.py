@@ -1,5 +1,4 @@
-"""The first stage: the profile's benchmark files under standard names, each read whole before anything uses
-it.
+"""The first stage: the profile's benchmark files under standard names, each read whole before its use.
 
 `source: world` generates them, `source: files` copies given ones, `source: datasets` writes what the
 `datasets` library loads. In each case the folder gets a manifest with source, sha256, size and number of
@@ -64,9 +63,7 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
 
 
 def remarks(manifest: dict[str, Any]) -> list[str]:
-    """What people should know of the files before any of the work on them: rows dropped, oddities, what is
-    missing.
-    """
+    """What people should know of the files before the work: rows dropped, oddities, what is missing."""
     said = [
         f"{row['file']}, {row['place']} dropped:"
         f" {row['field'] + ': ' if row['field'] else ''}{row['reason']}"

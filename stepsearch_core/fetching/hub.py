@@ -1,5 +1,4 @@
-"""Benchmarks and corpora through the `datasets` library: from the Hugging Face hub, or a local directory of
-its layout.
+"""Benchmarks and corpora through the `datasets` library: from the Hugging Face hub, or a local directory.
 
 Rows are streamed, so that a corpus of 21 million passages never lies in memory, and written as JSON lines in
 the published format, which is what the readers know. A name of the hub needs a revision: what a name alone
@@ -23,9 +22,7 @@ COLUMNS = {
     "supporting_facts": ("title", "sent_id"),
     "evidences": ("fact", "relation", "entity"),
 }
-"""Where the hub has named columns, HotpotQA and 2WikiMultiHopQA publish lists, with the values in this
-order.
-"""
+"""Where the hub has named columns, HotpotQA and 2WikiMultiHopQA publish lists, in this order."""
 
 
 def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Path) -> None:
@@ -65,9 +62,7 @@ def published_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _positional(value: Any, names: Sequence[str]) -> Any:
-    """Lists of `names`' values from a mapping of lists or a list of mappings; anything else is left to the
-    reader.
-    """
+    """Lists of `names`' values from a mapping of lists or a list of mappings; else as it is."""
     if isinstance(value, dict) and value.keys() >= set(names):
         return [list(values) for values in zip(*(value[name] for name in names), strict=True)]
     if isinstance(value, list) and all(

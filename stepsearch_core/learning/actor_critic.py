@@ -18,8 +18,7 @@ from stepsearch_core.learning.batching import TokenBatch
 
 
 class TokenOutputs(NamedTuple):
-    """For each policy token of a batch, in its order, [tokens] each: log-probability, entropy before it,
-    value.
+    """For each policy token of a batch, [tokens] each: log-probability, entropy before it, value.
 
     A tuple because ZeRO 3 looks for tensors in what a module returns.
     """
@@ -32,9 +31,7 @@ class TokenOutputs(NamedTuple):
 
 
 class ActorCritic(nn.Module):
-    """Policy and, if it is to have one, value head as one module, so that one DeepSpeed engine trains
-    both.
-    """
+    """Policy and, if it has one, value head as one module, so that one DeepSpeed engine trains both."""
 
     def __init__(
         self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False
@@ -61,9 +58,7 @@ class ActorCritic(nn.Module):
 
 
 class Critic(nn.Module):
-    """A whole model that starts from the policy's weights, with a scalar for each token in place of its
-    logits.
-    """
+    """A whole model that starts from the policy's weights, with a scalar a token in place of logits."""
 
     def __init__(self, policy: PreTrainedModel) -> None:
         super().__init__()
@@ -94,9 +89,7 @@ class Likelihood(nn.Module):
 
 
 def recompute_activations(model: PreTrainedModel) -> None:
-    """Gradient checkpointing: a layer keeps its input alone and computes the rest again in the backward
-    pass.
-    """
+    """Gradient checkpointing: a layer keeps its input alone and computes the rest again backwards."""
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()  # it applies in training mode only; these models have no dropout
 

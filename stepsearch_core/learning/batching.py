@@ -16,16 +16,12 @@ from stepsearch_core.base.types import Trajectory
 LENGTH_STRIDE = 16
 """Lengths are rounded up to a multiple of this: new shapes are slow (kernels are chosen per shape)."""
 PASS_TOKENS = 64
-"""What one more pass costs besides its tokens, in tokens (in the small world: overhead of about 5 ms on a
-CPU).
-"""
+"""What one more pass costs besides its tokens, in tokens (in the small world, about 5 ms on a CPU)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """`input_ids` [rows, length]; for the n policy tokens of all rows, in order: `rows`, `positions`,
-    `targets` [n].
-    """
+    """`input_ids` [rows, length]; of the n policy tokens: `rows`, `positions`, `targets` [n]."""
 
     input_ids: np.ndarray
     rows: np.ndarray
@@ -52,8 +48,7 @@ def token_batch(trajectories: Sequence[Trajectory], pad_token_id: int) -> TokenB
 
 
 def micro_batches(trajectories: Sequence[Trajectory], tokens: int, ranks: int = 1) -> list[list[int]]:
-    """Indices of trajectories in batches of at most `tokens` tokens a rank, padding included, at the least
-    cost.
+    """Indices of trajectories in batches of at most `tokens` tokens a rank, padding included, at least cost.
 
     Sorted by length, consecutive trajectories share a batch. Where to cut is found by dynamic programming: a
     batch costs its padded tokens and `PASS_TOKENS`. A trajectory that is longer than `tokens` goes alone on

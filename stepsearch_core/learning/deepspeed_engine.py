@@ -50,8 +50,7 @@ class DeepSpeedEngine:
         return self.engine(*args, **kwargs)
 
     def accumulate(self, loss: Tensor, last: bool) -> None:
-        """Backward pass; after the `last` micro-batch also the optimizer's step, unless a gradient is not
-        finite.
+        """Backward pass; after the `last` micro-batch the optimizer's step, unless a gradient is not finite.
 
         Every rank calls this equally often. The loss trained on is the sum over ranks of what they pass.
         """
@@ -100,9 +99,7 @@ class DeepSpeedEngine:
 
     @property
     def skipped(self) -> int:
-        """Optimizer steps so far, those before a resume included, that were left out: a gradient was not
-        finite.
-        """
+        """Optimizer steps left out so far, before a resume too: a gradient was not finite."""
         return int(self.engine.skipped_steps)
 
     @property
@@ -119,9 +116,7 @@ class DeepSpeedEngine:
 
 
 def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Module:
-    """A module that is only asked: its weights sharded over the ranks under ZeRO 3, else whole on
-    `device`.
-    """
+    """A module that is only asked: its weights sharded over ranks under ZeRO 3, else whole on `device`."""
     if zero_stage < 3:
         return module.to(device)
     bfloat16 = next(module.parameters()).dtype is torch.bfloat16
@@ -130,9 +125,7 @@ def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Modul
 
 
 def whole(parameter: nn.Parameter) -> AbstractContextManager[Any]:
-    """Within it a parameter that ZeRO 3 has sharded is whole on every rank; entered by all. Others are so
-    anyway.
-    """
+    """Within it a parameter sharded by ZeRO 3 is whole on every rank, as others are; entered by all."""
     return prepare_deepspeed().zero.GatheredParameters([parameter])
 
 
@@ -146,9 +139,7 @@ def whole_weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 def copy_whole(trained: nn.Module, other: nn.Module) -> None:
-    """Give `other`, a module with whole weights, those of its copy that ZeRO 3 trains; called by every
-    rank.
-    """
+    """Give `other`, a module with whole weights, those of its copy under ZeRO 3; called by every rank."""
     for ours, theirs in zip(trained.parameters(), other.parameters(), strict=True):
         with whole(ours), torch.no_grad():
             theirs.copy_(ours)

@@ -1,5 +1,4 @@
-"""Data parallelism: which rank this process is, what share of the work is its own, and how results come
-together.
+"""Data parallelism: which rank this process is, which work is its own, and how results come together.
 
 Every rank holds the same data and computes its share; `gather` gives every rank the whole again, in the
 order that one process would have made it in. One process is rank 0 of 1: each function then returns what it

@@ -1,5 +1,4 @@
-"""Supervised warm start: cross-entropy on what the trajectory's policy wrote; prompts and passages are
-context only.
+"""Supervised warm start: cross-entropy on what the policy wrote; prompts and passages are context only.
 
 Trajectories are replayed through the environment's own renderer, so their token sequences are those of
 rollouts, with one token more: behind `</answer>` stands the token that ends a turn, so that the policy stops
@@ -73,8 +72,7 @@ def fine_tune(
     seed: int,
     log: Log,
 ) -> None:
-    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after every
-    step.
+    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after each.
 
     Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch
     gave. With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards

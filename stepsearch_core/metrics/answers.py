@@ -40,15 +40,12 @@ def word_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter =
 
 
 def hotpotqa_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter = words) -> float:
-    """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not the
-    same.
-    """
+    """As `word_f1`, by HotpotQA's script: 0 where one side is yes, no or noanswer and the other is not."""
     return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], segment)
 
 
 def overlap_f1(text: str, other: str, segment: Segmenter = words) -> float:
-    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if they share
-    none.
+    """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if disjoint.
 
     Args:
         text: one side.

@@ -214,8 +214,7 @@ def measure_all(
 
 
 def warnings(metrics: Mapping[str, Any], policies: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
-    """A line for each measure that is beyond its limit somewhere, with the worst place and the number of
-    questions.
+    """A line for each measure that is beyond its limit somewhere, with the worst place and its questions.
 
     Args:
         metrics: policy -> benchmark -> measure -> {value, n}, as in `metrics.json`.

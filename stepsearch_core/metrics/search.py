@@ -1,5 +1,4 @@
-"""How a trajectory searched: searches, repeated passages, supports shown, format, and what was hidden or
-invalid.
+"""How a trajectory searched: searches, repeated passages, supports shown, format, what was hidden, invalid.
 
 Everything is read from the trajectory's fields (`types.Trajectory`), never from its text: a passage that
 contains `<search>` or `<answer>` changes nothing.
@@ -20,8 +19,7 @@ def search_count(trajectory: Trajectory) -> int:
 
 
 def repeated_shares(rounds: Sequence[Sequence[str]]) -> list[float]:
-    """For each round, the share of its passages that an *earlier* round had (paper, eqs. 12-13); 0 for an
-    empty round.
+    """For each round, the share of its passages that an *earlier* one had (eqs. 12-13); 0 for no passages.
 
     Args:
         rounds: the passage ids of each search, in order. An id listed twice within one round is not a
@@ -42,9 +40,7 @@ def redundancy(trajectory: Trajectory) -> float:
 
 
 def support_recall(trajectory: Trajectory, question: Question) -> float | None:
-    """Share of the question's gold passages shown by any search, whole or cut; None if the question names
-    none.
-    """
+    """Share of the question's gold passages shown by any search, whole or cut; None if there are none."""
     if not question.support_ids:
         return None
     shown = {pid for turn in trajectory.searches for pid in turn.passage_ids}
@@ -52,8 +48,7 @@ def support_recall(trajectory: Trajectory, question: Question) -> float | None:
 
 
 def format_valid(trajectory: Trajectory) -> bool:
-    """The paper's hard constraint (section 2.3): searches and thinks at least once, answers exactly once and
-    last.
+    """The paper's hard constraint (section 2.3): at least one search and thought, one answer, at the end.
 
     Turns without a valid action do not break it: they cost a turn each and are counted (`invalid_turns`).
     The released code checks only that nothing follows the last answer.
@@ -75,9 +70,7 @@ def invalid_turns(trajectory: Trajectory) -> float | None:
 
 
 def invalid_reasons(trajectory: Trajectory) -> dict[InvalidReason, float]:
-    """For each reason the share of the turns that held no valid action because of it; zeros without
-    turns.
-    """
+    """For each reason the share of the turns without a valid action because of it; zeros without turns."""
     reasons = [turn.action.reason for turn in trajectory.turns]
     return {reason: reasons.count(reason) / max(1, len(reasons)) for reason in InvalidReason}
 

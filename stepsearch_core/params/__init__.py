@@ -1,5 +1,4 @@
-"""The one schema of `params.yaml`: OmegaConf structured configs, a section for each stage and for what
-stages share.
+"""The one schema of `params.yaml`: OmegaConf structured configs, a section for each stage, some for several.
 
 `load_params` merges a file onto the schema, so an unknown key, a wrong type or a value outside its limits is
 an error that names it. Limits stand beside their fields (`limits`); `rules` says what several parameters

@@ -34,8 +34,7 @@ class ParamsError(ValueError):
 
 
 def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
-    """Read and validate a parameter file; `overrides` are `key.sub=value` texts laid over it (see
-    `values.lay_over`).
+    """Read and validate a parameter file; `overrides` are `key.sub=value` laid over it (`values.lay_over`).
 
     Raises:
         ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a

@@ -99,9 +99,7 @@ def _fetched(fetch: FetchParams) -> set[str]:
 
 
 def _trains(fetch: FetchParams) -> bool:
-    """Whether there are questions to train on; without them only `dvc repro index` makes sense, which
-    `fetch` says.
-    """
+    """Whether there are questions to train on; without them only `dvc repro index` works, says `fetch`."""
     return "musique_train" in _fetched(fetch)
 
 

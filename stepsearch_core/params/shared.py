@@ -80,9 +80,7 @@ class RewardParams:
 
 @dataclass
 class RetrievalParams:
-    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words they, F1 and similarity
-    know.
-    """
+    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words all know."""
 
     method: str = one_of("bm25", *METHODS)
     segmenter: str = one_of("unicode", *SEGMENTERS)

@@ -29,9 +29,7 @@ class WorldParams:
 
 @dataclass
 class DatasetParams:
-    """A split of a dataset: a directory below `fetch.folder`, or a name of the Hugging Face hub with its
-    revision.
-    """
+    """A split of a dataset: a directory below `fetch.folder`, or a name of the hub with its revision."""
 
     name: str = MISSING
     config: str | None = None
@@ -41,9 +39,7 @@ class DatasetParams:
 
 @dataclass
 class FetchParams:
-    """Where benchmarks come from: the generated world, `files` (name -> file name) inside `folder`, or
-    `datasets`.
-    """
+    """Where benchmarks come from: the generated world, `files` (by name) in `folder`, or `datasets`."""
 
     source: str = one_of("world", "world", "files", "datasets")
     folder: str = (
@@ -64,9 +60,7 @@ class CorpusParams:
 
 @dataclass
 class IndexParams:
-    """Which retrieval methods the report measures, on how many questions of each benchmark at most (null:
-    all).
-    """
+    """Which retrieval methods the report measures, on how many questions a benchmark at most (null: all)."""
 
     measured_methods: list[str] = one_of(METHODS, *METHODS)
     measured_depths: list[int] = number([2, 3, 10], at_least=1)

@@ -24,9 +24,7 @@ class WarmstartParams:
 
 @dataclass
 class GuardParams:
-    """When training stops because the policy collapses; each limit may be null. All are of a step's
-    means.
-    """
+    """When training stops because the policy collapses; each limit, of a step's means, may be null."""
 
     patience: int = number(5, at_least=1)  # steps in a row beyond a limit before training stops
     min_entropy: float | None = number(None, above=0)  # nats a token

@@ -78,9 +78,7 @@ def for_omegaconf(value: Any, key: str = "") -> Any:
 
 
 def params_yaml(params: Params) -> str:
-    """The file that `load_params` reads these parameters from, and every other reader of YAML the same
-    values.
-    """
+    """The file from which `load_params`, and every other reader of YAML, reads these parameters."""
     return yaml.dump(asdict(params), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
 
 

@@ -1,5 +1,4 @@
-"""The policy's architecture without its weights: configuration, parameter count, sizes that memory depends
-on.
+"""The policy's architecture without its weights: configuration, parameter count, sizes for memory.
 
 Parameters of the families that are sampled here are counted from the configuration, which takes no torch and
 so no seconds; models of other families are built on torch's meta device, which allocates nothing. A
@@ -40,9 +39,7 @@ QWEN25: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Sizes of a causal language model and of what training puts beside it; shared parameters are counted
-    once.
-    """
+    """Sizes of a causal language model and of what training puts beside it; shared parameters count once."""
 
     parameters: int
     actor: int
@@ -130,9 +127,7 @@ def _random_config(model: ModelParams, vocab_size: int) -> dict[str, Any]:
 
 
 def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
-    """Parameters of a model of `FAMILIES`, of adapters in it (0 without), and of a critic model beside
-    it.
-    """
+    """Parameters of a model of `FAMILIES`, of adapters in it (or 0), and of a critic model beside it."""
     hidden, wide = config["hidden_size"], config["intermediate_size"]
     queries, keys = (
         config["num_attention_heads"] * _head_dim(config),

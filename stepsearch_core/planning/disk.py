@@ -21,8 +21,7 @@ BM25_BYTES = 610
 TERM_BYTES = 400
 """Of a passage of 100 words in the reward's term statistics (13 MB for 36,836 passages of 87 words)."""
 CHECKPOINT_BYTES = 14
-"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes when the new one is
-in place.
+"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes after the new.
 
 One more stays while a limit of `watch.guard` is being broken.
 """
@@ -35,8 +34,7 @@ def passage_count(fetch: FetchParams) -> int | None:
 
 
 def vector_bytes(factory: str, dimensions: int) -> int:
-    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or the links (HNSW) stored with
-    it.
+    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or links (HNSW) stored with it.
 
     Raises:
         DataError: FAISS knows no such index, or cannot tell.

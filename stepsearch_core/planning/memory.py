@@ -11,14 +11,11 @@ from stepsearch_core.planning.architecture import Architecture
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 LOGIT_BYTES = 24
-"""Six float32 copies: logits, log-probabilities and their exponentials, and three gradients (measured on a
-CPU).
-"""
+"""Six float32 copies: logits, log-probabilities, exponentials, and three gradients (measured on a CPU)."""
 
 
 def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
-    """Weights, gradients and optimizer states on each GPU of `parameters`, of which `trained` have
-    gradients.
+    """Weights, gradients and optimizer states on each GPU of `parameters`, `trained` of them with gradients.
 
     ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes
     a parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments).
@@ -58,7 +55,5 @@ def logit_bytes(shape: Architecture, policy_tokens: int) -> int:
 
 
 def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:
-    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer
-    (`policy.paged_cache`).
-    """
+    """Keys and values of `trajectories` contexts of `tokens` tokens: 2 tensors a layer (`PagedCache`)."""
     return 2 * shape.layers * shape.key_value_size * DTYPE_BYTES[dtype] * trajectories * tokens

@@ -111,9 +111,7 @@ def make_plan(params: Params) -> Plan:
 
 
 def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, float]:
-    """States and a batch's share of one GPU in the warm start, which trains all weights and holds no
-    reference.
-    """
+    """States and a batch's share of one GPU in the warm start, which trains all and holds no reference."""
     dtype, warmstart, length = params.model.dtype, params.warmstart, params.environment.max_trajectory_tokens
     states = state_bytes(
         shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes

@@ -1,6 +1,4 @@
-"""Causal language models: built from `params.model`, loaded from and saved as plain `save_pretrained`
-folders.
-"""
+"""Causal language models: built from `params.model`, loaded and saved as `save_pretrained` folders."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a model's `config.json` says, read without torch: where its files lie here, and whether this project
-samples it.
+"""What a model's `config.json` says, read without torch: where its files lie, whether it can be sampled.
 
 A configuration is the plain mapping of the file. Values that a family leaves out have that family's
 defaults.
@@ -18,9 +17,7 @@ FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 
 
 def local_folder(source: str) -> Path | None:
-    """Where a model's files lie on this machine: a folder, or a snapshot in the cache of the hub; None:
-    nowhere.
-    """
+    """Where a model's files lie on this machine: a folder, or a snapshot in the hub's cache; or None."""
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import try_to_load_from_cache
@@ -43,9 +40,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def structure_problem(config: Mapping[str, Any]) -> str | None:
-    """Why `policy.decoder` cannot sample from a model, or None: another family, a window, or context-wide
-    positions.
-    """
+    """Why `sampling.decoder` cannot sample from a model (its family, a window, its positions), or None."""
     if config["model_type"] not in FAMILIES:
         return f"transformers samples from {', '.join(FAMILIES)} models, not from {config['model_type']}"
     windowed = config["model_type"] == "mistral" or config.get("use_sliding_window")
@@ -60,8 +55,7 @@ def structure_problem(config: Mapping[str, Any]) -> str | None:
 
 
 def context_limit(config: Mapping[str, Any]) -> int | None:
-    """The longest context, in tokens, that a model is made for: its positions, as its rotary embeddings
-    stretch them.
+    """The longest context, in tokens, that a model is made for: positions, as rotary embeddings stretch it.
 
     `max_position_embeddings` times the factor of "linear", "dynamic" and "yarn" scaling (of yarn: the
     original length); "llama3" and "longrope" have it in `max_position_embeddings`. The same rules as vLLM's.
@@ -80,8 +74,6 @@ def context_limit(config: Mapping[str, Any]) -> int | None:
 
 
 def _rope(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The kind of rotary embeddings and their settings; older files call them `rope_scaling` and their kind
-    `type`.
-    """
+    """The kind of rotary embeddings and their settings; once called `rope_scaling` and `type`."""
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     return str(rope.get("rope_type") or rope.get("type") or "default"), rope

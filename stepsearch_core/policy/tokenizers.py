@@ -1,5 +1,4 @@
-"""Tokenizers: trained on training text for models that start from nothing, or published and made ready for
-use.
+"""Tokenizers: trained for models that start from nothing, or published and made ready for use.
 
 Both kinds that are trained are ordinary `tokenizers` pipelines wrapped for transformers, so that
 `AutoTokenizer.from_pretrained` loads them. `word` splits at white space and punctuation (one token a word:

@@ -54,9 +54,7 @@ def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
 
 
 def choose_cases(records: Records, count: int, seed: int = 0) -> list[Case]:
-    """Draw `count` questions (fewer if there are not as many), outcomes in turn by `SHARES`, benchmarks in
-    turn.
-    """
+    """Draw `count` questions (fewer if there are not as many), outcomes by `SHARES`, benchmarks in turn."""
     queues = {
         outcome: _benchmarks_in_turn(benchmarks, draws(seed, Name.CASES, number))
         for number, (outcome, benchmarks) in enumerate(_by_outcome(records).items())

@@ -36,9 +36,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Raw and smoothed lines (SVG `points`), marked points, and `data` for reading values by pointer or
-    keys.
-    """
+    """Raw and smoothed lines (SVG `points`), marked points, and `data` to read off by pointer or keys."""
 
     key: str
     title: str
@@ -75,8 +73,7 @@ class IntervalChart:
 
 
 def round_ticks(low: float, high: float, count: int = 4, whole: bool = False) -> list[float]:
-    """Round numbers that cover [low, high]: steps of 1, 2, 2.5 or 5 times a power of ten, about `count` of
-    them.
+    """Round numbers that cover [low, high]: 1, 2, 2.5 or 5 times a power of ten apart, about `count`.
 
     A range too small to tell its ends apart is widened upwards; with `whole` the steps are whole numbers.
     """

@@ -98,7 +98,5 @@ def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
 
 
 def _points(log: list[dict[str, Any]], key: str) -> list[Point]:
-    """(step, value) of every line that holds a finite value: a mean over nothing is logged as NaN or
-    null.
-    """
+    """(step, value) of every line that holds a finite value: a mean over nothing is NaN or null."""
     return [(row["step"], row[key]) for row in log if row.get(key) is not None and math.isfinite(row[key])]

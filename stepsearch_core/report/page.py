@@ -1,6 +1,4 @@
-"""The page: what the inputs say, laid into the templates. All text from outside is escaped by the template
-engine.
-"""
+"""The page: what the inputs say, laid into the templates. The template engine escapes all text."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ def render_page(inputs: Inputs, params: Params) -> str:
 
 
 def render_curves(train_log: list[dict[str, Any]]) -> str:
-    """The curves of the paper's figures as one SVG image that needs no style sheet, for other pages to
-    show.
-    """
+    """The curves of the paper's figures as one SVG image without a style sheet, for other pages."""
     return (
         _environment()
         .get_template("curves.svg")

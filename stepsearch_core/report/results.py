@@ -117,8 +117,7 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
 
 
 def results_table(metrics: Metrics) -> str:
-    """The results as aligned plain text, under 80 columns for four benchmarks; the interval is that of the
-    last row.
+    """The results as aligned plain text, under 80 columns for four benchmarks; intervals are the last row's.
 
     F1                  MuSiQue     HotpotQA         Mean
       Warm start          0.310        0.280        0.295

@@ -1,3 +1,1 @@
-"""Retrieval: BM25 and dense rankings of one corpus, their fusion, how alike passages are, and how many are
-found.
-"""
+"""Retrieval: BM25 and dense rankings of one corpus, their fusion, similarity of passages, and coverage."""

@@ -30,8 +30,7 @@ class BM25Index:
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
-        """Index `corpus` and save the index to `folder`. The terms of all passages are held in memory
-        meanwhile.
+        """Index `corpus` and save the index to `folder`. All passages' terms are in memory meanwhile.
 
         Raises:
             DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.

@@ -79,8 +79,7 @@ def count_gold(corpus: Corpus, questions: Iterable[Question]) -> dict[str, int]:
 def measure_approximation(
     index: DenseIndex, corpus: Corpus, questions: Iterable[Question], depths: Sequence[int]
 ) -> dict[str, float | None]:
-    """Mean share of the exact first k (by inner product) that an index finds, by depth, for the questions'
-    wording.
+    """Mean share of the exact first k (by inner product) that an index finds for the questions, by depth.
 
     Encodes the corpus once more. None without questions.
     """
@@ -105,8 +104,7 @@ def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[
 
 
 def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None]:
-    """By method, the share of sub-questions found within `depth`: the mean over benchmarks that have
-    sub-questions.
+    """By method, the share of sub-questions found within `depth`: the mean over benchmarks with any.
 
     None where no benchmark has any: HotpotQA and Bamboogle alone, say.
     """
@@ -119,9 +117,7 @@ def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None
 
 
 def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
-    """A table of what each method finds within `depth`, which one finds most, and whether the profile uses
-    it.
-    """
+    """A table of what each method finds within `depth`, which finds most, whether the profile uses it."""
     lines = [
         f"sub-questions that find their support in the first {depth} | raw questions that find all of theirs"
     ]
@@ -160,9 +156,7 @@ def _measure_set(
 def _shares_found(
     ranker: Ranker, queries: Sequence[Query], depths: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """For each depth the share of queries all of whose positions are among the first `depth`; {} without
-    queries.
-    """
+    """For each depth the share of queries all of whose positions are among the first; {} without queries."""
     if not queries:
         return {}
     rankings = ranker.rank([text for text, _ in queries], max(depths))

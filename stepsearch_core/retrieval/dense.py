@@ -137,9 +137,7 @@ def encode_corpus(
 
 
 def exact_ranking(encoder: Encoder, corpus: Corpus, queries: Sequence[str], k: int) -> list[Ranking]:
-    """What a `Flat` index would rank, by encoding the corpus once more: the yardstick of approximate
-    indexes.
-    """
+    """What a `Flat` index would rank, by encoding the corpus again: the yardstick of approximate indexes."""
     vectors = encoder.encode_queries(queries)
     heap = faiss.ResultHeap(len(queries), k, keep_max=True)
     for start, passages in encode_corpus(encoder, corpus):

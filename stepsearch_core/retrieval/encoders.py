@@ -28,9 +28,7 @@ from stepsearch_core.runtime.devices import own_device
 TERM_BUCKETS = 1 << 20
 """Words are hashed to this many columns: of Wikipedia's words few share one, and no vocabulary is kept."""
 ENTRIES_PER_TERM = 8
-"""Non-zero entries of the projection for a word. One (plain feature hashing) lets words collide, many add
-noise.
-"""
+"""Non-zero entries of the projection for a word. With one (hashing) words collide, many add noise."""
 PROJECTION_SEED = 0
 ENCODER_BATCH = 64
 MAX_TOKENS = 512
@@ -42,9 +40,7 @@ class Encoder(Protocol):
     dimensions: int
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 of shape [texts, dimensions]; rows of length 1, or 0 where a text holds nothing to
-        encode.
-        """
+        """Float32 of shape [texts, dimensions]; rows of length 1, or 0 for a text with nothing to encode."""
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
@@ -57,8 +53,7 @@ class Encoder(Protocol):
 
 
 class HashingEncoder:
-    """TF-IDF with sublinear term frequency over the words of `text`, projected by a sparse random sign
-    matrix.
+    """TF-IDF with sublinear term frequency over the words of `text`, under a sparse random sign matrix.
 
     The projection has a fixed number of entries a word: a sparse Johnson-Lindenstrauss transform (Kane and
     Nelson, "Sparser Johnson-Lindenstrauss transforms", JACM 2014). Scikit-learn's own gives a word a random
@@ -172,8 +167,7 @@ class TransformersEncoder:
 
 
 def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
-    """The encoder that `params` names, fitted to `corpus` where it needs that; `work` keeps what fitting
-    found.
+    """The encoder that `params` names, fitted to `corpus` if need be; `work` keeps what fitting found.
 
     Raises:
         DataError: no such encoder, or the segmenter is not installed.

@@ -1,6 +1,4 @@
-"""Building and opening the indexes of a corpus, with a manifest that ties them to what they were made
-from.
-"""
+"""Building and opening the indexes of a corpus, with a manifest of what they were made from."""
 
 from __future__ import annotations
 

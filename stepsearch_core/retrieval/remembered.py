@@ -1,5 +1,4 @@
-"""A retriever that remembers on disk what it found, so that long work over many searches can be killed and
-go on.
+"""A retriever that remembers on disk what it found, so that long work can be killed and go on.
 
 Every call is one part, a file named by a hash of its queries and depth. Parts belong to one retriever, so
 the folder is a `WorkFolder` named by the index, its settings and the code that searches it (at least).

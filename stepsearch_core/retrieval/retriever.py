@@ -21,9 +21,7 @@ Ranking = list[tuple[int, float]]
 
 
 class RetrievalError(ExplainedError):
-    """A search that could not be carried out: a service that is down, say. Finding nothing is not an
-    error.
-    """
+    """A search that could not be carried out: a service is down, say. To find nothing is no error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,8 +152,7 @@ class TfidfSimilarity:
         ]
 
     def cosine(self, gold_ids: Sequence[str], passage_ids: Sequence[str]) -> np.ndarray:
-        """Cosines in [0, 1] as float64 [n_gold, n_passage]; a text without a term has cosine 0 with
-        everything.
+        """Cosines in [0, 1] as float64 [n_gold, n_passage]; 0 for a text without a term.
 
         Raises:
             KeyError: a passage is unknown.

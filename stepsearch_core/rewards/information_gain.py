@@ -1,5 +1,4 @@
-"""The information gain of each search (paper, eqs. 8-11): how much closer its passages came to the gold
-ones.
+"""The information gain of each search (paper, eqs. 8-11): how much closer it came to the gold ones.
 
 Eqs. 9 and 10 print m_i^t; this is m_i^{t-1}, "of the previous round", as the text says: with m_i^t every
 gain would be 0. Gains telescope: over a trajectory they sum to the final coverage, the mean over gold

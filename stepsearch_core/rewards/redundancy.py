@@ -1,5 +1,4 @@
-"""The redundancy penalty of each search (paper, eqs. 12-13): the share of its passages that earlier rounds
-had.
+"""The redundancy penalty of each search (paper, eqs. 12-13): the share of passages had before.
 
 Identity is the passage id and only *earlier* rounds count. The released code compares decoded text, which
 carries the rank of the passage, so that it misses a passage that comes back at another rank. k is the number

@@ -45,9 +45,7 @@ _ROUND = re.compile(r"<search>.*?</search>\s*<information>(.*?)</information>", 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedRound:
-    """One match of search and information: unweighted rewards, and where its first `</search>` starts in the
-    text.
-    """
+    """One match of search and information: unweighted rewards, and where its first `</search>` starts."""
 
     position: int
     information_gain: float
@@ -56,9 +54,7 @@ class ReleasedRound:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedScore:
-    """What a text earns: `answer` is F1, or -1 for a wrong format, which leaves no key score and no
-    rounds.
-    """
+    """What a text earns: `answer` is F1, or -1 for a wrong format, which leaves no key and no rounds."""
 
     answer: float
     search_key: float
@@ -126,9 +122,7 @@ def render(trajectory: Trajectory, passages: Callable[[str], Passage]) -> tuple[
 
 
 class ReleasedScorer(Scorer):
-    """Scores trajectories as the released code does; of the similarity it asks only which passages there
-    are.
-    """
+    """Scores trajectories as the released code does; it asks the similarity only for its passages."""
 
     def __init__(
         self,
@@ -216,7 +210,5 @@ def _f1(text: str, references: Sequence[str]) -> float:
 
 
 def _normalize(text: str) -> str:
-    """SQuAD's normalisation as that code has it: lower case, then no ASCII punctuation, no articles, single
-    blanks.
-    """
+    """SQuAD's normalisation as that code has it: lower case, no ASCII punctuation, no articles, blanks."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())

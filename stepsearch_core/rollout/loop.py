@@ -60,8 +60,7 @@ class Rollout:
     def play(
         self, episodes: Sequence[Episode], streams: Streams = None, progress: str | None = None
     ) -> list[Trajectory]:
-        """Play new episodes to their ends; their trajectories, in order. Those that are done stay as they
-        are.
+        """Play new episodes to their ends; their trajectories, in order. Those done stay as they are.
 
         Args:
             episodes: the engine's contexts are opened in their order.

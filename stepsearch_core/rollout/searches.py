@@ -1,5 +1,4 @@
-"""Searches under way beside the rollout: threads send what has piled up as one batch, the rollout goes on
-generating.
+"""Searches under way beside the rollout: threads send what has piled up in one batch.
 
 A search ends with its passages or with the reason why there are none: the retriever refused or answered
 garbage, after as many attempts as allowed, or took too long. A late answer is dropped. With one worker, a

@@ -1,3 +1,1 @@
-"""What the work runs on: devices, the group of processes, versions of packages, folders of work in
-progress.
-"""
+"""What the work runs on: devices, process group, versions of packages, folders of work in progress."""

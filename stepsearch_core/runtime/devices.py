@@ -16,8 +16,7 @@ class DeviceError(ExplainedError):
 
 
 def device_of(local_rank: int, gpus: int) -> str:
-    """The device of a rank, counted from 0 on its machine, where so many GPUs are visible; as torch writes
-    it.
+    """The device of a rank, counted from 0 on its machine, with so many GPUs visible; as torch writes it.
 
     Raises:
         DeviceError: there are GPUs, but none for this rank.

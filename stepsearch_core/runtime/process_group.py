@@ -20,9 +20,7 @@ _patient: torch.distributed.ProcessGroup | None = None
 
 
 def patient_group() -> torch.distributed.ProcessGroup:
-    """The ranks as a group over main memory, whose waiting has no deadly time-out; first asked for by all
-    together.
-    """
+    """The ranks as a group over main memory, which waits without a time-out; first asked for by all."""
     global _patient
     if _patient is None:
         _patient = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
@@ -49,9 +47,7 @@ def join_process_group() -> None:
 
 
 def leave_process_group() -> None:
-    """At exit: a group whose threads still run when the interpreter is gone can abort a process that has
-    succeeded.
-    """
+    """At exit: a group whose threads outlive the interpreter can abort a process that succeeded."""
     global _patient
     _patient = None
     if torch.distributed.is_initialized():

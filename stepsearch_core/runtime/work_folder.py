@@ -31,8 +31,7 @@ class WorkFolder:
     activity = "working"
 
     def __init__(self, root: Path, parameters: Mapping[str, Any], inputs: Sequence[Path]) -> None:
-        """Name the folder by parameters (plain values) and the content of inputs (files, folders with all
-        files).
+        """Name the folder by parameters (plain values) and the content of inputs (files, whole folders).
 
         Raises:
             DataError: an input is missing.

@@ -1,3 +1,1 @@
-"""Engines that sample turns from a policy: transformers with a paged cache of its own, vLLM, scripted
-ones.
-"""
+"""Engines that sample turns from a policy: transformers with a paged cache, vLLM, scripted ones."""

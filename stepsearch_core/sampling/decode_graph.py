@@ -89,9 +89,7 @@ class DecodeGraphs(FixedDecoding):
             self._graphs[size].replay()
 
     def _captured(self, size: int) -> torch.cuda.CUDAGraph:
-        """A graph of a pass. It is run once before, so that libraries are set up; the replay then writes the
-        same.
-        """
+        """A graph of a pass. Run once before, so that libraries are set up; a replay writes the same."""
         current, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(current)
         with torch.cuda.stream(side):

@@ -1,5 +1,4 @@
-"""The forward pass of a Llama-like model for sampling: over a flat list of tokens, to each context's last
-state.
+"""The forward pass of a Llama-like model for sampling: from a flat list of tokens to each last state.
 
 The model's own modules are called, adapters included; what is ours is what lies between them. Two things
 make it faster than the model's own forward pass: little Python between the kernels, and a last layer that
@@ -32,9 +31,7 @@ def check_structure(config: Any) -> None:
 
 
 def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass | FixedPass) -> torch.Tensor:
-    """States [contexts, hidden] after the last new token of each context of a pass; stores its keys and
-    values.
-    """
+    """States [contexts, hidden] after each context's last new token; stores keys and values."""
     decoder: Any = model.model
     states = decoder.embed_tokens(token_ids)
     cos, sin = (part[0, :, None] for part in decoder.rotary_emb(states, pass_.positions[None]))
@@ -54,9 +51,7 @@ def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass | F
 
 
 def _heads(states: torch.Tensor, attention: Any, name: str) -> torch.Tensor:
-    """A projection of states [tokens, hidden], as [tokens, heads, head_dim], normalised where the model does
-    so.
-    """
+    """A projection of states [tokens, hidden], as [tokens, heads, head_dim], normalised as in the model."""
     projected = getattr(attention, f"{name}_proj")(states).view(len(states), -1, attention.head_dim)
     norm = getattr(attention, f"{name}_norm", None)
     return projected if norm is None else _norm(projected, norm)

@@ -1,5 +1,4 @@
-"""What a sampling engine is: sessions of slots, each a context that only grows, advanced together pass by
-pass.
+"""What a sampling engine is: sessions of slots, contexts that only grow, advanced pass by pass.
 
 `submit` appends tokens to a slot's context and asks for a turn of the policy; `advance` makes one decoding
 pass for all slots that have work and returns the turns that ended with it: by closing an action, by a token
@@ -43,9 +42,7 @@ class Session(Protocol):
     """Slots of growing contexts."""
 
     def open(self, slot: int, stream: np.random.Generator | None) -> None:
-        """Begin an empty context in a slot, whatever it held; it samples with `stream`, or greedily if that
-        is None.
-        """
+        """Begin an empty context in a slot, whatever it held; sampled with `stream`, or greedily (None)."""
 
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn of a slot that has none under way."""
@@ -68,9 +65,7 @@ class Engine(Protocol):
         """Open a session of `slots` contexts of at most `capacity` tokens each."""
 
     in_place: bool
-    """True: it samples from the model that is trained, adapters included, and need not be told of new
-    weights.
-    """
+    """True: it samples from the model that is trained, adapters included, and needs no new weights."""
 
     def update(self, policy: PreTrainedModel) -> None:
         """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""

@@ -1,5 +1,4 @@
-"""A pass of fixed shape, for decoding as CUDA graphs: one token of every context of the cache, work or no
-work.
+"""A pass of fixed shape, for decoding as CUDA graphs: one token of every context, work or no work.
 
 A context without work has length 0 here: its token is written to scratch, it reads nothing and finds zeros.
 Blocks that nobody reads belong to one more context behind the others, so that no index has a length of its
@@ -53,9 +52,7 @@ class FixedPass:
             stored.view(-1, stored.shape[-1]).index_copy_(0, self._places, new.flatten(0, 1))
 
     def attend(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        """What scaled queries [contexts, heads, head_dim] find; zeros without work, where the sums are 0 /
-        0.
-        """
+        """What scaled queries [contexts, heads, head_dim] find; zeros without work (0 / 0)."""
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         found = self._blocks.attend(keys, values, pad(query, (0, 0, 0, 0, 0, 1)))[:-1]
         return torch.where(self._works, found, torch.zeros_like(found))

@@ -1,5 +1,4 @@
-"""One pass over many contexts, as a flat list of tokens: where their keys and values go, and what they
-attend to.
+"""One pass over many contexts, as a flat list of tokens: where keys and values go, and what they attend to.
 
 A pass has one token of each context that is decoding and all new tokens of each that begins a turn.
 Everything but attention treats tokens alike, so both share a pass and nothing is padded. Single tokens

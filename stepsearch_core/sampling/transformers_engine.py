@@ -1,5 +1,4 @@
-"""Sampling with a transformers model: batched, KV cache kept across turns, each slot stopping at its own
-end.
+"""Sampling with a transformers model: batched, KV cache kept across turns, each slot ending by itself.
 
 A pass takes every slot with a turn under way: all new tokens of those that begin it, one of each other.
 Nobody waits for anybody. Matrices have a multiple of 16 rows; thereby what a slot computes does not depend,
@@ -138,9 +137,7 @@ class TransformersSession:
         return ended
 
     def _forward(self, slots: list[int]) -> torch.Tensor:
-        """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after each one's
-        last.
-        """
+        """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after the last."""
         model, decoding = self._engine.model, self._decoding
         if decoding and decoding.model is model and all(len(self._new[slot]) == 1 for slot in slots):
             for slot in slots:
@@ -160,9 +157,7 @@ class TransformersSession:
         return model.lm_head(states)[[place[slot] for slot in slots]].float()
 
     def _alike(self, slots: list[int]) -> dict[int, list[int]]:
-        """Slots that begin with the same tokens, under the first of them, itself included; every other one
-        alone.
-        """
+        """Slots that begin with the same tokens, under the first of them, itself included; others alone."""
         alike: dict[object, list[int]] = {}
         for slot in slots:
             alike.setdefault(slot if self._cache.lengths[slot] else tuple(self._new[slot]), []).append(slot)

@@ -14,9 +14,7 @@ _STOP_WINDOW = 12  # no tokenizer writes a stop string in more tokens than it ha
 
 
 class TurnInProgress:
-    """The tokens of a turn so far. All its random numbers are drawn at once, so that a stream is read turn
-    by turn.
-    """
+    """The tokens of a turn so far. All random numbers are drawn at once: a stream is read turn by turn."""
 
     def __init__(self, max_new_tokens: int, stream: np.random.Generator | None) -> None:
         self.greedy = stream is None
@@ -38,9 +36,7 @@ class TurnInProgress:
 
 
 class StopRule:
-    """A turn ends with a stop string or one of `end_ids`; text is decoded only after a token that may close
-    it.
-    """
+    """A turn ends with a stop string or one of `end_ids`; text is decoded after tokens that may close it."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer

@@ -1,5 +1,4 @@
-"""The arguments of a vLLM engine beside a trainer, in its process: one engine a GPU, asleep while the policy
-learns.
+"""The arguments of a vLLM engine beside a trainer, in its process: one a GPU, asleep while it learns.
 
 What is sampled must be what the trainer takes it to be, so log-probabilities are those of the distribution
 that is sampled, and the sampling defaults that published models carry (top-p, a second end-of-text token)

@@ -1,5 +1,4 @@
-"""Sampling with vLLM, in the process of the trainer: continuous batching, paged KV cache, weights pushed in
-memory.
+"""Sampling with vLLM, in the process of the trainer: continuous batching, paged KV cache, weights pushed.
 
 Prefix caching finds what is cached of a slot's context, so only the rest is computed. A turn's seed comes
 from its slot's own stream, but sums in the kernels depend on the batch: unlike with `transformers_engine`, a
@@ -97,8 +96,7 @@ class VllmEngine:
         return self._session
 
     def update(self, policy: PreTrainedModel) -> None:
-        """Copy the weights of `policy`, a model without adapters, and forget every context computed with
-        older ones.
+        """Copy the weights of `policy`, a model without adapters, and forget contexts of older ones.
 
         Raises:
             EngineError: it is not the model that was loaded.
@@ -123,9 +121,7 @@ class VllmEngine:
             self._forget()
 
     def sleep(self) -> None:
-        """Give back the memory of the cache, and on a GPU that of the weights, which then wait in main
-        memory.
-        """
+        """Give back the memory of the cache, on a GPU that of the weights too, which wait in main memory."""
         if self._asleep:
             return
         self._end_session()
@@ -165,24 +161,18 @@ def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
 
 
 def _attributes(value: object) -> Mapping[str, Any]:
-    """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (bm25s imports
-    numba).
-    """
+    """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (in bm25s)."""
     found = vars(value)
     return found if isinstance(found, Mapping) else {}
 
 
 def _prepare_output_layer(model: Any) -> None:
-    """Where output and input embeddings are one, `reload_weights` leaves the output layer's packed copy
-    (CPU) as is.
-    """
+    """Where output and input embeddings are one, `reload_weights` leaves the output's packed copy (CPU)."""
     model.lm_head.quant_method.process_weights_after_loading(model.lm_head)
 
 
 def _free_cache(worker: Any) -> list[tuple[torch.UntypedStorage, int]]:
-    """What sleep mode does on a GPU; vLLM's own does nothing on a CPU. Tensors keep their shapes, without
-    memory.
-    """
+    """What sleep mode does on a GPU; vLLM's does nothing on a CPU. Tensors keep shapes, without memory."""
     layers = [layer.untyped_storage() for layer in worker.model_runner.kv_caches]
     freed = [
         (storage, storage.nbytes())

@@ -32,9 +32,7 @@ class VllmSession:
         capacity: int,
         vocab_size: int | None = None,
     ) -> None:
-        """Use `vllm`, an `LLMEngine` that has no other requests; `vocab_size` rows are in its model's
-        embeddings.
-        """
+        """Use `vllm`, an `LLMEngine` that has no other requests; its model embeds `vocab_size` tokens."""
         self._vllm, self._tokenizer, self._temperature, self._capacity = (
             vllm,
             tokenizer,

@@ -1,5 +1,4 @@
-"""Keeping the search keys that work: those with which the retriever finds a support, few and unlike each
-other.
+"""Keeping the search keys that work: those that find a support, few and unlike each other.
 
 The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results,
 which it does not define. Here M = 1, the retriever that the policy will search with, and valid means that a
@@ -32,9 +31,7 @@ _BATCH = 512
 
 @dataclass
 class KeyCounts:
-    """What became of the candidates, how many keys the hops have, and how much of what was found is
-    shown.
-    """
+    """What became of the candidates, how many keys the hops have, and how much was found and shown."""
 
     hops_by_keys: Counter[int] = field(default_factory=Counter)
     candidates: Counter[KeyKind] = field(default_factory=Counter)

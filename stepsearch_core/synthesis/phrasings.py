@@ -1,5 +1,4 @@
-"""How passages phrase a relation: words that are far more frequent in its supports than in the corpus at
-large.
+"""How passages phrase a relation: words far more frequent in its supports than in the corpus at large.
 
 A sub-question says "author", the passage says "penned" or "wrote": a query needs the passage's words. They
 are found by counting alone. For each relation, over the distinct supports of all training hops that ask for

@@ -62,17 +62,13 @@ def lower_words(text: str) -> list[str]:
 
 
 def keywords(text: str, without: Iterable[str] = ()) -> str:
-    """The text's words, in order and as written, that are neither stop words nor in `without` (lower
-    case).
-    """
+    """The text's words, in order and as written, that are no stop words, nor in `without` (lower case)."""
     dropped = STOP_WORDS.union(without)
     return " ".join(match.group() for match in _WORD.finditer(text) if match.group().lower() not in dropped)
 
 
 def names(text: str) -> list[str]:
-    """Capitalised spans: runs of capitalised words, joined by connectors such as "of", without leading stop
-    words.
-    """
+    """Capitalised spans: runs of capitalised words, joined by "of" say, without leading stop words."""
     spans: list[str] = []
     current: list[str] = []
     pending: list[str] = []

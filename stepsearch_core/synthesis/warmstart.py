@@ -60,8 +60,7 @@ def make_trajectories(
     show: Show,
     seed: int,
 ) -> list[WarmstartTrajectory]:
-    """At most `params.trajectories` trajectories over `questions`, every question once before any is used
-    again.
+    """At most `params.trajectories` trajectories over `questions`, each once before any is used again.
 
     Args:
         questions: With decompositions.
@@ -147,9 +146,7 @@ def _worded_query(sub_question: SubQuestion, mined: Sequence[str], draw: random.
 def _play(
     hops: Sequence[_HopPlan], found: Mapping[str, Search], max_searches: int
 ) -> list[SearchTurn] | None:
-    """The searches, or None where a hop's support is not shown, its sub-question is blank, or they are too
-    many.
-    """
+    """The searches, or None where a hop's support is not shown, a sub-question is blank, or too many."""
     if not all(hop.first for hop in hops):
         return None
     searches: list[SearchTurn] = []

@@ -1,5 +1,4 @@
-"""From sampled trajectories to what an update needs: rewards on tokens, and a description of them for the
-log.
+"""From sampled trajectories to what an update needs: rewards on tokens, and a description for the log.
 
 Trajectories that failed (`types.FAILURES`) are left out here, so they reach neither the loss nor any
 statistic of it.
@@ -30,9 +29,7 @@ class Experience:
     trajectories: list[Trajectory]
     breakdowns: list[RewardBreakdown]
     old_log_probs: Rows
-    """What ratios are taken against: the sampler's or, under truncated importance sampling, the trainer's
-    own.
-    """
+    """Ratios are against these: the sampler's or, under truncated importance sampling, the trainer's."""
     importance: Rows
     """Weight of a token's policy loss (`training.mismatch`)."""
     rewards: Rows

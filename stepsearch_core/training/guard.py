@@ -1,5 +1,4 @@
-"""The guard against collapse: training stops once a metric has been beyond its limit for several steps in a
-row.
+"""The guard against collapse: training stops once a metric was beyond its limit several steps in a row.
 
 Collapse is the complaint most often heard about training search agents: entropy falls to nothing, the policy
 stops searching, answers grow without end. The paper watches for none of it; the limits are parameters
@@ -23,9 +22,7 @@ class CollapseError(ExplainedError):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A parameter of `watch.guard`, the metric that it limits, and what helps against the collapse it stands
-    for.
-    """
+    """A parameter of `watch.guard`, the metric it limits, and what helps against the collapse it shows."""
 
     parameter: str
     metric: str
@@ -62,9 +59,7 @@ class Guard:
 
     @property
     def since(self) -> list[int]:
-        """The first step beyond each limit that is being broken; the checkpoints before these are to be
-        kept.
-        """
+        """The first step beyond each limit that is being broken; checkpoints before these are kept."""
         return [steps[0][0] for steps in self._beyond.values()]
 
     def check(self, rows: Sequence[Mapping[str, float]]) -> None:

@@ -107,9 +107,7 @@ class Learner:
         self.actor.accumulate(value_loss + policy_loss * float(train_policy), last)
 
     def train(self) -> None:
-        """Put what is trained into training mode, which sampling leaves: gradient checkpointing asks for
-        it.
-        """
+        """Put what is trained into training mode, which sampling leaves: checkpointing asks for it."""
         for engine in filter(None, (self.actor, self.critic)):
             engine.engine.train()
 
@@ -151,8 +149,7 @@ class Learner:
         return merged(self.policy) if self.params.lora_rank else self.policy
 
     def export(self, tokenizer: Any, folder: Path) -> None:
-        """Write `policy/`, adapters merged into its weights, and `critic/`; called by every rank, written by
-        one.
+        """Write `policy/`, adapters merged in, and `critic/`; called by every rank, written by one.
 
         Both are plain: the policy's and a critic model's are `save_pretrained`'s, a value head is one
         safetensors file.

@@ -47,8 +47,7 @@ def policy_loss(
 
 
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, value_clip_range: float) -> Tensor:
-    """Clipped squared error of each token, times 0.5: the worse of the new value and the new value held near
-    the old.
+    """Clipped squared error of each token, times 0.5: the worse of new value and new value near the old.
 
     Args:
         values: [tokens], of the critic in training; carries the gradient.
@@ -83,8 +82,6 @@ def kl_estimate(log_probs: Tensor, reference_log_probs: Tensor, kind: str) -> Te
 
 
 def explained_variance(values: Tensor, returns: Tensor) -> float:
-    """1 - Var(returns - values) / Var(returns): 1 is perfect, 0 as good as a constant; NaN if all returns
-    are equal.
-    """
+    """1 - Var(returns - values) / Var(returns): 1 is perfect, 0 is a constant's; NaN of equal returns."""
     variance = returns.var(correction=0)
     return float("nan") if variance == 0 else float(1 - (returns - values).var(correction=0) / variance)

@@ -1,5 +1,4 @@
-"""Sampler and trainer should give a token one probability; where they differ, say by how much, correct,
-mask, or stop.
+"""Sampler and trainer should give a token one probability; where they differ: say so, correct, mask, stop.
 
 Different kernels, precisions and batch shapes make the engine that samples and the one that trains disagree,
 and stale weights or another temperature make them disagree a lot. Truncated importance sampling weighs a
@@ -116,9 +115,7 @@ def _gaps(trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> 
 
 
 def mismatch(sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean and largest |log p_trainer - log p_sampler| over tokens measured, and KL(sampler || trainer) by
-    k3.
-    """
+    """Mean and largest |log p_trainer - log p_sampler| over tokens, and KL(sampler || trainer) by k3."""
     gap = np.concatenate([t - s for s, t in zip(sampler, trainer, strict=True) if len(t)])
     capped = np.minimum(gap, MAX_LOG_RATIO)
     return {

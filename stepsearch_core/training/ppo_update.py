@@ -1,5 +1,4 @@
-"""The PPO update: minibatches of trajectories, micro-batches alike in length, losses over global token
-counts.
+"""The PPO update: minibatches of trajectories, micro-batches alike in length, losses over all tokens.
 
 All ranks hold the same experience and draw the same minibatches; each takes its share of every micro-batch,
 so that ranks that wait for each other have sequences of about one length. Ratios are taken against the
@@ -33,8 +32,7 @@ def update(
     generator: np.random.Generator,
     train_policy: bool,
 ) -> dict[str, float]:
-    """Train on one batch of experience; returns statistics averaged over policy tokens (gradient norms: over
-    steps).
+    """Train on one batch of experience; returns statistics over policy tokens (gradient norms: over steps).
 
     Args:
         learner: actor, critic and reference.
@@ -86,9 +84,7 @@ def _losses(
     temperature: float,
     pad_token_id: int,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Policy loss (with its KL and entropy terms), value loss and statistics of a micro-batch's policy
-    tokens.
-    """
+    """Policy loss (with its KL and entropy terms), value loss and statistics of a micro-batch."""
     batch = token_batch([experience.trajectories[index] for index in indices], pad_token_id)
     outputs = learner.outputs(batch, temperature)
 

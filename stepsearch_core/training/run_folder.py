@@ -1,5 +1,4 @@
-"""Checkpoints in progress: the last one of a training run, with the metrics so far, in the run's work
-folder.
+"""Checkpoints in progress: the last of a training run, with the metrics so far, in its work folder.
 
 Of several ranks the first holds the lock and does everything here but what takes long: all write the
 checkpoint together, and each hashes and reads back its share of the files. A checkpoint holds the SHA-256 of
@@ -52,8 +51,7 @@ class RunFolder(WorkFolder):
         return self
 
     def last_step(self) -> int:
-        """The step of the last checkpoint that reads back as it was written, 0 without any. Called by every
-        rank.
+        """The step of the last checkpoint that reads back as it was written, or 0. Called by every rank.
 
         Raises:
             DataError: there are checkpoints, but none is whole.
@@ -75,8 +73,7 @@ class RunFolder(WorkFolder):
         rows: Mapping[str, Sequence[Mapping[str, Any]]],
         keep_before: Iterable[int] = (),
     ) -> None:
-        """Write a checkpoint, whole or not at all; older ones go once it has been read back. Called by every
-        rank.
+        """Write a checkpoint, whole or not at all; older ones go once it reads back. Called by every rank.
 
         Args:
             step: of training.
@@ -130,8 +127,7 @@ class RunFolder(WorkFolder):
         barrier()
 
     def _read_back(self, step: int) -> None:
-        """Compare a checkpoint with its manifest, and parse its rows; every rank its share, and all raise
-        the same.
+        """Compare a checkpoint with its manifest, and parse its rows; each rank its share, all raise alike.
 
         Raises:
             DataError: a file is missing, cannot be read, or is not what was written.
@@ -167,8 +163,7 @@ def _each(function: Callable[[Path], Item], files: Sequence[Path]) -> list[Item]
 
 
 def _sha256_written(file: Path) -> str:
-    """SHA-256 of a file just written, which then is on the disk and no longer in memory: a reader has to ask
-    the disk.
+    """SHA-256 of a file just written, which then is on disk and not in memory: readers ask the disk.
 
     Raises:
         OSError: it could not be brought to the disk.

@@ -1,5 +1,4 @@
-"""Step-wise PPO (StePPO): sample, score every search and the answer, assign credit to tokens, update,
-repeat.
+"""Step-wise PPO (StePPO): sample, score every search and the answer, assign credit, update, repeat.
 
 Departures from the paper, each undone by a parameter: the critic is a value head on the policy's detached
 hidden states (`train.critic`); the KL to the start is a k3 term of the loss, where the released code
@@ -161,9 +160,7 @@ class Trainer:
             self.rollout.engine.update(self.learner.plain_policy())
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
-        """Greedy answers to held-out questions of the training file; what none of them can measure is left
-        out.
-        """
+        """Greedy answers to held-out questions of the training file; undefined measures are left out."""
         trajectories = gather(self.rollout.greedy(questions[own_items()]))
         rows = [
             measure_all(trajectory, question, BRIEF, self.rules)

@@ -54,9 +54,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fact:
-    """`subjects` (one, or a pair of cities) stand in `relation` to `object`, which `passage` calls
-    `mention`.
-    """
+    """`subjects` (one, or two cities) stand in `relation` to `object`, which `passage` calls `mention`."""
 
     id: int
     subjects: tuple[Entity, ...]

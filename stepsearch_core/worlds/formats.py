@@ -45,9 +45,7 @@ class Neighbours:
     def draw(
         self, supports: Sequence[Passage], count: int, random_: random.Random, unique_titles: bool = False
     ) -> list[Passage]:
-        """`count` passages (fewer in a smaller world), those whose titles share words with the supports'
-        first.
-        """
+        """`count` passages (fewer in a smaller world), titles that share words with the supports' first."""
         taken = {passage.id for passage in supports}
         titles = {passage.title for passage in supports} if unique_titles else set()
         drawn: list[Passage] = []

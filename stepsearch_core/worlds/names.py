@@ -1,5 +1,4 @@
-"""Names of the generated world: two parts each, drawn from small lists, so that different entities share
-words.
+"""Names of the generated world: two parts from small lists, so that different entities share words.
 
 Shared parts are the point: a query with a name alone also matches the namesakes' passages, and an entity
 that no training question mentions is still made of words that training text holds. The lists are disjoint.

@@ -41,9 +41,7 @@ Chain = tuple[Fact, ...]
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What kind of question: MuSiQue's prefix of ids, the number of hops, and whether two chains are
-    joined.
-    """
+    """What kind of question: MuSiQue's prefix of ids, its number of hops, whether two chains join."""
 
     prefix: str
     hops: int
@@ -122,9 +120,7 @@ def _held_out(world: World, random_: random.Random) -> frozenset[Entity]:
 
 
 class ChainPool:
-    """Every chain and branch from the given starts that avoids `excluded`, in random order; each is taken
-    once.
-    """
+    """Every chain and branch from the given starts that avoids `excluded`, each once, in random order."""
 
     def __init__(
         self, world: World, starts: list[Entity], excluded: frozenset[Entity], random_: random.Random

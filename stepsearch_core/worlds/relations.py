@@ -141,9 +141,7 @@ NOTES: dict[Kind, tuple[int, tuple[str, ...]]] = {
         ),
     ),
 }
-"""How many passages of each such entity answer no question, and their templates: they compete with those
-that do.
-"""
+"""How many passages of each such entity answer no question, with templates: they rival those that do."""
 
 NOTE_WORDS = {
     "thing": ["maps", "coins", "shells", "stamps", "lamps", "carpets", "honey", "salt"],

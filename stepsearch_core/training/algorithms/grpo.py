@@ -1,5 +1,4 @@
-"""GRPO (Shao et al., arXiv 2402.03300, section 4.1.2): a trajectory against the others of its question, no
-critic.
+"""GRPO (Shao et al., arXiv 2402.03300, section 4.1.2): a trajectory against its question's others.
 
 The advantage of every token is the trajectory's reward minus its group's mean, over its group's standard
 deviation. The deviation is the unbiased one, as in TRL and verl. A group of equal rewards, or of one

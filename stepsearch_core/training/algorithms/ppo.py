@@ -1,5 +1,4 @@
-"""PPO on the outcome (Schulman et al., arXiv 1707.06347), the paper's first baseline: StePPO without step
-rewards.
+"""PPO on the outcome (Schulman et al., arXiv 1707.06347), the paper's first baseline: no step rewards.
 
 Its reward is the answer's F1 at the last policy token (paper, table 2); everything else is StePPO's.
 """

@@ -1,5 +1,4 @@
-"""REINFORCE++ (Hu, arXiv 2501.03262): discounted returns, normalised over the whole batch, no critic and no
-groups.
+"""REINFORCE++ (Hu, arXiv 2501.03262): discounted returns, normalised over the batch, no critic, no groups.
 
 It is GAE with values of 0 and lambda = 1. The paper puts the KL into the reward of each token: that is
 `train.kl_placement: reward`, which every algorithm can have.

@@ -1,5 +1,4 @@
-"""RLOO (Ahmadian et al., arXiv 2402.14740, eq. 9): REINFORCE with the other samples of a question as the
-baseline.
+"""RLOO (Ahmadian et al., arXiv 2402.14740, eq. 9): REINFORCE, a question's other samples as baseline.
 
 The advantage of every token is the trajectory's reward minus the mean reward of the *other* trajectories of
 its question. A trajectory that is alone (where retrieval failed for the rest) has no baseline and gets 0.

@@ -1,5 +1,4 @@
-"""StePPO, the paper's algorithm: PPO with a critic, on step rewards and the global reward (paper, section
-2.3).
+"""StePPO, the paper's algorithm: PPO with a critic, on step rewards and the global reward (section 2.3).
 
 Advantages are GAE over policy tokens, whitened over the batch's policy tokens. With gamma = lambda = 1, the
 released settings, a token's advantage is the sum of all rewards from it to the end minus its value: a
