@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -36,18 +37,27 @@ def reproduce() -> list[str]:
     return ran.read_text().split()[len(before) :]
 
 
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """The project in git: the last commit has a run from before the present one."""
-    monkeypatch.chdir(tmp_path)
-    subprocess.run(["git", "init", "--quiet"], check=True)
-    Repo.init().close()
-    (tmp_path / "start").write_text("here")
-    for text in ("old", "new"):
-        (tmp_path / "dvc.yaml").write_text(TOY.format(text=text))
-        assert reproduce() == ["first", "second"]
-        if text == "old":
-            commit(tmp_path)
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        subprocess.run(["git", "init", "--quiet"], check=True)
+        Repo.init().close()
+        (folder / "start").write_text("here")
+        for text in ("old", "new"):
+            (folder / "dvc.yaml").write_text(TOY.format(text=text))
+            assert reproduce() == ["first", "second"]
+            if text == "old":
+                commit(folder)
+    return folder
+
+
+@pytest.fixture
+def toy(made, tmp_path, monkeypatch):
+    """A copy of the project, to damage."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path, symlinks=True, dirs_exist_ok=True))
     return tmp_path
 
 

@@ -140,6 +140,7 @@ def test_wandbs_own_variables_hold(here, monkeypatch):
     assert (started.project, started.display_name) == ("mine", "tuesday")
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_run_shows_one_curve_in_each(here):
     """The first process dies after step 1 and never closes; the second logs all rows again, and goes on."""
     code = f"""

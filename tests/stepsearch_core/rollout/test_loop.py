@@ -135,6 +135,7 @@ def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retri
             assert after == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, retriever, workers):
     def run(source):

@@ -23,8 +23,11 @@ KINDS = pytest.mark.parametrize(
         {},
         {"critic": "model"},
         {"lora_rank": 2},
-        {"zero_stage": 3},
-        {"critic": "model", "lora_rank": 2, "zero_stage": 3, "gradient_checkpointing": True},
+        pytest.param({"zero_stage": 3}, marks=pytest.mark.slow),
+        pytest.param(
+            {"critic": "model", "lora_rank": 2, "zero_stage": 3, "gradient_checkpointing": True},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["head", "critic", "lora", "zero3", "all"],
 )

@@ -34,6 +34,7 @@ def run(made, root, tracker=None, keep=kept):
         return train(made, folder, QUESTIONS[:2], GuardParams(), tracker or Rows(), keep)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
     whole = trainer(warm, retriever)
     expected, records = run(whole, tmp_path / "whole")

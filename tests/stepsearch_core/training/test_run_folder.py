@@ -41,6 +41,7 @@ def taker(root):
     )
 
 
+@pytest.mark.slow
 def test_another_process_cannot_take_a_folder_in_use(tmp_path):
     with RunFolder(tmp_path, PARAMETERS, []) as folder:
         other = taker(tmp_path)
@@ -51,6 +52,7 @@ def test_another_process_cannot_take_a_folder_in_use(tmp_path):
     assert "taken" in again.communicate(timeout=120)[0]  # free again
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_the_folder_free(tmp_path):
     other = taker(tmp_path)
     assert other.stdout.readline() == "taken\n"

@@ -110,6 +110,7 @@ def test_rows_that_are_no_json_do_not_pass_for_rows(tmp_path):
         folder.save(1, with_rows, {})
 
 
+@pytest.mark.slow
 def test_killed_anywhere_in_between_a_whole_checkpoint_is_found(tmp_path):
     """Children save as fast as they can until SIGKILL; whatever they leave, there is something to go on
     from.
