@@ -20,7 +20,7 @@ GAIN = "gain"
 MEAN = "mean"
 
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
-"""policy (or `gain`) -> benchmark (or `mean`) -> metric -> {value, low, high, n}"""
+"""policy (or `gain`) -> benchmark (or `mean`) -> measure -> {value, low, high, n}"""
 
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 """policy -> benchmark -> question id -> record"""
@@ -63,7 +63,7 @@ def read_metrics(path: Path) -> Metrics:
     """Read `data/evaluate/metrics.json`, which must hold the two policies compared and their gain.
 
     Raises:
-        DataError: it is missing, a policy is missing, or a metric is not `{value, low, high, n}`.
+        DataError: it is missing, a policy is missing, or a measure is not `{value, low, high, n}`.
     """
     metrics: Metrics = read_object(path)
     for name, benchmarks in metrics.items():
@@ -78,9 +78,9 @@ def read_metrics(path: Path) -> Metrics:
             )
     for policy, benchmarks in metrics.items():
         for benchmark, values in benchmarks.items():
-            for metric, cell in values.items():
+            for key, cell in values.items():
                 if not isinstance(cell, dict) or not {"value", "low", "high", "n"} <= cell.keys():
-                    place = f"{policy}.{benchmark}.{metric}"
+                    place = f"{policy}.{benchmark}.{key}"
                     raise DataError("expected an object with value, low, high and n", path, field=place)
     return metrics
 
