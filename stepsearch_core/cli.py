@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.terminal import terminal
+from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import ParamsError, load_params
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
@@ -81,7 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         "--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)"
     )
     check.add_argument(
-        "--from", dest="start", metavar="STAGE", default="fetch", help="the stage that runs next"
+        "--from",
+        dest="start",
+        metavar="STAGE",
+        choices=STAGES,
+        default=STAGES[0],
+        help=f"the stage that runs next, of {', '.join(STAGES)}",
     )
     check.set_defaults(run=_check)
 

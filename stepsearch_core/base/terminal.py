@@ -6,20 +6,27 @@
   it had to print was lost, else, in the middle of work, with 141, as shells report a command that SIGPIPE
   ended. So nobody takes an unfinished stage for a success, or a closed pipe for a network that may come
   back.
+* Output that cannot be written (a full disk) ends the command with 74 (`EX_IOERR`) and one line, whatever
+  the command itself would have ended with.
+* A file that may not be written or read, or that is a folder, is one line as well.
 """
 
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 CLOSED_PIPE = 141
 """128 + SIGPIPE."""
 
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)
 _STAND_INS = {"−": "-", "–": "-", "—": "-", "…": "...", "→": "->", "×": "x", "±": "+-", "‘": "'", "’": "'"}
 _HANDLER = "stepsearch_terminal"
 
@@ -29,7 +36,7 @@ def terminal() -> Iterator[None]:
     """A context, or a decorator of a command's `main`; see the module.
 
     Raises:
-        SystemExit: a pipe was closed in the middle of the work.
+        SystemExit: a pipe was closed in the middle of the work, output was lost, or a file may not be used.
     """
     codecs.register_error(_HANDLER, _replace)
     for stream in (sys.stdout, sys.stderr):
@@ -40,12 +47,27 @@ def terminal() -> Iterator[None]:
     except BrokenPipeError:
         _drop_output()
         sys.exit(CLOSED_PIPE)
+    except OSError as error:
+        if error.filename is not None and error.errno in _REFUSED:
+            sys.exit(f"{error.filename2 or error.filename}: {error.strerror}")
+        if error.filename is not None or error.errno not in _UNWRITTEN:
+            raise
+        _end_unwritten(error)
     finally:
         try:
             for stream in filter(None, (sys.stdout, sys.stderr)):
                 stream.flush()
         except BrokenPipeError:
             _drop_output()
+        except OSError as error:
+            _end_unwritten(error)
+
+
+def _end_unwritten(error: OSError) -> NoReturn:
+    _drop_output()
+    with suppress(OSError):
+        os.write(2, f"output: {error.strerror}\n".encode())
+    sys.exit(os.EX_IOERR)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -61,6 +83,6 @@ def _drop_output() -> None:
         with suppress(BrokenPipeError, AttributeError, io.UnsupportedOperation):
             try:
                 stream.flush()
-            except BrokenPipeError:
+            except OSError:
                 os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -9,7 +9,8 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking import environment, files, index, machine, model, tokenizer
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
-from stepsearch_core.checking.subject import STAGES, Subject
+from stepsearch_core.checking.stages import STAGES
+from stepsearch_core.checking.subject import Subject
 from stepsearch_core.params import ParamsError, load_params
 
 Check = Callable[[Subject], Iterator[Finding]]

@@ -24,6 +24,7 @@ from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
+from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.data.account import Account
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
@@ -32,8 +33,6 @@ from stepsearch_core.planning.architecture import published_config
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
 
-STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
-"""In whose order findings matter: a stage that is done read its inputs already."""
 FIRST_ROWS = 300
 """Records of a file that are read as `fetch` reads them."""
 SAMPLED_PASSAGES = 400

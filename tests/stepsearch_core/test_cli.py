@@ -81,3 +81,11 @@ def test_help_names_every_command_and_option(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
     assert "usage: stepsearch" in capsys.readouterr().out
+
+
+def test_a_stage_that_is_none_is_refused_with_those_that_are(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", "--from", "nosuch"])
+    assert (
+        "argument --from: invalid choice: 'nosuch' (choose from 'fetch', 'corpus'" in capsys.readouterr().err
+    )

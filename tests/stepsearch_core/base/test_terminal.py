@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,21 @@ def test_a_pipe_that_is_closed_at_the_end_is_no_error(data, command):
     assert done.returncode == 0
     assert b"Error" not in done.stderr
     assert b"Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_output_that_cannot_be_written_is_one_line_and_no_success(data, buffered):
+    with Path("/dev/full").open("w") as full:
+        done = python(*(() if buffered else ("-u",)), *SHOW, cwd=data, stdout=full)
+    assert (done.returncode, done.stderr) == (os.EX_IOERR, b"output: No space left on device\n")
+
+
+def test_a_file_that_may_not_be_written_is_one_line(data):
+    (data / "conf").symlink_to(ROOT / "conf")
+    (data / "params.yaml").unlink()
+    (data / "params.yaml").mkdir()
+    done = python("-m", "stepsearch_core.cli", "profile", "tiny", cwd=data, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"params.yaml: Is a directory\n")
 
 
 def test_every_main_runs_in_the_terminals_context():

@@ -9,7 +9,7 @@ import pytest
 
 from stepsearch_core.checking import check as checking
 from stepsearch_core.checking.finding import Finding, Severity, summary, worst_first
-from stepsearch_core.checking.subject import STAGES
+from stepsearch_core.checking.stages import STAGES
 from tasks.stage import LOOKING
 from tests.import_graph import ROOT
 
