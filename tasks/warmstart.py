@@ -15,7 +15,7 @@ from stepsearch_core.params import Params
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.start import starting_policy
 from stepsearch_core.policy.tokenizers import training_texts
-from stepsearch_core.policy.writable import warn_of_unwritable, written_answers
+from stepsearch_core.policy.writable import refuse_unwritable, warn_of_unwritable, written_answers
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.launch import launch
@@ -33,6 +33,7 @@ def main(params: Params) -> None:
     )
     policy, tokenizer = starting_policy(params.model, params.tokenizer, params.environment, texts)
     answers = written_answers(tokenizer, [question.answers for question in questions.values()])
+    refuse_unwritable(answers, tokenizer, params.model, params.tokenizer)
     warn_of_unwritable(answers)
     renderer = Renderer(tokenizer, params.environment)
     asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}

@@ -34,7 +34,9 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
         if key not in STANDARD_NAMES:
             problem = f"unknown key {key!r}"
             yield subject.error(f"{section}.{key}", problem, f"one of {', '.join(STANDARD_NAMES)}")
-    if fetch.source == "files":
+    if fetch.source == "world":
+        yield from _impossible_world(subject)
+    elif fetch.source == "files":
         yield from _missing_files(subject)
     elif fetch.source == "datasets":
         for key, dataset in fetch.datasets.items():
@@ -118,6 +120,14 @@ def _begin_corpus(path: Path, droppable: int) -> Account:
         except DataError as error:
             account.drop(error)
     return account
+
+
+def _impossible_world(subject: Subject) -> Iterator[Finding]:
+    try:
+        _ = subject.world
+    except ValueError as error:
+        key, _, problem = str(error).rpartition(": ")
+        yield subject.error(key or "fetch.world", problem, "another size")
 
 
 def _missing_files(subject: Subject) -> Iterator[Finding]:

@@ -105,6 +105,8 @@ def _passages(subject: Subject) -> int | None:
             return None
     if known := passage_count(subject.params.fetch):
         return known
+    if subject.world:
+        return len(subject.world.passages)
     if not subject.files:
         return None
     corpus = subject.files.get("corpus")

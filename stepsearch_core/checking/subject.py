@@ -3,13 +3,14 @@
 Nothing is downloaded and no weight is loaded. What an earlier stage has made is used where its manifest says
 that it was made from these parameters; so after `fetch` the questions of published data sets are known too.
 A tokenizer that is still to be trained is stood in for by one trained on a sample of the same texts: lengths
-in words are exact, those in byte pairs an estimate from above.
+in words are exact, those in byte pairs an estimate from above. Of a generated world the things and their
+passages are made; to make its questions takes too long.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import read_json, read_object
+from stepsearch_core.base.io import read_json
 from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark
@@ -25,13 +26,14 @@ from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.stages import STAGES
+from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
 from stepsearch_core.data.account import Account
-from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.planning.architecture import published_config
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
+from stepsearch_core.worlds.facts import World, build_world
 
 FIRST_ROWS = 300
 """Records of a file that are read as `fetch` reads them."""
@@ -115,11 +117,11 @@ class Subject:
         """The tokenizer, or one that stands in for it; None if it is still to come or unreadable."""
         try:
             if self.model_folder:
-                return _published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
+                return published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
         except DataError as error:
             self.refused.append(error)
             return None
-        return None if self.params.model.source else self._stand_in()
+        return None if self.params.model.source else stand_in(self.params, self._texts())
 
     @property
     def is_exact(self) -> bool:
@@ -139,17 +141,12 @@ class Subject:
             self.refused.append(error)
             return None
 
-    def _stand_in(self) -> Any:
-        """A tokenizer trained as `warmstart` would, on a sample; a word each, however many."""
-        from stepsearch_core.policy.tokenizers import train_tokenizer
-
-        style, params = STYLES[self.params.environment.prompt], self.params.tokenizer
+    def _texts(self) -> Iterator[str]:
+        """What a tokenizer will be trained on, as far as it is known: all of a world, a sample of files."""
         examples = chain.from_iterable(self.examples(key)[0] for key in self.files if key in _BENCHMARK_OF)
-        texts = ((example.question.question, *example.question.answers) for example in examples)
-        passages = (passage.contents for passage in self.passages)
-        everything = chain(style.vocabulary(), chain.from_iterable(texts), passages)
-        params = replace(params, vocab_size=_NO_LIMIT) if params.kind == "word" else params
-        return train_tokenizer(everything, params, style.grammar.tags)
+        yield from (example.question.question for example in examples)
+        yield from chain.from_iterable(self.answers)
+        yield from (passage.contents for passage in (self.world.passages if self.world else self.passages))
 
     # ---- the data
     # --------------------------------------------------------------------------------------------------
@@ -215,6 +212,24 @@ class Subject:
         """The first examples that training will see."""
         yield from self.examples("musique_train")[0] if "musique_train" in self.files else ()
 
+    @cached_property
+    def world(self) -> World | None:
+        """The generated world, without its questions, where `fetch` is still to write it.
+
+        Raises:
+            ValueError: there can be no such world.
+        """
+        if self.params.fetch.source != "world" or not self.comes("fetch") or self.fetched:
+            return None
+        return build_world(self.params.fetch.world)
+
+    @cached_property
+    def answers(self) -> list[Sequence[str]]:
+        """The accepted answers of the first training questions; of a world, the names that answers are."""
+        if self.world:
+            return [entity.surface_forms for entity in chain.from_iterable(self.world.entities.values())]
+        return [example.question.answers for example in self.training_examples()]
+
     # ---- the plan
     # --------------------------------------------------------------------------------------------------
 
@@ -250,28 +265,3 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
     return files["musique_train"]["rows"] == fetch.world.train_questions and all(
         files[name]["rows"] == fetch.world.test_questions for name in BENCHMARKS
     )
-
-
-def _published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
-    """The tokenizer of a folder, by the library's general class: a second less than finding the right one.
-
-    Raises:
-        DataError: there is none, or it is damaged.
-    """
-    if not (folder / "tokenizer.json").is_file():
-        from stepsearch_core.policy.models import load_tokenizer
-
-        return load_tokenizer(folder)
-    from transformers import PreTrainedTokenizerFast
-
-    from stepsearch_core.policy.tokenizers import prepare
-
-    ends = None
-    if (folder / "generation_config.json").is_file():
-        ends = read_object(folder / "generation_config.json").get("eos_token_id")
-    try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    except Exception as error:  # the library's Rust part raises plain ones
-        problem = f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}"
-        raise DataError(problem, folder / "tokenizer.json") from None
-    return prepare(tokenizer, ends, vocab_size)

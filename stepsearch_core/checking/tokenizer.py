@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.environment.chat import TODAY, writes_a_date
-from stepsearch_core.policy.writable import UNWRITABLE_SHARE, unwritable
+from stepsearch_core.policy.writable import (
+    MOST_UNWRITABLE,
+    UNWRITABLE_SHARE,
+    unwritable,
+    way_to_write,
+    what_limits,
+)
 
 
 def check_template(subject: Subject) -> Iterator[Finding]:
@@ -28,15 +34,19 @@ def check_template(subject: Subject) -> Iterator[Finding]:
 
 
 def check_answers(subject: Subject) -> Iterator[Finding]:
-    """The tokenizer can write the training answers."""
-    answers = [example.question.answers for example in subject.training_examples()]
-    if subject.tokenizer is None or not answers:
+    """The tokenizer can write the training answers, of which the warm start needs half."""
+    tokenizer, params, answers = subject.tokenizer, subject.params, subject.answers
+    if tokenizer is None or not answers:
         return
-    lost = unwritable(subject.tokenizer, answers)
-    if len(lost) > UNWRITABLE_SHARE * len(answers):
-        problem = (
-            f"{subject.params.tokenizer.kind!r} cannot write any accepted answer of {len(lost)} of"
-            f" {len(answers)} training questions ({len(lost) / len(answers):.1%}), {lost[0]!r} for one:"
-            " their exact match is always 0"
-        )
-        yield subject.warning("tokenizer.kind", problem, "tokenizer.kind: bpe writes every text")
+    lost = unwritable(tokenizer, answers)
+    if len(lost) <= UNWRITABLE_SHARE * len(answers):
+        return
+    which = "names in the world, which answers are" if subject.world else "training questions"
+    problem = (
+        f"{params.tokenizer.kind!r} cannot write any accepted answer of {len(lost)} of"
+        f" {len(answers)} {which} ({len(lost) / len(answers):.1%}), {lost[0]!r} for one:"
+        " their exact match is always 0"
+    )
+    finding = subject.error if len(lost) > MOST_UNWRITABLE * len(answers) else subject.warning
+    key = what_limits(tokenizer, params.model, params.tokenizer)
+    yield finding(key, problem, way_to_write(params.tokenizer))

@@ -29,7 +29,7 @@ class TokenizerParams:
     """`word` and `bpe` are trained on training text; `pretrained` comes with `model.source`."""
 
     kind: str = one_of("word", "word", "bpe", "pretrained")
-    vocab_size: int = number(2048, at_least=1)
+    vocab_size: int = number(2048, at_least=4)  # three are special
 
 
 @dataclass
@@ -90,6 +90,6 @@ class RetrievalParams:
     encoder: str = (
         "hashing"  # "hashing" (TF-IDF, randomly projected), or a sentence-transformers/transformers name
     )
-    dimensions: int = number(1024, at_least=1)
+    dimensions: int = number(1024, at_least=1, at_most=32_768)
     index_factory: str = "Flat"
     fusion_constant: int = number(60, at_least=0)

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import normalize_answer
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.metrics.answers import word_f1
+from stepsearch_core.params import ModelParams, TokenizerParams
 
 UNWRITABLE_SHARE = 0.01
 """Of questions: more than this many without an answer that can be written are worth a warning."""
+MOST_UNWRITABLE = 0.5
+"""Of questions: where more have no answer that can be written, the warm start stops."""
 _EXAMPLES = 10
 
 
@@ -57,6 +61,38 @@ def warn_of_unwritable(answers: Mapping[str, Any]) -> None:
     problem = "%d of %d training questions have no answer that the tokenizer can write, as %s"
     examples = ", ".join(map(repr, answers["examples"]))
     logging.getLogger("warmstart").log(level, problem, answers["unwritable"], answers["questions"], examples)
+
+
+def refuse_unwritable(
+    answers: Mapping[str, Any], tokenizer: Any, model: ModelParams, params: TokenizerParams
+) -> None:
+    """Stop where most of what training asks for can never be right.
+
+    Raises:
+        DataError: `written_answers` found more than `MOST_UNWRITABLE`; names the parameter.
+    """
+    if answers["share"] > MOST_UNWRITABLE:
+        problem = (
+            f"{answers['unwritable']} of {answers['questions']} training questions have no answer that the"
+            f" tokenizer can write, as {answers['examples'][0]!r}: {way_to_write(params)}"
+        )
+        raise DataError(problem, "params", field=what_limits(tokenizer, model, params))
+
+
+def what_limits(tokenizer: Any, model: ModelParams, params: TokenizerParams) -> str:
+    """The parameter that decides what can be written: the model's own tokenizer, the size of a vocabulary
+    that is full, or its kind.
+    """
+    if model.source:
+        return "model.source"
+    is_full = params.kind == "word" and tokenizer.vocab_size >= params.vocab_size
+    return "tokenizer.vocab_size" if is_full else "tokenizer.kind"
+
+
+def way_to_write(params: TokenizerParams) -> str:
+    """What to do about it."""
+    larger = f"a vocabulary of more than {params.vocab_size}, or " if params.kind == "word" else ""
+    return f"{larger}tokenizer.kind: bpe, which writes every text"
 
 
 def _is_writable(tokenizer: Any, answer: str) -> bool:

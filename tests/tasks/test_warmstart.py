@@ -74,3 +74,11 @@ def test_answers_that_cannot_be_written_are_said_and_counted(folder, caplog, cou
         "warn_above": 0.01,
         "examples": ["U.S."],
     }
+
+
+def test_a_vocabulary_that_holds_no_answer_stops_the_warm_start(folder):
+    overrides = ["environment.max_trajectory_tokens=256", "warmstart.epochs=0", "tokenizer.vocab_size=4"]
+    problem = r"params: field 'tokenizer\.vocab_size': 1 of 1 training questions .* more than 4, or"
+    with pytest.raises(DataError, match=problem):
+        warmstart.main(load_params(ROOT / "conf" / "micro.yaml", overrides))
+    assert not Path("data/warmstart/answers.json").exists()

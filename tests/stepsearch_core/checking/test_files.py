@@ -100,3 +100,10 @@ def test_data_sets_of_the_hub(look, monkeypatch, offline):
     assert (
         "a/b@abc is not on this machine" if offline else "the data set a/b@abc will be downloaded"
     ) in line
+
+
+def test_a_world_that_cannot_be_made(look):
+    (line,) = look("fetch.world.countries=30", "fetch.world.cities=20").findings
+    assert line.startswith("error: override fetch.world.cities=20: fetch.world.cities: every country needs")
+    (line,) = look("fetch.world.people=100000").findings
+    assert "fetch.world: the world's names allow at most" in line

@@ -1,11 +1,14 @@
+import pytest
+
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, write_jsonl
 from tests.stepsearch_core.checking.conftest import FITS
 
 
 def test_answers_that_words_cannot_write(look, files):
     seen = look(*files(answer="U.S. Army", answer_aliases=[]))
-    assert seen.status == 0
+    assert seen.status == 1  # the warm start would stop
     (line,) = [line for line in seen.findings if "tokenizer.kind" in line]
-    assert line.startswith("warning: ")
+    assert line.startswith("error: ")
     assert (
         "'word' cannot write any accepted answer of 40 of 40 training questions (100.0%), 'U.S. Army'"
         " for one" in line
@@ -15,6 +18,34 @@ def test_answers_that_words_cannot_write(look, files):
         for line in look(*files(answer="U.S. Army"), "tokenizer.kind=bpe").findings
         if "cannot write" in line
     ]
+
+
+def test_a_few_answers_that_cannot_be_written_are_a_warning(look, files, tmp_path):
+    overrides = files(rows=60)
+    rows = [{**MUSIQUE, "id": f"{n}"} for n in range(58)]
+    odd = [{**MUSIQUE, "id": f"odd{n}", "answer": "U.S. Army", "answer_aliases": []} for n in range(2)]
+    write_jsonl(tmp_path / "m.jsonl", *rows, *odd)
+    seen = look(*overrides)
+    (line,) = [line for line in seen.findings if "cannot write" in line]
+    assert (seen.status, line.partition(":")[0]) == (0, "warning")
+    assert "2 of 60 training questions" in line
+
+
+@pytest.mark.parametrize("size", [4, 12, 100])
+def test_a_vocabulary_too_small_for_the_names_of_a_world_that_is_still_to_be_made(look, size):
+    seen = look(f"tokenizer.vocab_size={size}")
+    assert seen.status == 1
+    (line,) = [line for line in seen.findings if "cannot write" in line]
+    assert line.startswith(f"error: override tokenizer.vocab_size={size}: tokenizer.vocab_size: 'word'")
+    assert "names in the world" in line
+    assert f"a vocabulary of more than {size}, or tokenizer.kind: bpe" in line
+    assert look(f"tokenizer.vocab_size={size}", "tokenizer.kind=bpe").status == 0
+
+
+def test_a_vocabulary_too_small_for_the_answers_in_files(look, files):
+    (line,) = [line for line in look(*files(), "tokenizer.vocab_size=12").findings if "cannot" in line]
+    assert line.startswith("error: override tokenizer.vocab_size=12: tokenizer.vocab_size: 'word'")
+    assert "40 of 40 training questions" in line
 
 
 def test_one_alias_that_can_be_written_is_enough(look, files):

@@ -2,9 +2,17 @@ import logging
 
 import pytest
 
-from stepsearch_core.params import TokenizerParams
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.params import ModelParams, TokenizerParams
 from stepsearch_core.policy.tokenizers import train_tokenizer
-from stepsearch_core.policy.writable import UNWRITABLE_SHARE, unwritable, warn_of_unwritable, written_answers
+from stepsearch_core.policy.writable import (
+    UNWRITABLE_SHARE,
+    refuse_unwritable,
+    unwritable,
+    warn_of_unwritable,
+    what_limits,
+    written_answers,
+)
 from tests import tiny
 
 BPE = tiny.tokenizer("bpe")
@@ -46,3 +54,18 @@ def test_more_than_one_in_a_hundred_is_a_warning(writable, level, caplog):
     assert answers["warn_above"] == UNWRITABLE_SHARE
     assert [record.levelno for record in caplog.records] == ([level] if level else [])
     assert all("of 100 training questions" in record.getMessage() for record in caplog.records)
+
+
+def test_more_than_half_is_refused():
+    half = [("oslo",), ("?!",)]
+    refuse_unwritable(written_answers(BPE, half), BPE, ModelParams(), TokenizerParams("bpe"))
+    with pytest.raises(DataError, match=r"field 'tokenizer\.kind': 2 of 3 training .* as '\?!'"):
+        refuse_unwritable(written_answers(BPE, [*half, ("?!",)]), BPE, ModelParams(), TokenizerParams("bpe"))
+
+
+def test_what_limits_answers():
+    full = train_tokenizer(["oslo rome paris"], TokenizerParams("word", 5), ())
+    roomy = train_tokenizer(["oslo rome paris"], TokenizerParams("word", 50), ())
+    assert what_limits(full, ModelParams(), TokenizerParams("word", 5)) == "tokenizer.vocab_size"
+    assert what_limits(roomy, ModelParams(), TokenizerParams("word", 50)) == "tokenizer.kind"
+    assert what_limits(full, ModelParams("x"), TokenizerParams("pretrained")) == "model.source"

@@ -1,0 +1,46 @@
+"""The tokenizer to look with: a published one, or what stands in for one that is still to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object
+from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.params import Params
+
+
+def stand_in(params: Params, texts: Iterable[str]) -> Any:
+    """A tokenizer trained as `warmstart` would, on a sample of its texts."""
+    from stepsearch_core.policy.tokenizers import train_tokenizer
+
+    style = STYLES[params.environment.prompt]
+    return train_tokenizer(chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
+
+
+def published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
+    """The tokenizer of a folder, by the library's general class: a second less than finding the right one.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        from stepsearch_core.policy.models import load_tokenizer
+
+        return load_tokenizer(folder)
+    from transformers import PreTrainedTokenizerFast
+
+    from stepsearch_core.policy.tokenizers import prepare
+
+    ends = None
+    if (folder / "generation_config.json").is_file():
+        ends = read_object(folder / "generation_config.json").get("eos_token_id")
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    except Exception as error:  # the library's Rust part raises plain ones
+        problem = f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}"
+        raise DataError(problem, folder / "tokenizer.json") from None
+    return prepare(tokenizer, ends, vocab_size)
