@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", index.check_encoder),
     ("evaluate", index.check_words),
     ("index", index.check_factory),
+    ("index", index.check_index_memory),
     ("index", index.check_measured),
     ("train", machine.check_plan),
     ("evaluate", machine.check_packages),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
 from stepsearch_core.base.text import open_segmenter
@@ -13,7 +15,7 @@ from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
 from stepsearch_core.params import METHODS
-from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, passage_count
+from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, index_memory, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
 
 
@@ -82,6 +84,26 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
         yield subject.warning(
             "index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}"
         )
+
+
+def check_index_memory(subject: Subject) -> Iterator[Finding]:
+    """Main memory holds the dense index of the corpus that is here; of a published one the plan knows."""
+    retrieval, dimensions, passages = subject.params.retrieval, _dimensions(subject), _passages(subject)
+    if dimensions is None or passages is None or (subject.plan and subject.plan.index):
+        return
+    try:
+        needed = index_memory(retrieval.index_factory, dimensions, passages)
+    except DataError:
+        return  # said of the factory
+    here = psutil.virtual_memory().total
+    if needed > here:
+        problem = (
+            f"{needed / 1e9:.1f} GB of main memory are needed for {passages:,} passages of"
+            f" {dimensions:,} dimensions in {retrieval.index_factory!r}; this machine has"
+            f" {here / 1e9:.1f} GB"
+        )
+        key = "retrieval.dimensions" if retrieval.encoder == "hashing" else "retrieval.index_factory"
+        yield subject.error(key, problem, "fewer dimensions, or a smaller index such as IVF4096,SQ8")
 
 
 def _dimensions(subject: Subject) -> int | None:

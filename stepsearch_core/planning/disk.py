@@ -7,7 +7,7 @@ from typing import Any
 import faiss
 
 from stepsearch_core.params import FetchParams, Params, RetrievalParams
-from stepsearch_core.retrieval.factory import make_index, naming_faiss
+from stepsearch_core.retrieval.factory import make_index, naming_faiss, training_positions
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 """Passages of published corpora; of any other source they are known only after `fetch`."""
@@ -60,6 +60,16 @@ def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
     if retrieval.encoder != "hashing":
         dimensions = ENCODER_DIMENSIONS.get(retrieval.encoder, 1024)
     return passages * vector_bytes(retrieval.index_factory, dimensions)
+
+
+def index_memory(factory: str, dimensions: int, passages: int) -> int:
+    """Main memory that building a dense index takes: the index, and the vectors it is trained on.
+
+    Raises:
+        DataError: as `vector_bytes`.
+    """
+    trained_on = 0 if make_index(factory, dimensions).is_trained else len(training_positions(passages))
+    return passages * vector_bytes(factory, dimensions) + 4 * dimensions * trained_on
 
 
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:

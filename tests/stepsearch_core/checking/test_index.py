@@ -32,6 +32,21 @@ def test_more_clusters_than_the_corpus_of_an_earlier_stage(look, tmp_path):
     assert look("retrieval.index_factory=IVF4096,SQ8", "--from", "index").status == 1
 
 
+def test_an_index_that_no_memory_holds(look, tmp_path):
+    assert (
+        "100000000 is not at least 1 and at most 32768" in look("retrieval.dimensions=100000000").findings[0]
+    )
+    (tmp_path / "data" / "corpus").mkdir(parents=True)
+    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
+    seen = look("retrieval.dimensions=32768", "--from", "index")
+    assert seen.status == 1
+    (line,) = [line for line in seen.findings if "main memory" in line]
+    assert (
+        "retrieval.dimensions: 131072.0 GB of main memory are needed for 1,000,000,000 passages of 32,768"
+        in line
+    )
+
+
 def test_a_factory_that_faiss_does_not_know(look):
     seen = look("retrieval.index_factory=IVFlat")
     assert seen.status == 1

@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 
 from stepsearch_core.params import DatasetParams, FetchParams, Params, RetrievalParams
-from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count, vector_bytes
+from stepsearch_core.planning.disk import (
+    disk_bytes,
+    downloads,
+    index_bytes,
+    index_memory,
+    passage_count,
+    vector_bytes,
+)
 
 HUB = FetchParams(
     source="datasets",
@@ -24,6 +31,11 @@ def test_a_vector_takes_what_the_index_grows_by(factory):
     index.add(vectors)
     grown = (len(faiss.serialize_index(index)) - before) / len(vectors)
     assert vector_bytes(factory, 32) == pytest.approx(grown, rel=0.02)
+
+
+def test_an_index_that_is_trained_takes_its_training_vectors_besides():
+    assert index_memory("Flat", 32, 1000) == 1000 * 32 * 4
+    assert index_memory("IVF4,SQ8", 32, 1000) == 1000 * (32 + 8) + 1000 * 32 * 4
 
 
 def test_the_papers_index_takes_65_gb():
