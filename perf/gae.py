@@ -17,7 +17,9 @@ from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.training.gae import generalized_advantages
 
 SEED = 0
-TURNS, OBSERVATION, WRITTEN = 6, 8, 12
+TURNS = 6
+OBSERVATION = 8
+WRITTEN = 12
 """At most so many turns, and tokens that the environment and the policy write in each."""
 
 
@@ -25,7 +27,8 @@ def main(quick: bool) -> None:
     """Compare 1,000 random trajectories (`quick`: 100) under six settings; print the largest errors."""
     trajectories = 100 if quick else 1000
     rewards, values, mask = _draw(trajectories)
-    single, estimates = rewards.astype(np.float32), values.astype(np.float32)
+    single = rewards.astype(np.float32)
+    estimates = values.astype(np.float32)
     settings = list(product((1.0, 0.99), (1.0, 0.95, 0.9)))
     errors: dict[str, list[float]] = {"float64": [], "float32": []}
     largest: dict[str, list[float]] = {"library": [], "definition": []}
@@ -82,5 +85,6 @@ def _by_definition(
 
 def _largest(found: Sequence[np.ndarray], expected: Sequence[np.ndarray], relative: bool) -> float:
     """Largest deviation of advantages and returns."""
-    difference, size = np.abs(np.stack(found) - np.stack(expected)), np.abs(np.stack(expected))
+    difference = np.abs(np.stack(found) - np.stack(expected))
+    size = np.abs(np.stack(expected))
     return float((difference / np.where(size, size, 1.0) if relative else difference).max())

@@ -40,14 +40,16 @@ MADE = (".dvc/cache", ".dvc/tmp", "data", "checkpoints")
 
 def main(quick: bool) -> None:
     """Kill and finish 50 runs (`quick`: 3), print how many ended as the one that was left alone."""
-    draw, kills = draws(0, Name.MEASUREMENT), QUICK if quick else KILLS
+    draw = draws(0, Name.MEASUREMENT)
+    kills = QUICK if quick else KILLS
     with tempfile.TemporaryDirectory(prefix="stepsearch-kills-") as name:
         folder = Path(name) / "checkout"
         subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
         _run(folder, "stepsearch_core.cli", "profile", "micro")
         started = time.perf_counter()
         _run(folder, "dvc", "repro")
-        seconds, expected = time.perf_counter() - started, _outcome(folder)
+        seconds = time.perf_counter() - started
+        expected = _outcome(folder)
         counts = dict.fromkeys(("rounds", "ended_with_0", "identical", "mended"), 0)
         for number in range(kills):
             _forget(folder)

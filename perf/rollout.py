@@ -56,7 +56,8 @@ class _Faulty:
     """Another retriever that fails some calls."""
 
     def __init__(self, retriever: Retriever) -> None:
-        self.retriever, self.draw = retriever, stream(0, Name.MEASUREMENT)
+        self.retriever = retriever
+        self.draw = stream(0, Name.MEASUREMENT)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         if self.draw.random() < FAULTS:

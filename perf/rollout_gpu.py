@@ -63,10 +63,8 @@ def main(quick: bool) -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as process:  # vLLM can sleep once a process
             measured = process.submit(measure, config, turn, repeats).result()
         for (side, slots), rates in measured.items():
-            case, limit = (
-                f"{side}_{size}_{slots}",
-                decoding_limit(config, slots, PROMPT + turn / 2, bandwidth),
-            )
+            case = f"{side}_{size}_{slots}"
+            limit = decoding_limit(config, slots, PROMPT + turn / 2, bandwidth)
             figures[f"tokens_per_second_{case}"] = statistics.median(rates)
             figures[f"bandwidth_share_{case}"] = statistics.median(rates) / limit
             both_sides[case] = rates

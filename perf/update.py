@@ -41,7 +41,8 @@ def main(quick: bool) -> None:
     repeats = 1 if quick else 15
     params = default_params()
     ragged = trajectories(sampled_lengths())
-    useful, policy_tokens = token_count(ragged), sum(len(one.log_probs) for one in ragged)
+    useful = token_count(ragged)
+    policy_tokens = sum(len(one.log_probs) for one in ragged)
     equal = trajectories(equal_lengths(EQUAL_LENGTH, useful, policy_tokens))
     padded = filled(ragged, params.environment.max_trajectory_tokens)
     learner = Learner(default_model(params), params.train, has_critic=True)

@@ -79,7 +79,8 @@ class WandbTracker:
         """
         import wandb
 
-        project, name = os.environ.get("WANDB_PROJECT", "stepsearch"), os.environ.get("WANDB_NAME", name)
+        project = os.environ.get("WANDB_PROJECT", "stepsearch")
+        name = os.environ.get("WANDB_NAME", name)
         settings = wandb.Settings(console="off")  # progress bars
         try:
             self._run = wandb.init(project=project, name=name, config=dict(config), settings=settings)

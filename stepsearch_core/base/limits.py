@@ -55,7 +55,8 @@ def problems(section: Any) -> list[str]:
 
 def _problems(section: Any, prefix: str) -> Iterator[str]:
     for declared in fields(section):
-        key, value = f"{prefix}{declared.name}", getattr(section, declared.name)
+        key = f"{prefix}{declared.name}"
+        value = getattr(section, declared.name)
         if is_dataclass(value):
             yield from _problems(value, f"{key}.")
         elif limit := declared.metadata.get("limit"):

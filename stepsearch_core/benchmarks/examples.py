@@ -49,7 +49,8 @@ def read_hops(row: Row, field: str, support_id: Callable[[Row], str], account: A
     """
     hops: list[Hop] = []
     for hop in row.objects(field):
-        text, answers = hop.text("question"), [earlier.sub_answer for earlier in hops]
+        text = hop.text("question")
+        answers = [earlier.sub_answer for earlier in hops]
         kept, doubtful = count_references(text, answers)
         account.oddities[UNRESOLVED] += kept
         account.oddities[DOUBTFUL] += doubtful

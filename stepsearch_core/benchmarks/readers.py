@@ -50,7 +50,9 @@ def read_benchmark(
             than may be dropped; names file, line or row, and field.
         KeyError: an unknown benchmark.
     """
-    reader, hops, account = READERS[name], decompositions or {}, account or Account(path)
+    reader = READERS[name]
+    hops = decompositions or {}
+    account = account or Account(path)
     places: dict[str, str] = {}
     numbers = count()
 

@@ -25,7 +25,8 @@ _LARGEST_FILE = 400_000_000
 
 def check_limits(subject: Subject) -> Iterator[Finding]:
     """A prompt, a search with all that it may show, and an answer fit into a trajectory."""
-    renderer, limits = subject.renderer, subject.params.environment
+    renderer = subject.renderer
+    limits = subject.params.environment
     if renderer is None:
         return
     questions = [
@@ -62,7 +63,8 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
 
 def check_questions(subject: Subject) -> Iterator[Finding]:
     """Every question leaves room for a turn; those that do not are not trained on or answered."""
-    renderer, limits = subject.renderer, subject.params.environment
+    renderer = subject.renderer
+    limits = subject.params.environment
     if renderer is None:
         return
     room = limits.max_trajectory_tokens - limits.max_turn_tokens
@@ -95,7 +97,8 @@ def check_questions(subject: Subject) -> Iterator[Finding]:
 
 def check_passages(subject: Subject) -> Iterator[Finding]:
     """What a search finds can be shown."""
-    renderer, limits = subject.renderer, subject.params.environment
+    renderer = subject.renderer
+    limits = subject.params.environment
     if renderer is None or not subject.passages:
         return
     around = len(renderer.encode(renderer.style.opening)) + len(renderer.encode(renderer.style.closing))

@@ -82,7 +82,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     plan = subject.plan
     if plan is None:
         return
-    hardware, memory = subject.params.hardware, psutil.virtual_memory()
+    hardware = subject.params.hardware
+    memory = psutil.virtual_memory()
     needed: float = plan.index + (0 if hardware.gpus else plan.peak * subject.params.train.processes)
     if needed > memory.total:
         problem = f"{_gb(needed)} of main memory are needed, this machine has {_gb(memory.total)}"

@@ -62,7 +62,8 @@ def check_structure(subject: Subject) -> Iterator[Finding]:
 
 def check_context(subject: Subject) -> Iterator[Finding]:
     """The model's context holds the longest trajectory, wherever the model's shape was written."""
-    config, longest = subject.config, subject.params.environment.max_trajectory_tokens
+    config = subject.config
+    longest = subject.params.environment.max_trajectory_tokens
     limit = config and context_limit(config)
     if limit and longest > limit:
         yield subject.error(
@@ -77,7 +78,8 @@ def check_vocabulary(subject: Subject) -> Iterator[Finding]:
     """Every token of the tokenizer has an embedding."""
     if subject.model_folder is None or subject.config is None or subject.tokenizer is None:
         return
-    tokens, rows = id_count(subject.tokenizer), subject.config["vocab_size"]
+    tokens = id_count(subject.tokenizer)
+    rows = subject.config["vocab_size"]
     if tokens > rows:
         problem = f"the tokenizer has ids up to {tokens - 1}, the model embeds {rows}"
         remedy = "take model and tokenizer from one place, or enlarge the model's embeddings and save it"

@@ -47,7 +47,10 @@ class Subject:
     def __init__(
         self, params: Params, places: Places, start: str = STAGES[0], data: Path = Path("data")
     ) -> None:
-        self.params, self.places, self.start, self.data = params, places, start, data
+        self.params = params
+        self.places = places
+        self.start = start
+        self.data = data
         self.refused: list[DataError] = []
         """Why configuration, tokenizer or renderer are None though they should be there."""
         self.accounts: dict[str, Account] = {}

@@ -18,7 +18,8 @@ from stepsearch_core.policy.writable import (
 
 def check_template(subject: Subject) -> Iterator[Finding]:
     """A model made for conversations is asked in one, and what the template opens is said."""
-    chat, tokenizer = subject.params.environment.chat_template, subject.tokenizer
+    chat = subject.params.environment.chat_template
+    tokenizer = subject.tokenizer
     if not chat and getattr(tokenizer, "chat_template", None):
         problem = (
             "false, but the tokenizer has a chat template: a model made for conversations is asked"

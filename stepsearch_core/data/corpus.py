@@ -41,10 +41,8 @@ class Corpus:
 
     def __init__(self, dataset: Dataset, keys: np.ndarray, positions: np.ndarray, content_hash: str) -> None:
         self._dataset = dataset
-        self._keys, self._positions = (
-            np.asarray(keys),
-            np.asarray(positions),
-        )  # as mapped, without memmap's own cost
+        self._keys = np.asarray(keys)
+        self._positions = np.asarray(positions)  # as mapped, without memmap's own cost
         self.hash = content_hash
         self._passage = lru_cache(maxsize=CACHED_PASSAGES)(self._read)
 

@@ -24,7 +24,9 @@ from stepsearch_core.environment.encoding import control_tokens
 TODAY = date(2024, 7, 26)
 """What day it is for every chat template; the day that Llama 3's own falls back on where it knows none."""
 _FIELD = "environment.chat_template"
-_QUESTION, _TURN, _NOTICE = "QUESTIONGOESHERE", "TURNGOESHERE", "NOTICEGOESHERE"
+_QUESTION = "QUESTIONGOESHERE"
+_TURN = "TURNGOESHERE"
+_NOTICE = "NOTICEGOESHERE"
 _REASONING = re.compile(f"<(/?)({THINK.reasoning}|{PLAN.reasoning})>")
 
 

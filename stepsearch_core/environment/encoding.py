@@ -109,7 +109,8 @@ def control_tokens(tokenizer: Any) -> dict[int, str]:
 def begin_ids(tokenizer: Any) -> list[int]:
     """The ids that the tokenizer puts before any text: begin-of-text, or nothing."""
     text = "a"
-    plain, whole = tokenizer.encode(text, add_special_tokens=False), tokenizer.encode(text)
+    plain = tokenizer.encode(text, add_special_tokens=False)
+    whole = tokenizer.encode(text)
     places = range(len(whole) - len(plain) + 1)
     return next((whole[:place] for place in places if whole[place : place + len(plain)] == plain), [])
 

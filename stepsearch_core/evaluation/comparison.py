@@ -78,7 +78,8 @@ def verdict(comparison: Mapping[str, Any]) -> str:
     against = next(
         (name for name, result in comparison["against"].items() if result["degraded"]), "promotion"
     )
-    cell, f1 = comparison["against"][against]["difference"]["f1"], BY_KEY["f1"]
+    cell = comparison["against"][against]["difference"]["f1"]
+    f1 = BY_KEY["f1"]
     value, low, high = (f"{cell[end]:+.{f1.digits}f}" for end in ("value", "low", "high"))
     changed = ", ".join(comparison["changed"]) or "nothing"
     state = "WORSE" if comparison["degraded"] else "not significantly worse"

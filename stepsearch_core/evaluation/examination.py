@@ -98,7 +98,8 @@ class Examination:
 
     def __init__(self, data: Path, params: Params) -> None:
         """Open what `examine` names, but for the policies."""
-        self.model, self.environment = params.model, params.environment
+        self.model = params.model
+        self.environment = params.environment
         self.seed, self.samples = params.seed, params.evaluate.samples
         self.in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         self.rollout = params.rollout

@@ -46,7 +46,8 @@ def replay(
         passage: the passage of an id.
         renderer: encodes the policy's text as it encodes the environment's.
     """
-    episode, grammar = Episode(question, 0, renderer), renderer.style.grammar
+    episode = Episode(question, 0, renderer)
+    grammar = renderer.style.grammar
     for turn in turns:
         if episode.done:
             break

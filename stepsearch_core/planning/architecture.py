@@ -128,11 +128,10 @@ def _random_config(model: ModelParams, vocab_size: int) -> dict[str, Any]:
 
 def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
     """Parameters of a model of `FAMILIES`, of adapters in it (or 0), and of a critic model beside it."""
-    hidden, wide = config["hidden_size"], config["intermediate_size"]
-    queries, keys = (
-        config["num_attention_heads"] * _head_dim(config),
-        _key_value_heads(config) * _head_dim(config),
-    )
+    hidden = config["hidden_size"]
+    wide = config["intermediate_size"]
+    queries = config["num_attention_heads"] * _head_dim(config)
+    keys = _key_value_heads(config) * _head_dim(config)
     attention = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden)]
     feed_forward = [(hidden, wide), (hidden, wide), (wide, hidden)]
     layer = sum(rows * columns for rows, columns in attention + feed_forward) + 2 * hidden

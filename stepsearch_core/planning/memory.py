@@ -41,7 +41,10 @@ def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing
     token; normalised queries and keys add (4 + b)(h + k). With checkpointing a layer keeps only its input,
     bh, and one layer at a time the rest.
     """
-    b, h, k, f = DTYPE_BYTES[dtype], shape.hidden_size, shape.key_value_size, shape.intermediate_size
+    b = DTYPE_BYTES[dtype]
+    h = shape.hidden_size
+    k = shape.key_value_size
+    f = shape.intermediate_size
     layer = 8 * h + b * (6 * h + 2 * k + 4 * f)
     if shape.normalises_heads:
         layer += (4 + b) * (h + k)

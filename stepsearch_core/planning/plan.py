@@ -65,7 +65,9 @@ def make_plan(params: Params) -> Plan:
     """
     dtype, train = params.model.dtype, params.train
     shape = architecture(params.model, params.tokenizer, params.environment.prompt, train)
-    environment, rollout, ranks = params.environment, params.rollout, train.processes
+    environment = params.environment
+    rollout = params.rollout
+    ranks = train.processes
     states = state_bytes(shape.actor, shape.trained, dtype, train.zero_stage, ranks)
     critic = state_bytes(shape.critic, shape.critic, dtype, train.zero_stage, ranks)
     gradients = states.pop("gradients") + critic.pop("gradients")
@@ -112,7 +114,9 @@ def make_plan(params: Params) -> Plan:
 
 def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, float]:
     """States and a batch's share of one GPU in the warm start, which trains all and holds no reference."""
-    dtype, warmstart, length = params.model.dtype, params.warmstart, params.environment.max_trajectory_tokens
+    dtype = params.model.dtype
+    warmstart = params.warmstart
+    length = params.environment.max_trajectory_tokens
     states = state_bytes(
         shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes
     )

@@ -15,7 +15,10 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 340, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30
-GROUP_WIDTH, GROUP_LEFT, SPAN_HEIGHT, GROUP_GAP = 700, 110, 15, 14
+GROUP_WIDTH = 700
+GROUP_LEFT = 110
+SPAN_HEIGHT = 15
+GROUP_GAP = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,9 @@ def interval_chart(
     """Lay out groups of (policy, value, low, high, label); the axis starts at 0."""
     highest = max((high for _, members in groups for _, _, _, high, _ in members), default=0.0)
     x = axis(0.0, highest, GROUP_LEFT, GROUP_WIDTH - RIGHT, 5)
-    ticks, spans, top = [], [], float(TOP)
+    ticks = []
+    spans = []
+    top = float(TOP)
     for name, members in groups:
         ticks.append(Tick(top + SPAN_HEIGHT * len(members) / 2, name))
         for policy, value, low, high, label in members:

@@ -102,7 +102,9 @@ def rows(metrics: Metrics, measure: Measure) -> list[Row]:
 
 def headline(metrics: Metrics, confidence: float) -> Headline:
     """What training changed in mean F1, with the interval of the paired difference."""
-    gain, digits, what = metrics[GAIN][MEAN][F1.key], F1.digits, f"mean {F1.label}"
+    gain = metrics[GAIN][MEAN][F1.key]
+    digits = F1.digits
+    what = f"mean {F1.label}"
     before, after = (number(metrics[key][MEAN][F1.key]["value"], digits) for key in (BASELINE, TRAINED))
     if gain["value"] is None or gain["low"] is None or gain["high"] is None:
         return Headline("none", f"No gain shown: {what} went from {before} to {after}, without an interval.")

@@ -26,7 +26,9 @@ class BM25Index:
 
     def __init__(self, model: bm25s.BM25, segment: Segmenter, stopwords: frozenset[str]) -> None:
         """Take the scores, what finds a query's words, and which of them do not count."""
-        self._model, self._segment, self._stopwords = model, segment, stopwords
+        self._model = model
+        self._segment = segment
+        self._stopwords = stopwords
 
     @classmethod
     def build(cls, corpus: Corpus, params: RetrievalParams, folder: Path) -> BM25Index:
@@ -35,7 +37,8 @@ class BM25Index:
         Raises:
             DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
         """
-        segment, stopwords = open_segmenter(params.segmenter), stop_words(params)
+        segment = open_segmenter(params.segmenter)
+        stopwords = stop_words(params)
         tokenizer = Tokenizer(lower=False, splitter=segment, stopwords=list(stopwords))
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")
         terms = tokenizer.tokenize(

@@ -82,7 +82,8 @@ class DenseIndex:
         Raises:
             DataError: it is missing or damaged, or its vectors are not those of the encoder.
         """
-        flags, file = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY, folder / "index.faiss"
+        flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
+        file = folder / "index.faiss"
         try:
             index = faiss.read_index(str(file), flags)
         except (RuntimeError, MemoryError) as error:

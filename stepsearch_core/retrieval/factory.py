@@ -48,7 +48,8 @@ def check_factory(factory: str, dimensions: int, passages: int) -> None:
                 f" {transform.d_in:,} that it gets: write at most {transform.d_in}"
             )
             raise DataError(problem, "params", field="retrieval.index_factory")
-    needed, given = training_needs(index), len(training_positions(passages))
+    needed = training_needs(index)
+    given = len(training_positions(passages))
     if needed > given:
         clusters = max(1, given // ADVISED_A_CLUSTER)
         problem = (

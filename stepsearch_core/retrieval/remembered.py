@@ -20,7 +20,9 @@ class RememberedSearches:
 
     def __init__(self, retriever: Retriever, corpus: Corpus, folder: Path) -> None:
         """Wrap `retriever`, whose hits are passages of `corpus`, and keep the parts in `folder`."""
-        self._retriever, self._corpus, self._folder = retriever, corpus, folder
+        self._retriever = retriever
+        self._corpus = corpus
+        self._folder = folder
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """See `Retriever.search`; scores come back to the last bit."""

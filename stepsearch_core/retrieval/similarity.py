@@ -54,7 +54,10 @@ class TfidfSimilarity:
         """
         self.documents = len(starts) - 1
         self.segment = segment
-        self._positions, self._starts, self._terms, self._counts = positions, starts, terms, counts
+        self._positions = positions
+        self._starts = starts
+        self._terms = terms
+        self._counts = counts
         self._idf = np.log((1 + self.documents) / (1 + frequencies)) + 1
         self._gold = np.zeros(len(frequencies))  # one gold passage's weights during `cosine`, otherwise 0
 
@@ -133,7 +136,8 @@ class TfidfSimilarity:
             raise DataError(f"no whole term statistics: {error}", folder) from None
         if not (len(terms) == len(counts) == manifest["terms"] and len(starts) == len(corpus) + 1):
             raise DataError(f"no whole term statistics: {len(terms)} terms, {len(counts)} counts", folder)
-        starts, frequencies = np.asarray(starts), np.asarray(frequencies)
+        starts = np.asarray(starts)
+        frequencies = np.asarray(frequencies)
         return cls(
             corpus.positions,
             starts,

@@ -56,7 +56,9 @@ class Scorer:
     """Scores trajectories with everything a reward needs to know of the corpus."""
 
     def __init__(self, similarity: TfidfSimilarity, questions: Mapping[str, Question]) -> None:
-        self.similarity, self.questions, self.segment = similarity, questions, similarity.segment
+        self.similarity = similarity
+        self.questions = questions
+        self.segment = similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory."""

@@ -33,7 +33,10 @@ class Rollout:
     def __init__(
         self, engine: Engine, retriever: Retriever, renderer: Renderer, params: RolloutParams
     ) -> None:
-        self.engine, self.retriever, self.renderer, self.params = engine, retriever, renderer, params
+        self.engine = engine
+        self.retriever = retriever
+        self.renderer = renderer
+        self.params = params
         self.waited = 0.0
         """Seconds of all rollouts so far in which generation was idle, waiting for searches."""
 
@@ -94,7 +97,9 @@ class _Table:
         searches: Searches,
         ended: Callable[[], object],
     ) -> None:
-        self._episodes, self._streams, self._waiting = episodes, streams, waiting
+        self._episodes = episodes
+        self._streams = streams
+        self._waiting = waiting
         self._searches, self._ended = searches, ended
         slots = min(len(waiting), rollout.params.batch_size)
         self._at = {slot: waiting.popleft() for slot in range(slots)}  # the number of its episode

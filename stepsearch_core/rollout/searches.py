@@ -33,7 +33,9 @@ class Searches:
     """Searches of one rollout, each under the number that it was submitted with; a context manager."""
 
     def __init__(self, retriever: Retriever, k: int, params: RolloutParams) -> None:
-        self._retriever, self._k, self._params = retriever, k, params
+        self._retriever = retriever
+        self._k = k
+        self._params = params
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._answered: queue.SimpleQueue[list[tuple[int, Outcome]]] = queue.SimpleQueue()
         self._since: dict[int, float] = {}

@@ -57,11 +57,9 @@ class FixedDecoding:
         """Put what this pass is about into the tensors; how many blocks are to be read."""
         ids, lengths = np.zeros((2, len(self._ids)), np.int64)
         table = np.zeros_like(self._cache.table)
-        ids[slots], lengths[slots], table[slots] = (
-            tokens,
-            self._cache.lengths[slots],
-            self._cache.table[slots],
-        )
+        ids[slots] = tokens
+        lengths[slots] = self._cache.lengths[slots]
+        table[slots] = self._cache.table[slots]
         for tensor, array in ((self._ids, ids), (self._lengths, lengths), (self._table, table)):
             tensor.copy_(torch.from_numpy(array))
         return next(size for size in self._sizes if size > table.max())
@@ -90,7 +88,8 @@ class DecodeGraphs(FixedDecoding):
 
     def _captured(self, size: int) -> torch.cuda.CUDAGraph:
         """A graph of a pass. Run once before, so that libraries are set up; a replay writes the same."""
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+        current = torch.cuda.current_stream()
+        side = torch.cuda.Stream()
         side.wait_stream(current)
         with torch.cuda.stream(side):
             super()._run(size)

@@ -34,10 +34,8 @@ class FixedPass:
         block = table.gather(1, self.positions[:, None] // cache.block)
         places = (block * heads + torch.arange(heads, device=device)) * cache.block
         self._places = (places + self.positions[:, None] % cache.block).flatten()
-        owner, seen = (
-            torch.full((size,), rows, device=device),
-            torch.zeros(size, dtype=torch.long, device=device),
-        )
+        owner = torch.full((size,), rows, device=device)
+        seen = torch.zeros(size, dtype=torch.long, device=device)
         owner[table] = self.last[:, None].expand(rows, most)
         seen[table] = lengths[:, None] - torch.arange(most, device=device) * cache.block
         owner[:1].fill_(rows)  # scratch, which stands in the table where no block is

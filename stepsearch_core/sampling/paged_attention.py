@@ -44,7 +44,8 @@ class Pass:
         blocks = cache.table[np.repeat(row_of, count), position // cache.block]
         offset = position % cache.block
         heads = np.arange(cache.keys.shape[2])
-        self._tokens, self.padding = len(position), -len(position) % stride
+        self._tokens = len(position)
+        self.padding = -len(position) % stride
         places = (blocks[:, None] * len(heads) + heads) * cache.block + offset[:, None]
         self._places = self._tensor(places).flatten()
         self.positions = self._tensor(np.concatenate([position, np.zeros(self.padding, np.int64)]))

@@ -56,7 +56,10 @@ class TransformersEngine:
             DataError: the model is of a structure that is not written down in `policy.decoder`.
         """
         check_structure(model.config)
-        self.model, self.tokenizer, self.temperature, self.graphs = model, tokenizer, temperature, graphs
+        self.model = model
+        self.tokenizer = tokenizer
+        self.temperature = temperature
+        self.graphs = graphs
         self.stops = StopRule(tokenizer)
         self.known = id_count(tokenizer)
 

@@ -38,7 +38,8 @@ def vllm_arguments(
         memory_share: of the GPU's memory, for weights and cache; None without a GPU: then nothing is
             compiled, and the cache holds `batch_size` contexts of full length.
     """
-    tokens, slots = environment.max_trajectory_tokens, rollout.batch_size
+    tokens = environment.max_trajectory_tokens
+    slots = rollout.batch_size
     arguments = {
         "model": source,
         "dtype": model.dtype,

@@ -33,12 +33,10 @@ class VllmSession:
         vocab_size: int | None = None,
     ) -> None:
         """Use `vllm`, an `LLMEngine` that has no other requests; its model embeds `vocab_size` tokens."""
-        self._vllm, self._tokenizer, self._temperature, self._capacity = (
-            vllm,
-            tokenizer,
-            temperature,
-            capacity,
-        )
+        self._vllm = vllm
+        self._tokenizer = tokenizer
+        self._temperature = temperature
+        self._capacity = capacity
         self._ends = sorted(end_ids(tokenizer))
         known = id_count(tokenizer)
         self._never = dict.fromkeys(range(known, vocab_size or known), _NEVER) or None
@@ -70,7 +68,8 @@ class VllmSession:
 
         if self._over:
             raise ValueError("the session is over: another began, or new weights came")
-        context, stream = [*self._contexts[slot], *request.new_tokens], self._streams[slot]
+        context = [*self._contexts[slot], *request.new_tokens]
+        stream = self._streams[slot]
         if len(context) + request.max_new_tokens > self._capacity:
             raise ValueError(
                 f"{len(context)} tokens and a turn of {request.max_new_tokens} exceed {self._capacity}"
@@ -104,7 +103,8 @@ class VllmSession:
         self._failed = False
         made = {}
         for output in ended:
-            slot, turn = self._running.pop(output.request_id), output.outputs[0]
+            slot = self._running.pop(output.request_id)
+            turn = output.outputs[0]
             ids = list(turn.token_ids)
             log_probs = [at[token].logprob for at, token in zip(turn.logprobs, ids, strict=True)]
             self._contexts[slot] += ids

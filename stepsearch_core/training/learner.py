@@ -40,7 +40,9 @@ class Learner:
     """Engines of one training run. `policy` has whole weights and is what samples."""
 
     def __init__(self, policy: PreTrainedModel, params: TrainParams, has_critic: bool) -> None:
-        self.policy, self.params, self.has_critic = policy, params, has_critic
+        self.policy = policy
+        self.params = params
+        self.has_critic = has_critic
         critic = Critic(policy) if has_critic and params.critic == "model" else None
         self.has_reference = params.kl_coefficient > 0
         needs_copy = self.has_reference and not params.lora_rank

@@ -93,7 +93,8 @@ class MismatchGuard:
         """The mean gap and the token with the largest one."""
         gaps = [np.nan_to_num(gap, nan=np.inf) for gap in _gaps(trajectories, trainer)]
         worst = max(range(len(gaps)), key=lambda index: gaps[index].max(initial=0.0))
-        position, trajectory = int(gaps[worst].argmax()), trajectories[worst]
+        position = int(gaps[worst].argmax())
+        trajectory = trajectories[worst]
         token = [i for i, own in zip(trajectory.token_ids, trajectory.policy_mask, strict=True) if own][
             position
         ]

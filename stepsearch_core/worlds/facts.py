@@ -158,7 +158,8 @@ def _agreed_objects(
     entities: dict[Kind, list[Entity]], random_: random.Random
 ) -> dict[tuple[Entity, str], Entity]:
     agreed: dict[tuple[Entity, str], Entity] = {}
-    countries, cities = entities[Kind.COUNTRY], shuffled(entities[Kind.CITY], random_)
+    countries = entities[Kind.COUNTRY]
+    cities = shuffled(entities[Kind.CITY], random_)
     country_of = {city: countries[i % len(countries)] for i, city in enumerate(cities)}
     for city, country in country_of.items():
         agreed[city, "country"] = country

@@ -217,7 +217,8 @@ def _structure_counts(benchmark: str, count: int) -> dict[Structure, int]:
 def _chain(structure: Structure, facts: Chain, styles: tuple[str, ...], number: int) -> WorldQuestion:
     fitting = TWO_HOP_STYLES if structure.hops == 2 else LONG_STYLES
     patterns = [pattern for style in styles if style in fitting for pattern in CHAIN_PATTERNS[style]]
-    start, relations = facts[0].subjects[0], [fact.relation for fact in facts]
+    start = facts[0].subjects[0]
+    relations = [fact.relation for fact in facts]
     text = patterns[number % len(patterns)](start, relations)
     return WorldQuestion(structure, text, facts, _chain_sub_questions(facts, 0))
 
