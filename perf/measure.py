@@ -31,7 +31,7 @@ def median_of_pairs(
     pair: Callable[[float, float], float], values: Sequence[float], others: Sequence[float]
 ) -> float:
     """Median over rounds of what `pair` makes of the two sides' values, such as their ratio."""
-    return statistics.median(pair(one, other) for one, other in zip(values, others, strict=True))
+    return statistics.median(pair(value, beside) for value, beside in zip(values, others, strict=True))
 
 
 def sha256_of(value: Any) -> str:

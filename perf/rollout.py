@@ -98,7 +98,7 @@ def main(quick: bool) -> None:
             took = seconds(lambda: made.update({name: rollout.greedy(questions)}))
             if name == "ours":
                 waits.append(rollout.waited / took)
-            return sum(one.stop_reason not in FAILURES for one in made[name]) / took
+            return sum(trajectory.stop_reason not in FAILURES for trajectory in made[name]) / took
 
         return side
 
@@ -137,10 +137,10 @@ def main(quick: bool) -> None:
                 f"rollout: {name} made {different} other trajectories of {len(questions)}: not comparable"
             )
 
-    def ratio(one: str, other: str) -> float:
-        return median_of_pairs(operator.truediv, values[one], values[other])
+    def ratio(side: str, base: str) -> float:
+        return median_of_pairs(operator.truediv, values[side], values[base])
 
-    searches = float(np.mean([len(one.searches) for one in made["ours"]]))
+    searches = float(np.mean([len(trajectory.searches) for trajectory in made["ours"]]))
     figures = {
         "speedup_lockstep_stop": ratio("ours", "lockstep_stop"),
         "speedup_lockstep": ratio("ours", "lockstep"),
@@ -150,8 +150,8 @@ def main(quick: bool) -> None:
         "slow_retrieval_most_in_flight": ratio("slow_retrieval_most", f"transformers_{max(CURVE)}"),
         "faulty_retrieval_throughput": ratio("faulty_retrieval", "ours"),
         **{
-            f"trajectories_per_second_{name}": float(np.median(of))
-            for name, of in values.items()
+            f"trajectories_per_second_{name}": float(np.median(rates))
+            for name, rates in values.items()
             if name[-1].isdigit()
         },
     }

@@ -8,6 +8,7 @@ the reference. `deepspeed_overhead` is the time of an optimizer step on 16,384 t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -42,7 +43,7 @@ def main(quick: bool) -> None:
     params = default_params()
     ragged = trajectories(sampled_lengths())
     useful = token_count(ragged)
-    policy_tokens = sum(len(one.log_probs) for one in ragged)
+    policy_tokens = sum(len(trajectory.log_probs) for trajectory in ragged)
     equal = trajectories(equal_lengths(EQUAL_LENGTH, useful, policy_tokens))
     padded = filled(ragged, params.environment.max_trajectory_tokens)
     learner = Learner(default_model(params), params.train, has_critic=True)
@@ -60,15 +61,14 @@ def main(quick: bool) -> None:
     in_turn(sides, 1)  # the first time kernels are chosen
     values = in_turn(sides, repeats)
 
-    def ratio(one: float, other: float) -> float:
-        return one / other
-
-    speedup = median_of_pairs(ratio, values["ragged"], values["padded"])
+    speedup = median_of_pairs(operator.truediv, values["ragged"], values["padded"])
     figures = {
-        "packing_efficiency": median_of_pairs(ratio, values["ragged"], values["equal"]),
+        "packing_efficiency": median_of_pairs(operator.truediv, values["ragged"], values["equal"]),
         "update_speedup": speedup,
         "update_speedup_share": speedup / (token_count(padded) / useful),
-        "deepspeed_overhead": median_of_pairs(ratio, values["deepspeed_seconds"], values["torch_seconds"]),
+        "deepspeed_overhead": median_of_pairs(
+            operator.truediv, values["deepspeed_seconds"], values["torch_seconds"]
+        ),
     }
     workload = [sampled_lengths(), EQUAL_LENGTH, STEP_TOKENS, asdict(params.model), asdict(params.train)]
     tokens = {"useful": useful, "equal": token_count(equal), "padded": token_count(padded)}

@@ -69,21 +69,23 @@ def filled(made: Sequence[Trajectory], length: int) -> list[Trajectory]:
     """The same with environment tokens after the end, up to `length`: padded, and computed all the same."""
     return [
         Trajectory(
-            one.question_id,
-            one.sample,
+            trajectory.question_id,
+            trajectory.sample,
             [
-                *one.segments,
-                Segment(Author.ENVIRONMENT, len(one.segments), [1] * (length - len(one.token_ids))),
+                *trajectory.segments,
+                Segment(
+                    Author.ENVIRONMENT, len(trajectory.segments), [1] * (length - len(trajectory.token_ids))
+                ),
             ],
         )
-        for one in made
+        for trajectory in made
     ]
 
 
 def experience(made: list[Trajectory]) -> Experience:
     """Something to learn for every policy token."""
     draw = stream(0, Name.MEASUREMENT, 1)
-    sampler = [np.array(one.log_probs) for one in made]
+    sampler = [np.array(trajectory.log_probs) for trajectory in made]
 
     def noise(scale: float) -> list[np.ndarray]:
         return [draw.normal(0, scale, len(row)) for row in sampler]
@@ -94,7 +96,7 @@ def experience(made: list[Trajectory]) -> Experience:
 
 def token_count(made: Sequence[Trajectory]) -> int:
     """Tokens of all trajectories."""
-    return sum(len(one.token_ids) for one in made)
+    return sum(len(trajectory.token_ids) for trajectory in made)
 
 
 def update_settings() -> dict[str, Any]:

@@ -62,9 +62,9 @@ def _problems(section: Any, prefix: str) -> Iterator[str]:
         elif limit := declared.metadata.get("limit"):
             if value == []:
                 yield f"{key}: empty"
-            for one in value if isinstance(value, list) else [value]:
-                if one is not None and not limit.allows(one):
-                    yield f"{key}: {one!r} is not {limit.wording}"
+            for item in value if isinstance(value, list) else [value]:
+                if item is not None and not limit.allows(item):
+                    yield f"{key}: {item!r} is not {limit.wording}"
 
 
 def _limited(default: Any, limit: Limit) -> Any:

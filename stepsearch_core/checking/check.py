@@ -68,9 +68,9 @@ def check(
     subject = Subject(params, places, start, data)
     found: list[Finding] = []
     failed: list[Finding] = []
-    for last, one in CHECKS:
+    for last, checker in CHECKS:
         if subject.comes(last):
-            _look(one, subject, found, failed)
+            _look(checker, subject, found, failed)
     broken = exit_status(found)  # what a check fails on then is most likely that; the next look will tell
     return worst_first(found if broken else found + failed)
 
@@ -82,15 +82,15 @@ def exit_status(findings: Sequence[Finding]) -> int:
 
 def _broken(problem: str, places: Places) -> Finding:
     key, _, what = problem.partition(": ")
-    return Finding(Severity.ERROR, places.of(key), key, what, "mend the parameter")
+    return Finding(Severity.ERROR, places.place_of(key), key, what, "mend the parameter")
 
 
-def _look(one: Check, subject: Subject, found: list[Finding], failed: list[Finding]) -> None:
+def _look(checker: Check, subject: Subject, found: list[Finding], failed: list[Finding]) -> None:
     """Add what a check finds. Whatever goes wrong in it must not keep a run from starting."""
     try:
-        found.extend(one(subject))
+        found.extend(checker(subject))
     except DataError as error:
         found.append(subject.refusal(error, ""))
     except Exception as error:
-        problem = f"{one.__name__} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        problem = f"{checker.__name__} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         failed.append(Finding(Severity.WARNING, str(subject.places.path), "", problem, "please report this"))

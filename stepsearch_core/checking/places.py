@@ -19,7 +19,7 @@ class Places:
         self._overridden = {override.partition("=")[0].strip(): override for override in overrides}
         self._lines = _lines(path)
 
-    def of(self, key: str) -> str:
+    def place_of(self, key: str) -> str:
         """File and line of a dotted key, or of the nearest section around; an override stands for itself."""
         while key:
             if key in self._overridden:

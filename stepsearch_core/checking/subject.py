@@ -58,7 +58,7 @@ class Subject:
 
     def finding(self, severity: Severity, key: str, problem: str, remedy: str) -> Finding:
         """A finding about the parameter `key`."""
-        return Finding(severity, self.places.of(key), key, problem, remedy)
+        return Finding(severity, self.places.place_of(key), key, problem, remedy)
 
     def error(self, key: str, problem: str, remedy: str) -> Finding:
         """A finding about the parameter `key` that ends a stage."""

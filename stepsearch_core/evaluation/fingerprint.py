@@ -30,11 +30,10 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     keys = before.keys() | after.keys()
     changed = []
     for key in keys:
-        one, other = before.get(key), after.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            changed += [
-                f"{key}.{name}" for name in one.keys() | other.keys() if one.get(name) != other.get(name)
-            ]
-        elif one != other:
+        then, now = before.get(key), after.get(key)
+        if isinstance(then, dict) and isinstance(now, dict):
+            names = then.keys() | now.keys()
+            changed += [f"{key}.{name}" for name in names if then.get(name) != now.get(name)]
+        elif then != now:
             changed.append(key)
     return sorted(changed)

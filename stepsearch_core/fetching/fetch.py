@@ -52,10 +52,14 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
             "source": params.source,
             "files": files,
             "oddities": {
-                key: dict(sorted((+of.oddities).items())) for key, of in accounts.items() if +of.oddities
+                key: dict(sorted((+account.oddities).items()))
+                for key, account in accounts.items()
+                if +account.oddities
             },
             "dropped": [
-                {"file": files[key]["file"], **row} for key, of in accounts.items() for row in of.rows()
+                {"file": files[key]["file"], **row}
+                for key, account in accounts.items()
+                for row in account.rows()
             ],
         }
         write_json(temporary / "manifest.json", manifest)

@@ -138,11 +138,11 @@ def whole_weights(module: nn.Module) -> dict[str, Tensor]:
     return weights
 
 
-def copy_whole(trained: nn.Module, other: nn.Module) -> None:
-    """Give `other`, a module with whole weights, those of its copy under ZeRO 3; called by every rank."""
-    for ours, theirs in zip(trained.parameters(), other.parameters(), strict=True):
-        with whole(ours), torch.no_grad():
-            theirs.copy_(ours)
+def copy_whole(trained: nn.Module, copy: nn.Module) -> None:
+    """Give `copy`, a module with whole weights, the trained ones of ZeRO 3; called by every rank."""
+    for source, target in zip(trained.parameters(), copy.parameters(), strict=True):
+        with whole(source), torch.no_grad():
+            target.copy_(source)
 
 
 @cache

@@ -44,17 +44,18 @@ def hotpotqa_f1(prediction: str | None, answers: Iterable[str], segment: Segment
     return word_f1(prediction, [answer for answer in answers if _comparable(prediction, answer)], segment)
 
 
-def overlap_f1(text: str, other: str, segment: Segmenter = words) -> float:
+def overlap_f1(left: str, right: str, segment: Segmenter = words) -> float:
     """Word F1 of two texts (eq. 2): 2 IN / (PN + RN) over multisets of normalised words; 0 if disjoint.
 
     Args:
-        text: one side.
-        other: the other; the value is the same with sides exchanged.
+        left: one text.
+        right: the other; the value is the same with sides exchanged.
         segment: cuts what `normalize_answer` leaves, a text without blanks say, into words.
     """
-    ours, theirs = _multiset(text, segment), _multiset(other, segment)
-    common = len(ours & theirs)
-    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+    lefts = _multiset(left, segment)
+    rights = _multiset(right, segment)
+    common = len(lefts & rights)
+    return 2 * common / (len(lefts) + len(rights)) if common else 0.0
 
 
 def _comparable(prediction: str | None, answer: str) -> bool:

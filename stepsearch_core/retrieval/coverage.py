@@ -183,4 +183,4 @@ def _overlap(found: Ranking, wanted: Ranking, depth: int) -> float:
 
 
 def _positions(corpus: Corpus, identifiers: Iterable[str]) -> frozenset[int]:
-    return frozenset(corpus.position(one) if one in corpus else -1 for one in identifiers)
+    return frozenset(corpus.position(pid) if pid in corpus else -1 for pid in identifiers)

@@ -104,8 +104,8 @@ class Searches:
         while (first := self._asked.get()) is not None:
             batch = [first]
             with suppress(queue.Empty):
-                while (another := self._asked.get_nowait()) is not None:
-                    batch.append(another)
+                while (more := self._asked.get_nowait()) is not None:
+                    batch.append(more)
                 self._asked.put(None)  # the end of a worker: not to be lost
             self._answered.put(self._search(batch))
 

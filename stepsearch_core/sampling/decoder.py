@@ -63,5 +63,5 @@ def _norm(states: torch.Tensor, module: Any) -> torch.Tensor:
 
 def _rotated(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     """Rotary position embedding of [tokens, heads, head_dim] states."""
-    one, other = states.chunk(2, dim=-1)
-    return states * cos + torch.cat((-other, one), dim=-1) * sin
+    first, second = states.chunk(2, dim=-1)
+    return states * cos + torch.cat((-second, first), dim=-1) * sin

@@ -156,7 +156,7 @@ class TransformersSession:
         states = last_states(model, ids, pass_)
         for slot, (_, *others) in alike.items():
             self._cache.copy_to(slot, others)
-        place = {of: number for number, slot in enumerate(order) for of in alike[slot]}
+        place = {member: number for number, slot in enumerate(order) for member in alike[slot]}
         return model.lm_head(states)[[place[slot] for slot in slots]].float()
 
     def _alike(self, slots: list[int]) -> dict[int, list[int]]:

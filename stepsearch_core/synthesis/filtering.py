@@ -128,7 +128,7 @@ def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey],
     rest = list(keys)
 
     def likeness(key: SearchKey) -> float:
-        return max((_jaccard(key, other) for other in chosen), default=0.0)
+        return max((_jaccard(key, taken) for taken in chosen), default=0.0)
 
     while len(chosen) < limit:
         fresh = [key for key in rest if likeness(key) <= MAX_SIMILARITY]
@@ -165,6 +165,7 @@ def _with_keys(
     return replace(hop, search_keys=tuple(key.text for key in chosen))
 
 
-def _jaccard(one: SearchKey, other: SearchKey) -> float:
-    ours, theirs = set(lower_words(one.text)), set(lower_words(other.text))
-    return len(ours & theirs) / len(ours | theirs)
+def _jaccard(key: SearchKey, chosen: SearchKey) -> float:
+    words = set(lower_words(key.text))
+    chosen_words = set(lower_words(chosen.text))
+    return len(words & chosen_words) / len(words | chosen_words)

@@ -33,7 +33,7 @@ class Background:
     passages: int
 
     @classmethod
-    def of(cls, contents: Iterable[str]) -> Background:
+    def count(cls, contents: Iterable[str]) -> Background:
         """Count in how many of these texts each word occurs."""
         counts: Counter[str] = Counter()
         passages = 0

@@ -120,7 +120,7 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
                 miner.add(sub_question.relation, passage.id, passage.contents, names)
     stride = -(-len(corpus) // BACKGROUND_PASSAGES)
     sample = tqdm(range(0, len(corpus), stride), desc="corpus words", unit=" passages")
-    return miner.mine(Background.of(corpus[position].contents for position in sample))
+    return miner.mine(Background.count(corpus[position].contents for position in sample))
 
 
 def _usable(

@@ -111,8 +111,10 @@ _CAUSES = "Weights that were not pushed, another temperature or another precisio
 
 def _gaps(trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> list[np.ndarray]:
     """|log p_trainer - log p_sampler| of each trajectory's tokens; empty where it was not measured."""
-    pairs = zip(trajectories, trainer, strict=True)
-    return [np.abs(row - np.array(of.log_probs)) if len(row) else np.empty(0) for of, row in pairs]
+    return [
+        np.abs(row - np.array(trajectory.log_probs)) if len(row) else np.empty(0)
+        for trajectory, row in zip(trajectories, trainer, strict=True)
+    ]
 
 
 def mismatch(sampler: Sequence[np.ndarray], trainer: Sequence[np.ndarray]) -> dict[str, float]:

@@ -178,9 +178,9 @@ def _city_pairs(cities: list[Entity], random_: random.Random) -> list[tuple[Enti
     """Distinct unordered pairs: every city is joined with the next ones of a random circle."""
     circle = shuffled(cities, random_)
     pairs: dict[frozenset[Entity], tuple[Entity, Entity]] = {}
-    for step in range(1, JOINS_PER_CITY + 1):
-        for city, other in zip(circle, circle[step:] + circle[:step], strict=True):
-            pairs.setdefault(frozenset((city, other)), (city, other))
+    for distance in range(1, JOINS_PER_CITY + 1):
+        for pair in zip(circle, circle[distance:] + circle[:distance], strict=True):
+            pairs.setdefault(frozenset(pair), pair)
     return list(pairs.values())
 
 

@@ -172,9 +172,10 @@ class ChainPool:
         branches: dict[frozenset[int], Chain] = {}
         for join in self._world.joins:
             for first, second in (join.subjects, join.subjects[::-1]):
-                for one, other in product(lefts[first], rights[second]):
-                    if not _entities(one) & _entities(other):
-                        branches.setdefault(frozenset(fact.id for fact in one + other), (*one, *other, join))
+                for chain, side in product(lefts[first], rights[second]):
+                    if not _entities(chain) & _entities(side):
+                        facts = frozenset(fact.id for fact in chain + side)
+                        branches.setdefault(facts, (*chain, *side, join))
         return list(branches.values())
 
 

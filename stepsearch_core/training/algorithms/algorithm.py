@@ -44,7 +44,7 @@ def outcomes(rewards: Rows) -> np.ndarray:
 def groups(question_ids: Sequence[str]) -> list[np.ndarray]:
     """Indices of the trajectories of each question: by its id, wherever they stand in the batch."""
     ids = np.array(question_ids)
-    return [np.flatnonzero(ids == one) for one in dict.fromkeys(question_ids)]
+    return [np.flatnonzero(ids == question_id) for question_id in dict.fromkeys(question_ids)]
 
 
 def on_every_token(advantages: np.ndarray, rewards: Rows) -> Rows:

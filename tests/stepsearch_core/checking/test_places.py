@@ -5,17 +5,17 @@ def test_the_line_of_a_key_or_of_its_section(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("profile: x\ntrain:\n  # comment\n  steps: 5\n  guard: {max_kl: 2.0}\n")
     places = Places(path, ["train.lora_rank=8"])
-    assert places.of("profile") == f"{path}, line 1"
-    assert places.of("train.steps") == f"{path}, line 4"
-    assert places.of("train.guard.max_kl") == f"{path}, line 5"
-    assert places.of("train.epochs") == f"{path}, line 2"  # a default: the section
-    assert places.of("train.lora_rank") == "override train.lora_rank=8"
-    assert places.of("evaluate.samples") == str(path)
+    assert places.place_of("profile") == f"{path}, line 1"
+    assert places.place_of("train.steps") == f"{path}, line 4"
+    assert places.place_of("train.guard.max_kl") == f"{path}, line 5"
+    assert places.place_of("train.epochs") == f"{path}, line 2"  # a default: the section
+    assert places.place_of("train.lora_rank") == "override train.lora_rank=8"
+    assert places.place_of("evaluate.samples") == str(path)
 
 
 def test_files_that_cannot_be_read_have_no_lines(tmp_path):
     path = tmp_path / "params.yaml"
     for content in (b"\xff\xfe", b"a: [", b"a: &a {b: *a}", b"", b"- 1"):
         path.write_bytes(content)
-        assert Places(path).of("x.y") == str(path)
-    assert Places(tmp_path / "none.yaml").of("x") == str(tmp_path / "none.yaml")
+        assert Places(path).place_of("x.y") == str(path)
+    assert Places(tmp_path / "none.yaml").place_of("x") == str(tmp_path / "none.yaml")

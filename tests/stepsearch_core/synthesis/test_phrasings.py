@@ -5,7 +5,7 @@ from stepsearch_core.worlds.relations import JOIN, RELATIONS
 
 
 def test_share_counts_passages_and_is_smoothed():
-    background = Background.of(["the red red mill", "a mill", "water", "stone"])
+    background = Background.count(["the red red mill", "a mill", "water", "stone"])
     assert background.share("red") == 2 / 5
     assert background.share("mill") == 3 / 5
     assert background.share("gold") == 1 / 5
@@ -18,7 +18,7 @@ def test_words_frequent_in_supports_and_rare_elsewhere_are_mined_best_first():
     ]
     for i, text in enumerate(texts):
         miner.add("author", str(i), text, (f"Book{i}", f"Writer{i}"))
-    background = Background.of(texts + [f"filler {i}" for i in range(190)])
+    background = Background.count(texts + [f"filler {i}" for i in range(190)])
     # penned: 6 of 10 supports and 7/201 of the corpus; sprang: 4 of 10 and 5/201
     assert miner.mine(background) == {"author": ("penned", "sprang")}
 
@@ -28,7 +28,7 @@ def test_names_rare_words_common_words_and_numbers_are_not_mined():
     for i in range(10):
         text = f"Anna lives in 1930 among people {'twice' if i < 2 else ''} happily"
         miner.add("home", str(i), text, ("Anna",))
-    background = Background.of(["lives"] + ["people"] * 50 + ["filler"] * 49)
+    background = Background.count(["lives"] + ["people"] * 50 + ["filler"] * 49)
     assert set(miner.mine(background)["home"]) == {"lives", "among", "happily"}
 
 
@@ -36,7 +36,7 @@ def test_a_support_counts_once_and_loses_the_names_of_all_its_steps():
     miner = PhrasingMiner()
     for _ in range(5):
         miner.add("author", "same", "Dark River was penned by Ann", ("Dark River",))
-    assert miner.mine(Background.of(["filler"] * 100)) == {}
+    assert miner.mine(Background.count(["filler"] * 100)) == {}
 
 
 def test_the_phrasings_of_the_world_are_recovered(world):
