@@ -36,8 +36,8 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, pipeline, prefect_overhead and rollout measure the active profile's"
-            " results."
+            "continued_warmstart, pipeline, prefect_overhead and rollout"
+            " measure the active profile's results."
         ),
     )
     parser.add_argument(

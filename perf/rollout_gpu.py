@@ -114,9 +114,8 @@ def open_engines(config: Qwen2Config, slots: int, tokens: int, folder: Path) -> 
         from stepsearch_core.sampling.vllm_engine import VllmEngine
 
         save_policy(policy, tokenizer, folder / "policy")
-        tokenizer.save_pretrained(
-            folder / "tokenizer"
-        )  # beside a Qwen2 another class of tokenizer would be loaded
+        # beside a Qwen2 another class of tokenizer would be loaded
+        tokenizer.save_pretrained(folder / "tokenizer")
         params = default_params()
         arguments = vllm_arguments(
             str(folder / "policy"),
@@ -158,9 +157,8 @@ def tokens_made(session: Session, prompts: Sequence[list[int]], limit: int) -> i
 def decoding_limit(config: Qwen2Config, slots: int, context: float, bandwidth: float) -> float:
     """Tokens a second if reading bfloat16 weights and `slots` contexts of mean length `context` were all."""
     with torch.device("meta"):
-        weights = 2 * parameter_count(
-            AutoModelForCausalLM.from_config(config)
-        )  # tied embeddings: read as output layer
+        # tied embeddings: read as output layer
+        weights = 2 * parameter_count(AutoModelForCausalLM.from_config(config))
     head_dim = config.hidden_size // config.num_attention_heads
     heads = config.num_key_value_heads or config.num_attention_heads
     token = 2 * 2 * config.num_hidden_layers * heads * head_dim

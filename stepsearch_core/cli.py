@@ -39,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
         "profile",
         help="make a profile the active one",
         description=(
-            "Write params.yaml from conf/NAME.yaml, with values replaced. `dvc repro` then runs what"
-            " changed."
+            "Write params.yaml from conf/NAME.yaml, with values replaced."
+            " `dvc repro` then runs what changed."
         ),
         epilog="example: stepsearch profile musique_local fetch.folder=FOLDER train.steps=5 && dvc repro",
     )
@@ -64,12 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         description=(
             "Look in seconds, without a network, at everything that could end a run after hours: parameters,"
             " model, tokenizer and template, context length, questions, passages, index, memory and disk."
-            " Exit with 1 if a stage would end with an error. The first stage that runs does the same by"
-            " itself."
+            " Exit with 1 if a stage would end with an error."
+            " The first stage that runs does the same by itself."
         ),
         epilog=(
-            "example: stepsearch check paper_3b model.source=FOLDER. STEPSEARCH_CHECK=off keeps stages"
-            " from it."
+            "example: stepsearch check paper_3b model.source=FOLDER."
+            " STEPSEARCH_CHECK=off keeps stages from it."
         ),
     )
     check.add_argument(

@@ -44,9 +44,8 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # ranks that spin on each other's cores are many times slower
+    # ranks that spin on each other's cores are many times slower
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     for reported_below in ("torch.distributed.elastic", "torch.multiprocessing"):
         logging.getLogger(reported_below).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix=f"stepsearch-{name}-") as errors:
@@ -73,9 +72,8 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
     """What each rank runs; torch's launcher takes its exception, if any, to the stage's process."""
     from stepsearch_core.runtime.process_group import leave_process_group
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # comes when the stage's process is gone; waiting is over at once
+    # comes when the stage's process is gone; waiting is over at once
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
     take_device()
     work(params)

@@ -38,9 +38,8 @@ from stepsearch_core.training.trainer import Trainer
 from tests import tiny
 
 WORD = tiny.tokenizer()
-TRAJECTORIES = tiny.random_trajectories(
-    WORD, 7
-)  # minibatches of 4 and 3: the last micro-batch has one for two ranks
+# minibatches of 4 and 3: the last micro-batch has one for two ranks
+TRAJECTORIES = tiny.random_trajectories(WORD, 7)
 PARAMS = TrainParams(
     minibatches=2, micro_batch_tokens=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0
 )

@@ -125,8 +125,8 @@ def test_rewards_environment_metrics_data_and_bm25_import_without_torch():
     light = [name for name in CORE if part_of(name) in LIGHT or name == "stepsearch_core.retrieval"]
     light += [name for name in CORE if name.startswith("stepsearch_core.retrieval.bm25")]
     code = (
-        f"import importlib, sys\nfor name in {light}: importlib.import_module(name)\nprint('torch' in"
-        " sys.modules)"
+        f"import importlib, sys\nfor name in {light}: importlib.import_module(name)\n"
+        "print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -118,7 +118,6 @@ def test_an_index_that_cannot_be_reached_ends_it_soon_in_one_line(tmp_path):
     ran = command("make", "repro", f"TORCH_INDEX={index}", "PIP_OPTIONS=--no-index", folder=folder)
     assert ran.returncode != 0
     assert f"no torch from TORCH_INDEX={index}; without TORCH_INDEX it comes with all else\n" in ran.stderr
-    assert (
-        time.monotonic() - started < 180
-    )  # a busy machine; all packages, each asked for, would take longer
+    # a busy machine; all packages, each asked for, would take longer
+    assert time.monotonic() - started < 180
     assert not (folder / ".venv" / ".installed").exists()

@@ -52,9 +52,8 @@ def test_every_stage_leaves_what_it_promises(micro):
     assert read(data / "fetch" / "manifest.json")
     metrics = read(data / "evaluate" / "metrics.json")
     assert_well_formed(metrics, list(BENCHMARKS), questions=20)
-    assert (
-        metrics["trained"]["mean"]["searches"]["value"] > 0
-    )  # else comparing two runs would compare nothing
+    # else comparing two runs would compare nothing
+    assert metrics["trained"]["mean"]["searches"]["value"] > 0
     page = (data / "report" / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert 'src="http' not in page

@@ -15,9 +15,8 @@ from stepsearch_core.sampling.vllm_arguments import vllm_arguments
 from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests import tiny
 
-INSTALLED = (
-    importlib.util.find_spec("vllm") is not None
-)  # importing it here would be too early for its settings
+# importing it here would be too early for its settings
+INSTALLED = importlib.util.find_spec("vllm") is not None
 NEEDS_VLLM = (
     pytest.mark.vllm,
     pytest.mark.slow,
@@ -27,9 +26,8 @@ NEEDS_VLLM = (
 WORD = tiny.tokenizer()
 CAPACITY = 256
 SLOTS = 512  # so many that the cache can be seen in the memory of the process: 67 MB
-SHAPE = replace(
-    tiny.MODEL, hidden_size=64, heads=2, key_value_heads=1
-)  # vLLM's CPU kernels begin at heads of 32
+# vLLM's CPU kernels begin at heads of 32
+SHAPE = replace(tiny.MODEL, hidden_size=64, heads=2, key_value_heads=1)
 
 
 def model(seed=0, tokenizer=WORD):

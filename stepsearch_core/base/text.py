@@ -38,9 +38,8 @@ _WORD = regex.compile(
 )
 _PUNCTUATION = regex.compile(rf"[\p{{P}}{_SYMBOLS}]+")
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_INVISIBLE = regex.compile(
-    r"(?V1)[\p{Default_Ignorable_Code_Point}--\u200b]+"
-)  # U+200B parts words, as a blank does
+# U+200B parts words, as a blank does
+_INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}--\u200b]+")
 _WIDE_OR_NARROW = regex.compile(r"[\uff01-\uffee]+")
 _ARTICLES = frozenset(("a", "an", "the"))
 _REFERENCE = re.compile(r"#([1-9][0-9]?)(?![0-9])")

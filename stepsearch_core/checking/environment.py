@@ -83,8 +83,8 @@ def check_questions(subject: Subject) -> Iterator[Finding]:
             )
             more = f" and {len(long) - NAMED_QUESTIONS} more" if len(long) > NAMED_QUESTIONS else ""
             problem = (
-                f"{len(long)} too long, as prompts of up to {max(n for _, n in long)} tokens for {room}:"
-                f" {names}"
+                f"{len(long)} too long, as"
+                f" prompts of up to {max(n for _, n in long)} tokens for {room}: {names}"
             )
             ends = key == "musique_train" and len(long) > TOO_LONG_SHARE * questions
             severity = Severity.ERROR if ends else Severity.WARNING
@@ -114,8 +114,8 @@ def check_passages(subject: Subject) -> Iterator[Finding]:
             "environment.max_observation_tokens",
             f"{long:.1%} of {len(lengths)} sampled passages are longer than the {room} tokens that are left"
             f" for documents (the longest has {max(lengths)}{how}): they are never shown whole",
-            f"{sorted(lengths)[int(0.99 * (len(lengths) - 1))] + around} holds 99 of 100 of them, or split"
-            " them",
+            f"{sorted(lengths)[int(0.99 * (len(lengths) - 1))] + around} holds 99 of 100"
+            " of them, or split them",
         )
     per_search = limits.passages_per_search
     searches = [

@@ -77,8 +77,8 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     if TRAINING not in named:
         yield subject.warning(
             f"fetch.{subject.params.fetch.source}",
-            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it, will end with"
-            " an error",
+            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it,"
+            " will end with an error",
             f"name a file under {TRAINING}; without one `dvc repro index` is as far as this profile goes",
         )
     elif TRAINING in subject.files:

@@ -78,8 +78,8 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
     if params.retrieval.method not in params.index.measured_methods:
         measured = ", ".join(params.index.measured_methods)
         problem = (
-            f"{measured}: the report does not measure {params.retrieval.method}, which retrieval.method"
-            " searches with"
+            f"{measured}: the report does not measure {params.retrieval.method},"
+            " which retrieval.method searches with"
         )
         yield subject.warning(
             "index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}"

@@ -22,8 +22,8 @@ def check_template(subject: Subject) -> Iterator[Finding]:
     tokenizer = subject.tokenizer
     if not chat and getattr(tokenizer, "chat_template", None):
         problem = (
-            "false, but the tokenizer has a chat template: a model made for conversations is asked"
-            " without it"
+            "false, but the tokenizer has a chat template:"
+            " a model made for conversations is asked without it"
         )
         yield subject.note("environment.chat_template", problem, "true puts the prompt through the template")
     if chat and subject.renderer and (opened := subject.renderer.opened.strip()):

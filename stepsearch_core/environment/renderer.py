@@ -219,8 +219,8 @@ class Renderer:
                 raise DataError(problem, "params", field="environment.prompt")
         if self.opened and not self.opened.startswith(f"<{self.style.grammar.reasoning}>"):
             problem = (
-                f"the chat template opens {self.opened.strip()!r}, which the style {self.params.prompt!r}"
-                " lacks"
+                f"the chat template opens {self.opened.strip()!r},"
+                f" which the style {self.params.prompt!r} lacks"
             )
             raise DataError(problem, "params", field="environment.prompt")
         around = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))

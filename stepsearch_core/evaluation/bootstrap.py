@@ -51,9 +51,8 @@ def stratified_mean_interval(
         return Interval(None, None, None, 0)
     n = sum(len(values) for values in data)
     value = float(_mean_of_means(*data))
-    if all(
-        np.ptp(values) == 0 for values in data
-    ):  # every resample is the sample; one observation is such a case
+    # every resample is the sample; one observation is such a case
+    if all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value, n)
     low, high = stats.bootstrap(
         [

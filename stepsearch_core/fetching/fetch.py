@@ -80,8 +80,8 @@ def remarks(manifest: dict[str, Any]) -> list[str]:
     ]
     if "musique_train" not in manifest["files"]:
         said.append(
-            "no file of musique_train: retrieval can be measured, but there are no questions for"
-            " `synthesize`"
+            "no file of musique_train: retrieval can be measured,"
+            " but there are no questions for `synthesize`"
         )
     return said
 

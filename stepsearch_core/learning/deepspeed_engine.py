@@ -55,14 +55,12 @@ class DeepSpeedEngine:
         Every rank calls this equally often. The loss trained on is the sum over ranks of what they pass.
         """
         self.engine.set_gradient_accumulation_boundary(is_boundary=last)
-        self.engine.backward(
-            loss * world_size(), scale_wrt_gas=False
-        )  # DeepSpeed averages gradients over ranks
+        # DeepSpeed averages gradients over ranks
+        self.engine.backward(loss * world_size(), scale_wrt_gas=False)
         if last:
             self._unclipped_norm = self._norm_of_plain_gradients()
-            if not math.isfinite(
-                self._unclipped_norm
-            ):  # where DeepSpeed wraps the optimizer it looks itself
+            # where DeepSpeed wraps the optimizer it looks itself
+            if not math.isfinite(self._unclipped_norm):
                 self.engine.optimizer.zero_grad()
                 self.engine.skipped_steps += 1
                 return

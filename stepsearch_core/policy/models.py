@@ -71,8 +71,8 @@ def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedMode
     model, found = loaded
     for name, saved, wanted in sorted(found["mismatched_keys"]):
         problem = (
-            f"no model can be loaded: tensor {name} has the shape {list(saved)}, the configuration"
-            f" {list(wanted)}"
+            f"no model can be loaded: tensor {name} has the shape {list(saved)},"
+            f" the configuration {list(wanted)}"
         )
         raise DataError(problem, source)
     if found["missing_keys"]:

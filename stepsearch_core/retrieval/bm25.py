@@ -70,9 +70,8 @@ class BM25Index:
 
     def _rank_terms(self, terms: list[str], k: int) -> Ranking:
         scores = self._model.get_scores_from_ids(self._model.get_tokens_ids(terms))
-        matches = np.flatnonzero(
-            scores
-        )  # Lucene's idf is positive, so a score of 0 means that no term is shared
+        # Lucene's idf is positive, so a score of 0 means that no term is shared
+        matches = np.flatnonzero(scores)
         return top_k(scores[matches], matches, k)
 
 

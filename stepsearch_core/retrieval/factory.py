@@ -75,9 +75,8 @@ def make_index(factory: str, dimensions: int) -> faiss.Index:
     """
     with naming_faiss(factory):
         if _TOO_FEW_LINKS.search(factory):
-            raise ValueError(
-                "HNSW needs at least 2 links a vector"
-            )  # FAISS ends the process, or never returns
+            # FAISS ends the process, or never returns
+            raise ValueError("HNSW needs at least 2 links a vector")
         return faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
 
 

@@ -33,9 +33,8 @@ def build_index(
     from stepsearch_core.retrieval.dense import DenseIndex
     from stepsearch_core.retrieval.factory import check_factory
 
-    if (
-        params.encoder == "hashing"
-    ):  # another encoder's dimensions are known once it is open, before it encodes
+    # another encoder's dimensions are known once it is open, before it encodes
+    if params.encoder == "hashing":
         check_factory(params.index_factory, params.dimensions, len(corpus))
     with atomic_folder(folder) as temporary:
         for name in ("bm25", "dense"):
@@ -103,8 +102,8 @@ def _versions() -> dict[str, str]:
 def _check(what: str, built: Any, wanted: Any, folder: Path) -> None:
     if built != wanted:
         raise DataError(
-            f"the index was built with {built}, but {wanted} is asked for: build it again (`dvc repro"
-            " index`)",
+            f"the index was built with {built}, but {wanted} is asked for:"
+            " build it again (`dvc repro index`)",
             folder / "manifest.json",
             field=what,
         )

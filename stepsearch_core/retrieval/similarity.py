@@ -120,8 +120,8 @@ class TfidfSimilarity:
             raise DataError("the term statistics of another corpus; run the stage index again", folder)
         if manifest["segmenter"] != segmenter:
             problem = (
-                f"words found by {manifest['segmenter']}, but {segmenter} is asked for: run the stage index"
-                " again"
+                f"words found by {manifest['segmenter']}, but {segmenter} is asked for:"
+                " run the stage index again"
             )
             raise DataError(problem, folder / "manifest.json", field="segmenter")
         try:

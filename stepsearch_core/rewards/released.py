@@ -167,9 +167,8 @@ def _gains(rounds: Sequence[Sequence[str]], golds: Sequence[str]) -> list[float]
 
 def _cosines(document: str, golds: Sequence[str]) -> np.ndarray:
     """Cosine with each gold text, [n_gold], by a TF-IDF fitted on these n + 1 texts."""
-    from sklearn.feature_extraction.text import (
-        TfidfVectorizer,
-    )  # slow to import, and only this preset needs it
+    # slow to import, and only this preset needs it
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     document = _normalize(document)
     if not document:

@@ -59,9 +59,8 @@ class Searches:
 
     def submit(self, number: int, query: str) -> None:
         """Ask for a query's passages."""
-        if (
-            len(self._workers) < self._params.retrieval_workers
-        ):  # daemons: one that hangs does not keep a process alive
+        # daemons: one that hangs does not keep a process alive
+        if len(self._workers) < self._params.retrieval_workers:
             self._workers.append(threading.Thread(target=self._work, name="retrieval", daemon=True))
             self._workers[-1].start()
         self._since[number] = time.monotonic()

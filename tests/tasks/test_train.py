@@ -94,9 +94,8 @@ def test_random_kills_and_every_result_is_that_of_an_uninterrupted_run(checkout,
         assert len(expected) == 6
         draw, killed, resumed, compared = random.Random(0), 0, 0, 0
         while killed < kills or compared < ends:
-            shutil.rmtree(
-                checkout / "data" / "train", ignore_errors=True
-            )  # as DVC does before it runs the stage
+            # as DVC does before it runs the stage
+            shutil.rmtree(checkout / "data" / "train", ignore_errors=True)
             resumed += any(checkout.glob("checkpoints/*/step_*"))
             status, _ = train(draw.uniform(0.0, seconds))
             if status == -signal.SIGKILL:

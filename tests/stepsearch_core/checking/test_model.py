@@ -20,9 +20,8 @@ def test_contexts_shorter_than_trajectories_end_the_check_wherever_the_shape_is_
         f" tokens, but the model's context has 64 ({model}) -> at most 64, or a model with a longer"
         " context"
     )
-    seen = look(
-        "environment.max_trajectory_tokens=1500", "model.max_positions=64"
-    )  # a shape of our own: a rule
+    # a shape of our own: a rule
+    seen = look("environment.max_trajectory_tokens=1500", "model.max_positions=64")
     assert seen.status == 1
     assert "environment.max_trajectory_tokens: 1500 is not at most model.max_positions" in seen.findings[0]
 

@@ -108,9 +108,8 @@ def test_tags_inside_a_passage_mean_nothing():
 
 
 def test_what_is_found_but_not_shown_is_kept_beside_what_is():
-    playing = episode(
-        max_observation_tokens=12, long_passages="skip"
-    )  # tags and one passage of 3 + 5 tokens
+    # tags and one passage of 3 + 5 tokens
+    playing = episode(max_observation_tokens=12, long_passages="skip")
     write(playing, SEARCH)
     playing.observe([Passage("long", "", "oslo " * 20), OSLO, TRAP])
     turn = playing.trajectory.turns[0]

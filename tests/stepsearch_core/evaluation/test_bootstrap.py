@@ -56,9 +56,8 @@ def test_covers_the_true_mean_about_as_often_as_it_says():
     samples = [list(rng.exponential(1.0, 60)) for _ in range(300)]
     intervals = [bounds(mean_interval(values, 400, 0.90, seed)) for seed, values in enumerate(samples)]
     covered = np.mean([low <= 1.0 <= high for low, high in intervals])
-    assert (
-        0.82 <= covered <= 0.94
-    )  # percentile intervals of a skewed sample of 60 fall a little short of .90
+    # percentile intervals of a skewed sample of 60 fall a little short of .90
+    assert 0.82 <= covered <= 0.94
 
 
 def test_the_seed_decides():

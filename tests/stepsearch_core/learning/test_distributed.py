@@ -53,9 +53,8 @@ def test_shares_come_together_in_order(results):
     for result in results:
         assert result["gathered"] == [f"item{number}" for number in range(7)]
     assert one["summed"] == {"ranks": 1.0, "numbers": 0.0, "tenths": 0.1}
-    assert (
-        first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0, "tenths": 0.1 + 1.1}
-    )  # float64
+    # float64
+    assert first["summed"] == second["summed"] == {"ranks": 2.0, "numbers": 1.0, "tenths": 0.1 + 1.1}
     assert (one["main"], first["main"], second["main"]) == (True, True, False)
 
 

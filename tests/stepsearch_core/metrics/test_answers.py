@@ -52,9 +52,8 @@ def test_yes_in_a_longer_answer_is_a_shared_word_by_the_paper_and_nothing_by_hot
 def test_hotpotqas_script_takes_equal_sides_and_all_other_answers_as_the_paper_does():
     assert hotpotqa_f1("Yes.", ["yes"]) == 1.0
     assert hotpotqa_f1("The Eiffel Tower, Paris", ["Eiffel Tower"]) == pytest.approx(0.8)
-    assert hotpotqa_f1("there is no tower", ["yes", "Eiffel Tower"]) == pytest.approx(
-        2 / 6
-    )  # of the second answer
+    # of the second answer
+    assert hotpotqa_f1("there is no tower", ["yes", "Eiffel Tower"]) == pytest.approx(2 / 6)
     assert hotpotqa_f1(None, ["yes"]) == hotpotqa_f1("yes", []) == 0.0
 
 

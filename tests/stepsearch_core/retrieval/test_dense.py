@@ -43,9 +43,8 @@ def test_a_saved_index_ranks_alike(make_corpus, tmp_path, factory):
 
 
 def test_an_exact_ranking_needs_no_index(make_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32
-    )  # several batches, the last one short
+    # several batches, the last one short
+    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)
     corpus = make_corpus(texts(100, seed=5))
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=64), tmp_path)
     queries = texts(10, seed=6)

@@ -51,9 +51,8 @@ def test_titles_count_for_the_frequencies_only():
     # N = 2; "red" is in one text and in the other's title: df 2 -> idf 1; df(car) = 1 -> idf ln(3/2) + 1 =
     # 1.4054651
     similarity = TfidfSimilarity.fit([Passage("a", "Blue", "red car"), Passage("b", "Red red", "car")])
-    assert similarity.cosine(["a"], ["b"])[0, 0] == pytest.approx(
-        1 / math.sqrt(2), abs=1e-12
-    )  # df(car) = 2 as well
+    # df(car) = 2 as well
+    assert similarity.cosine(["a"], ["b"])[0, 0] == pytest.approx(1 / math.sqrt(2), abs=1e-12)
     similarity = TfidfSimilarity.fit(
         [Passage("a", "", "red car"), Passage("b", "Red", "sky"), Passage("c", "", "car")]
     )

@@ -55,9 +55,8 @@ def test_samples_come_question_by_question(searcher, retriever):
         ("bob", 1),
         ("bob", 2),
     ]
-    assert (
-        len({tuple(trajectory.token_ids) for trajectory in made}) > 2
-    )  # each has a random stream of its own
+    # each has a random stream of its own
+    assert len({tuple(trajectory.token_ids) for trajectory in made}) > 2
 
 
 def test_a_question_that_is_too_long_is_answered_by_nobody_and_disturbs_nobody(searcher, retriever):

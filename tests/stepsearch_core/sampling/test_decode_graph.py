@@ -104,9 +104,8 @@ def test_weights_updated_in_place_are_seen():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_kernel_depends_on_a_value(family):
-    policy = model(family).to(
-        "meta"
-    )  # where whatever reads a value fails, as it does while a graph is captured
+    # where whatever reads a value fails, as it does while a graph is captured
+    policy = model(family).to("meta")
     FixedDecoding(policy, PagedCache(policy, 4, 24, 4))._run(9)
 
 

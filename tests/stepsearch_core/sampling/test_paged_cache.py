@@ -25,9 +25,8 @@ def test_contexts_take_the_lowest_free_blocks_as_they_grow():
 
 def test_shapes_are_those_of_the_model():
     cache = PagedCache(MODEL, rows=3, capacity=9, block=4)
-    assert (
-        cache.keys.shape == cache.values.shape == (2, 1 + 3 * 3, 2, 4, 8)
-    )  # layers, blocks, heads, tokens, head_dim
+    # layers, blocks, heads, tokens, head_dim
+    assert cache.keys.shape == cache.values.shape == (2, 1 + 3 * 3, 2, 4, 8)
 
 
 def test_others_get_copies_of_what_one_holds():

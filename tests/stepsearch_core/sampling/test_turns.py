@@ -77,9 +77,8 @@ def test_text_of_tokens_of_its_own_behind_the_tag_is_text_outside_of_it(parser, 
     tokenizer = byte_pairs_across_tags("</search>.", "</answer>")
     limits = {"max_turn_tokens": 40, "max_observation_tokens": 80, "max_trajectory_tokens": 900}
     renderer = Renderer(tokenizer, tiny.environment(parser=parser, **limits))
-    written = renderer.written(
-        "<search> oslo </search>. and", 40
-    )  # given: a sampled turn would have ended before
+    # given: a sampled turn would have ended before
+    written = renderer.written("<search> oslo </search>. and", 40)
     assert Episode(tiny.ADA, 0, renderer).act(*written).kind is kind
 
 

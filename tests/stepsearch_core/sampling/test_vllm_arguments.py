@@ -24,9 +24,8 @@ def test_limits_are_those_of_the_profile():
 
 
 def test_without_a_gpu_the_cache_holds_all_contexts_at_full_length(tmp_path):
-    save_policy(
-        tiny.model(WORD), WORD, tmp_path / "policy"
-    )  # 2 layers of 2 heads of 8, keys and values, 4 bytes each
+    # 2 layers of 2 heads of 8, keys and values, 4 bytes each
+    save_policy(tiny.model(WORD), WORD, tmp_path / "policy")
     environment, rollout = EnvironmentParams(max_trajectory_tokens=100), RolloutParams(batch_size=3)
     arguments = vllm_arguments(str(tmp_path / "policy"), ModelParams(), environment, rollout)
     assert arguments["block_size"] == 32

@@ -68,9 +68,8 @@ def test_a_limit_holds_on_its_side_and_a_value_at_it_is_fine(folder, limit, metr
         return Guard(replace(OFF, **limit), folder)
 
     assert stops_at(guard(), rows(metric, [fine] * 10)) is None
-    assert (
-        stops_at(guard(), rows(metric, [fine, beyond, beyond, fine, beyond, beyond])) is None
-    )  # never three in a row
+    # never three in a row
+    assert stops_at(guard(), rows(metric, [fine, beyond, beyond, fine, beyond, beyond])) is None
     step, message = stops_at(guard(), rows(metric, [beyond, beyond, fine, beyond, beyond, beyond]))
     assert step == 6
     assert f"{metric} " in message

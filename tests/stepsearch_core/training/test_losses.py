@@ -29,9 +29,8 @@ def test_policy_loss_by_hand():
     assert stats["approx_kl"].tolist() == pytest.approx(expected_kl, abs=1e-6)
     assert not any(value.requires_grad for value in stats.values())
     loss.sum().backward()
-    assert gradient(log_probs).tolist() == pytest.approx(
-        [0, 1.5, -0.5, 0, -2.2], abs=1e-6
-    )  # -A r, 0 where the clip binds
+    # -A r, 0 where the clip binds
+    assert gradient(log_probs).tolist() == pytest.approx([0, 1.5, -0.5, 0, -2.2], abs=1e-6)
 
 
 def test_on_the_sampling_policy_the_gradient_is_the_policy_gradient():
@@ -130,9 +129,8 @@ def test_a_token_beyond_all_bounds_leaves_the_loss_finite_and_has_no_gradient(ad
     (gradient,) = torch.autograd.grad(loss.sum(), log_probs)
     assert gradient.tolist() == pytest.approx([0, -advantage, 0])
     (gradient,) = torch.autograd.grad(kl.sum(), log_probs)
-    assert gradient.tolist() == pytest.approx(
-        [1, 0, 0]
-    )  # 1 - r as ever; of the third, above the bound, none
+    # 1 - r as ever; of the third, above the bound, none
+    assert gradient.tolist() == pytest.approx([1, 0, 0])
 
 
 def test_below_the_bound_nothing_is_cut():
