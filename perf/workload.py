@@ -17,8 +17,9 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from stepsearch_core.base.streams import Name, seed_torch, stream
 from stepsearch_core.base.types import Author, Segment, Trajectory
-from stepsearch_core.params import Params, load_params
+from stepsearch_core.params import Params
 from stepsearch_core.policy.models import random_config
+from stepsearch_core.profiles import load_profile
 from stepsearch_core.training.experience import Experience
 
 DEFAULT_LENGTHS = Path(__file__).with_name("default_lengths.json")
@@ -28,7 +29,7 @@ PROMPT = 30
 
 def default_params() -> Params:
     """The default profile, whatever is active."""
-    return load_params(Path(__file__).parents[1] / "conf" / "tiny.yaml")
+    return load_profile(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 
 
 def default_model(params: Params) -> PreTrainedModel:

@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         "profile",
         help="make a profile the active one",
         description=(
-            "Write params.yaml from conf/NAME.yaml, with values replaced."
+            "Write params.yaml from conf/NAME.yaml and its base, with values replaced."
             " `dvc repro` then runs what changed."
         ),
         epilog="example: stepsearch profile musique_local fetch.folder=FOLDER train.steps=5 && dvc repro",

@@ -1,35 +1,45 @@
-"""Every profile states every key of the schema, and params.yaml is a copy of the default one."""
+"""Each profile says what differs from its base and no more; params.yaml is what the default one writes."""
+
+from dataclasses import asdict
 
 import pytest
-from omegaconf import OmegaConf
+import yaml
 
-from stepsearch_core.params import Params, load_params
+from stepsearch_core.params import load_params
+from stepsearch_core.params.defaults import DEFAULTS
+from stepsearch_core.params.values import is_section
+from stepsearch_core.profiles import load_profile, profile_files
+from stepsearch_core.profiles.comments import comments
+from stepsearch_core.profiles.text import load
 from tests.import_graph import ROOT
+from tests.profiles import CONF, NAMES, profile, whole
 
-PROFILES = sorted((ROOT / "conf").glob("*.yaml"))
 
-
-def keys(config, prefix="") -> set[str]:
-    """Dotted keys of all values; an empty or free-form mapping (`fetch.files`, say) counts as one value."""
-    found = set()
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        section = isinstance(value, dict) and value and name not in ("fetch.files", "fetch.datasets")
-        found |= keys(value, f"{name}.") if section else {name}
+def values(section, prefix="") -> dict[str, object]:
+    """Values by dotted key; a mapping of free keys (`fetch.files`, say) is one."""
+    found = {}
+    for name, value in section.items():
+        key = f"{prefix}{name}"
+        found |= values(value, f"{key}.") if is_section(key) else {key: value}
     return found
 
 
-@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_profile_is_valid_and_complete(path):
-    assert load_params(path).profile == path.stem
-    stated = keys(OmegaConf.to_container(OmegaConf.load(path)))
-    assert stated == keys(OmegaConf.to_container(OmegaConf.structured(Params)))
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_profile_says_differs_from_its_base_or_has_a_comment_of_its_own(name):
+    *_, base, top = profile_files(CONF / f"{name}.yaml")
+    below, here = values(asdict(load_profile(base))), values(asdict(profile(name)))
+    said = comments(load(top))
+    assert said.pop("base") == ""
+    assert "profile" not in said  # it is the name of the file
+    repeated = [key for key, comment in said.items() if here[key] == below[key] and not comment]
+    assert not repeated, f"{top} repeats {base}: {repeated}"
 
 
-@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_limits_fit_together(path):
-    params = load_params(path)
+@pytest.mark.parametrize("name", NAMES)
+def test_limits_fit_together(name):
+    params = profile(name)
     environment = params.environment
+    assert params.profile == name
     assert environment.max_trajectory_tokens <= params.model.max_positions
     assert (
         environment.max_turn_tokens + environment.max_observation_tokens < environment.max_trajectory_tokens
@@ -40,6 +50,23 @@ def test_limits_fit_together(path):
     )
 
 
-def test_params_yaml_is_the_default_profile():
-    default = (ROOT / "conf" / "tiny.yaml").read_text()
-    assert (ROOT / "params.yaml").read_text() == default, "`stepsearch profile tiny` restores it"
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_has_the_values_of_the_profile_for_every_reader(name, tmp_path):
+    (tmp_path / "params.yaml").write_text(whole(name))
+    assert load_params(tmp_path / "params.yaml") == profile(name)
+    assert values(yaml.safe_load(whole(name))).keys() == values(asdict(profile(name))).keys()
+
+
+def test_params_yaml_is_what_the_default_profile_writes():
+    assert (ROOT / "params.yaml").read_text() == whole("tiny"), "`stepsearch profile tiny` restores it"
+
+
+def test_files_of_parameters_have_lines_of_at_most_109_columns():
+    files = [DEFAULTS, ROOT / "params.yaml", *CONF.glob("*.yaml")]
+    long = [(file.name, line) for file in files for line in file.read_text().splitlines() if len(line) > 109]
+    assert not long
+
+
+def test_the_larger_model_of_the_paper_says_what_a_larger_model_needs():
+    said = comments(load(CONF / "paper_7b.yaml"))
+    assert len(said) <= 9

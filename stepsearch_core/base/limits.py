@@ -1,7 +1,8 @@
-"""What a parameter's value may be, declared where the parameter is: `steps: int = number(100, at_least=1)`.
+"""What a parameter's value may be, declared where the parameter is: `steps: int = number(at_least=1)`.
 
-A limit lies in the field's metadata. `problems` walks any dataclass of such fields. None, where the type
-allows it, is within every limit; of a list every element is held to the limit, and it may not be empty.
+A limit lies in the metadata of a dataclass's field. `problems` walks any dataclass of such fields. None,
+where the type allows it, is within every limit; of a list every element is held to the limit, and it may not
+be empty.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Limit:
 
 
 def number(
-    default: Any, *, at_least: float | None = None, above: float | None = None, at_most: float | None = None
+    *, at_least: float | None = None, above: float | None = None, at_most: float | None = None
 ) -> Any:
     """A field with a finite number, or a list of them, within bounds."""
     bounds = {"at least": at_least, "above": above, "at most": at_most}
@@ -35,17 +36,17 @@ def number(
             and (at_most is None or value <= at_most)
         )
 
-    return _limited(default, Limit(wording, allows))
+    return _limited(Limit(wording, allows))
 
 
-def share(default: float | None) -> Any:
+def share() -> Any:
     """A field with a number from 0 to 1."""
-    return number(default, at_least=0, at_most=1)
+    return number(at_least=0, at_most=1)
 
 
-def one_of(default: Any, *choices: str) -> Any:
+def one_of(*choices: str) -> Any:
     """A field with one of these values, or a list of them."""
-    return _limited(default, Limit(f"one of {', '.join(choices)}", choices.__contains__))
+    return _limited(Limit(f"one of {', '.join(choices)}", choices.__contains__))
 
 
 def problems(section: Any) -> list[str]:
@@ -67,7 +68,10 @@ def _problems(section: Any, prefix: str) -> Iterator[str]:
                     yield f"{key}: {item!r} is not {limit.wording}"
 
 
-def _limited(default: Any, limit: Limit) -> Any:
-    if isinstance(default, list | tuple):
-        return field(default_factory=lambda: list(default), metadata={"limit": limit})
-    return field(default=default, metadata={"limit": limit})
+def anything() -> Any:
+    """A field with any value of its type."""
+    return field()
+
+
+def _limited(limit: Limit) -> Any:
+    return field(metadata={"limit": limit})

@@ -11,7 +11,8 @@ from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.checking.subject import Subject
-from stepsearch_core.params import ParamsError, load_params
+from stepsearch_core.params import ParamsError
+from stepsearch_core.profiles import load_profile, profile_files
 
 Check = Callable[[Subject], Iterator[Finding]]
 
@@ -53,14 +54,15 @@ def check(
     """All findings about a parameter file, the worst first.
 
     Args:
-        path: The parameter file.
+        path: The parameter file, of a profile or whole.
         overrides: `key.sub=value` texts laid over it.
         start: The stage that is about to run: what only the stages before it read is not looked at.
         data: The stages' outputs.
     """
-    places = Places(path, overrides)
+    places = Places([path], overrides)
     try:
-        params = load_params(path, list(overrides))
+        places = Places(profile_files(path), overrides)
+        params = load_profile(path, overrides)
     except ParamsError as error:
         return [_broken(problem, places) for problem in error.problems] or [
             Finding(Severity.ERROR, "", "", str(error), "mend the parameter")

@@ -1,4 +1,4 @@
-"""Where a parameter stands: the line of its file, or the override that was laid over it."""
+"""Where a parameter stands: the line of a file of its profile, or the override that was laid over it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ _DEEPEST = 4
 
 
 class Places:
-    """The places of the parameters of one file with overrides (`key.sub=value`)."""
+    """The places of the parameters of a profile with overrides (`key.sub=value`)."""
 
-    def __init__(self, path: Path, overrides: Sequence[str] = ()) -> None:
-        self.path = path
+    def __init__(self, files: Sequence[Path], overrides: Sequence[str] = ()) -> None:
+        """Of the `files` that the profile is made of, the last one lies on top."""
+        self.path = files[-1]
         self._overridden = {override.partition("=")[0].strip(): override for override in overrides}
-        self._lines = _lines(path)
+        self._lines = {key: f"{file}, line {line}" for file in files for key, line in _lines(file).items()}
 
     def place_of(self, key: str) -> str:
         """File and line of a dotted key, or of the nearest section around; an override stands for itself."""
@@ -25,7 +26,7 @@ class Places:
             if key in self._overridden:
                 return f"override {self._overridden[key]}"
             if key in self._lines:
-                return f"{self.path}, line {self._lines[key]}"
+                return self._lines[key]
             key = key.rpartition(".")[0]
         return str(self.path)
 

@@ -2,8 +2,8 @@
 
 `load_params` merges a file onto the schema, so an unknown key, a wrong type or a value outside its limits is
 an error that names it. Limits stand beside their fields (`limits`); `rules` says what several parameters
-must satisfy together. Every field has a default except those that a profile must decide; the profiles in
-`conf/` state all of them, with comments.
+must satisfy together. Default values are those of `stepsearch_core/defaults.yaml`, the base of all profiles
+(`defaults`).
 """
 
 from stepsearch_core.params.loading import ParamsError, load_params

@@ -6,9 +6,11 @@ stages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,7 +21,7 @@ from stepsearch_core.base.io import read_text
 from stepsearch_core.base.limits import problems
 from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.values import for_omegaconf, lay_over, parse_yaml
+from stepsearch_core.params.values import absent, for_omegaconf, lay_over, parse_yaml
 
 
 class ParamsError(ValueError):
@@ -33,17 +35,78 @@ class ParamsError(ValueError):
         self.problems = tuple(problems)
 
 
-def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = None) -> Params:
-    """Read and validate a parameter file; `overrides` are `key.sub=value` laid over it (`values.lay_over`).
+def load_params(path: Path | str = "params.yaml", overrides: Sequence[str] | None = None) -> Params:
+    """Read and validate a whole parameter file, with `key.sub=value` laid over it (`values.lay_over`).
+
+    DVC reads the file as well, and knows no default: what it left out could change unseen. Profiles, which
+    list only what differs from their base, are read by `profiles.read_profile`.
 
     Raises:
-        ParamsError: no such file, not YAML, an unknown key, a wrong type, a value outside its limits or a
-            broken rule.
+        ParamsError: no such file, not YAML, an unknown key, a missing one, a wrong type, a value outside its
+            limits or a broken rule.
     """
     path = Path(path)
+    values = read_values(path)
+    if "base" in values:
+        raise ParamsError(f"{path}: base: only for profiles; `stepsearch profile NAME` writes the whole")
+    return make_params(values, overrides or (), path)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The sections of a parameter file, their values still texts.
+
+    Raises:
+        ParamsError: no such file, or not a mapping in YAML.
+    """
+    with naming(path):
+        values = parse_yaml(read_text(path))
+        if not isinstance(values, dict):
+            raise ValueError(f"expected a mapping of sections, found {type(values).__name__}")
+        return values
+
+
+def make_params(
+    values: dict[str, Any],
+    overrides: Sequence[str],
+    path: Path,
+    owner: Callable[[str], Path | None] = lambda key: None,
+) -> Params:
+    """Parameters of the values that `path` says, with overrides.
+
+    Args:
+        values: Sections with texts; overrides are laid over them.
+        overrides: `key.sub=value` texts.
+        path: The file that an error names.
+        owner: The file that says the value of a key, where it is not `path`.
+
+    Raises:
+        ParamsError: as `load_params`.
+    """
+    with naming(path, owner):
+        for override in overrides:
+            lay_over(values, override)
+        params = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Params), for_omegaconf(values)))
+        assert isinstance(params, Params)
+        if missing := absent(values):
+            others = f" (and {len(missing) - 1} more)" if missing[1:] else ""
+            remedy = "only a profile with a `base:` leaves any out; `stepsearch profile NAME` writes all"
+            raise ValueError(f"{missing[0]}: missing{others}: {remedy}")
+        beyond = problems(params)
+        broken = [] if beyond else broken_rules(params)
+    said: dict[Path, list[str]] = {path: broken} if broken else {}
+    for problem in beyond:
+        said.setdefault(owner(problem.partition(":")[0]) or path, []).append(problem)
+    if said:
+        message = "; ".join(f"{file}: {'; '.join(found)}" for file, found in said.items())
+        raise ParamsError(message, beyond + broken)
+    return params
+
+
+@contextmanager
+def naming(path: Path, owner: Callable[[str], Path | None] = lambda key: None) -> Iterator[None]:
+    """Whatever is wrong with a file as one clear line that names it."""
     try:
-        params = _merged(path, overrides or [])
-        found = problems(params) or broken_rules(params)
+        yield
     except DataError as error:
         raise ParamsError(f"{path}: {error.problem}") from None
     except YAMLError as error:
@@ -51,30 +114,10 @@ def load_params(path: Path | str = "params.yaml", overrides: list[str] | None = 
     except RecursionError:
         raise ParamsError(f"{path}: nested too deeply") from None
     except OmegaConfBaseException as error:
-        raise ParamsError(f"{path}: {_with_key(error)}") from None
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # ours, and OmegaConf's on values that are no mapping
+        file = owner(str(getattr(error, "full_key", None) or "")) or path
+        raise ParamsError(f"{file}: {_with_key(error)}") from None
+    except (ValueError, TypeError, AttributeError) as error:  # ours; OmegaConf's on what is no mapping
         raise ParamsError(f"{path}: {_one_line(error)}") from None
-    if found:
-        raise ParamsError(f"{path}: {'; '.join(found)}", found)
-    return params
-
-
-def _merged(path: Path, overrides: list[str]) -> Params:
-    values = parse_yaml(read_text(path))
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise ValueError(f"expected a mapping of sections, found {type(values).__name__}")
-    for override in overrides:
-        lay_over(values, override)
-    config = OmegaConf.merge(OmegaConf.structured(Params), for_omegaconf(values))
-    params = OmegaConf.to_object(config)
-    assert isinstance(params, Params)
-    return params
 
 
 def _with_key(error: OmegaConfBaseException) -> str:

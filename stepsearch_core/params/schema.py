@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from omegaconf import MISSING
-
-from stepsearch_core.base.limits import number
+from stepsearch_core.base.limits import anything, number
+from stepsearch_core.params.defaults import section
 from stepsearch_core.params.shared import (
     EnvironmentParams,
     ModelParams,
@@ -27,12 +26,12 @@ from stepsearch_core.params.stages import (
 from stepsearch_core.params.training import TrainParams, WarmstartParams, WatchParams
 
 
-@dataclass
+@section()
 class Params:
     """All of `params.yaml`."""
 
-    profile: str = MISSING
-    seed: int = number(0, at_least=0)
+    profile: str = anything()
+    seed: int = number(at_least=0)
     model: ModelParams = field(default_factory=ModelParams)
     tokenizer: TokenizerParams = field(default_factory=TokenizerParams)
     environment: EnvironmentParams = field(default_factory=EnvironmentParams)

@@ -10,7 +10,9 @@ are YAML again. `${...}` has no meaning: DVC reads the file as well, and must re
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -57,9 +59,32 @@ def lay_over(values: dict[str, Any], override: str) -> None:
     kind = _kind_of(key)
     value = _value(key, text, kind)
     if is_dataclass(kind) and isinstance(value, dict) and isinstance(target.get(name), dict):
-        _merge(target[name], value)
+        merge(target[name], value, key)
     else:
         target[name] = value
+
+
+def merge(values: dict[str, Any], above: Mapping[str, Any], key: str = "") -> None:
+    """Lay the values `above` over those of the section `key` (all sections: no key), as `lay_over` does."""
+    for name, value in above.items():
+        inner = f"{key}.{name}" if key else name
+        if not is_section(inner):
+            values[name] = value
+        elif isinstance(value, dict):
+            merge(values.setdefault(name, {}), value, inner)
+        elif value is not None:  # None: all of its lines are commented out
+            raise ValueError(f"{inner}: expected parameters, found {value!r}")
+
+
+def absent(values: Mapping[str, Any], schema: Any = Params, prefix: str = "") -> list[str]:
+    """Dotted keys of the parameters that `values` leaves out, in the order of the schema."""
+    found = []
+    for name, kind in get_type_hints(schema).items():
+        if name not in values:
+            found.append(f"{prefix}{name}")
+        elif is_dataclass(kind) and isinstance(values[name], dict):
+            found += absent(values[name], kind, f"{prefix}{name}.")
+    return found
 
 
 def for_omegaconf(value: Any, key: str = "") -> Any:
@@ -110,6 +135,12 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
+def is_section(key: str) -> bool:
+    """Whether a dotted key is a section of the schema, and not a value or a mapping of free keys."""
+    return is_dataclass(_kind_of(key))
+
+
+@cache
 def _kind_of(key: str) -> Any:
     """The type of the field with this dotted key; None if there is no such field."""
     kind: Any = Params
@@ -141,11 +172,3 @@ def _escaped(key: str, text: str) -> str:
     except UnicodeEncodeError:  # a file name in another encoding, from the command line
         raise ValueError(f"{key}: {text!r} is not Unicode text") from None
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-
-
-def _merge(target: dict[str, Any], values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        if isinstance(value, dict) and isinstance(target.get(name), dict):
-            _merge(target[name], value)
-        else:
-            target[name] = value

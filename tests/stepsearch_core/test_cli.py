@@ -43,7 +43,7 @@ def test_show_without_results_is_one_line(tmp_path):
 
 def test_profile_says_what_is_active(tmp_path, monkeypatch, capsys):
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "small.yaml").write_text("profile: small\n")
+    (tmp_path / "conf" / "small.yaml").write_text("base: defaults\n")
     monkeypatch.chdir(tmp_path)
     main(["profile", "small", "train.steps=5"])
     assert capsys.readouterr().out.startswith("params.yaml is now the profile small with train.steps=5")
@@ -52,7 +52,7 @@ def test_profile_says_what_is_active(tmp_path, monkeypatch, capsys):
 
 def test_a_bad_override_is_one_line_that_names_the_key(tmp_path, monkeypatch):
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "small.yaml").write_text("profile: small\n")
+    (tmp_path / "conf" / "small.yaml").write_text("base: defaults\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"^stepsearch: .*train\.stepz: Key 'stepz' not in"):
         main(["profile", "small", "train.stepz=5"])

@@ -7,9 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.params import Params, ParamsError, load_params
-from tests.import_graph import ROOT
+from stepsearch_core.profiles import load_profile
+from tests.profiles import CONF, whole
 
+TINY = CONF / "tiny.yaml"
 SMALL = """# a profile, shortened
+base: defaults
 profile: small
 train: {algorithm: ppo, steps: 4, learning_rate: 1.0e-4}
 retrieval:
@@ -23,7 +26,7 @@ damage = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 def refusal(path, overrides=None) -> str:
     with pytest.raises(ParamsError) as caught:
-        load_params(path, overrides)
+        (load_profile if path == TINY else load_params)(path, overrides)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
@@ -95,7 +98,7 @@ def refusal(path, overrides=None) -> str:
     ],
 )
 def test_a_bad_value_is_named_by_its_key(override, problem):
-    assert refusal(ROOT / "conf" / "tiny.yaml", [override]).startswith(problem)
+    assert refusal(TINY, [override]).startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +112,13 @@ def test_a_bad_value_is_named_by_its_key(override, problem):
     ],
 )
 def test_values_at_their_limits_are_fine(override):
-    load_params(ROOT / "conf" / "tiny.yaml", override.split())
+    load_profile(TINY, override.split())
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "profile: Structured config of type `Params` has missing mandatory value"),
+        (b"", "expected a mapping of sections, found NoneType"),
         (b"3\n", "expected a mapping of sections, found str"),
         (b"- a\n", "expected a mapping of sections, found list"),
         (b"corpus: 3\nprofile: x\n", "Merge error: str is not a subclass of CorpusParams"),
@@ -133,11 +136,10 @@ def test_damaged_files(tmp_path, content, problem):
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    tiny = ROOT / "conf" / "tiny.yaml"
-    limits = refusal(tiny, ["train.steps=0", "seed=-1"])
+    limits = refusal(TINY, ["train.steps=0", "seed=-1"])
     assert limits == "seed: -1 is not at least 0; train.steps: 0 is not at least 1"
     with pytest.raises(ParamsError) as raised:
-        load_params(tiny, ["model.heads=3", "train.kl_estimator=k1"])
+        load_profile(TINY, ["model.heads=3", "train.kl_estimator=k1"])
     assert [problem.split(":")[0] for problem in raised.value.problems] == [
         "model.hidden_size",
         "model.heads",
@@ -146,8 +148,21 @@ def test_all_that_is_wrong_is_said_at_once():
 
 
 def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
-    (tmp_path / "params.yaml").write_text("profile: x\nseed: 3\n", encoding="utf-8-sig")
+    (tmp_path / "params.yaml").write_text(whole("tiny", "seed=3"), encoding="utf-8-sig")
     assert load_params(tmp_path / "params.yaml").seed == 3
+
+
+def test_what_stages_read_is_whole(tmp_path):
+    """DVC reads it as well: a parameter that is not said could change without making a stage stale."""
+    path, text = tmp_path / "params.yaml", whole("tiny")
+    path.write_text(re.sub(r"\n  clip_range: .*", "", text))
+    assert refusal(path).startswith(
+        "train.clip_range: missing: only a profile with a `base:` leaves any out"
+    )
+    path.write_text(re.sub(r"\n  guard:.*(\n    .*)*", "", text).replace("\nseed: 0", "\n#"))
+    assert refusal(path).startswith("seed: missing (and 1 more): ")
+    path.write_text("base: tiny\n" + text)
+    assert refusal(path).startswith("base: only for profiles; `stepsearch profile NAME` writes")
 
 
 def test_a_missing_file_or_a_folder_is_named(tmp_path):
@@ -166,7 +181,7 @@ def test_random_damage_is_accepted_or_refused_in_one_line(tmp_path, data):
     path.write_bytes(damaged[: data.draw(st.sampled_from([len(damaged)] * 3 + [len(damaged) // 2]))])
     message = f"{path}: "
     try:
-        load_params(path)
+        load_profile(path)
     except ParamsError as error:
         message = str(error)
     assert message.startswith(f"{path}: ")
@@ -188,5 +203,5 @@ def numbers(section, prefix="") -> list[tuple[str, Mapping]]:
 def test_every_number_has_limits():
     keys = [key for key, _ in numbers(Params(profile="x"))]
     assert not [key for key, metadata in numbers(Params(profile="x")) if "limit" not in metadata]
-    message = refusal(ROOT / "conf" / "tiny.yaml", [f"{key}=-1" for key in keys])
+    message = refusal(TINY, [f"{key}=-1" for key in keys])
     assert [key for key in keys if f" {key}: -1" not in f" {message}"] == []

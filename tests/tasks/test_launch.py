@@ -6,11 +6,11 @@ import time
 
 import psutil
 import pytest
-from omegaconf import OmegaConf
 
 from stepsearch_core.params import Params
 from tasks.launch import launch
 from tests.import_graph import ROOT
+from tests.profiles import whole
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | {
     "PYTHONPATH": str(ROOT),
@@ -89,9 +89,7 @@ def test_the_ranks_die_with_the_stage(name):
 
 @pytest.mark.slow
 def test_a_stage_without_its_inputs_says_so_once(tmp_path):
-    params = OmegaConf.load(ROOT / "conf" / "micro.yaml")
-    params.train.processes = 2
-    OmegaConf.save(params, tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text(whole("micro", "train.processes=2"))
     status, _, errors = finish(start("tasks.train", cwd=tmp_path))
     assert status == 1
     assert errors.strip().splitlines() == [errors.strip()]

@@ -16,6 +16,7 @@ from tasks.made_by import listed, made_by
 from tasks.train import run_folder
 from tests.checkout import copy_checkout
 from tests.import_graph import ROOT
+from tests.profiles import whole
 
 LONG = ("index", "synthesize", "train")
 """Stages that keep work in progress."""
@@ -37,7 +38,7 @@ def test_parameters_and_inputs_are_those_that_dvc_sees(tmp_path, monkeypatch, pr
     """`fetch` has a dependency that is a parameter, `report` all parameters."""
     for name in ("dvc.yaml", "conf"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf" / f"{profile}.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_text(whole(profile))
     monkeypatch.chdir(tmp_path)
     Repo.init(no_scm=True).close()
     with Repo() as repo:

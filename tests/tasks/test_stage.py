@@ -16,10 +16,10 @@ from tasks import stage as stages
 from tasks.stage import look_first, run
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT
+from tests.profiles import whole
 from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, damaged, write_jsonl
 
-TINY = (ROOT / "conf" / "tiny.yaml").read_text()
-MICRO = (ROOT / "conf" / "micro.yaml").read_text()
+TINY, MICRO = whole("tiny"), whole("micro")
 
 
 def start(stage, folder, params=TINY, check="off"):
@@ -47,7 +47,7 @@ def test_an_error_that_explains_itself(monkeypatch):
     def work(params):
         raise RetrievalError("the retriever is down")
 
-    monkeypatch.setattr(sys, "argv", ["stage", "--params", str(ROOT / "conf" / "tiny.yaml")])
+    monkeypatch.setattr(sys, "argv", ["stage", "--params", str(ROOT / "params.yaml")])
     with pytest.raises(SystemExit) as ended:
         run("stage", work)
     assert ended.value.code == "stage: the retriever is down"  # Python prints it and exits with 1

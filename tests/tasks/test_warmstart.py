@@ -9,13 +9,12 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, write_jsonl
 from stepsearch_core.data.corpus import build_corpus
-from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 from tasks import train, warmstart
 from tests import tiny
-from tests.import_graph import ROOT
+from tests.profiles import profile
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_a_model_with_too_few_positions_is_refused(folder, stage):
         "tokenizer.kind=pretrained",
         "environment.max_trajectory_tokens=257",
     ]
-    params = load_params(ROOT / "conf" / "micro.yaml", overrides)
+    params = profile("micro", *overrides)
     with pytest.raises(
         DataError, match=r"field 'environment\.max_trajectory_tokens': 257 tokens, .* at most 256"
     ):
@@ -61,7 +60,7 @@ def test_answers_that_cannot_be_written_are_said_and_counted(folder, caplog, cou
         "tokenizer.kind=pretrained",
         "environment.max_trajectory_tokens=256",
     ]
-    params = load_params(ROOT / "conf" / "micro.yaml", [*overrides, "warmstart.epochs=0"])
+    params = profile("micro", *overrides, "warmstart.epochs=0")
     caplog.set_level(logging.INFO)
     warmstart.main(params)
     said = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "warmstart"]
@@ -80,5 +79,5 @@ def test_a_vocabulary_that_holds_no_answer_stops_the_warm_start(folder):
     overrides = ["environment.max_trajectory_tokens=256", "warmstart.epochs=0", "tokenizer.vocab_size=4"]
     problem = r"params: field 'tokenizer\.vocab_size': 1 of 1 training questions .* more than 4, or"
     with pytest.raises(DataError, match=problem):
-        warmstart.main(load_params(ROOT / "conf" / "micro.yaml", overrides))
+        warmstart.main(profile("micro", *overrides))
     assert not Path("data/warmstart/answers.json").exists()

@@ -11,6 +11,7 @@ import pytest
 from stepsearch_core.base.io import write_json
 from stepsearch_core.base.terminal import CLOSED_PIPE
 from tests.import_graph import ROOT
+from tests.profiles import whole
 from tests.report_data import make_metrics, write_outputs
 
 SHOW = ("-m", "stepsearch_core.cli", "show")
@@ -22,9 +23,7 @@ BARE = {"relocate.py", "trl_grpo.py"}
 @pytest.fixture
 def data(tmp_path):
     write_outputs(tmp_path / "data")
-    (tmp_path / "params.yaml").write_text(
-        (ROOT / "conf" / "tiny.yaml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    (tmp_path / "params.yaml").write_text(whole("tiny"), encoding="utf-8")
     return tmp_path
 
 

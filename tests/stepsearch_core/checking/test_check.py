@@ -12,6 +12,7 @@ from stepsearch_core.checking.finding import Finding, Severity, summary, worst_f
 from stepsearch_core.checking.stages import STAGES
 from tasks.stage import LOOKING
 from tests.import_graph import ROOT
+from tests.profiles import NAMES
 
 NO_NETWORK = """
 import socket, sys
@@ -99,7 +100,7 @@ def test_every_check_belongs_to_a_stage_and_stages_look_before_them():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "conf").glob("*.yaml")))
+@pytest.mark.parametrize("profile", NAMES)
 def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, request):
     overrides = []
     if profile == "musique_local":

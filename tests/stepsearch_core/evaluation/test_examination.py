@@ -11,13 +11,12 @@ from stepsearch_core.base.types import ActionKind
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.evaluation.examination import FOLDERS, Examination, examine
-from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from tasks import corpus, fetch, index
 from tests.checkout import link_checkout
-from tests.import_graph import ROOT
+from tests.profiles import profile
 from tests.vllm_parts import needs_vllm
 
 pytestmark = pytest.mark.slow
@@ -28,7 +27,7 @@ SMALL = ["evaluate.benchmarks=[musique,bamboogle]", "evaluate.questions=4"]
 def folder(tmp_path_factory):
     """A checkout's outputs before its evaluation, with two random policies that write different things."""
     folder = link_checkout(tmp_path_factory.mktemp("evaluate"))
-    params = load_params(ROOT / "conf" / "micro.yaml")
+    params = profile("micro")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in (fetch, corpus, index):
@@ -51,7 +50,7 @@ def evaluated(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
     def run(*overrides, policies=("warmstart", "trained")):
-        params = load_params(ROOT / "conf" / "micro.yaml", [*SMALL, *overrides])
+        params = profile("micro", *SMALL, *overrides)
         params.evaluate.policies = list(policies)
         examined = examine(Path("data"), params)
         records = {
@@ -72,7 +71,7 @@ def test_each_policy_answers_with_its_own_weights(evaluated):
 
 def test_a_policy_for_shorter_contexts_is_refused(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    params = load_params(ROOT / "conf" / "micro.yaml", SMALL)
+    params = profile("micro", *SMALL)
     trained = Path("data", FOLDERS["trained"])
     limit = context_limit(AutoConfig.from_pretrained(trained).to_dict())
     assert limit is not None

@@ -18,14 +18,14 @@ from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.promotion import promote
 from stepsearch_core.evaluation.reevaluation import reevaluate
 from stepsearch_core.learning.sft import fine_tune
-from stepsearch_core.params import WarmstartParams, load_params
+from stepsearch_core.params import WarmstartParams
 from stepsearch_core.policy.models import build_model, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from tasks import corpus, evaluate, fetch, index
 from tasks import reevaluate as reevaluate_task
 from tests.checkout import link_checkout
-from tests.import_graph import ROOT
+from tests.profiles import profile
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def promoted(tmp_path_factory):
     lose.
     """
     folder = link_checkout(tmp_path_factory.mktemp("promoted"))
-    params = load_params(ROOT / "conf" / "micro.yaml", ["evaluate.benchmarks=[hotpotqa]"])
+    params = profile("micro", "evaluate.benchmarks=[hotpotqa]")
     params.evaluate.policies = ["trained"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from stepsearch_core.params import Params, ParamsError, load_params
-from stepsearch_core.profiles import activate
+from stepsearch_core.profiles import activate, load_profile
 
 LOOKS_LIKE_SOMETHING_ELSE = (
     *("007", "0o7", "0x1F", "1e3", "1_000", "1:30", ".5", ".nan", "-.inf", "+1", "2026-01-31", "12"),
@@ -87,7 +87,7 @@ def value_at(params, key):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("profiles")
-    (made / "small.yaml").write_text("profile: small\nfetch: {files: {hotpotqa: h.json}}\n")
+    (made / "small.yaml").write_text("base: defaults\nfetch: {files: {hotpotqa: h.json}}\n")
     return made
 
 
@@ -130,8 +130,8 @@ def test_null_is_none_where_a_field_may_be_none(folder, key):
 
 
 def test_quotes_of_a_file_tell_a_text_from_none(folder):
-    (folder / "other.yaml").write_text('profile: x\nmodel: {source: ~}\nretrieval: {stopwords: "null"}\n')
-    params = load_params(folder / "other.yaml")
+    (folder / "other.yaml").write_text('base: small\nmodel: {source: ~}\nretrieval: {stopwords: "null"}\n')
+    params = load_profile(folder / "other.yaml")
     assert (params.model.source, params.retrieval.stopwords) == (None, "null")
 
 

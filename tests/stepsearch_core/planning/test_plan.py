@@ -1,19 +1,18 @@
 import pytest
 
-from stepsearch_core.params import ParamsError, load_params
+from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.plan import check_fits, make_plan, plan_lines
-from tests.import_graph import ROOT
+from tests.profiles import NAMES, profile
 
-PROFILES = sorted(path.stem for path in (ROOT / "conf").glob("*.yaml"))
 GPU_PROFILES = ("single_gpu", "paper_3b", "paper_7b")
 
 
 def planned(name, *overrides):
-    params = load_params(ROOT / "conf" / f"{name}.yaml", list(overrides))
+    params = profile(name, *overrides)
     return make_plan(params), params
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_profile_fits_the_hardware_that_it_names(name):
     plan, params = planned(name)
     check_fits(plan, params)
@@ -83,7 +82,7 @@ def test_a_critic_model_adapters_and_zero_3_are_counted():
 
 
 def test_another_sampler_has_weights_of_its_own():
-    params = load_params(ROOT / "conf" / "paper_7b.yaml")
+    params = profile("paper_7b")
     params.rollout.engine = "vllm"
     plan = make_plan(params)
     assert plan.vllm is not None
