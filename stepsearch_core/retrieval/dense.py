@@ -164,11 +164,11 @@ def _trained_index(factory: str, dimensions: int, corpus: Corpus, shards: Path) 
 
 def _sample(corpus: Corpus, shards: Path) -> np.ndarray:
     """The vectors of the passages at `training_positions`, from whole shards."""
-    step = training_positions(len(corpus)).step
+    stride = training_positions(len(corpus)).step
     parts = []
     for start in range(0, len(corpus), SHARD_PASSAGES):
         vectors = np.load(shards / _shard_name(start), mmap_mode="r")
-        parts.append(np.asarray(vectors[-start % step :: step]))
+        parts.append(np.asarray(vectors[-start % stride :: stride]))
     return np.concatenate(parts)
 
 

@@ -128,11 +128,13 @@ class ChainPool:
         self._world = world
         self._excluded = excluded
         by_length: dict[int, list[Chain]] = {
-            1: [chain for start in starts for chain in self._steps(start, ())]
+            1: [chain for start in starts for chain in self._extended(start, ())]
         }
         for length in (2, 3, 4):
             by_length[length] = [
-                longer for chain in by_length[length - 1] for longer in self._steps(chain[-1].object, chain)
+                longer
+                for chain in by_length[length - 1]
+                for longer in self._extended(chain[-1].object, chain)
             ]
         chains = {
             structure.prefix: (
@@ -159,7 +161,7 @@ class ChainPool:
             )
         return taken
 
-    def _steps(self, subject: Entity, chain: Chain) -> Iterable[Chain]:
+    def _extended(self, subject: Entity, chain: Chain) -> Iterable[Chain]:
         """The chain with each fact about `subject` that leads to an entity not met before."""
         met = {chain[0].subjects[0], *(fact.object for fact in chain)} if chain else {subject}
         for fact in self._world.facts_of[subject]:
