@@ -29,22 +29,17 @@ class Interval:
     n: int
 
 
-def mean_interval(values: Sequence[float | None], samples: int, confidence: float, seed: int) -> Interval:
-    """Mean of the values with its bootstrap interval.
+def stratified_mean_interval(
+    groups: Sequence[Sequence[float | None]], samples: int, confidence: float, seed: int
+) -> Interval:
+    """Mean of the groups' means, resampled within each group; groups without a value are left out.
 
     Args:
-        values: one score a question; None (not defined for this question) is left out.
+        groups: a benchmark's scores each, one a question; None (not defined for this question) is left out.
         samples: number of bootstrap resamples.
         confidence: two-sided level, .95 say.
         seed: the same seed gives the same interval.
     """
-    return stratified_mean_interval([values], samples, confidence, seed)
-
-
-def stratified_mean_interval(
-    groups: Sequence[Sequence[float | None]], samples: int, confidence: float, seed: int
-) -> Interval:
-    """Mean of the groups' means, resampled within each group; groups without a value are left out."""
     defined = [np.array([v for v in values if v is not None], dtype=np.float64) for values in groups]
     data = [values for values in defined if len(values)]
     if not data:
@@ -55,9 +50,8 @@ def stratified_mean_interval(
     if all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value, n)
     low, high = stats.bootstrap(
-        [
-            np.repeat(values, 2) if len(values) == 1 else values for values in data
-        ],  # scipy wants two; same resamples
+        # scipy wants two values; the resamples are the same
+        [np.repeat(values, 2) if len(values) == 1 else values for values in data],
         _mean_of_means,
         n_resamples=samples,
         batch=max(1, _BATCH_VALUES // n),
