@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepsearch_core.metrics.measures import EVALUATED
-from stepsearch_core.params import BENCHMARKS
+from stepsearch_core.params import BENCHMARKS, load_params
 from tests.checkout import STAGES, commit, copy_checkout, dvc, profile, run, stages_run
 
 pytestmark = pytest.mark.slow
@@ -159,17 +159,33 @@ def test_the_flow_fails_with_the_stage_and_its_reason(tmp_path):
 
 
 def test_some_published_text_goes_through_all_stages(tmp_path, real_data):
-    folder = copy_checkout(tmp_path)
+    """The first rows of each file: what is found among all of them is in `test_coverage.py`."""
+    folder = copy_checkout(tmp_path / "checkout")
     small = (
         "synthesize.trajectories=16",
         "train.steps=1",
         "evaluate.questions=4",
         "environment.max_searches=2",
     )
-    index = ("index.measured_methods=[bm25]", "index.measured_questions=20")
-    profile(folder, "musique_local", f"fetch.folder={real_data}", *small, *index)
+    files = (f"fetch.folder={tmp_path / 'published'}", "corpus.include_benchmarks=true")
+    profile(folder, "musique_local", *files, *small)
+    names = load_params(folder / "params.yaml").fetch.files
+    shorten(real_data, tmp_path / "published", names, rows=60)
     assert stages_run(dvc(folder, "repro")) == STAGES
     assert_well_formed(read(folder / "data" / "evaluate" / "metrics.json"), PUBLISHED, questions=4)
+
+
+def shorten(published: Path, folder: Path, names: dict[str, str], rows: int) -> None:
+    """Write the first rows of each file, and ten times as many passages."""
+    folder.mkdir()
+    for name, file in names.items():
+        count = 10 * rows if name == "corpus" else rows
+        text = (published / file).read_text(encoding="utf-8")
+        if file.endswith(".jsonl"):
+            short = "\n".join(text.split("\n")[:count])
+        else:
+            short = json.dumps(json.loads(text)[:count])
+        (folder / file).write_text(short, encoding="utf-8")
 
 
 @pytest.mark.nightly
