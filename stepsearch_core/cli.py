@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     _takes_a_profile(plan, "hardware.gpus=4")
     plan.set_defaults(run=_plan)
 
+    params = commands.add_parser("params", help="print the page of all parameters, in Markdown")
+    params.set_defaults(run=_params)
+
     check = commands.add_parser(
         "check",
         help="look at model, tokenizer, questions, index and disk before the long work",
@@ -122,6 +125,12 @@ def _profile(options: argparse.Namespace) -> None:
     params = activate(options.name, options.overrides)
     changed = f" with {' '.join(options.overrides)}" if options.overrides else ""
     print(f"params.yaml is now the profile {params.profile}{changed}; `dvc repro` runs what changed")
+
+
+def _params(options: argparse.Namespace) -> None:
+    from stepsearch_core.profiles.page import parameters_page
+
+    print(parameters_page())
 
 
 def _promote(options: argparse.Namespace) -> None:

@@ -35,7 +35,7 @@ class TokenizerParams:
 class EnvironmentParams:
     """The episode: prompt, limits (in tokens unless said otherwise) and how passages are shown.
 
-    `environment.renderer` says what counts as an observation, `environment.actions` how turns are read.
+    `environment/renderer.py` says what an observation is, `environment/actions.py` how turns are read.
     """
 
     prompt: str = one_of("minimal", "paper", "released")
