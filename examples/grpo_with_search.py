@@ -108,8 +108,7 @@ class World:
             self.train, mined, how, limits, retriever=self.retriever, show=show, seed=self.params.seed
         )
         return [
-            replay(shown.to_json()["turns"], asked[shown.question_id], self.corpus.get, self.renderer)
-            for shown in found
+            replay(shown.turns, asked[shown.question_id], self.corpus.get, self.renderer) for shown in found
         ]
 
 
