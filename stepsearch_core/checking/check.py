@@ -44,6 +44,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("train", machine.check_gpus),
     ("train", machine.check_memory),
     ("train", machine.check_disk),
+    ("warmstart", model.check_watched),
 )
 """Each check, after the last stage that reads what it looks at."""
 

@@ -14,6 +14,7 @@ from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_fi
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
 from stepsearch_core.data.rows import read_rows
+from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
 from stepsearch_core.params import BENCHMARKS
 
 TRAINING = "musique_train"
@@ -41,6 +42,9 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
     elif fetch.source == "datasets":
         for key, dataset in fetch.datasets.items():
             local = Path(fetch.folder) / dataset.name
+            if local.is_dir() and (link := unwatched_link(fetch.folder, dataset.name)):
+                remedy = "put the directory itself there"
+                yield subject.error(f"fetch.datasets.{key}.name", f"{link}: {UNWATCHED}", remedy)
             if local.is_dir() or subject.fetched:
                 continue
             if not dataset.revision:
@@ -138,6 +142,8 @@ def _missing_files(subject: Subject) -> Iterator[Finding]:
             yield subject.error(
                 f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder"
             )
+        elif link := unwatched_link(fetch.folder, name):
+            yield subject.error(f"fetch.files.{key}", f"{link}: {UNWATCHED}", "link the file itself")
 
 
 def _named(subject: Subject) -> set[str] | None:

@@ -97,6 +97,18 @@ def check_adapters(subject: Subject) -> Iterator[Finding]:
         yield subject.warning("train.lora_rank", problem, "a rank of 8 to 64 is usual; 0 trains all weights")
 
 
+def check_watched(subject: Subject) -> Iterator[Finding]:
+    """Models in folders of this machine, which no stage can have among its dependencies."""
+    sources = {
+        "model.source": (subject.params.model.source, "warmstart"),
+        "retrieval.encoder": (subject.params.retrieval.encoder, "index"),
+    }
+    for key, (source, stage) in sources.items():
+        if source and Path(source).is_dir() and subject.comes(stage):
+            problem = f"{source} is no dependency of a stage: if a file in it changes, nothing becomes stale"
+            yield subject.note(key, problem, f"`dvc repro {stage} --force` then, or another name")
+
+
 def check_ignored(subject: Subject) -> Iterator[Finding]:
     """What is written of the model and not read."""
     params = subject.params

@@ -24,6 +24,7 @@ from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.fetching.hub import write_dataset
+from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
 from stepsearch_core.params import FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
 
@@ -121,11 +122,13 @@ def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
 
 
 def _given_files(params: FetchParams) -> dict[str, Path]:
-    """Where each file of `fetch.files` lies; an absolute name stands for itself."""
+    """Where each file of `fetch.files` lies."""
     paths = {key: Path(params.folder) / name for key, name in params.files.items()}
     for key, path in paths.items():
         if not path.is_file():
             raise DataError(f"fetch.files: {key}: no such file", path)
+        if link := unwatched_link(params.folder, params.files[key]):
+            raise DataError(f"fetch.files: {key}: {UNWATCHED}; link the file itself", link)
     return paths
 
 

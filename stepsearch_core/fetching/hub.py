@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_jsonl
+from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
 from stepsearch_core.params import DatasetParams
 
 COLUMNS = {
@@ -43,6 +44,8 @@ def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Pat
         raise DataError(
             f"fetch.datasets.{key}.revision: missing; a dataset of the hub needs one", params.name
         )
+    if local.is_dir() and (link := unwatched_link(folder, params.name)):
+        raise DataError(f"fetch.datasets.{key}: {UNWATCHED}; put the directory itself there", link)
     rows = _rows(key, str(local) if local.is_dir() else params.name, params)
     write_jsonl(path, (published_row(row) for row in tqdm(rows, desc=key, unit=" rows")))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
+from os.path import normpath
+from pathlib import PurePath
 
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.stages import BENCHMARKS, FetchParams
@@ -54,6 +56,17 @@ RULES = (
         lambda p: p.model.source is not None or p.tokenizer.kind != "pretrained",
     ),
     Rule(
+        "fetch.files",
+        "all inside fetch.folder, which DVC watches: put or link them into it, or set fetch.folder to what"
+        " holds them all",
+        lambda p: p.fetch.source != "files" or all(map(_is_inside, p.fetch.files.values())),
+    ),
+    Rule(
+        "fetch.datasets",
+        "all names of the hub or of directories inside fetch.folder, which DVC watches",
+        lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
+    ),
+    Rule(
         "evaluate.policies",
         "both warmstart and trained, which the report compares, and perhaps oracle",
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
@@ -89,6 +102,11 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name stays below the folder that it is looked up in; a link there may lead anywhere."""
+    return not PurePath(name).is_absolute() and not normpath(name).startswith("..")
 
 
 def _fetched(fetch: FetchParams) -> set[str]:

@@ -11,7 +11,11 @@ METHODS = ("bm25", "dense", "hybrid")
 
 @section("model")
 class ModelParams:
-    """A Hugging Face causal model by name or path, or (`source: null`) a random Qwen3 of the given shape."""
+    """A Hugging Face causal model by name or path, or (`source: null`) a random Qwen3 of the given shape.
+
+    DVC watches no folder that `source` names (nor one of `retrieval.encoder`), as a dependency cannot be a
+    name of the hub: after a change in place, `dvc repro warmstart --force` (`index`), or name it anew.
+    """
 
     source: str | None = anything()
     hidden_size: int = number(at_least=1)

@@ -107,3 +107,25 @@ def test_a_world_that_cannot_be_made(look):
     assert line.startswith("error: override fetch.world.cities=20: fetch.world.cities: every country needs")
     (line,) = look("fetch.world.people=100000").findings
     assert "fetch.world: the world's names allow at most" in line
+
+
+@pytest.mark.parametrize("name", ["/elsewhere/b.jsonl", "../b.jsonl", "a/../../b.jsonl"])
+def test_files_that_dvc_would_not_watch(look, files, name):
+    seen = look(*files()[:2], f"fetch.files={{musique_train: m.jsonl, musique: {name}}}", *files()[3:])
+    assert seen.status == 1
+    assert "fetch.files: " in seen.findings[0]
+    assert "is not all inside fetch.folder, which DVC watches: put or link them" in seen.findings[0]
+
+
+def test_files_behind_a_link_to_a_directory(look, files, tmp_path):
+    overrides = files()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "m.jsonl").write_bytes((tmp_path / "m.jsonl").read_bytes())
+    (tmp_path / "door").symlink_to(tmp_path / "other")
+    named = "fetch.files={musique_train: m.jsonl, musique: door/m.jsonl}"
+    (line,) = look(*overrides[:2], named, overrides[3]).findings
+    assert "fetch.files.musique: " in line
+    assert "door: a link to a directory, into which DVC does not look" in line
+    (tmp_path / "l.jsonl").symlink_to(tmp_path / "other" / "m.jsonl")
+    named = "fetch.files={musique_train: m.jsonl, musique: l.jsonl}"
+    assert look(*overrides[:2], named, overrides[3]).findings == []
