@@ -28,12 +28,12 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Con
 from perf.measure import in_turn, report, seconds
 from perf.workload import default_params
 from stepsearch_core.base.streams import Name, seed_torch, stream
-from stepsearch_core.planning.architecture import QWEN25
 from stepsearch_core.policy.models import parameter_count, save_policy
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine, Generation, Session, TurnRequest
-from stepsearch_core.sampling.opening import GPU_MEMORY_SHARE
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.sampling.vllm_arguments import GPU_MEMORY_SHARE
+from stepsearch_core.training.architecture import QWEN25
 
 BANDWIDTH = {
     "NVIDIA H200": 4.8e12,

@@ -29,8 +29,8 @@ from perf.workload import (
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine
-from stepsearch_core.training.learner import BETAS, Learner
+from stepsearch_core.learning.deepspeed_engine import BETAS, DeepSpeedEngine
+from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
 EQUAL_LENGTH = 160

@@ -19,8 +19,8 @@ from perf.measure import in_turn, report, seconds
 from perf.workload import default_params, experience, token_count, trajectories, update_settings
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.params import TrainParams
-from stepsearch_core.planning.architecture import QWEN25
 from stepsearch_core.policy.models import parameter_count
+from stepsearch_core.training.architecture import QWEN25
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 

@@ -30,9 +30,9 @@ from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
 from stepsearch_core.data.account import Account
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import BENCHMARKS, Params
-from stepsearch_core.planning.architecture import published_config
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
+from stepsearch_core.training.architecture import published_config
 from stepsearch_core.worlds.facts import World, build_world
 
 FIRST_ROWS = 300

@@ -26,6 +26,9 @@ from stepsearch_core.runtime.process_group import join_process_group
 
 _TAG = "deepspeed"
 
+BETAS = (0.9, 0.95)
+"""Of AdamW, in the warm start and in PPO."""
+
 
 class DeepSpeedEngine:
     """A module under DeepSpeed ZeRO: accumulate losses, step, save, load."""

@@ -22,7 +22,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
 from stepsearch_core.learning.batching import length_groups, token_batch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole
+from stepsearch_core.learning.deepspeed_engine import BETAS, DeepSpeedEngine, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
@@ -86,7 +86,7 @@ def fine_tune(
     if params.gradient_checkpointing:
         recompute_activations(trained)
     optimizer = torch.optim.AdamW(
-        trained.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=params.weight_decay
+        trained.parameters(), lr=params.learning_rate, betas=BETAS, weight_decay=params.weight_decay
     )
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))

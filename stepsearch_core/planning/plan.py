@@ -12,21 +12,17 @@ from typing import Any
 
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
-from stepsearch_core.planning.architecture import Architecture, architecture
 from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count
-from stepsearch_core.planning.memory import (
-    DTYPE_BYTES,
+from stepsearch_core.policy.structure import DTYPE_BYTES
+from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
+from stepsearch_core.training.architecture import Architecture, architecture
+from stepsearch_core.training.memory import (
     activation_bytes,
     cache_bytes,
+    held_bytes,
     logit_bytes,
     state_bytes,
 )
-from stepsearch_core.sampling.vllm_arguments import vllm_arguments
-
-RESERVED_SHARE = 0.05
-"""Of a GPU's memory, for the CUDA context, DeepSpeed's buckets and fragmentation."""
-SAMPLER_SHARE = 0.7
-"""Of a GPU's memory at most, for vLLM (Appendix B); less where the trainer's states leave less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +63,8 @@ def make_plan(params: Params) -> Plan:
     shape = architecture(params.model, params.tokenizer, params.environment.prompt, train)
     environment = params.environment
     rollout = params.rollout
-    ranks = train.processes
-    states = state_bytes(shape.actor, shape.trained, dtype, train.zero_stage, ranks)
-    critic = state_bytes(shape.critic, shape.critic, dtype, train.zero_stage, ranks)
-    gradients = states.pop("gradients") + critic.pop("gradients")
+    states, gradients = held_bytes(shape, dtype, train)
     weights = shape.parameters * DTYPE_BYTES[dtype]
-    states |= {"critic": sum(critic.values())} if shape.critic else {}
-    if train.kl_coefficient and not train.lora_rank:  # with adapters it is the actor without them
-        states["reference"] = weights / (ranks if train.zero_stage == 3 else 1)
-    if train.zero_stage == 3:
-        states["whole policy"] = weights
     length = environment.max_trajectory_tokens
     written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
     together = max(train.micro_batch_tokens, length)
@@ -94,9 +82,9 @@ def make_plan(params: Params) -> Plan:
         sampling["sampler's weights"] = weights
     vllm = None
     if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
-        left = 1 - RESERVED_SHARE - sum(states.values()) / (params.hardware.gpu_memory_gb * 1e9)
+        share = memory_share(sum(states.values()), params.hardware.gpu_memory_gb * 1e9)
         source = params.model.source or "data/warmstart/policy"
-        vllm = vllm_arguments(source, params.model, environment, rollout, max(0.0, min(SAMPLER_SHARE, left)))
+        vllm = vllm_arguments(source, params.model, environment, rollout, share)
     return Plan(
         shape,
         states,

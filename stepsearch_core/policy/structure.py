@@ -13,7 +13,9 @@ from typing import Any
 from stepsearch_core.base.io import read_object
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-"""Model types whose structure `policy.decoder` writes down."""
+"""Model types whose structure `sampling.decoder` writes down."""
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Of an element."""
 
 
 def local_folder(source: str) -> Path | None:
@@ -52,6 +54,16 @@ def structure_problem(config: Mapping[str, Any]) -> str | None:
     if kind == "longrope" or "dynamic" in kind:  # frequencies of one context would depend on the others
         return f"transformers does not sample from models with {kind} position embeddings"
     return None
+
+
+def head_size(config: Mapping[str, Any]) -> int:
+    """Elements of a query or key of one attention head."""
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
+def key_value_heads(config: Mapping[str, Any]) -> int:
+    """Heads that keys and values have; fewer than queries have where several share one."""
+    return config.get("num_key_value_heads") or config["num_attention_heads"]
 
 
 def context_limit(config: Mapping[str, Any]) -> int | None:

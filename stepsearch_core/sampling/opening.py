@@ -9,11 +9,9 @@ import torch
 from transformers import PreTrainedModel
 
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
+from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
-
-GPU_MEMORY_SHARE = 0.6
-"""Of a GPU's memory, for vLLM's weights and cache (as released; the paper says .7)."""
 
 
 def open_engine(
@@ -23,17 +21,29 @@ def open_engine(
     model: ModelParams,
     environment: EnvironmentParams,
     rollout: RolloutParams,
+    held: float = 0.0,
 ) -> Engine:
     """An engine that samples with the weights of `policy`, which were loaded from `folder`.
+
+    Args:
+        policy: is sampled from, or gives vLLM its weights.
+        tokenizer: the policy's.
+        folder: where vLLM loads the policy from at first.
+        model: the dtype.
+        environment: limits of contexts and turns.
+        rollout: the engine, its temperature and slots.
+        held: bytes that a trainer beside it holds on the GPU.
 
     Raises:
         EngineError: vLLM is not installed or cannot load the policy.
     """
     if rollout.engine == "transformers":
         return TransformersEngine(policy, tokenizer, rollout.temperature)
-    from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+    from stepsearch_core.sampling.vllm_arguments import memory_share, vllm_arguments
     from stepsearch_core.sampling.vllm_engine import VllmEngine
 
-    share = GPU_MEMORY_SHARE if torch.cuda.is_available() else None
+    share = None
+    if torch.cuda.is_available():
+        share = memory_share(held, torch.cuda.get_device_properties(own_device()).total_memory)
     arguments = vllm_arguments(str(folder), model, environment, rollout, share)
     return VllmEngine(arguments, tokenizer, rollout.temperature)

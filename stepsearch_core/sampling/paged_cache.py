@@ -15,15 +15,17 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from stepsearch_core.policy.structure import head_size, key_value_heads
+
 
 class PagedCache:
     """Keys and values of `rows` contexts of at most `capacity` tokens each; block 0 is scratch, nobody's."""
 
     def __init__(self, model: PreTrainedModel, rows: int, capacity: int, block: int) -> None:
-        config = model.config
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        config = model.config.to_dict()
         each = -(-capacity // block)
-        shape = (config.num_hidden_layers, 1 + rows * each, config.num_key_value_heads, block, head_dim)
+        blocks = 1 + rows * each
+        shape = (config["num_hidden_layers"], blocks, key_value_heads(config), block, head_size(config))
         self.block = block
         self.keys = torch.zeros(shape, dtype=model.dtype, device=model.device)
         """[layers, blocks, key_value_heads, block, head_dim], as the values."""
@@ -32,7 +34,7 @@ class PagedCache:
         """Tokens in each context."""
         self.table = np.zeros((rows, each), dtype=np.int64)
         """The blocks of each context, in order; 0 behind them."""
-        self._free = list(range(1, shape[1]))
+        self._free = list(range(1, blocks))
 
     def append(self, row: int, tokens: int) -> None:
         """Make room for more tokens of a context."""

@@ -10,11 +10,25 @@ from __future__ import annotations
 from typing import Any
 
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
+from stepsearch_core.policy.structure import DTYPE_BYTES, head_size, key_value_heads
 
 _CPU_BLOCK = 32  # tokens a block: what vLLM's CPU kernels prefer; its default of 128 caches no short context
 _CPU_PASS = 2048
 """Tokens a pass at most, more if a context can be longer."""
-_DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+GPU_MEMORY_SHARE = 0.6
+"""Of a GPU's memory at most, for vLLM's weights and cache: as released (the paper's Appendix B says .7)."""
+RESERVED_SHARE = 0.05
+"""Of a GPU's memory, for the CUDA context, DeepSpeed's buckets and fragmentation."""
+
+
+def memory_share(held: float, gpu: float) -> float:
+    """What vLLM gets of a GPU's memory: `GPU_MEMORY_SHARE`, or less where the trainer leaves less.
+
+    Args:
+        held: bytes that the trainer holds all the time (`training.memory.held_bytes`); 0 in an evaluation.
+        gpu: bytes that the GPU has.
+    """
+    return max(0.0, min(GPU_MEMORY_SHARE, 1 - RESERVED_SHARE - held / gpu))
 
 
 def vllm_arguments(
@@ -22,7 +36,7 @@ def vllm_arguments(
     model: ModelParams,
     environment: EnvironmentParams,
     rollout: RolloutParams,
-    memory_share: float | None = None,
+    share: float | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments of `vllm.EngineArgs`.
 
@@ -35,8 +49,8 @@ def vllm_arguments(
         model: its dtype.
         environment: `max_trajectory_tokens` is the longest context.
         rollout: `batch_size` is how many trajectories run at once.
-        memory_share: of the GPU's memory, for weights and cache; None without a GPU: then nothing is
-            compiled, and the cache holds `batch_size` contexts of full length.
+        share: of the GPU's memory (`memory_share`); None without a GPU: then nothing is compiled, and the
+            cache holds `batch_size` contexts of full length.
     """
     tokens = environment.max_trajectory_tokens
     slots = rollout.batch_size
@@ -50,8 +64,8 @@ def vllm_arguments(
         "generation_config": "vllm",
         "tensor_parallel_size": 1,
     }
-    if memory_share is not None:
-        return arguments | {"gpu_memory_utilization": round(memory_share, 2), "enable_sleep_mode": True}
+    if share is not None:
+        return arguments | {"gpu_memory_utilization": round(share, 2), "enable_sleep_mode": True}
     blocks = slots * -(-tokens // _CPU_BLOCK) + 1  # vLLM keeps one empty
     return arguments | {
         "enforce_eager": True,
@@ -68,6 +82,6 @@ def _token_bytes(source: str, dtype: str) -> int:
     """Of the keys and values of one token."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(source)
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return 2 * config.num_hidden_layers * config.num_key_value_heads * head_dim * _DTYPE_BYTES[dtype]
+    config = AutoConfig.from_pretrained(source).to_dict()
+    heads = config["num_hidden_layers"] * key_value_heads(config)
+    return 2 * heads * head_size(config) * DTYPE_BYTES[dtype]

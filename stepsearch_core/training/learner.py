@@ -27,13 +27,17 @@ from stepsearch_core.learning.actor_critic import (
     recompute_activations,
 )
 from stepsearch_core.learning.batching import TokenBatch
-from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, copy_whole, frozen, whole_weights
+from stepsearch_core.learning.deepspeed_engine import (
+    BETAS,
+    DeepSpeedEngine,
+    copy_whole,
+    frozen,
+    whole_weights,
+)
 from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
-
-BETAS = (0.9, 0.95)
 
 
 class Learner:

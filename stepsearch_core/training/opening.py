@@ -22,6 +22,8 @@ from stepsearch_core.rollout.recording import record
 from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
+from stepsearch_core.training.architecture import architecture_of
+from stepsearch_core.training.memory import held_bytes
 from stepsearch_core.training.trainer import Trainer
 
 
@@ -48,7 +50,17 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
     validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
     retriever = open_retriever(params.retrieval, data / "index", corpus)
-    engine = open_engine(policy, tokenizer, start, params.model, params.environment, params.rollout)
+    shape = architecture_of(policy.config.to_dict(), params.train)
+    states, _ = held_bytes(shape, params.model.dtype, params.train)
+    engine = open_engine(
+        policy,
+        tokenizer,
+        start,
+        params.model,
+        params.environment,
+        params.rollout,
+        held=sum(states.values()),
+    )
     similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
     by_id = {question.id: question for question in questions}
     scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)

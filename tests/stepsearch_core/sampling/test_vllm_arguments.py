@@ -1,6 +1,8 @@
+import pytest
+
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+from stepsearch_core.sampling.vllm_arguments import memory_share, vllm_arguments
 from tests import tiny
 
 WORD = tiny.tokenizer()
@@ -32,3 +34,11 @@ def test_without_a_gpu_the_cache_holds_all_contexts_at_full_length(tmp_path):
     assert arguments["kv_cache_memory_bytes"] == (3 * 4 + 1) * 32 * (2 * 2 * 2 * 8 * 4)
     assert arguments["enforce_eager"]
     assert not arguments.keys() & {"gpu_memory_utilization", "enable_sleep_mode"}
+
+
+@pytest.mark.parametrize(
+    ("held", "share"),
+    [(0, 0.6), (28, 0.6), (40, 0.45), (80, 0.0)],  # of 80 GB: .95 - .35 leaves .6, .95 - .5 less
+)
+def test_a_gpu_is_shared_with_what_the_trainer_holds(held, share):
+    assert memory_share(held * 1e9, 80e9) == pytest.approx(share)

@@ -15,7 +15,13 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
-from stepsearch_core.policy.structure import FAMILIES, local_folder, read_config
+from stepsearch_core.policy.structure import (
+    FAMILIES,
+    head_size,
+    key_value_heads,
+    local_folder,
+    read_config,
+)
 from stepsearch_core.training.algorithms import ALGORITHMS
 
 _QWEN25 = {
@@ -69,6 +75,11 @@ def architecture(
     """
     vocab_size = tokenizer.vocab_size + len(STYLES[prompt].grammar.tags)
     config = published_config(model.source) if model.source else _random_config(model, vocab_size)
+    return architecture_of(config, train)
+
+
+def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architecture:
+    """The architecture of a model with this configuration, trained so."""
     has_critic = ALGORITHMS[train.algorithm].critic
     count = _counted if config["model_type"] in FAMILIES else _built
     parameters, adapters, critic = count(config, train)
@@ -83,7 +94,7 @@ def architecture(
         layers=config["num_hidden_layers"],
         hidden_size=hidden,
         intermediate_size=config["intermediate_size"],
-        key_value_size=_key_value_heads(config) * _head_dim(config),
+        key_value_size=key_value_heads(config) * head_size(config),
         vocab_size=config["vocab_size"],
         normalises_heads=config["model_type"] == "qwen3",
     )
@@ -130,8 +141,8 @@ def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, i
     """Parameters of a model of `FAMILIES`, of adapters in it (or 0), and of a critic model beside it."""
     hidden = config["hidden_size"]
     wide = config["intermediate_size"]
-    queries = config["num_attention_heads"] * _head_dim(config)
-    keys = _key_value_heads(config) * _head_dim(config)
+    queries = config["num_attention_heads"] * head_size(config)
+    keys = key_value_heads(config) * head_size(config)
     attention = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden)]
     feed_forward = [(hidden, wide), (hidden, wide), (wide, hidden)]
     layer = sum(rows * columns for rows, columns in attention + feed_forward) + 2 * hidden
@@ -142,7 +153,7 @@ def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, i
     if config.get("mlp_bias"):
         layer += 2 * wide + hidden
     if config["model_type"] == "qwen3":
-        layer += 2 * _head_dim(config)
+        layer += 2 * head_size(config)
     embeddings = config["vocab_size"] * hidden
     backbone = embeddings + config["num_hidden_layers"] * layer + hidden
     parameters = backbone if config.get("tie_word_embeddings") else backbone + embeddings
@@ -169,11 +180,3 @@ def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int
         if train.lora_rank:
             add_adapters(policy, train.lora_rank, train.lora_alpha)
     return parameters, parameter_count(policy) - parameters, critic
-
-
-def _head_dim(config: Mapping[str, Any]) -> int:
-    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-
-
-def _key_value_heads(config: Mapping[str, Any]) -> int:
-    return config.get("num_key_value_heads") or config["num_attention_heads"]

@@ -8,9 +8,9 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
-from stepsearch_core.planning.architecture import _built, _counted, architecture
 from stepsearch_core.policy.models import parameter_count
 from stepsearch_core.policy.structure import FAMILIES
+from stepsearch_core.training.architecture import _built, _counted, architecture
 from tests import tiny
 from tests.stepsearch_core.sampling.families import MORE, SHAPE
 
@@ -89,7 +89,7 @@ def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
 
 def test_planning_a_profile_needs_no_torch():
     code = (
-        "import sys; from stepsearch_core.params import *; from stepsearch_core.planning.architecture import"
+        "import sys; from stepsearch_core.params import *; from stepsearch_core.training.architecture import"
         " *;architecture(ModelParams(), TokenizerParams(), 'paper',"
         " TrainParams());architecture(ModelParams(source='Qwen/Qwen2.5-7B'), TokenizerParams(), 'paper',"
         " TrainParams());sys.exit('torch' in sys.modules)"

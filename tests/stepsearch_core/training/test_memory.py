@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
-from stepsearch_core.planning.architecture import Architecture
-from stepsearch_core.planning.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
 from stepsearch_core.sampling.paged_cache import PagedCache
+from stepsearch_core.training.architecture import Architecture
+from stepsearch_core.training.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
 from tests import tiny
 
 SHAPE = Architecture(

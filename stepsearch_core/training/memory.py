@@ -2,14 +2,16 @@
 
 They describe what `training.learner` lays out: actor, critic and reference under DeepSpeed ZeRO, logits of
 policy tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and fragmentation
-are covered by `planning.plan.RESERVED_SHARE`.
+are covered by `sampling.vllm_arguments.RESERVED_SHARE`. A plan shows them, and a run gives vLLM what they
+leave.
 """
 
 from __future__ import annotations
 
-from stepsearch_core.planning.architecture import Architecture
+from stepsearch_core.params import TrainParams
+from stepsearch_core.policy.structure import DTYPE_BYTES
+from stepsearch_core.training.architecture import Architecture
 
-DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 LOGIT_BYTES = 24
 """Six float32 copies: logits, log-probabilities, exponentials, and three gradients (measured on a CPU)."""
 
@@ -30,6 +32,22 @@ def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus
         "gradients": trained * size / (gpus if zero_stage >= 2 else 1),
         "optimizer states": trained * optimizer / (gpus if zero_stage >= 1 else 1),
     }
+
+
+def held_bytes(shape: Architecture, dtype: str, train: TrainParams) -> tuple[dict[str, float], float]:
+    """What each GPU holds throughout training, by name, and its gradients, which come and go."""
+    stage = train.zero_stage
+    ranks = train.processes
+    states = state_bytes(shape.actor, shape.trained, dtype, stage, ranks)
+    critic = state_bytes(shape.critic, shape.critic, dtype, stage, ranks)
+    gradients = states.pop("gradients") + critic.pop("gradients")
+    weights = shape.parameters * DTYPE_BYTES[dtype]
+    states |= {"critic": sum(critic.values())} if shape.critic else {}
+    if train.kl_coefficient and not train.lora_rank:  # with adapters it is the actor without them
+        states["reference"] = weights / (ranks if stage == 3 else 1)
+    if stage == 3:
+        states["whole policy"] = weights
+    return states, gradients
 
 
 def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing: bool) -> int:
