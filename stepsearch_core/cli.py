@@ -9,9 +9,9 @@ from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.terminal import terminal
-from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import ParamsError, load_params
+from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import F1, number, results_table
@@ -88,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         "--from",
         dest="start",
         metavar="STAGE",
-        choices=STAGES,
-        default=STAGES[0],
-        help=f"the stage that runs next, of {', '.join(STAGES)}",
+        choices=LOOKED_AT,
+        default=LOOKED_AT[0],
+        help=f"the stage that runs next, of {', '.join(LOOKED_AT)}",
     )
     check.set_defaults(run=_check)
 

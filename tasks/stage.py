@@ -16,9 +16,6 @@ from stepsearch_core.base.terminal import terminal
 
 DATA = Path("data")
 """Every stage writes `data/NAME`."""
-LOOKING = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate")
-"""The stages before which `stepsearch check` looks at everything: those in front of, or in, the long work.
-"""
 CHECKED = Path("checkpoints/checked")
 """Which parameters it has looked at."""
 CHECKED_FOR = 86_400.0
@@ -73,8 +70,10 @@ def look_first(name: str, path: Path, fetch_first: bool) -> None:
     Raises:
         SystemExit: it found something that would end a stage; all that it found stands on stderr.
     """
+    from stepsearch_core.params.stages import LOOKED_AT
+
     if (
-        name not in LOOKING
+        name not in LOOKED_AT
         or os.environ.get("STEPSEARCH_CHECK") == "off"
         or os.environ.get("RANK", "0") != "0"
     ):

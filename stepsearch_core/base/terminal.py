@@ -8,6 +8,7 @@
   back.
 * Output that cannot be written (a full disk) ends the command with 74 (`EX_IOERR`) and one line, whatever
   the command itself would have ended with.
+* Ctrl-C ends the command without a word, with 130.
 * A file that may not be written or read, or that is a folder, is one line as well.
 """
 
@@ -24,6 +25,8 @@ from typing import NoReturn
 
 CLOSED_PIPE = 141
 """128 + SIGPIPE."""
+INTERRUPTED = 130
+"""128 + SIGINT."""
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)
@@ -44,6 +47,8 @@ def terminal() -> Iterator[None]:
             stream.reconfigure(errors=_HANDLER)
     try:
         yield
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         _drop_output()
         sys.exit(CLOSED_PIPE)

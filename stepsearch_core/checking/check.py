@@ -9,9 +9,9 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking import environment, files, index, machine, model, tokenizer
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
-from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.params import ParamsError
+from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.profiles import load_profile, profile_files
 
 Check = Callable[[Subject], Iterator[Finding]]
@@ -50,7 +50,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def check(
-    path: Path, overrides: Sequence[str] = (), start: str = STAGES[0], data: Path = Path("data")
+    path: Path, overrides: Sequence[str] = (), start: str = LOOKED_AT[0], data: Path = Path("data")
 ) -> list[Finding]:
     """All findings about a parameter file, the worst first.
 

@@ -29,7 +29,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        parts = [f"{self.severity}: {self.place}", self.field, self.problem]
+        parts = [self.severity, self.place, self.field, self.problem]
         return ": ".join(filter(None, parts)) + (f" -> {self.remedy}" if self.remedy else "")
 
 

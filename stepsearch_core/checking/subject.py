@@ -25,11 +25,11 @@ from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
-from stepsearch_core.checking.stages import STAGES
 from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
 from stepsearch_core.data.account import Account
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import BENCHMARKS, Params
+from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
 from stepsearch_core.training.architecture import published_config
@@ -45,7 +45,7 @@ class Subject:
     """The things that a profile names. `start` is the stage that is about to run, or the first one."""
 
     def __init__(
-        self, params: Params, places: Places, start: str = STAGES[0], data: Path = Path("data")
+        self, params: Params, places: Places, start: str = LOOKED_AT[0], data: Path = Path("data")
     ) -> None:
         self.params = params
         self.places = places
@@ -89,7 +89,7 @@ class Subject:
 
     def comes(self, stage: str) -> bool:
         """Whether `stage` is still to run, as far as is known."""
-        return STAGES.index(stage) >= STAGES.index(self.start)
+        return LOOKED_AT.index(stage) >= LOOKED_AT.index(self.start)
 
     # ---- the model and its tokenizer
     # -------------------------------------------------------------------------------

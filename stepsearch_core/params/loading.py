@@ -6,6 +6,7 @@ stages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,9 @@ from stepsearch_core.base.io import read_text
 from stepsearch_core.base.limits import problems
 from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.values import absent, for_omegaconf, lay_over, parse_yaml
+from stepsearch_core.params.values import absent, checked_sections, for_omegaconf, lay_over, parse_yaml
+
+_KEYED = re.compile(r"\w+(\.\w+)*: ")
 
 
 class ParamsError(ValueError):
@@ -83,6 +86,7 @@ def make_params(
         ParamsError: as `load_params`.
     """
     with naming(path, owner):
+        values = checked_sections(values)
         for override in overrides:
             lay_over(values, override)
         params = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Params), for_omegaconf(values)))
@@ -108,16 +112,21 @@ def naming(path: Path, owner: Callable[[str], Path | None] = lambda key: None) -
     try:
         yield
     except DataError as error:
-        raise ParamsError(f"{path}: {error.problem}") from None
+        raise ParamsError(str(error)) from None
     except YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {_one_line(error)}") from None
     except RecursionError:
         raise ParamsError(f"{path}: nested too deeply") from None
     except OmegaConfBaseException as error:
         file = owner(str(getattr(error, "full_key", None) or "")) or path
-        raise ParamsError(f"{file}: {_with_key(error)}") from None
+        raise _about_value(file, _with_key(error)) from None
     except (ValueError, TypeError, AttributeError) as error:  # ours; OmegaConf's on what is no mapping
-        raise ParamsError(f"{path}: {_one_line(error)}") from None
+        raise _about_value(path, _one_line(error)) from None
+
+
+def _about_value(path: Path, message: str) -> ParamsError:
+    """The error of a file; of one value, if the message begins with a dotted key."""
+    return ParamsError(f"{path}: {message}", [message] if _KEYED.match(message) else ())
 
 
 def _with_key(error: OmegaConfBaseException) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from os.path import normpath
+from os.path import normpath, relpath
 from pathlib import PurePath
 
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.stages import BENCHMARKS, FetchParams
+from stepsearch_core.params.stages import BENCHMARKS, STAGES, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,17 @@ RULES = (
         "tokenizer.kind",
         "possible without model.source, which would bring the tokenizer",
         lambda p: p.model.source is not None or p.tokenizer.kind != "pretrained",
+    ),
+    Rule(
+        "fetch.folder",
+        "a folder apart from what the pipeline writes (not nothing, the checkout, data/ or data/STAGE): DVC"
+        " watches all that is in it",
+        lambda p: p.fetch.folder.startswith("~") or _is_own_folder(p.fetch.folder),
+    ),
+    Rule(
+        "fetch.folder",
+        "a whole path: nobody here knows whose folder ~ is",
+        lambda p: not p.fetch.folder.startswith("~"),
     ),
     Rule(
         "fetch.files",
@@ -102,6 +113,13 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
+
+
+def _is_own_folder(name: str) -> bool:
+    """Whether a folder, looked up in the checkout, may be a dependency of a stage, as DVC sees it."""
+    parts = PurePath(relpath(name)).parts if name.strip() else ()
+    around = set(parts) <= {".."} or parts == ("data",)
+    return not around and not (parts[0] == "data" and parts[1] in STAGES)
 
 
 def _is_inside(name: str) -> bool:

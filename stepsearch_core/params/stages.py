@@ -10,6 +10,10 @@ from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.params.defaults import section
 from stepsearch_core.params.shared import METHODS
 
+STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate", "report")
+"""In their order; each writes `data/NAME`."""
+LOOKED_AT = STAGES[:-1]
+"""Those before which `stepsearch check` looks at everything: in front of, or in, the long work."""
 BENCHMARKS = ("musique", "hotpotqa", "2wikimultihopqa", "bamboogle")
 POLICIES = ("warmstart", "trained", "oracle")
 

@@ -46,7 +46,7 @@ def lay_over(values: dict[str, Any], override: str) -> None:
         ValueError: not of this form, or the value is not the YAML that the field needs.
     """
     key, equals, text = override.partition("=")
-    if not key or not equals:
+    if not equals or not all(key.split(".")):
         raise ValueError(f"override {override!r}: expected key=value")
     *sections, name = key.split(".")
     target = values
@@ -58,8 +58,8 @@ def lay_over(values: dict[str, Any], override: str) -> None:
             raise ValueError(f"{key}: no such parameter ({section} is a value)")
     kind = _kind_of(key)
     value = _value(key, text, kind)
-    if is_dataclass(kind) and isinstance(value, dict) and isinstance(target.get(name), dict):
-        merge(target[name], value, key)
+    if is_dataclass(kind):
+        merge(target, {name: value}, ".".join(sections))
     else:
         target[name] = value
 
@@ -74,6 +74,17 @@ def merge(values: dict[str, Any], above: Mapping[str, Any], key: str = "") -> No
             merge(values.setdefault(name, {}), value, inner)
         elif value is not None:  # None: all of its lines are commented out
             raise ValueError(f"{inner}: expected parameters, found {value!r}")
+
+
+def checked_sections(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of what a file says in which every section is one.
+
+    Raises:
+        ValueError: a section is a single value; names its key.
+    """
+    checked: dict[str, Any] = {}
+    merge(checked, values)
+    return checked
 
 
 def absent(values: Mapping[str, Any], schema: Any = Params, prefix: str = "") -> list[str]:

@@ -28,9 +28,9 @@ def refusal(path, overrides=None) -> str:
     with pytest.raises(ParamsError) as caught:
         (load_profile if path == TINY else load_params)(path, overrides)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ")
+    assert message.startswith((f"{path}: ", f"{path}, line "))
     assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
+    return message.removeprefix(str(path)).removeprefix(", ").removeprefix(": ")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,17 @@ def refusal(path, overrides=None) -> str:
         ("profile=???", "profile: '???' stands for a missing value"),
         ("nothing", "override 'nothing': expected key=value"),
         ("=3", "override '=3': expected key=value"),
+        ("train..steps=3", "override 'train..steps=3': expected key=value"),
+        ("train=5", "train: expected parameters, found '5'"),
+        ("warmstart.epochs=.inf", "warmstart.epochs: Value '.inf' of type 'str' could not be converted"),
+        ("fetch.folder=", "fetch.folder: '' is not a folder apart from what the pipeline writes"),
+        ("fetch.folder=data", "fetch.folder: 'data' is not a folder apart from what the pipeline writes"),
+        (
+            "fetch.folder=./data/train/policy",
+            "fetch.folder: './data/train/policy' is not a folder apart from",
+        ),
+        ("fetch.folder=../..", "fetch.folder: '../..' is not a folder apart from what the pipeline writes"),
+        ("fetch.folder=~/questions", "fetch.folder: '~/questions' is not a whole path"),
         ("train.steps.more=3", "train.steps.more: no such parameter (steps is a value)"),
         ("watch.trackers=[dvclive", "watch.trackers: not YAML: "),
         ("tokenizer.kind=pretrained", "tokenizer.kind: 'pretrained' is not possible without model.source"),
@@ -101,9 +112,19 @@ def test_a_bad_value_is_named_by_its_key(override, problem):
     assert refusal(TINY, [override]).startswith(problem)
 
 
+@pytest.mark.parametrize("override", ["train.steps=many", "train=5", "train.steps=0", "train.steps.more=3"])
+def test_an_error_of_a_value_tells_which(override):
+    with pytest.raises(ParamsError) as raised:
+        load_profile(TINY, [override])
+    (problem,) = raised.value.problems
+    assert problem.startswith(override.partition("=")[0] + ": ")
+
+
 @pytest.mark.parametrize(
     "override",
     [
+        "fetch.folder=data/external",
+        "fetch.folder=../questions",
         "train.samples_per_question=2 train.minibatches=256",
         "train.minibatches=128",
         "reward.answer_weight=0",
@@ -121,12 +142,12 @@ def test_values_at_their_limits_are_fine(override):
         (b"", "expected a mapping of sections, found NoneType"),
         (b"3\n", "expected a mapping of sections, found str"),
         (b"- a\n", "expected a mapping of sections, found list"),
-        (b"corpus: 3\nprofile: x\n", "Merge error: str is not a subclass of CorpusParams"),
+        (b"corpus: 3\nprofile: x\n", "corpus: expected parameters, found '3'"),
         (b"profile: x\nprofile: y\n", "not YAML: found duplicate key profile .*line 2"),
         (b"profile: [1\n", "not YAML: .* line 2"),
         (b"profile: &a [*a]\n", "not YAML: found unconstructable recursive node"),
         (b"profile: " + b"[" * 3000, "nested too deeply"),
-        ("profile: é\n".encode("latin-1"), "not UTF-8 text .* at byte 9"),
+        ("profile: é\n".encode("latin-1"), "line 1: not UTF-8 text .* at byte 9"),
         ("profile: x\n".encode("utf-16"), "UTF-16 or UTF-32 text"),
     ],
 )
@@ -184,7 +205,7 @@ def test_random_damage_is_accepted_or_refused_in_one_line(tmp_path, data):
         load_profile(path)
     except ParamsError as error:
         message = str(error)
-    assert message.startswith(f"{path}: ")
+    assert message.startswith((f"{path}: ", f"{path}, line "))
     assert "\n" not in message
 
 

@@ -62,23 +62,24 @@ def test_parameters(tmp_path):
 @pytest.mark.slow
 def test_a_damaged_file_and_nothing_is_written(tmp_path):
     row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
-    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
+    (tmp_path / "asked").mkdir()
+    write_jsonl(tmp_path / "asked" / "m.jsonl", MUSIQUE, {**row, "id": "other"})
     params = TINY.replace("source: world ", "source: files ").replace(
-        "folder: stepsearch_core/worlds", "folder: ."
+        "folder: stepsearch_core/worlds", "folder: asked"
     )
     message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
     field = "question_decomposition[0].paragraph_support_idx"
-    assert message == f"fetch: m.jsonl, line 2: field {field!r}: 9 is no paragraph's idx (there are 4)"
+    assert message == f"fetch: asked/m.jsonl, line 2: field {field!r}: 9 is no paragraph's idx (there are 4)"
     assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.slow
 def test_a_data_set_or_model_that_is_not_there(tmp_path):
     params = TINY.replace("source: world ", "source: files ").replace(
-        "folder: stepsearch_core/worlds", "folder: ."
+        "folder: stepsearch_core/worlds", "folder: asked"
     )
     message = refusal("fetch", tmp_path, params.replace("files: {} ", "files: {musique: m.jsonl} "))
-    assert message == "fetch: m.jsonl: fetch.files: musique: no such file"
+    assert message == "fetch: asked/m.jsonl: fetch.files: musique: no such file"
     link_checkout(tmp_path)
     assert refusal("index", tmp_path) == "index: data/corpus/manifest.json: no such file"
     build_corpus(
@@ -107,19 +108,22 @@ def test_an_index_of_another_corpus(tmp_path):
 @pytest.mark.slow
 def test_what_could_end_the_run_ends_its_first_stage_before_any_work(tmp_path):
     row = damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=9)
-    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**row, "id": "other"})
+    (tmp_path / "asked").mkdir()
+    write_jsonl(tmp_path / "asked" / "m.jsonl", MUSIQUE, {**row, "id": "other"})
     params = TINY.replace("source: world ", "source: files ").replace(
-        "folder: stepsearch_core/worlds", "folder: ."
+        "folder: stepsearch_core/worlds", "folder: asked"
     )
     params = params.replace("files: {} ", "files: {musique: m.jsonl} ").replace(
         "factory: Flat", "factory: IVFlat"
     )
     done = start("fetch", tmp_path, params, check="on")
     assert done.returncode == 1
-    assert "error: m.jsonl, line 2: question_decomposition[0].paragraph_support_idx: 9 is no " in done.stderr
+    assert (
+        "error: asked/m.jsonl, line 2: question_decomposition[0].paragraph_support_idx: 9 is " in done.stderr
+    )
     assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in done.stderr  # of a later stage
     assert done.stderr.splitlines()[-1].startswith("fetch: not begun, since the errors above would end it")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.jsonl", "params.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["asked", "params.yaml"]
 
 
 @pytest.mark.slow

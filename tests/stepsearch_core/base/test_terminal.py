@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stepsearch_core.base.io import write_json
-from stepsearch_core.base.terminal import CLOSED_PIPE
+from stepsearch_core.base.terminal import CLOSED_PIPE, INTERRUPTED, terminal
 from tests.import_graph import ROOT
 from tests.profiles import whole
 from tests.report_data import make_metrics, write_outputs
@@ -117,3 +117,13 @@ def test_a_pipe_that_closes_in_the_middle_of_work_is_no_success_and_no_network(d
     done = into_closed_pipe("-c", code, cwd=data)
     assert (done.returncode, done.stderr) == (CLOSED_PIPE, b"")
     assert not (data / "done").exists()
+
+
+def test_an_interrupt_ends_a_command_without_a_traceback():
+    @terminal()
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == INTERRUPTED

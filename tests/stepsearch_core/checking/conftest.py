@@ -68,15 +68,23 @@ def edit():
 
 
 @pytest.fixture
-def files(tmp_path):
+def questions(tmp_path):
+    """A folder for files to be fetched."""
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def files(questions):
     """Overrides for a folder with training questions and one benchmark, each a few good rows."""
 
     def write(name="m.jsonl", rows=40, **changes):
         made = [{**MUSIQUE, "id": f"{name}{number}", **changes} for number in range(rows)]
-        write_jsonl(tmp_path / name, *made)
+        write_jsonl(questions / name, *made)
         return (
             "fetch.source=files",
-            f"fetch.folder={tmp_path}",
+            f"fetch.folder={questions}",
             f"fetch.files={{musique_train: {name}, musique: {name}}}",
             "evaluate.benchmarks=[musique]",
         )

@@ -9,8 +9,7 @@ import pytest
 
 from stepsearch_core.checking import check as checking
 from stepsearch_core.checking.finding import Finding, Severity, summary, worst_first
-from stepsearch_core.checking.stages import STAGES
-from tasks.stage import LOOKING
+from stepsearch_core.params.stages import LOOKED_AT
 from tests.import_graph import ROOT
 from tests.profiles import NAMES
 
@@ -94,8 +93,7 @@ def test_findings_are_sorted_and_counted():
 
 
 def test_every_check_belongs_to_a_stage_and_stages_look_before_them():
-    assert STAGES == LOOKING
-    assert {last for last, _ in checking.CHECKS} <= set(STAGES)
+    assert {last for last, _ in checking.CHECKS} <= set(LOOKED_AT)
     assert len({one for _, one in checking.CHECKS}) == len(checking.CHECKS)
 
 
@@ -118,3 +116,26 @@ def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, 
         line for line in done.stdout.splitlines() if line.startswith("error") and ": hardware." not in line
     ], done.stdout  # a machine may be too small for a profile
     assert min(seconds, worked) < 10, (seconds, worked)  # of a busy machine other processes have the rest
+
+
+@pytest.mark.parametrize(
+    ("override", "place"),
+    [
+        ("warmstart.epochs=.inf", "override warmstart.epochs=.inf: warmstart.epochs: "),
+        ("train=5", "override train=5: train: "),
+        ("train..steps=5", "conf/micro.yaml: override 'train..steps=5': "),
+    ],
+)
+def test_values_of_a_wrong_type_have_a_place(override, place):
+    (finding,) = checking.check(ROOT / "conf" / "micro.yaml", [override])
+    assert str(finding).removeprefix("error: ").removeprefix(f"{ROOT}/").startswith(place)
+
+
+def test_a_value_of_a_wrong_type_has_a_line(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: defaults\ntrain:\n  steps: many\n")
+    (finding,) = checking.check(path)
+    assert (finding.place, finding.field) == (f"{path}, line 3", "train.steps")
+    path.write_bytes("base: defaults\nreport:\n  title: é\n".encode("latin-1"))
+    (finding,) = checking.check(path)
+    assert str(finding).startswith(f"error: {path}, line 3: not UTF-8 text")

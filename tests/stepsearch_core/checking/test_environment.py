@@ -27,27 +27,27 @@ def test_observations_that_hold_nothing(look):
     assert any("environment.max_observation_tokens" in line for line in seen.findings)
 
 
-def test_long_questions_are_named_with_their_lines(look, files, tmp_path):
+def test_long_questions_are_named_with_their_lines(look, files, questions):
     overrides = files()
     rows = [MUSIQUE, {**MUSIQUE, "id": "long", "question": "why " * 600}, {**MUSIQUE, "id": "short"}]
-    write_jsonl(tmp_path / "test.jsonl", rows)
+    write_jsonl(questions / "test.jsonl", rows)
     test = [*overrides[:2], "fetch.files={musique_train: m.jsonl, musique: test.jsonl}", overrides[3]]
     seen = look(*test)
     (line,) = [line for line in seen.findings if "too long" in line]
-    assert line.startswith(f"warning: {tmp_path / 'test.jsonl'}, line 2: question: 1 too long")
+    assert line.startswith(f"warning: {questions / 'test.jsonl'}, line 2: question: 1 too long")
     assert "long (line 2)" in line
-    write_jsonl(tmp_path / "m.jsonl", ({**rows[1], "id": str(number)} for number in range(40)))
+    write_jsonl(questions / "m.jsonl", ({**rows[1], "id": str(number)} for number in range(40)))
     seen = look(*overrides)
     assert seen.status == 1  # too many to be left out of training
     assert any(line.startswith("error") and "40 too long" in line for line in seen.findings)
 
 
-def test_passages_that_are_never_shown_whole(look, files, tmp_path):
+def test_passages_that_are_never_shown_whole(look, files, questions):
     overrides = files()
     long = [
         {"id": str(n), "title": f"T{n}", "text": f"w{n} " * (1500 if n % 10 == 0 else 5)} for n in range(200)
     ]
-    write_jsonl(tmp_path / "corpus.jsonl", long)
+    write_jsonl(questions / "corpus.jsonl", long)
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
     (line,) = [line for line in seen.findings if "longer than" in line]
@@ -55,10 +55,11 @@ def test_passages_that_are_never_shown_whole(look, files, tmp_path):
     assert "environment.max_observation_tokens: 10.0% of 200 sampled passages are longer than" in line
 
 
-def test_searches_whose_passages_do_not_fit_together(look, files, tmp_path):
+def test_searches_whose_passages_do_not_fit_together(look, files, questions):
     overrides = files()
     write_jsonl(
-        tmp_path / "corpus.jsonl", ({"id": str(n), "title": "", "text": f"w{n} " * 60} for n in range(99))
+        questions / "corpus.jsonl",
+        ({"id": str(n), "title": "", "text": f"w{n} " * 60} for n in range(99)),
     )
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])

@@ -8,11 +8,11 @@ def test_good_files_have_no_findings(look, files):
     assert (seen.status, seen.findings) == (0, [])
 
 
-def test_files_that_are_not_there(look, files, tmp_path):
+def test_files_that_are_not_there(look, files, questions):
     overrides = files()
     seen = look(*overrides[:2], "fetch.files={musique_train: gone.jsonl, musique: m.jsonl}", overrides[3])
     assert seen.status == 1
-    assert f"fetch.files.musique_train: {tmp_path / 'gone.jsonl'}: no such file" in seen.findings[0]
+    assert f"fetch.files.musique_train: {questions / 'gone.jsonl'}: no such file" in seen.findings[0]
 
 
 def test_unknown_keys_and_none_at_all(look, files):
@@ -26,25 +26,29 @@ def test_unknown_keys_and_none_at_all(look, files):
     assert "fetch.files: empty, and fetch.source is files" in seen.findings[0]
 
 
-def test_damage_in_the_first_rows_is_named_with_line_and_field(look, files, tmp_path):
+def test_damage_in_the_first_rows_is_named_with_line_and_field(look, files, questions):
     overrides = files()
     bad = {**damaged("musique", "question_decomposition", 0, "paragraph_support_idx", to=99), "id": "bad"}
-    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, bad)
+    write_jsonl(questions / "m.jsonl", MUSIQUE, bad)
     seen = look(*overrides)
     assert seen.status == 1
     field = "question_decomposition[0].paragraph_support_idx"
-    assert f"error: {tmp_path / 'm.jsonl'}, line 2: {field}: 99 is no paragraph's idx" in seen.findings[0]
-    write_jsonl(tmp_path / "corpus.jsonl", {"id": "1", "title": "A", "text": "b"}, {"id": "2", "title": "A"})
+    assert f"error: {questions / 'm.jsonl'}, line 2: {field}: 99 is no paragraph's idx" in seen.findings[0]
+    write_jsonl(
+        questions / "corpus.jsonl",
+        {"id": "1", "title": "A", "text": "b"},
+        {"id": "2", "title": "A"},
+    )
     files()
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
     assert seen.status == 1
-    assert f"error: {tmp_path / 'corpus.jsonl'}, line 2: text: missing" in seen.findings[0]
+    assert f"error: {questions / 'corpus.jsonl'}, line 2: text: missing" in seen.findings[0]
 
 
-def test_only_benchmarks_without_sub_questions(look, tmp_path):
-    write_jsonl(tmp_path / "h.jsonl", HOTPOTQA)
-    seen = look("fetch.source=files", f"fetch.folder={tmp_path}", "fetch.files={hotpotqa: h.jsonl}")
+def test_only_benchmarks_without_sub_questions(look, questions):
+    write_jsonl(questions / "h.jsonl", HOTPOTQA)
+    seen = look("fetch.source=files", f"fetch.folder={questions}", "fetch.files={hotpotqa: h.jsonl}")
     assert seen.status == 0  # retrieval can be measured
     assert any("no musique_train: `synthesize`" in line for line in seen.findings)
 
@@ -55,9 +59,9 @@ def test_a_benchmark_that_is_evaluated_and_not_fetched(look, files):
     assert "evaluate.benchmarks: ['musique', 'bamboogle'] is not all among those fetched" in seen.findings[0]
 
 
-def test_fetched_and_not_evaluated(look, files, tmp_path):
+def test_fetched_and_not_evaluated(look, files, questions):
     overrides = files()
-    write_jsonl(tmp_path / "h.jsonl", HOTPOTQA)
+    write_jsonl(questions / "h.jsonl", HOTPOTQA)
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, hotpotqa: h.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
     assert seen.status == 0
@@ -73,14 +77,19 @@ def test_fewer_training_questions_than_validation_takes(look, files):
     )
 
 
-def test_rows_that_will_be_dropped_are_named(look, files, tmp_path):
+def test_rows_that_will_be_dropped_are_named(look, files, questions):
     overrides = files()
     good = [{**MUSIQUE, "id": f"{number}"} for number in range(40)]
-    write_jsonl(tmp_path / "m.jsonl", MUSIQUE, {**damaged("musique", "answer", to=None), "id": "bad"}, *good)
+    write_jsonl(
+        questions / "m.jsonl",
+        MUSIQUE,
+        {**damaged("musique", "answer", to=None), "id": "bad"},
+        *good,
+    )
     assert look(*overrides).status == 1
     seen = look(*overrides, "fetch.max_dropped_rows=1")
     assert seen.status == 0
-    assert f"warning: {tmp_path / 'm.jsonl'}, line 2: answer: expected text" in seen.findings[0]
+    assert f"warning: {questions / 'm.jsonl'}, line 2: answer: expected text" in seen.findings[0]
     assert "`fetch` leaves it out" in seen.findings[0]
 
 
@@ -117,15 +126,15 @@ def test_files_that_dvc_would_not_watch(look, files, name):
     assert "is not all inside fetch.folder, which DVC watches: put or link them" in seen.findings[0]
 
 
-def test_files_behind_a_link_to_a_directory(look, files, tmp_path):
+def test_files_behind_a_link_to_a_directory(look, files, questions):
     overrides = files()
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "m.jsonl").write_bytes((tmp_path / "m.jsonl").read_bytes())
-    (tmp_path / "door").symlink_to(tmp_path / "other")
+    (questions / "other").mkdir()
+    (questions / "other" / "m.jsonl").write_bytes((questions / "m.jsonl").read_bytes())
+    (questions / "door").symlink_to(questions / "other")
     named = "fetch.files={musique_train: m.jsonl, musique: door/m.jsonl}"
     (line,) = look(*overrides[:2], named, overrides[3]).findings
     assert "fetch.files.musique: " in line
     assert "door: a link to a directory, into which DVC does not look" in line
-    (tmp_path / "l.jsonl").symlink_to(tmp_path / "other" / "m.jsonl")
+    (questions / "l.jsonl").symlink_to(questions / "other" / "m.jsonl")
     named = "fetch.files={musique_train: m.jsonl, musique: l.jsonl}"
     assert look(*overrides[:2], named, overrides[3]).findings == []

@@ -7,11 +7,12 @@ from stepsearch_core.base.io import write_json, write_jsonl
 
 
 @pytest.fixture
-def corpus(files, tmp_path):
+def corpus(files, questions):
     """Overrides for a corpus file of 375 passages."""
     overrides = files()
     write_jsonl(
-        tmp_path / "corpus.jsonl", ({"id": str(n), "title": f"T{n}", "text": "a b"} for n in range(375))
+        questions / "corpus.jsonl",
+        ({"id": str(n), "title": f"T{n}", "text": "a b"} for n in range(375)),
     )
     named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
     return (*overrides[:2], named, overrides[3], "corpus.include_benchmarks=false")

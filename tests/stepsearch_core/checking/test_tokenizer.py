@@ -20,11 +20,11 @@ def test_answers_that_words_cannot_write(look, files):
     ]
 
 
-def test_a_few_answers_that_cannot_be_written_are_a_warning(look, files, tmp_path):
+def test_a_few_answers_that_cannot_be_written_are_a_warning(look, files, questions):
     overrides = files(rows=60)
     rows = [{**MUSIQUE, "id": f"{n}"} for n in range(58)]
     odd = [{**MUSIQUE, "id": f"odd{n}", "answer": "U.S. Army", "answer_aliases": []} for n in range(2)]
-    write_jsonl(tmp_path / "m.jsonl", *rows, *odd)
+    write_jsonl(questions / "m.jsonl", *rows, *odd)
     seen = look(*overrides)
     (line,) = [line for line in seen.findings if "cannot write" in line]
     assert (seen.status, line.partition(":")[0]) == (0, "warning")
