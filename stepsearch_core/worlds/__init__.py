@@ -1,5 +1,5 @@
 """The offline multi-hop world; `write_world` is the whole interface."""
 
-from stepsearch_core.worlds.world import FILES, write_world
+from stepsearch_core.worlds.world import write_world
 
-__all__ = ["FILES", "write_world"]
+__all__ = ["write_world"]

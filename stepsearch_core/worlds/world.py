@@ -11,49 +11,38 @@ from pathlib import Path
 
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.params import WorldParams
 from stepsearch_core.worlds import formats
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import make_questions
 
-FILES = (
-    "musique_train.jsonl",
-    "musique.jsonl",
-    "hotpotqa.json",
-    "2wikimultihopqa.json",
-    "bamboogle.csv",
-    "corpus.jsonl",
-    "decompositions.jsonl",
-)
-
 
 def write_world(params: WorldParams, folder: Path) -> None:
-    """Generate a world and write `FILES` into `folder`; the same parameters give the same bytes.
+    """Write a world as the files of `STANDARD_NAMES` into `folder`; equal parameters give equal bytes.
 
     Raises:
         ValueError: the world is too small for the questions asked for, or larger than its names allow.
     """
-    folder = Path(folder)
+    files = {key: Path(folder) / name for key, name in STANDARD_NAMES.items()}
     world = build_world(params)
     split = make_questions(world, params)
     random_ = draws(params.seed, Name.PARAGRAPHS)
     neighbours = formats.Neighbours(world)
     vocabulary = formats.vocabulary_passages(world)
     train = formats.musique_rows(split.train, neighbours, random_, vocabulary)
-    write_jsonl(folder / "musique_train.jsonl", train)
-    write_jsonl(folder / "musique.jsonl", formats.musique_rows(split.test["musique"], neighbours, random_))
-    write_json(
-        folder / "hotpotqa.json", list(formats.hotpotqa_rows(split.test["hotpotqa"], neighbours, random_))
-    )
+    write_jsonl(files["musique_train"], train)
+    write_jsonl(files["musique"], formats.musique_rows(split.test["musique"], neighbours, random_))
+    write_json(files["hotpotqa"], list(formats.hotpotqa_rows(split.test["hotpotqa"], neighbours, random_)))
     wiki = formats.wiki_rows(split.test["2wikimultihopqa"], neighbours, random_)
-    write_json(folder / "2wikimultihopqa.json", list(wiki))
-    formats.write_bamboogle(folder / "bamboogle.csv", split.test["bamboogle"])
+    write_json(files["2wikimultihopqa"], list(wiki))
+    formats.write_bamboogle(files["bamboogle"], split.test["bamboogle"])
     corpus = ({"id": passage.id, "title": passage.title, "text": passage.text} for passage in world.passages)
-    write_jsonl(folder / "corpus.jsonl", corpus)
+    write_jsonl(files["corpus"], corpus)
     undecomposed = ("hotpotqa", "2wikimultihopqa", "bamboogle")
     rows = (
         row
         for benchmark in undecomposed
         for row in formats.decomposition_rows(benchmark, split.test[benchmark])
     )
-    write_jsonl(folder / "decompositions.jsonl", rows)
+    write_jsonl(files["decompositions"], rows)

@@ -11,8 +11,8 @@ import bm25s
 import pytest
 
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
+from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.params import BENCHMARKS
-from stepsearch_core.worlds import FILES
 from stepsearch_core.worlds.relations import Relation
 
 TEST_FILES = dict(
@@ -24,7 +24,9 @@ FUNCTION_WORDS = frozenset(
 
 
 def digests(folder):
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in STANDARD_NAMES.values()
+    }
 
 
 def words_of(text):
@@ -45,7 +47,7 @@ def test_the_same_parameters_give_the_same_bytes_in_another_process(micro_params
 
 
 def test_the_folder_holds_the_promised_files_and_nothing_else(micro_folder):
-    assert sorted(path.name for path in micro_folder(0).iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in micro_folder(0).iterdir()) == sorted(STANDARD_NAMES.values())
 
 
 @pytest.mark.parametrize("seed", range(6))
