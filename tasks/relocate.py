@@ -8,6 +8,7 @@ anything else. It needs no network and nothing but Python.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def _replace(path: Path, before: str, now: str) -> None:
     """Write one path for another in a text file, in a way that its first line still works."""
     content = path.read_bytes()
     if before.encode() not in content or b"\0" in content:
+        return
+    if path.name.startswith("activate"):  # for shells, which want some places in quotes
+        quoted = shlex.quote(now).encode()
+        path.write_bytes(
+            re.sub(rb"([\"']?)" + re.escape(before.encode()) + rb"\1", lambda _: quoted, content)
+        )
         return
     first, newline, rest = content.replace(before.encode(), now.encode()).partition(b"\n")
     if first.startswith(b"#!/") and (b" " in first[: len(now) + 2] or len(first) > SHEBANG_LIMIT):

@@ -42,6 +42,7 @@ def terminal() -> Iterator[None]:
         SystemExit: a pipe was closed in the middle of the work, output was lost, or a file may not be used.
     """
     codecs.register_error(_HANDLER, _replace)
+    _unwrap()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not what tests and notebooks put in its place
             stream.reconfigure(errors=_HANDLER)
@@ -66,6 +67,14 @@ def terminal() -> Iterator[None]:
             _drop_output()
         except OSError as error:
             _end_unwritten(error)
+
+
+def _unwrap() -> None:
+    """Undo what colorama, which DVC starts, puts around stdout: it writes at once and as it pleases."""
+    if type(sys.stdout).__module__.startswith("colorama"):
+        import colorama
+
+        colorama.deinit()
 
 
 def _end_unwritten(error: OSError) -> NoReturn:

@@ -21,6 +21,7 @@ def open_engine(
     model: ModelParams,
     environment: EnvironmentParams,
     rollout: RolloutParams,
+    *,
     held: float = 0.0,
 ) -> Engine:
     """An engine that samples with the weights of `policy`, which were loaded from `folder`.

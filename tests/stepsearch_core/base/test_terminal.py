@@ -127,3 +127,15 @@ def test_an_interrupt_ends_a_command_without_a_traceback():
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == INTERRUPTED
+
+
+def test_what_colorama_puts_around_stdout_is_undone(data):
+    code = (
+        "import colorama\n"
+        "colorama.init()\n"
+        "from stepsearch_core.base.terminal import terminal\n"
+        "with terminal():\n"
+        "    print('−1')\n"
+    )
+    assert python("-c", code, cwd=data, stdout=subprocess.PIPE).stdout == b"-1\n"
+    assert into_closed_pipe("-c", code, cwd=data).returncode == 0

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.text import open_segmenter
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def test_stop_words_and_segmenters_that_are_not_there(look, monkeypatch):
     assert line.startswith("error: override retrieval.stopwords=xx: retrieval.stopwords: xx not recognized")
     assert look("retrieval.stopwords=en").findings == []
     monkeypatch.setitem(sys.modules, "rjieba", None)  # as where it is not installed
+    open_segmenter.cache_clear()  # another test may have opened it
     (line,) = look("retrieval.segmenter=jieba").findings
     assert line.startswith("error: override retrieval.segmenter=jieba: retrieval.segmenter: ")
     assert "pip install" in line
