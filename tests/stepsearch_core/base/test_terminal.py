@@ -135,7 +135,7 @@ def test_what_colorama_puts_around_stdout_is_undone(data):
         "colorama.init()\n"
         "from stepsearch_core.base.terminal import terminal\n"
         "with terminal():\n"
-        "    print('−1')\n"
+        "    print(chr(0x2212) + '1')  # a minus sign\n"
     )
     assert python("-c", code, cwd=data, stdout=subprocess.PIPE).stdout == b"-1\n"
     assert into_closed_pipe("-c", code, cwd=data).returncode == 0
