@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.import_graph import ROOT
+from tests.import_graph import ROOT, own_sources
 
 POSITIONAL = 6
 """More of them than this are not told apart by place."""
@@ -18,9 +18,8 @@ def positional(function: ast.FunctionDef) -> list[str]:
 
 def test_no_function_takes_more_than_six_arguments_by_place():
     found = {}
-    for package in ("stepsearch_core", "tasks", "flows", "perf"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.FunctionDef) and len(positional(node)) > POSITIONAL:
-                    found[f"{path.relative_to(ROOT)}:{node.lineno}"] = positional(node)
+    for path in own_sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and len(positional(node)) > POSITIONAL:
+                found[f"{path.relative_to(ROOT)}:{node.lineno}"] = positional(node)
     assert not found

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.base.streams import Name, draws, seed_torch, stream
-from tests.import_graph import ROOT
+from tests.import_graph import ROOT, own_sources
 
 STEPS, TRAJECTORIES, MANY = range(1, 31), range(256), range(200)
 NUMBERS = {
@@ -98,14 +98,9 @@ def makers(tree: ast.AST) -> Iterator[int]:
 
 
 def test_nobody_else_makes_or_seeds_a_generator():
-    files = [
-        path
-        for part in ("stepsearch_core", "tasks", "flows", "perf")
-        for path in (ROOT / part).rglob("*.py")
-    ]
     found = {
         f"{path.relative_to(ROOT)}:{line}"
-        for path in files
+        for path in own_sources()
         if path.name != "streams.py"
         for line in makers(ast.parse(path.read_text(encoding="utf-8")))
     }

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from stepsearch_core.runtime.devices import DeviceError, device_of, own_device
-from tests.import_graph import ROOT
+from tests.import_graph import ROOT, own_sources
 
 
 def test_each_rank_has_the_gpu_of_its_number():
@@ -36,14 +36,9 @@ def named_devices(tree):
 
 
 def test_nobody_else_names_a_gpu():
-    files = [
-        path
-        for part in ("stepsearch_core", "tasks", "flows", "perf")
-        for path in (ROOT / part).rglob("*.py")
-    ]
     found = {
         f"{path.relative_to(ROOT)}:{line}"
-        for path in files
+        for path in own_sources()
         if path.name != "devices.py"
         for line in named_devices(ast.parse(path.read_text(encoding="utf-8")))
     }
