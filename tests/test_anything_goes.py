@@ -320,7 +320,7 @@ def explained(row, trajectory, question, policy, tokenizer) -> None:
         assert unwritable(tokenizer, [question.answers]), row  # counted in data/warmstart/answers.json
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 10)
 @given(st.integers(0, 2**32))
 def test_a_few_files(seed):
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from examples.search_a_corpus import PASSAGES, main
 from tests.import_graph import ROOT
 
@@ -16,6 +18,7 @@ def test_every_method_finds_the_passage_first():
     assert found["bm25"] == ["Ada"]  # no other passage has a word of the query
 
 
+@pytest.mark.slow
 def test_it_searches_a_file(tmp_path):
     path = tmp_path / "passages.jsonl"
     rows = [{"id": "1", "title": "Cid", "text": "plays chess"}, {"id": "2", "title": "Bob", "text": "sings"}]

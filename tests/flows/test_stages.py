@@ -65,6 +65,7 @@ def test_a_stage_runs_alone_and_only_when_out_of_date(toy):
     assert (toy / "two").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_a_dvc_lock_that_a_kill_left_empty_is_mended_first(toy):
     (toy / "dvc.lock").write_text("")
     with disable_run_logger():
@@ -72,6 +73,7 @@ def test_a_dvc_lock_that_a_kill_left_empty_is_mended_first(toy):
     assert (toy / "one").read_text() == "hello\n"
 
 
+@pytest.mark.slow
 def test_a_failed_stage_says_which_and_why(toy):
     (toy / "two").write_text("")
     with (
@@ -81,6 +83,7 @@ def test_a_failed_stage_says_which_and_why(toy):
         stages.run_stage.fn("broken")
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_leaves_no_process_behind(toy, monkeypatch):
     (toy / "two").write_text("")
 
@@ -99,6 +102,7 @@ def test_an_interrupted_stage_leaves_no_process_behind(toy, monkeypatch):
     assert not alive(pid)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_stage_that_ignores_the_request_to_end(toy, monkeypatch):
     (toy / "two").write_text("")
     monkeypatch.setattr(stages, "GRACE", 0.5)

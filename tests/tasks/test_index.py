@@ -26,6 +26,7 @@ def params(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_stage_fills_its_folder(params, tmp_path):
     main(params)
     corpus = Corpus.open("data/corpus")
@@ -41,6 +42,7 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]
 
 
+@pytest.mark.slow
 def test_an_approximate_index_is_measured_against_exact_search(params, tmp_path):
     params.retrieval = RetrievalParams(dimensions=64, index_factory="HNSW8")
     main(params)

@@ -33,6 +33,7 @@ def asked_of_dvc(stage) -> tuple[dict, set[str]]:
     return values, deps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["tiny", "musique_local"])
 def test_parameters_and_inputs_are_those_that_dvc_sees(tmp_path, monkeypatch, profile):
     """`fetch` has a dependency that is a parameter, `report` all parameters."""

@@ -68,6 +68,7 @@ def whole_and_half(content: bytes) -> list[int]:
     return [0, 1, *ends[-6:], *draw.sample(ends, 4), *(draw.randrange(len(content)) for _ in range(4))]
 
 
+@pytest.mark.slow
 def test_dvc_lock_cut_anywhere_costs_no_result(toy):
     whole, two = LOCK.read_bytes(), (toy / "two").read_bytes()
     mended = 0
@@ -170,6 +171,7 @@ def test_an_rwlock_counts_while_a_process_that_it_names_lives(toy):
         assert RWLOCK.exists() is not stale
 
 
+@pytest.mark.slow
 def test_nothing_is_touched_while_another_dvc_command_works(toy):
     LOCK.write_bytes(b"half")
     with Repo() as repo, repo.lock:

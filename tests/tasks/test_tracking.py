@@ -119,6 +119,7 @@ def test_tensorboard_rows_become_scalars_at_once(here):
     assert tensorboard_points(here / "tensorboard") == ALL_POINTS
 
 
+@pytest.mark.slow
 def test_wandb_rows_become_history_with_the_parameters(here):
     track(WandbTracker("steppo-seed3", {"seed": 3, "train": {"steps": 2, "trackers": ["dvclive", "wandb"]}}))
     (run,) = wandb_runs(here)

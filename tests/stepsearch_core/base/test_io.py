@@ -78,6 +78,7 @@ def without_space(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", ["new", "replaced"])
 @pytest.mark.parametrize(
     ("writer", "named"),

@@ -95,6 +95,7 @@ def test_keywords_of_a_question_hold_whole_words(script):
     assert "".join(keywords(passage).split()) == "".join(sign for sign in passage if sign not in " .,。।")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("segmenter", "package", "text", "part"),
     [

@@ -109,6 +109,7 @@ def test_every_main_ends_quietly_where_nobody_reads(tmp_path, main):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_in_the_middle_of_work_is_no_success_and_no_network(data):
     code = (
         "from tasks.stage import run\n"

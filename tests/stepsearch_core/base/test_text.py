@@ -98,6 +98,7 @@ def test_jieba_cuts_runs_of_han_and_nothing_else():
     assert open_segmenter("jieba")("ガラス O'Brien") == words("ガラス O'Brien")
 
 
+@pytest.mark.slow
 def test_pythainlp_cuts_runs_of_thai_and_nothing_else():
     pytest.importorskip("pythainlp")
     assert open_segmenter("pythainlp")("กรุงเทพมหานครเป็นเมืองหลวง น้ำ 3.5") == [

@@ -6,7 +6,7 @@ from transformers import get_cosine_schedule_with_warmup
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, whole_weights
 
-STAGES = pytest.mark.parametrize("stage", [0, 1, 2, 3])
+STAGES = pytest.mark.parametrize("stage", [0, 1, 2, pytest.param(3, marks=pytest.mark.slow)])
 SIZES = [[7, 1, 12], [3], [20, 5]]
 """Tokens in the micro-batches of each optimizer step."""
 

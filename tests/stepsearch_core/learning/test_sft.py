@@ -161,6 +161,7 @@ def test_no_epochs_leave_the_policy_as_it_is():
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
+@pytest.mark.slow
 def test_after_the_warm_start_plain_generation_stops_behind_the_answer():
     """Wherever the policy is used: the model's own `generate`, which knows no tags, ends with the end of
     text.

@@ -108,6 +108,7 @@ SEARCHES = [PLAN.search_turn("", query, 1) for query in ("ada born", "where lies
 SHOWN = st.lists(st.sampled_from(CASED), max_size=3, unique=True)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([*SEARCHES, "and now"]), SHOWN), max_size=4))
 def test_the_decoded_context_of_the_released_style_scores_as_the_scorer_does(script):
     limits = {"max_turn_tokens": 200, "max_observation_tokens": 500, "max_trajectory_tokens": 9000}

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.import_graph import ROOT
 
 ALONE = """
@@ -21,6 +23,7 @@ print(process_group.patient_group() is not patient)  # the old one went with its
 """
 
 
+@pytest.mark.slow
 def test_a_process_alone_is_a_group_of_its_own_and_leaves_it():
     """Without a launcher, in a process of its own: a group is a process's one and only."""
     done = subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True)

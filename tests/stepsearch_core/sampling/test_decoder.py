@@ -84,6 +84,7 @@ def test_what_is_not_written_down_is_refused(config, problem):
         check_structure(config)
 
 
+@pytest.mark.slow
 def test_what_is_written_down_is_not():
     for family in FAMILIES:
         check_structure(model(family).config)

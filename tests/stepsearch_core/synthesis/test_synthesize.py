@@ -85,6 +85,7 @@ def test_validation_must_leave_training_questions(world, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
     settings = params()
     settings.environment.max_searches = 1  # every question has two hops or more

@@ -85,6 +85,7 @@ def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mine
         assert trajectory.turns[-1] == AnswerTurn("", question.answers[0])
 
 
+@pytest.mark.slow
 def test_a_support_that_is_found_but_not_shown_is_no_success(world, mined):
     questions = {question.id: question for question in world.questions}
     only_first = trajectories(world, mined, show=lambda passages: [passage.id for passage in passages[:1]])

@@ -191,6 +191,7 @@ def run(root, retriever, guard):
         return logged, message, sorted(path.name for path in folder.path.glob("step_*"))
 
 
+@pytest.mark.slow
 def test_training_stops_and_again_after_a_resume_until_the_limit_is_moved(tmp_path):
     (tmp_path / "index").mkdir()
     retriever, root = tiny.retriever(tmp_path / "index"), tmp_path / "run"

@@ -160,6 +160,7 @@ def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part):
     assert checkpointed < plain / 2
 
 
+@pytest.mark.slow
 def test_deepspeed_is_prepared_once():
     made = learner(critic="model", zero_stage=3)
     for _ in range(2):

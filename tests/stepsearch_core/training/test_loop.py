@@ -72,6 +72,7 @@ def test_rows_of_a_run(warm, retriever, tmp_path):
     assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
 
 
+@pytest.mark.slow
 def test_a_run_that_stays_beyond_the_limit_stops_and_a_resume_goes_on_counting(warm, retriever, tmp_path):
     for _ in range(2):  # the second run begins with the checkpoint of step 4
         with pytest.raises(MismatchError, match="5 steps in a row"):

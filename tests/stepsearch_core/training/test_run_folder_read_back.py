@@ -40,6 +40,7 @@ def test_the_manifest_has_the_sha_256_of_every_file(tmp_path):
         }
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data=st.data(), name=st.sampled_from(FILES[:2]))
 def test_a_flipped_bit_anywhere_is_refused_by_name(tmp_path_factory, data, name):

@@ -12,7 +12,7 @@ from stepsearch_core.worlds.relations import Kind
 seeds = st.integers(0, 12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_every_relation_of_an_entity_has_exactly_one_object(micro_world, seed):
     world, _ = micro_world(seed)
@@ -22,7 +22,7 @@ def test_every_relation_of_an_entity_has_exactly_one_object(micro_world, seed):
     assert all(fact.object.kind == fact.relation.object for fact in world.facts)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_names_are_unique_and_none_is_part_of_another(micro_world, seed):
     world, _ = micro_world(seed)
@@ -36,7 +36,7 @@ def test_names_are_unique_and_none_is_part_of_another(micro_world, seed):
     assert not any(word in single for name in usual if " " in name for word in name.split())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_facts_agree_with_each_other(micro_world, seed):
     world, _ = micro_world(seed)
@@ -53,7 +53,7 @@ def test_facts_agree_with_each_other(micro_world, seed):
         assert known[known[person, "spouse"], "spouse"] is person
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_passages_name_subject_and_object_in_8_to_16_words(micro_world, seed):
     world, _ = micro_world(seed)

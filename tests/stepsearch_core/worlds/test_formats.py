@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stepsearch_core.base.text import passage_id
 
 seeds = st.integers(0, 5)
-hypothesis_settings = settings(max_examples=6, deadline=None)
+hypothesis_settings = settings(max_examples=settings().max_examples // 33)
 
 
 def rows_of(path: Path) -> list[dict]:

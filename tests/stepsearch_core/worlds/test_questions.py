@@ -42,7 +42,7 @@ def test_no_test_chain_or_first_fact_or_text_occurs_in_training(default_world):
     assert_separated(default_world[1])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_splits_are_separate_at_any_seed(micro_world, seed):
     assert_separated(micro_world(seed)[1])
@@ -70,7 +70,7 @@ def walk(world, question):
     return answers
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=settings().max_examples // 25)
 @given(seed=seeds)
 def test_sub_questions_lead_to_one_answer(micro_world, seed):
     world, split = micro_world(seed)
@@ -79,7 +79,7 @@ def test_sub_questions_lead_to_one_answer(micro_world, seed):
         assert question.answer == question.facts[-1].mention
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_no_question_gives_its_answer_or_a_link_away(micro_world, seed):
     _, split = micro_world(seed)

@@ -108,6 +108,7 @@ class Searcher:
         return sum(fact.passage.id in row for row, (_, fact) in zip(ids, hops, strict=True)) / len(hops)
 
 
+@pytest.mark.slow
 def test_finding_a_passage_takes_the_right_words(default_world):
     """About 2,200 hops: a share's standard error is .011 at most."""
     world, split = default_world
