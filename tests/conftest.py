@@ -19,7 +19,11 @@ from tests.checkout import STAGES, copy_checkout, dvc, profile, stages_run
 
 # A busy machine is no failure: no time limit for an example, no check of how fast data are drawn.
 hypothesis.settings.register_profile(
-    "project", max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
+    "project",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=True,
 )
 hypothesis.settings.register_profile(
     "nightly", hypothesis.settings.get_profile("project"), max_examples=1000, derandomize=False

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.deepspeed_engine import whole_weights
 from stepsearch_core.learning.distributed import (
     all_reduce_sum,
@@ -25,27 +24,19 @@ from stepsearch_core.learning.distributed import (
     world_size,
 )
 from stepsearch_core.learning.sft import fine_tune
-from stepsearch_core.params import RewardParams, RolloutParams, TrainParams, WarmstartParams
-from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.params import TrainParams, WarmstartParams
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.training.run_folder import RunFolder
-from stepsearch_core.training.trainer import Trainer
 from tests import tiny
+from tests.stepsearch_core.training.trainers import QUESTIONS, WORD, trainer
 
-WORD = tiny.tokenizer()
 # minibatches of 4 and 3: the last micro-batch has one for two ranks
 TRAJECTORIES = tiny.random_trajectories(WORD, 7)
 PARAMS = TrainParams(
     minibatches=2, micro_batch_tokens=1, learning_rate=1e-3, kl_coefficient=0.1, critic_warmup_steps=0
 )
-QUESTIONS = [
-    replace(asked, id=f"{asked.id}{number}") for number in range(4) for asked in (tiny.ADA, tiny.BOB)
-]
 VARIANTS: dict[str, dict] = {
     **{f"zero{stage}": {"zero_stage": stage} for stage in range(4)},
     "critic": {"critic": "model"},
@@ -158,29 +149,16 @@ def trained(folder):
     policy = tiny.model(WORD)
     policy.load_state_dict(torch.load(folder / "searcher.pt"))
     retriever = tiny.retriever(folder / f"index{world_size()}_{rank()}")
-    renderer = Renderer(WORD, tiny.ENVIRONMENT)
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
-    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
-    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     params = replace(
         PARAMS, questions_per_step=3, samples_per_question=3, micro_batch_tokens=160, learning_rate=1e-4
     )
-    made = Trainer(
-        policy=policy,
-        rollout=rollout,
-        questions=QUESTIONS,
-        scorer=scorer,
-        params=params,
-        reward=RewardParams(),
-        pad_token_id=WORD.pad_token_id,
-        seed=0,
-    )
+    made = trainer(policy, retriever, params)
     steps = [made.step(step) for step in (1, 2)]
     return {
         "metrics": [metrics for metrics, _ in steps],
         "tokens": [[trajectory.token_ids for trajectory in sampled] for _, sampled in steps],
         "validation": made.validate(QUESTIONS[:5]),
-        "weights": weights(policy),
+        "weights": weights(made.learner.policy),
     }
 
 

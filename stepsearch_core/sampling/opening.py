@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def open_engine(
     environment: EnvironmentParams,
     rollout: RolloutParams,
     *,
-    held: float = 0.0,
+    held: Callable[[], float] | None = None,
 ) -> Engine:
     """An engine that samples with the weights of `policy`, which were loaded from `folder`.
 
@@ -33,7 +34,7 @@ def open_engine(
         model: the dtype.
         environment: limits of contexts and turns.
         rollout: the engine, its temperature and slots.
-        held: bytes that a trainer beside it holds on the GPU.
+        held: counts the bytes that a trainer holds on the GPU beside vLLM; without one it is the policy.
 
     Raises:
         EngineError: vLLM is not installed or cannot load the policy.
@@ -45,6 +46,7 @@ def open_engine(
 
     share = None
     if torch.cuda.is_available():
-        share = memory_share(held, torch.cuda.get_device_properties(own_device()).total_memory)
+        beside = held() if held else policy.get_memory_footprint()
+        share = memory_share(beside, torch.cuda.get_device_properties(own_device()).total_memory)
     arguments = vllm_arguments(str(folder), model, environment, rollout, share)
     return VllmEngine(arguments, tokenizer, rollout.temperature)

@@ -25,7 +25,7 @@ def memory_share(held: float, gpu: float) -> float:
     """What vLLM gets of a GPU's memory: `GPU_MEMORY_SHARE`, or less where the trainer leaves less.
 
     Args:
-        held: bytes that the trainer holds all the time (`training.memory.held_bytes`); 0 in an evaluation.
+        held: bytes that lie beside it throughout: a trainer's (`training.memory.held_bytes`) or a policy's.
         gpu: bytes that the GPU has.
     """
     return max(0.0, min(GPU_MEMORY_SHARE, 1 - RESERVED_SHARE - held / gpu))

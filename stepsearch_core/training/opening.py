@@ -50,8 +50,12 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
     validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
     retriever = open_retriever(params.retrieval, data / "index", corpus)
-    shape = architecture_of(policy.config.to_dict(), params.train)
-    states, _ = held_bytes(shape, params.model.dtype, params.train)
+
+    def held() -> float:
+        shape = architecture_of(policy.config.to_dict(), params.train)
+        states, _ = held_bytes(shape, params.model.dtype, params.train)
+        return sum(states.values())
+
     engine = open_engine(
         policy,
         tokenizer,
@@ -59,7 +63,7 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
         params.model,
         params.environment,
         params.rollout,
-        held=sum(states.values()),
+        held=held,
     )
     similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
     by_id = {question.id: question for question in questions}

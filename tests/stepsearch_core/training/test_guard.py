@@ -4,19 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import GuardParams, RewardParams, RolloutParams, TrainParams
-from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.params import GuardParams, TrainParams
 from stepsearch_core.training.guard import WATCHES, CollapseError, Guard
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.run_folder import RunFolder
-from stepsearch_core.training.trainer import Trainer
 from tests import tiny
+from tests.stepsearch_core.training.trainers import QUESTIONS, WORD, trainer
 
-WORD = tiny.tokenizer()
 OFF = GuardParams(patience=3)
 
 
@@ -155,7 +149,6 @@ def test_the_checkpoint_before_a_breach_stays_until_the_breach_ends(folder):
 PARAMS = TrainParams(
     steps=6, questions_per_step=2, minibatches=1, critic_warmup_steps=6, checkpoint_every=2, validate_every=9
 )
-QUESTIONS = [tiny.ADA, tiny.BOB]
 
 
 def run(root, retriever, guard):
@@ -167,25 +160,11 @@ def run(root, retriever, guard):
         def log(self, step, metrics):
             self.append(dict(metrics))
 
-    policy = tiny.model(WORD)
-    renderer = Renderer(WORD, tiny.ENVIRONMENT)
-    rollout = Rollout(TransformersEngine(policy, WORD), retriever, renderer, RolloutParams(batch_size=8))
-    similarity = TfidfSimilarity.fit(tiny.PASSAGES)
-    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
-    trainer = Trainer(
-        policy=policy,
-        rollout=rollout,
-        questions=QUESTIONS,
-        scorer=scorer,
-        params=PARAMS,
-        reward=RewardParams(),
-        pad_token_id=WORD.pad_token_id,
-        seed=0,
-    )
+    made = trainer(tiny.model(WORD), retriever, PARAMS)
     logged, message = Rows(), None
     with RunFolder(root, {}, []) as folder:
         try:
-            train(trainer, folder, QUESTIONS, guard, logged, lambda step, trajectories: [])
+            train(made, folder, QUESTIONS[:2], guard, logged, lambda step, trajectories: [])
         except CollapseError as error:
             message = str(error)
         return logged, message, sorted(path.name for path in folder.path.glob("step_*"))
