@@ -40,7 +40,7 @@ def main(passages: Iterable[Passage], query: str, k: int = 3) -> dict[str, list[
         folder = Path(name)
         build_corpus(passages, folder / "corpus")
         corpus = Corpus.open(folder / "corpus")
-        build_index(corpus, params, folder / "index")
+        build_index(corpus, params, folder / "index", measured=METHODS)
         for method in METHODS:
             retriever = open_retriever(replace(params, method=method), folder / "index", corpus)
             [hits] = retriever.search([query], k)

@@ -1,4 +1,4 @@
-"""Stage `index`: BM25 and dense indexes, term statistics and a measured report, into `data/index`."""
+"""Stage `index`: the indexes that are searched or measured, term statistics and a measured report, into `data/index`."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     with WorkFolder(ROOT, *made_by("index", params)) as work:
         clock = [time.perf_counter()]
-        build_index(corpus, params.retrieval, folder, work.path)
+        build_index(corpus, params.retrieval, folder, work.path, params.index.measured_methods)
         clock.append(time.perf_counter())
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())

@@ -20,7 +20,7 @@ from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import IndexParams, RetrievalParams
-from stepsearch_core.retrieval.index import open_ranker
+from stepsearch_core.retrieval.index import indexes_of, open_ranker
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def measure_index(
         for method in params.measured_methods
     }
     report = measure(rankers, corpus, questions, params.measured_depths)
-    if retrieval.index_factory != "Flat":
+    built = indexes_of([retrieval.method, *params.measured_methods])
+    if "dense" in built and retrieval.index_factory != "Flat":
         dense = DenseIndex.open(folder / "dense", retrieval)
         asked = chain.from_iterable(questions.values())
         report["dense_against_exact"] = measure_approximation(dense, corpus, asked, params.measured_depths)

@@ -1,7 +1,11 @@
-"""Building and opening the indexes of a corpus, with a manifest of what they were made from."""
+"""Building and opening the indexes of a corpus, with a manifest of what was built, and from what.
+
+Only what is searched is built: `indexes_of` says which indexes that is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,14 +22,33 @@ METHODS = {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}
 """Which indexes each `retrieval.method` searches."""
 
 
+def indexes_of(methods: Iterable[str]) -> list[str]:
+    """The indexes that any of these methods searches, each once."""
+    return sorted({name for method in methods for name in METHODS[method]})
+
+
 def build_index(
-    corpus: Corpus, params: RetrievalParams, folder: Path | str, work: Path | None = None
+    corpus: Corpus,
+    params: RetrievalParams,
+    folder: Path | str,
+    work: Path | None = None,
+    measured: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Build the BM25 and the dense index of `corpus` in `folder`, whole or not at all; returns the manifest.
+    """Build the indexes of `corpus` that are searched in `folder`, whole or not at all.
 
     With a folder `work`, kept for this corpus and these settings, a build that was killed encodes only the
     passages that it had not yet encoded. BM25 is one call of a library, seconds for 100,000 passages and
     minutes for millions: it starts over.
+
+    Args:
+        corpus: At least one passage.
+        params: Settings of the indexes; `params.method` is searched.
+        folder: Gets a folder for each index, and the manifest.
+        work: Belongs to this corpus and these settings, or None: nothing is kept.
+        measured: Methods that are searched besides.
+
+    Returns:
+        The manifest; its `settings` have an entry for each index that was built.
 
     Raises:
         DataError: a setting that an index cannot have; DiskFullError: no space left.
@@ -33,18 +56,22 @@ def build_index(
     from stepsearch_core.retrieval.dense import DenseIndex
     from stepsearch_core.retrieval.factory import check_factory
 
+    names = indexes_of([params.method, *measured])
     # another encoder's dimensions are known once it is open, before it encodes
-    if params.encoder == "hashing":
+    if "dense" in names and params.encoder == "hashing":
         check_factory(params.index_factory, params.dimensions, len(corpus))
     with atomic_folder(folder) as temporary:
-        for name in ("bm25", "dense"):
+        for name in names:
             (temporary / name).mkdir()
-        BM25Index.build(corpus, params, temporary / "bm25")
-        DenseIndex.build(corpus, params, temporary / "dense", work)
+        if "bm25" in names:
+            BM25Index.build(corpus, params, temporary / "bm25")
+        if "dense" in names:
+            DenseIndex.build(corpus, params, temporary / "dense", work)
+        settings = _settings(params)
         manifest = {
             "corpus": corpus.hash,
             "passages": len(corpus),
-            "settings": _settings(params),
+            "settings": {name: settings[name] for name in names},
             "versions": _versions(),
         }
         write_json(temporary / "manifest.json", manifest)
@@ -55,7 +82,7 @@ def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus) 
     """Open the retriever that `params.method` names, over what `build_index` wrote.
 
     Raises:
-        DataError: there is no index, or it was built from another corpus or with other settings.
+        DataError: there is no such index, or it was built from another corpus or with other settings.
     """
     return CorpusRetriever(open_ranker(params, folder, corpus), corpus)
 
@@ -67,7 +94,13 @@ def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
     _check("corpus", manifest["corpus"], corpus.hash, folder)
     names = METHODS[params.method]
     for name in names:
-        _check(name, manifest["settings"].get(name), _settings(params)[name], folder)
+        if name not in manifest["settings"]:
+            raise DataError(
+                f"no {name} index was built, which retrieval.method {params.method} searches:"
+                " build it (`dvc repro index`)",
+                folder / "manifest.json",
+            )
+        _check(name, manifest["settings"][name], _settings(params)[name], folder)
     rankers = [_open(name, params, folder / name) for name in names]
     return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 

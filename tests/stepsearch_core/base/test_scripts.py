@@ -54,7 +54,7 @@ def corpus(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def index(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("index") / "index"
-    build_index(corpus, RetrievalParams(), folder)
+    build_index(corpus, RetrievalParams(), folder, measured=["hybrid"])
     return folder
 
 
@@ -110,7 +110,7 @@ def test_a_segmenter_reaches_index_query_similarity_and_f1(tmp_path, segmenter, 
     # the same signs in another order: the same words by Unicode's rule, others by the segmenter's
     build_corpus([Passage("", "", text), Passage("", "", text[::-1])], tmp_path / "corpus")
     corpus = Corpus.open(tmp_path / "corpus")
-    build_index(corpus, params, tmp_path / "index")
+    build_index(corpus, params, tmp_path / "index", measured=["dense"])
     TfidfSimilarity.build(corpus, tmp_path / "tfidf", segmenter)
     for method in ("bm25", "dense"):
         (hits,) = open_retriever(replace(params, method=method), tmp_path / "index", corpus).search(

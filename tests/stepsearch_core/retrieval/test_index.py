@@ -18,7 +18,7 @@ PARAMS = RetrievalParams(dimensions=64)
 @pytest.fixture
 def built(make_corpus, tmp_path):
     corpus = make_corpus(TEXTS)
-    return corpus, tmp_path / "index", build_index(corpus, PARAMS, tmp_path / "index")
+    return corpus, tmp_path / "index", build_index(corpus, PARAMS, tmp_path / "index", measured=["hybrid"])
 
 
 @pytest.mark.parametrize("method", ["bm25", "dense", "hybrid"])
@@ -75,6 +75,25 @@ def test_settings_of_an_index_that_is_not_searched_do_not_matter(built):
     corpus, folder, _ = built
     changed = replace(PARAMS, dimensions=128, fusion_constant=1)
     assert open_retriever(changed, folder, corpus).search(["Ada"], 1)[0][0].passage == corpus[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "measured", "built"),
+    [
+        ("bm25", [], ["bm25"]),
+        ("dense", ["dense"], ["dense"]),
+        ("dense", ["bm25"], ["bm25", "dense"]),
+        ("hybrid", [], ["bm25", "dense"]),
+    ],
+)
+def test_only_what_is_searched_or_measured_is_built(make_corpus, tmp_path, method, measured, built):
+    corpus, folder = make_corpus(TEXTS), tmp_path / "index"
+    manifest = build_index(corpus, replace(PARAMS, method=method), folder, measured=measured)
+    assert list(manifest["settings"]) == built
+    assert sorted(path.name for path in folder.iterdir()) == [*built, "manifest.json"]
+    for name in {"bm25", "dense"} - {*built}:
+        with pytest.raises(DataError, match=rf"no {name} index was built, .* \(`dvc repro index`\)$"):
+            open_retriever(replace(PARAMS, method=name), folder, corpus)
 
 
 def test_no_index_is_an_error(make_corpus, tmp_path):
