@@ -1,4 +1,4 @@
-"""Stage `index`: the indexes that are searched or measured, term statistics and a measured report, into `data/index`."""
+"""Stage `index`: the indexes that are searched, term statistics and a measured report, into `data/index`."""
 
 import logging
 import time
