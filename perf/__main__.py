@@ -10,6 +10,10 @@ from stepsearch_core.base.terminal import terminal
 MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
     "gae": "errors of the advantages against the estimator's definition",
+    "gold_overlap": (
+        "which overlap tells gold paragraphs cut anew from others of their title, on the text in"
+        " STEPSEARCH_REAL_DATA"
+    ),
     "grpo_step": "a step of GRPO against TRL's, whose Python STEPSEARCH_PEERS_PYTHON names",
     "kills": (
         "`dvc repro` on the profile micro killed 50 times at random moments, and how it ended after each"

@@ -1,6 +1,7 @@
-"""Stage `corpus`: every distinct passage of the fetched files into `data/corpus`."""
+"""Stage `corpus`: every distinct passage of the fetched files into `data/corpus`, and which are gold."""
 
-from stepsearch_core.benchmarks.sources import fetched_passages
+from stepsearch_core.benchmarks.gold_matching import GoldMatcher
+from stepsearch_core.benchmarks.sources import fetched_examples, fetched_passages
 from stepsearch_core.data.corpus import build_corpus
 from stepsearch_core.params import Params
 from tasks.stage import DATA, run
@@ -8,7 +9,9 @@ from tasks.stage import DATA, run
 
 def main(params: Params) -> None:
     """Fill `data/corpus`."""
-    build_corpus(fetched_passages(params.corpus, DATA / "fetch"), DATA / "corpus")
+    fetched = DATA / "fetch"
+    gold = GoldMatcher(fetched_examples(fetched), params.corpus)
+    build_corpus(gold.watch(fetched_passages(params.corpus, fetched)), DATA / "corpus", gold.write)
 
 
 if __name__ == "__main__":

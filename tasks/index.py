@@ -5,6 +5,7 @@ import time
 from itertools import pairwise
 
 from stepsearch_core.base.io import write_json
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import fetched_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import Params
@@ -27,7 +28,8 @@ def main(params: Params) -> None:
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())
         questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
-        report = measure_index(params.index, params.retrieval, corpus, folder, questions)
+        gold = GoldMatches.open(DATA / "corpus")
+        report = measure_index(params.index, params.retrieval, corpus, folder, questions, gold)
         clock.append(time.perf_counter())
         write_json(folder / "report.json", report)
         seconds = [round(end - start, 3) for start, end in pairwise(clock)]

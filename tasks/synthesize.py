@@ -1,5 +1,6 @@
 """Stage `synthesize`: search keys for MuSiQue's training questions and warm-start trajectories."""
 
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
@@ -22,7 +23,8 @@ def main(params: Params) -> None:
     can differ a little, and with them what just fits.
     """
     corpus = Corpus.open(DATA / "corpus")
-    questions = read_questions(DATA / "fetch", "musique", "train")
+    matched = GoldMatches.open(DATA / "corpus")
+    questions = list(map(matched, read_questions(DATA / "fetch", "musique", "train")))
     texts = training_texts(questions, (), corpus)
     tokenizer = starting_tokenizer(params.model, params.tokenizer, params.environment, texts)
     renderer = Renderer(tokenizer, params.environment)

@@ -134,7 +134,12 @@ def make_index_report() -> dict[str, Any]:
             "question_all_supports": {"2": half, "10": half},
         },
     }
-    gold = {"musique": {"in_corpus": 7, "total": 8}, "bamboogle": {"in_corpus": 4, "total": 4}}
+    lost = {"bm25": {"2": 3, "10": 2}, "dense": {"2": 5, "10": 1_234}}
+    row = {"supports": 1_500, "same_content": 1_400, "another_text": 7, "added": 0, "missing": 93}
+    gold = {
+        "musique": {hop: row | {"asked": 1_407, "not_found": lost} for hop in ("1", "all")},
+        "bamboogle": {"all": row | {"asked": 0, "not_found": lost}},
+    }
     return {"passages": 1234, "gold": gold, "methods": {"bm25": sets, "dense": {"musique": sets["musique"]}}}
 
 

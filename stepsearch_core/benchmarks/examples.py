@@ -23,10 +23,28 @@ UNKNOWN_SUPPORTS = "supporting fact not in the context, supports unknown"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question and its context: every paragraph of its row, supports and distractors, in order."""
+    """A question and its context: every paragraph of its row, supports and distractors, in order.
+
+    `supports` are passages that a decompositions file gives besides.
+    """
 
     question: Question
     context: tuple[Passage, ...]
+    supports: tuple[Passage, ...] = ()
+
+    @property
+    def gold(self) -> tuple[Passage, ...]:
+        """The question's gold passages as the benchmark words them, in the order of `support_ids`."""
+        texts = {passage.id: passage for passage in (*self.context, *self.supports)}
+        return tuple(texts[identifier] for identifier in self.question.support_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """What a decompositions file gives for a question: its hops, and the passages that support them."""
+
+    hops: tuple[Hop, ...]
+    supports: tuple[Passage, ...]
 
 
 def make_passage(title: str, text: str) -> Passage:

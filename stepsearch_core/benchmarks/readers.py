@@ -11,10 +11,9 @@ from itertools import count
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.text import passage_id
-from stepsearch_core.base.types import Hop
+from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
-from stepsearch_core.benchmarks.examples import Example, read_hops
+from stepsearch_core.benchmarks.examples import Decomposition, Example, make_passage, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.row import Row
 from stepsearch_core.data.rows import read_rows
@@ -33,7 +32,7 @@ def read_benchmark(
     name: str,
     path: Path | str,
     split: str,
-    decompositions: Mapping[str, tuple[Hop, ...]] | None = None,
+    decompositions: Mapping[str, Decomposition] | None = None,
     account: Account | None = None,
 ) -> Iterator[Example]:
     """Yield the examples of a benchmark file in its order.
@@ -42,7 +41,7 @@ def read_benchmark(
         name: One of `params.BENCHMARKS`.
         path: `.json`, `.jsonl` or `.csv`; see `rows.read_rows`.
         split: Written into the questions.
-        decompositions: Hops by question id, of `read_decompositions`; they replace the reader's.
+        decompositions: By question id, of `read_decompositions`; their hops replace the reader's.
         account: Says how many rows may be dropped, and is told which were. None: none may.
 
     Raises:
@@ -51,7 +50,7 @@ def read_benchmark(
         KeyError: an unknown benchmark.
     """
     reader = READERS[name]
-    hops = decompositions or {}
+    given = decompositions or {}
     account = account or Account(path)
     places: dict[str, str] = {}
     numbers = count()
@@ -72,16 +71,17 @@ def read_benchmark(
             account.drop(error)
             continue
         places[identifier] = row.place.removeprefix(f"{path}, ")
-        if identifier in hops:
-            example = replace(example, question=replace(example.question, hops=hops[identifier]))
+        if identifier in given:
+            question = replace(example.question, hops=given[identifier].hops)
+            example = replace(example, question=question, supports=given[identifier].supports)
         yield example
     account.close(len(places))
 
 
 def read_decompositions(
     path: Path | str, account: Account | None = None
-) -> dict[str, dict[str, tuple[Hop, ...]]]:
-    """The hops that a decompositions file gives, by benchmark and question id.
+) -> dict[str, dict[str, Decomposition]]:
+    """What a decompositions file gives, by benchmark and question id.
 
     Args:
         path: Rows of `{"dataset", "id", "steps": [{"question", "answer", "title", "text"}]}`.
@@ -92,24 +92,25 @@ def read_decompositions(
             dropped.
     """
     account = account or Account(path)
-    found: dict[str, dict[str, tuple[Hop, ...]]] = {name: {} for name in BENCHMARKS}
+    found: dict[str, dict[str, Decomposition]] = {name: {} for name in BENCHMARKS}
     for row in read_rows(path, account.drop):
         before = account.oddities.copy()
         try:
             dataset, identifier = row.text("dataset"), row.text("id")
             if dataset not in BENCHMARKS:
                 raise row.error("dataset", f"{dataset!r} is not one of {', '.join(BENCHMARKS)}")
-            hops = read_hops(row, "steps", _support_id, account)
+            hops = read_hops(row, "steps", lambda hop: _support(hop).id, account)
+            supports = tuple(map(_support, row.objects("steps")))
             if identifier in found[dataset]:
                 raise row.error("id", f"a second decomposition of {identifier!r}")
         except DataError as error:
             account.oddities = before
             account.drop(error)
         else:
-            found[dataset][identifier] = hops
+            found[dataset][identifier] = Decomposition(hops, supports)
     account.close(sum(map(len, found.values())))
     return found
 
 
-def _support_id(hop: Row) -> str:
-    return passage_id(hop.text("title"), hop.text("text"))
+def _support(hop: Row) -> Passage:
+    return make_passage(hop.text("title"), hop.text("text"))

@@ -43,17 +43,17 @@ def read_examples(folder: Path | str, name: str, split: str) -> Iterator[Example
     Raises:
         DataError: the file was not fetched, or damage.
     """
-    key = f"{name}_train" if split == "train" else name
+    key = _set_name(name, split)
     path = fetched_file(folder, key) if key in STANDARD_NAMES else None
     if path is None:
         raise DataError(
             f"no file of {key} was fetched: name one in fetch.files or fetch.datasets", folder, field=key
         )
     sidecar = fetched_file(folder, "decompositions")
-    hops = (
+    given = (
         read_decompositions(sidecar, _account(folder, "decompositions", sidecar))[name] if sidecar else None
     )
-    return read_benchmark(name, path, split, hops, _account(folder, key, path))
+    return read_benchmark(name, path, split, given, _account(folder, key, path))
 
 
 def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
@@ -75,9 +75,8 @@ def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passa
     if corpus_file is not None:
         yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
     if params.include_benchmarks or corpus_file is None:
-        for name, split in fetched_benchmarks(folder):
-            for example in read_examples(folder, name, split):
-                yield from example.context
+        for _, example in fetched_examples(folder):
+            yield from example.context
 
 
 def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
@@ -86,12 +85,23 @@ def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
     return benchmarks + [(name, "test") for name in BENCHMARKS if fetched_file(folder, name)]
 
 
+def fetched_examples(folder: Path | str) -> Iterator[tuple[str, Example]]:
+    """Every example of every fetched file, with `musique_train` or the benchmark's name."""
+    for name, split in fetched_benchmarks(folder):
+        for example in read_examples(folder, name, split):
+            yield _set_name(name, split), example
+
+
 def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
     """The first `limit` questions of every fetched file, under `musique_train` and the benchmarks' names."""
     return {
-        name if split == "test" else f"{name}_{split}": read_questions(folder, name, split)[:limit]
+        _set_name(name, split): read_questions(folder, name, split)[:limit]
         for name, split in fetched_benchmarks(folder)
     }
+
+
+def _set_name(name: str, split: str) -> str:
+    return f"{name}_train" if split == "train" else name
 
 
 def _account(folder: Path | str, key: str, path: Path) -> Account:

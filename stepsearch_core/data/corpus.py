@@ -10,7 +10,7 @@ array. Neither is read into memory (21 million passages of Wikipedia would not f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,11 +138,16 @@ class Corpus:
         return int(self._positions[slot])
 
 
-def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, Any]:
+def build_corpus(
+    sources: Iterable[Passage],
+    folder: Path | str,
+    complete: Callable[[Path], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Write every distinct passage of `sources` (the first of each id) to `folder`, whole or not at all.
 
-    Ids are computed anew from the squeezed title and text. Returns the manifest: rows, duplicates and
-    content hash.
+    Ids are computed anew from the squeezed title and text. `complete` writes what else belongs into the
+    folder, once all passages are there, and returns what the manifest is to say of it. Returns the manifest:
+    rows, duplicates and content hash.
 
     Raises:
         DataError: `sources` holds no passage.
@@ -151,6 +156,9 @@ def build_corpus(sources: Iterable[Passage], folder: Path | str) -> dict[str, An
         manifest = _write(sources, temporary)
         if not manifest["rows"]:
             raise DataError("no passage to put into the corpus", folder)
+        if complete:
+            manifest |= complete(temporary)
+        write_json(temporary / "manifest.json", manifest)
     return manifest
 
 
@@ -173,9 +181,7 @@ def _write(sources: Iterable[Passage], folder: Path) -> dict[str, Any]:
             writer.write({"id": identifier, "title": squeeze(source.title), "text": squeeze(source.text)})
         writer.finalize()
     _write_keys(keys, folder)
-    manifest = {"rows": len(keys), "duplicates": duplicates, "hash": digest.hexdigest()}
-    write_json(folder / "manifest.json", manifest)
-    return manifest
+    return {"rows": len(keys), "duplicates": duplicates, "hash": digest.hexdigest()}
 
 
 def _write_keys(keys: Iterable[int], folder: Path) -> None:

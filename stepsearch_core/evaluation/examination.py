@@ -17,6 +17,7 @@ from typing import Any
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
@@ -110,8 +111,11 @@ class Examination:
         )
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
         self.rules = Rules(self.similarity.segment, answer_f1)
+        matched = GoldMatches.open(data / "corpus")
         self.questions = {
-            benchmark: read_questions(data / "fetch", benchmark, "test")[: params.evaluate.questions]
+            benchmark: list(
+                map(matched, read_questions(data / "fetch", benchmark, "test")[: params.evaluate.questions])
+            )
             for benchmark in params.evaluate.benchmarks
         }
         self._engine: Engine | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.io import read_json
+from stepsearch_core.benchmarks.gold import GOLD_FILE
 from stepsearch_core.params import Params
 from stepsearch_core.runtime.software import versions
 
@@ -18,6 +19,7 @@ def fingerprint(data: Path, params: Params) -> dict[str, Any]:
     return {
         "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},
         "corpus": read_json(data / "corpus" / "manifest.json")["hash"],
+        "gold": sha256_json(read_json(data / "corpus" / GOLD_FILE)["another_text"]),
         "index": sha256_json(read_json(data / "index" / "manifest.json")),
         "retriever": sha256_json(asdict(params.retrieval)),
         "environment": sha256_json(asdict(params.environment)),

@@ -18,16 +18,16 @@ from tqdm import tqdm
 
 from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.types import Question
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import IndexParams, RetrievalParams
+from stepsearch_core.retrieval.gold_audit import audit, audit_lines
 from stepsearch_core.retrieval.index import indexes_of, open_ranker
+from stepsearch_core.retrieval.queries import Query, found, question_queries, rank, sub_question_queries
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 
 if TYPE_CHECKING:
     from stepsearch_core.retrieval.dense import DenseIndex
-
-Query = tuple[str, frozenset[int]]
-"""A query and the positions of the passages that it should find; -1 stands for one that the corpus lacks."""
 
 
 def measure_index(
@@ -36,6 +36,7 @@ def measure_index(
     corpus: Corpus,
     folder: Path,
     questions: Mapping[str, Sequence[Question]],
+    gold: GoldMatches,
 ) -> dict[str, Any]:
     """The report of the index in `folder`: every method, and an approximate index against exact search."""
     from stepsearch_core.retrieval.dense import DenseIndex
@@ -44,7 +45,7 @@ def measure_index(
         method: open_ranker(replace(retrieval, method=method), folder, corpus)
         for method in params.measured_methods
     }
-    report = measure(rankers, corpus, questions, params.measured_depths)
+    report = measure(rankers, corpus, questions, gold, params.measured_depths)
     built = indexes_of([retrieval.method, *params.measured_methods])
     if "dense" in built and retrieval.index_factory != "Flat":
         dense = DenseIndex.open(folder / "dense", retrieval)
@@ -57,24 +58,35 @@ def measure(
     rankers: Mapping[str, Ranker],
     corpus: Corpus,
     questions: Mapping[str, Sequence[Question]],
+    gold: GoldMatches,
     depths: Sequence[int],
 ) -> dict[str, Any]:
-    """The report: gold passages in the corpus by benchmark, and shares by method, benchmark and depth."""
+    """The report: the audit of gold passages by benchmark, and shares by method, benchmark and depth.
+
+    `questions` name gold passages as their benchmarks do; here `gold` says which those are in the corpus.
+    """
     known = {
         name: asked for name, asked in questions.items() if any(question.support_ids for question in asked)
     }
-    jobs = tqdm([(method, name) for method in rankers for name in known], desc="measuring", unit=" sets")
     methods: dict[str, dict[str, Any]] = {method: {} for method in rankers}
-    for method, name in jobs:
-        methods[method][name] = _measure_set(rankers[method], corpus, known[name], depths)
-    gold = {name: count_gold(corpus, asked) for name, asked in known.items()}
-    return {"passages": len(corpus), "gold": gold, "methods": methods}
-
-
-def count_gold(corpus: Corpus, questions: Iterable[Question]) -> dict[str, int]:
-    """Distinct gold passages, and how many of them the corpus holds."""
-    ids = set(chain.from_iterable(question.support_ids for question in questions))
-    return {"in_corpus": sum(identifier in corpus for identifier in ids), "total": len(ids)}
+    audits: dict[str, dict[str, Any]] = {}
+    with tqdm(total=len(known) * len(rankers), desc="measuring", unit=" sets") as progress:
+        for name, asked in known.items():
+            matched = list(map(gold, asked))
+            sub_questions = sub_question_queries(corpus, matched)
+            whole = question_queries(corpus, matched)
+            rankings: dict[str, list[Ranking]] = {}
+            for method, ranker in rankers.items():
+                rankings[method] = rank(ranker, sub_questions, max(depths))
+                methods[method][name] = {
+                    "sub_questions": len(sub_questions),
+                    "sub_question_recall": _shares_found(sub_questions, rankings[method], depths),
+                    "questions": len(whole),
+                    "question_all_supports": _shares_found(whole, rank(ranker, whole, max(depths)), depths),
+                }
+                progress.update()
+            audits[name] = audit(asked, gold, sub_questions, rankings, depths)
+    return {"passages": len(corpus), "gold": audits, "methods": methods}
 
 
 def measure_approximation(
@@ -92,16 +104,6 @@ def measure_approximation(
     found = index.rank(queries, max(depths))
     wanted = exact_ranking(index.encoder, corpus, queries, max(depths))
     return {str(depth): mean(map(_overlap, found, wanted, repeat(depth))) for depth in depths}
-
-
-def sub_question_queries(corpus: Corpus, questions: Iterable[Question]) -> list[Query]:
-    """Every sub-question with its references resolved, and the positions of its supports."""
-    return [
-        (hop.sub_question, _positions(corpus, hop.support_ids))
-        for question in questions
-        for hop in question.hops
-        if hop.sub_question and hop.support_ids
-    ]
 
 
 def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None]:
@@ -127,6 +129,7 @@ def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
             shares = [row[key].get(str(depth)) for key in ("sub_question_recall", "question_all_supports")]
             cells = [f"{share['value']:7.1%}" if share else "      -" for share in shares]
             lines.append(f"  {method:8} {name:16} {' | '.join(cells)}")
+    lines += ["gold passages in the corpus", *audit_lines(report["gold"], depth)]
     return "\n".join([*lines, f"mean over benchmarks: {_best(measured(mean_recall(report, depth)), used)}"])
 
 
@@ -140,36 +143,14 @@ def _best(means: Mapping[str, float], used: str) -> str:
     )
 
 
-def _measure_set(
-    ranker: Ranker, corpus: Corpus, questions: Sequence[Question], depths: Sequence[int]
-) -> dict[str, Any]:
-    sub_questions = sub_question_queries(corpus, questions)
-    raw = [(question.question, _positions(corpus, question.support_ids)) for question in questions]
-    raw = [query for query in raw if query[1]]
-    return {
-        "sub_questions": len(sub_questions),
-        "sub_question_recall": _shares_found(ranker, sub_questions, depths),
-        "questions": len(raw),
-        "question_all_supports": _shares_found(ranker, raw, depths),
-    }
-
-
 def _shares_found(
-    ranker: Ranker, queries: Sequence[Query], depths: Sequence[int]
+    queries: Sequence[Query], rankings: Sequence[Ranking], depths: Sequence[int]
 ) -> dict[str, dict[str, float]]:
     """For each depth the share of queries all of whose positions are among the first; {} without queries."""
-    if not queries:
-        return {}
-    rankings = ranker.rank([text for text, _ in queries], max(depths))
     return {
-        str(depth): _share(
-            sum(
-                wanted <= {position for position, _ in ranking[:depth]}
-                for (_, wanted), ranking in zip(queries, rankings, strict=True)
-            ),
-            len(queries),
-        )
+        str(depth): _share(sum(map(found, queries, rankings, repeat(depth))), len(queries))
         for depth in depths
+        if queries
     }
 
 
@@ -181,7 +162,3 @@ def _share(successes: int, trials: int) -> dict[str, float]:
 def _overlap(found: Ranking, wanted: Ranking, depth: int) -> float:
     best = {position for position, _ in wanted[:depth]}
     return len(best & {position for position, _ in found[:depth]}) / len(best)
-
-
-def _positions(corpus: Corpus, identifiers: Iterable[str]) -> frozenset[int]:
-    return frozenset(corpus.position(pid) if pid in corpus else -1 for pid in identifiers)

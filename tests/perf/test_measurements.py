@@ -60,6 +60,16 @@ def test_without_published_text_the_rewards_are_skipped():
     assert ran.stderr.startswith("skipped: STEPSEARCH_REAL_DATA")
 
 
+@pytest.mark.slow
+def test_gold_overlap(real_data):
+    line = last_line("gold_overlap")
+    figures, workload = line["figures"], line["workload"]
+    assert figures["found at 0.6"] > 0.98  # the default of corpus.gold_overlap
+    assert figures["mistaken at 0.6"] < figures["taken at 0.6"] < 0.2
+    assert (workload["there"], workload["quantiles"][3]) == (200, 0.5)
+    assert workload["quantiles_missing"][3] < 0.5 < workload["quantiles_there"][0]
+
+
 @pytest.mark.nightly
 def test_kills():
     figures = last_line("kills")["figures"]

@@ -1,3 +1,4 @@
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import CorpusParams, Params
 from tasks.corpus import main
@@ -13,3 +14,4 @@ def test_the_stage_fills_its_folder(tmp_path, monkeypatch):
     )
     main(Params(profile="test", corpus=CorpusParams(include_benchmarks=True)))
     assert len(Corpus.open(tmp_path / "data" / "corpus")) == 5
+    assert GoldMatches.open(tmp_path / "data" / "corpus") == GoldMatches()

@@ -2,11 +2,12 @@ import json
 
 import pytest
 
-from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, IndexParams, Params, RetrievalParams, WorldParams
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from tasks import corpus as corpus_stage
 from tasks.index import main
 from tests.checkout import link_checkout
 
@@ -20,10 +21,11 @@ def params(tmp_path, monkeypatch):
     monkeypatch.chdir(link_checkout(tmp_path))
     fetched = FetchParams(source="world", world=WORLD)
     fetch(fetched, "data/fetch")
-    build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
-    return Params(
+    params = Params(
         profile="test", fetch=fetched, index=IndexParams(measured_depths=[2, 10], measured_questions=20)
     )
+    corpus_stage.main(params)
+    return params
 
 
 @pytest.mark.slow
@@ -32,7 +34,8 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     corpus = Corpus.open("data/corpus")
     report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
     assert report["passages"] == len(corpus)
-    assert all(count["in_corpus"] == count["total"] > 0 for count in report["gold"].values())
+    audits = [rows["all"] for rows in report["gold"].values()]
+    assert all(row["same_content"] == row["supports"] == row["asked"] > 0 for row in audits)
     assert list(report["methods"]) == ["bm25", "dense", "hybrid"]
     assert report["methods"]["bm25"]["musique_train"]["questions"] == 20
     assert "dense_against_exact" not in report

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from stepsearch_core.data.corpus import build_corpus, read_corpus_file
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, WorldParams
 from tests.checkout import link_checkout
@@ -77,8 +76,7 @@ def alone(tmp_path_factory):
     """A folder in which both stages ran without a kill."""
     folder = link_checkout(tmp_path_factory.mktemp("alone"))
     fetch(FetchParams(source="world", world=WORLD), folder / "data" / "fetch")
-    build_corpus(read_corpus_file(folder / "data" / "fetch" / "corpus.jsonl"), folder / "data" / "corpus")
-    for stage in ("index", "synthesize"):
+    for stage in ("corpus", "index", "synthesize"):
         finish(stage, folder)
     return folder
 

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from stepsearch_core.base.types import Passage
+from stepsearch_core.benchmarks.gold_matching import GoldMatcher
 from stepsearch_core.data.corpus import Corpus, build_corpus
-from stepsearch_core.params import RetrievalParams
+from stepsearch_core.params import CorpusParams, RetrievalParams
 from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.retriever import RetrievalError
 from tasks import stage as stages
@@ -95,7 +96,11 @@ def test_a_data_set_or_model_that_is_not_there(tmp_path):
 @pytest.mark.slow
 def test_an_index_of_another_corpus(tmp_path):
     build_corpus([Passage("", "Ada", "She wrote."), Passage("", "Bob", "He built.")], tmp_path / "other")
-    build_corpus([Passage("", "Ada", "She wrote.")], tmp_path / "data" / "corpus")
+    build_corpus(
+        [Passage("", "Ada", "She wrote.")],
+        tmp_path / "data" / "corpus",
+        GoldMatcher((), CorpusParams()).write,
+    )
     build_index(Corpus.open(tmp_path / "other"), RetrievalParams(), tmp_path / "data" / "index")
     (tmp_path / "data" / "fetch").mkdir()
     write_jsonl(tmp_path / "data" / "fetch" / "musique_train.jsonl", MUSIQUE)

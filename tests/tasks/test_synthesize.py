@@ -1,8 +1,9 @@
-from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, Params, SynthesizeParams, WorldParams
 from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.synthesis.questions import load_questions
+from tasks import corpus
 from tasks.synthesize import main
 from tests.checkout import link_checkout
 
@@ -15,7 +16,7 @@ def test_the_stage_reads_the_stages_before_it(tmp_path, monkeypatch):
     params = Params(profile="test", fetch=FetchParams(source="world", world=world))
     params.synthesize = SynthesizeParams(validation_questions=10, trajectories=20)
     fetch(params.fetch, "data/fetch")
-    build_corpus(read_corpus_file("data/fetch/corpus.jsonl"), "data/corpus")
+    corpus.main(params)
     build_index(Corpus.open("data/corpus"), params.retrieval, "data/index")
     main(params)
     assert len(load_questions("data/synthesize/train.jsonl")) == 50

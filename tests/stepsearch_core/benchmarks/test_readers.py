@@ -76,14 +76,17 @@ def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
     sidecar = write_jsonl(
         tmp_path / "d.jsonl", {**DECOMPOSITION, "dataset": "2wikimultihopqa"}, DECOMPOSITION
     )
-    hops = read_decompositions(sidecar)["hotpotqa"]
-    first, second = (example.question for example in read_benchmark("hotpotqa", rows, "dev", hops))
+    given = read_decompositions(sidecar)["hotpotqa"]
+    examples = list(read_benchmark("hotpotqa", rows, "dev", given))
+    first, second = (example.question for example in examples)
     assert first.hops == (
         Hop("Dark River >> author", "Ann Lee", (passage_id("Dark River", "By Ann Lee."),)),
         Hop("Ann Lee >> spouse", "Bob Ray", (passage_id("Ann Lee", "She married Bob Ray."),)),
     )
     assert first.has_decomposition
     assert not second.has_decomposition
+    assert [passage.text for passage in examples[0].gold] == ["By Ann Lee.", "She married Bob Ray."]
+    assert [passage.title for passage in examples[1].gold] == ["Dark River", "Ann Lee"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,12 @@ import json
 
 import pytest
 
-from stepsearch_core.benchmarks.sources import fetched_benchmarks, fetched_passages, fetched_questions
+from stepsearch_core.benchmarks.sources import (
+    fetched_benchmarks,
+    fetched_examples,
+    fetched_passages,
+    fetched_questions,
+)
 from stepsearch_core.params import CorpusParams
 from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, MUSIQUE, write_jsonl
 
@@ -44,5 +49,11 @@ def test_questions_come_under_the_name_of_their_file(folder):
         "musique": 2,
         "hotpotqa": 1,
     }
+    assert [name for name, _ in fetched_examples(folder)] == [
+        "musique_train",
+        "musique",
+        "musique",
+        "hotpotqa",
+    ]
     assert len(fetched_questions(folder, limit=1)["musique"]) == 1
     assert asked["musique_train"][0].split == "train"

@@ -113,6 +113,23 @@ def test_a_failed_build_leaves_the_old_corpus(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
+def test_what_completes_a_corpus_is_part_of_it_or_there_is_none(tmp_path):
+    def complete(folder):
+        assert (folder / "passages.arrow").exists()
+        (folder / "more").write_text("more")
+        return {"more": 1}
+
+    def fail(folder):
+        raise DataError("damaged", folder)
+
+    assert build_corpus(PASSAGES, tmp_path / "corpus", complete)["more"] == 1
+    assert json.loads((tmp_path / "corpus" / "manifest.json").read_text())["more"] == 1
+    with pytest.raises(DataError, match="damaged"):
+        build_corpus(PASSAGES[:1], tmp_path / "corpus", fail)
+    assert (tmp_path / "corpus" / "more").read_text() == "more"
+    assert len(Corpus.open(tmp_path / "corpus")) == 3
+
+
 def test_a_corpus_without_passages_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no passage"):
         build_corpus([], tmp_path / "corpus")

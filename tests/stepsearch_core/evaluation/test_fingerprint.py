@@ -16,11 +16,12 @@ def data(tmp_path):
     return written(tmp_path)
 
 
-def written(folder, files=HASHES, corpus="c", factory="Flat"):
+def written(folder, files=HASHES, corpus="c", gold="g", factory="Flat"):
     """What stages leave, as far as a fingerprint reads it."""
     named = {name: {"sha256": digest} for name, digest in files.items()}
     write_json(folder / "fetch" / "manifest.json", {"files": named})
     write_json(folder / "corpus" / "manifest.json", {"hash": corpus})
+    write_json(folder / "corpus" / "gold.json", {"another_text": {"a": {"passage": gold}}, "counts": corpus})
     write_json(folder / "index" / "manifest.json", {"dense": {"index_factory": factory}})
     return folder
 
@@ -38,6 +39,8 @@ def test_each_part_changes_with_what_it_stands_for_alone(data, tmp_path):
     assert changes(before, fingerprint(tmp_path, PARAMS)) == ["benchmarks.musique"]
     written(tmp_path, corpus="another")
     assert changes(before, fingerprint(tmp_path, PARAMS)) == ["corpus"]
+    written(tmp_path, gold="another")
+    assert changes(before, fingerprint(tmp_path, PARAMS)) == ["gold"]
     written(tmp_path, factory="HNSW32")
     assert changes(before, fingerprint(tmp_path, PARAMS)) == ["index"]
     written(tmp_path)

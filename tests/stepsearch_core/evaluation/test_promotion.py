@@ -19,6 +19,7 @@ def data(tmp_path):
     (policy / "model.safetensors").write_bytes(b"weights")
     write_json(folder / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "m"}}})
     write_json(folder / "corpus" / "manifest.json", {"hash": "c"})
+    write_json(folder / "corpus" / "gold.json", {"another_text": {}})
     write_json(folder / "index" / "manifest.json", {"corpus": "c"})
     cell = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 1}
     write_json(folder / "evaluate" / "metrics.json", {"trained": {"mean": {"f1": cell}}})

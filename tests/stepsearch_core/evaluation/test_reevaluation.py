@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from stepsearch_core.base.io import read_json, read_jsonl
+from stepsearch_core.benchmarks.gold_matching import GoldMatcher
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.actions import THINK
@@ -115,7 +116,7 @@ def test_a_smaller_corpus_is_flagged(service):
     supports = {i for q in read_questions(Path("data/fetch"), "hotpotqa", "test") for i in q.support_ids}
     kept = [passage for passage in Corpus.open("data/corpus") if passage.id not in supports]
     shutil.rmtree("data/corpus")
-    build_corpus(kept, "data/corpus")
+    build_corpus(kept, "data/corpus", GoldMatcher((), service.corpus).write)
     index.main(service)
     comparison = reevaluate(Path("data"), service)
     assert comparison == read_json("reevaluations/latest.json")

@@ -21,6 +21,15 @@ def test_shares_by_query_benchmark_method_and_depth():
 def test_gold_passages_and_whatever_else_was_measured():
     report = make_index_report() | {"dense_against_exact": {"3": 0.976}}
     gold, overview, exact = retrieval_tables(report, used="bm25")[2:]
-    assert gold.rows == (("MuSiQue", "7", "8"), ("Bamboogle", "4", "4"))
+    assert gold.header == (
+        *("Benchmark", "Hop", "Supports", "Same content", "Another text", "Added", "Missing"),
+        *("not in the first 10 of BM25 (used)", "not in the first 10 of Dense"),
+    )
+    counts = ("1,500", "1,400", "7", "0", "93")
+    assert gold.rows == (
+        ("MuSiQue", "1", *counts, "2 of 1,407", "1,234 of 1,407"),
+        ("MuSiQue", "all", *counts, "2 of 1,407", "1,234 of 1,407"),
+        ("Bamboogle", "all", *counts, "–", "–"),  # it has no sub-questions
+    )
     assert overview == Table("", ("", "value"), (("Passages", "1,234"),))
     assert exact == Table("Dense against exact", ("", "value"), (("3", "0.976"),))

@@ -2,21 +2,20 @@ import pytest
 
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Hop, Question
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
-from stepsearch_core.retrieval.coverage import (
-    count_gold,
-    mean_recall,
-    measure,
-    measure_approximation,
-    verdict,
-)
+from stepsearch_core.retrieval.coverage import mean_recall, measure, measure_approximation, verdict
 from stepsearch_core.retrieval.dense import DenseIndex
 
 TEXTS = ["apple pie", "apple tart apple", "pear cake", "plum jam"]
 PIE, TART, CAKE, _ = (passage_id("", text) for text in TEXTS)
+
+
+GONE = "0" * 16
+GOLD = GoldMatches({"paragraph": TART}, missing=frozenset([GONE]))
 
 
 def question(text, *steps):
@@ -25,9 +24,9 @@ def question(text, *steps):
 
 QUESTIONS = [
     question("apple pear", Hop("apple", "", (PIE,)), Hop("cake", "", (CAKE,))),
-    question("tart", Hop("tart", "", (TART,))),
+    question("tart", Hop("tart", "", ("paragraph",))),
     question(
-        "pear", Hop("", "", (CAKE,)), Hop("", "", ("0" * 16,))
+        "pear", Hop("", "", (CAKE,)), Hop("", "", (GONE,))
     ),  # no sub-questions; a gold that is not there
     question("jam"),
 ]
@@ -37,7 +36,8 @@ QUESTIONS = [
 def report(make_corpus, tmp_path):
     corpus = make_corpus(TEXTS)
     index = BM25Index.build(corpus, RetrievalParams(), tmp_path)
-    return measure({"bm25": index}, corpus, {"musique": QUESTIONS, "bamboogle": QUESTIONS[3:]}, [1, 2])
+    asked = {"musique": QUESTIONS, "bamboogle": QUESTIONS[3:]}
+    return measure({"bm25": index}, corpus, asked, GOLD, [1, 2])
 
 
 def test_shares_worked_by_hand(report):
@@ -64,7 +64,10 @@ def test_intervals_are_wilsons(report):
 
 def test_gold_passages_are_counted_and_sets_without_any_are_left_out(report):
     assert report["passages"] == 4
-    assert report["gold"] == {"musique": {"in_corpus": 3, "total": 4}}
+    assert list(report["gold"]) == ["musique"]
+    counts = {"supports": 5, "same_content": 3, "another_text": 1, "added": 0, "missing": 1, "asked": 3}
+    # without the tart at first, "apple" finds its pie only within two
+    assert report["gold"]["musique"]["all"] == counts | {"not_found": {"bm25": {"1": 1, "2": 0}}}
     assert list(report["methods"]["bm25"]) == ["musique"]
 
 
@@ -97,7 +100,7 @@ def test_benchmarks_without_sub_questions_are_measured_by_their_questions(make_c
     """HotpotQA alone: raw questions have a share, sub-questions none, and the summary says so."""
     corpus = make_corpus(TEXTS)
     index = BM25Index.build(corpus, RetrievalParams(), tmp_path)
-    report = measure({"bm25": index}, corpus, {"hotpotqa": QUESTIONS[2:3]}, [1])
+    report = measure({"bm25": index}, corpus, {"hotpotqa": QUESTIONS[2:3]}, GOLD, [1])
     assert report["methods"]["bm25"]["hotpotqa"]["question_all_supports"]["1"]["value"] == 0
     assert mean_recall(report, 1) == {"bm25": None}
     assert verdict(report, 1, "bm25").endswith(
@@ -109,7 +112,7 @@ def test_without_a_question_nothing_is_measured(make_corpus, tmp_path):
     corpus = make_corpus(TEXTS)
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=16), tmp_path)
     assert measure_approximation(index, corpus, [], [1, 2]) == {"1": None, "2": None}
-    report = measure({"dense": index}, corpus, {"bamboogle": QUESTIONS[3:]}, [1])
+    report = measure({"dense": index}, corpus, {"bamboogle": QUESTIONS[3:]}, GOLD, [1])
     assert report["methods"] == {"dense": {}}
     assert "not measured" in verdict(report, 1, "dense")
 
@@ -132,8 +135,7 @@ def test_figures_on_published_text(real_data, tmp_path):
         for name, file in files.items()
     }
     index = BM25Index.build(corpus, RetrievalParams(stopwords="en"), tmp_path)
-    report = measure({"bm25": index}, corpus, questions, [3, 10])
-    assert all(count["in_corpus"] == count["total"] > 0 for count in report["gold"].values())
+    report = measure({"bm25": index}, corpus, questions, GoldMatches(), [3, 10])
 
     def figures(name):
         row = report["methods"]["bm25"][name]
@@ -143,4 +145,9 @@ def test_figures_on_published_text(real_data, tmp_path):
     assert figures("musique") == pytest.approx((0.749, 0.849, 0.091), abs=0.005)
     assert figures("musique_train") == pytest.approx((0.743, 0.865, 0.090), abs=0.005)
     assert figures("2wikimultihopqa") == pytest.approx((0.950, 0.994, 0.249), abs=0.005)
-    assert count_gold(corpus, questions["hotpotqa"]) == {"in_corpus": 200, "total": 200}
+    # every support is in the corpus: the audit's shares are the rest of those found
+    audit = report["gold"]["musique"]["all"]
+    assert (audit["supports"], audit["asked"], audit["missing"]) == (1393, 1393, 0)
+    assert 1 - audit["not_found"]["bm25"]["3"] / 1393 == pytest.approx(figures("musique")[0])
+    assert sum(report["gold"]["musique"][hop]["supports"] for hop in ("1", "2", "3", "4")) == 1393
+    assert report["gold"]["hotpotqa"]["all"]["supports"] == 200
