@@ -88,6 +88,8 @@ def stepsearch_problem(arguments: list[str]) -> str | None:
     try:
         with contextlib.redirect_stderr(error):
             cli._parser().parse_args(arguments)
+        if arguments[0] == "serve-retriever":  # names no profile
+            return None
         name, *overrides = arguments[1:] or ["tiny"]
         if overrides:
             read_profile(name, overrides)

@@ -1,0 +1,42 @@
+"""What is searched, told by hashes: searches of equal fingerprints find the same passages.
+
+A result carries the fingerprint of its retriever, a cache is keyed by it, and a client refuses a service
+that searches another corpus than its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.base.io import read_object
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.params import RetrievalParams
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The corpus's content hash and size, a hash of index and search settings, and `retrieval.method`."""
+
+    corpus: str
+    passages: int
+    index: str
+    method: str
+
+
+def fingerprint(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> Fingerprint:
+    """The fingerprint of what `index.open_retriever` opens with the same arguments.
+
+    `index` hashes the manifest that `build_index` wrote (corpus, settings, versions) and what the search
+    adds to it: the method and, where rankings are fused, the constant of the fusion.
+
+    Raises:
+        DataError: there is no index in `folder`.
+    """
+    manifest = read_object(Path(folder) / "manifest.json", ("corpus", "settings"))
+    searched: dict[str, Any] = {"manifest": manifest, "method": params.method}
+    if params.method == "hybrid":
+        searched["fusion_constant"] = params.fusion_constant
+    return Fingerprint(corpus.hash, len(corpus), sha256_json(searched), params.method)

@@ -1,0 +1,151 @@
+"""The application: five paths over one `SearchService`. `GET /openapi.json` describes them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.retrieval.fingerprint import Fingerprint
+from stepsearch_core.retrieval.retriever import Ranker
+from stepsearch_core.serving.guard import GUARDED, Guard
+from stepsearch_core.serving.metrics import Metrics
+from stepsearch_core.serving.protocol import ErrorResponse, RetrieveRequest, RetrieveResponse, encode
+from stepsearch_core.serving.refusals import RefusalError, of_http, of_validation
+from stepsearch_core.serving.service import SearchService
+from stepsearch_core.serving.settings import PATIENCE_SECONDS, ServingSettings
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": meaning}
+    for status, meaning in {
+        400: "not JSON, or not UTF-8",
+        408: "the request did not arrive in time",
+        413: "the body is too large",
+        422: "not a request of this protocol, or beyond a limit",
+        429: "the queue is full; Retry-After says when to try again",
+        503: "the search failed",
+        504: "the search took too long",
+    }.items()
+}
+
+
+def create_app(
+    ranker: Ranker,
+    corpus: Corpus,
+    searched: Fingerprint,
+    settings: ServingSettings,
+    patience: float = PATIENCE_SECONDS,
+) -> FastAPI:
+    """The application that serves a ranker.
+
+    Args:
+        ranker: A `CachedRanker` if there is a cache.
+        corpus: What the ranker's positions are positions of.
+        searched: The fingerprint of both.
+        settings: Limits, and the default of `topk`.
+        patience: Seconds within which a request has to arrive.
+    """
+    metrics = Metrics()
+    service = SearchService(ranker, settings, metrics)
+    draining = threading.Event()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with _noticing_the_end(draining.set):
+            async with service:
+                yield
+
+    app = FastAPI(title="StepSearch retrieval", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(Guard, metrics=metrics, patience=patience)
+    _answer_refusals(app)
+
+    @app.post(GUARDED, response_model=RetrieveResponse, responses=REFUSALS)
+    async def retrieve(request: RetrieveRequest) -> Response:
+        """The documents that each query finds, best first."""
+        k = request.topk or settings.topk
+        _check_limits(request, k, settings)
+        rankings = await service.rank(request.queries, k)
+        return Response(encode(rankings, corpus, request.return_scores), media_type="application/json")
+
+    @app.get("/fingerprint")
+    async def fingerprint() -> dict[str, str | int]:
+        """What is searched: see `retrieval.fingerprint`."""
+        return asdict(searched)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "alive"}
+
+    @app.get("/ready", responses={503: {"model": ErrorResponse, "description": "shutting down"}})
+    async def ready() -> dict[str, str]:
+        """The index is open, and no one has asked the server to end."""
+        if draining.is_set():
+            raise RefusalError(503, "draining", "the server is shutting down")
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """See `metrics`."""
+        return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _check_limits(request: RetrieveRequest, k: int, settings: ServingSettings) -> None:
+    """The limits that a server is started with; the protocol's own stand at its fields.
+
+    Raises:
+        RefusalError: 422.
+    """
+    if k > settings.topk_limit:
+        raise RefusalError(
+            422, "invalid_request", f"topk: {k} is above this server's limit, {settings.topk_limit}"
+        )
+    if len(request.queries) > settings.queue:
+        raise RefusalError(
+            422, "invalid_request", f"queries: this server's queue holds {settings.queue} at most"
+        )
+
+
+def _answer_refusals(app: FastAPI) -> None:
+    @app.exception_handler(RefusalError)
+    async def refused(request: Request, error: RefusalError) -> Response:
+        return error.response()
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        return of_http(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return of_validation(error).response()
+
+
+@contextmanager
+def _noticing_the_end(mark: Callable[[], None]) -> Iterator[None]:
+    """Call `mark` on SIGTERM, before the handler that uvicorn has set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def marking(number: int, frame: Any) -> None:
+        mark()
+        if callable(handler):
+            handler(number, frame)
+
+    signal.signal(signal.SIGTERM, marking)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,76 @@
+"""The JSON of `POST /retrieve`: what Search-R1's retrieval server takes and gives, and its clients expect.
+
+A document's `contents` are its title in quotes, a line end, its text: so wiki-18 is published, and so
+clients take it apart. Without scores Search-R1 gives documents alone. `title` and `text` are apart as well,
+as its BM25 search has them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from stepsearch_core.base.types import Passage
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.retrieval.retriever import Ranking
+from stepsearch_core.serving.settings import MAX_QUERIES, MAX_QUERY_CHARACTERS
+
+
+class RetrieveRequest(BaseModel):
+    """Queries, how many documents each may find (null or 0: the server's default), and whether to score."""
+
+    queries: list[Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]] = Field(max_length=MAX_QUERIES)
+    topk: int | None = Field(None, ge=0)
+    return_scores: bool = False
+
+
+class Document(BaseModel):
+    """A passage of the corpus; `contents` is `"title"`, a line end, `text`."""
+
+    id: str
+    contents: str
+    title: str
+    text: str
+
+
+class ScoredDocument(BaseModel):
+    """A document with the method's own score, comparable within one query only."""
+
+    document: Document
+    score: float
+
+
+class RetrieveResponse(BaseModel):
+    """For each query its documents, best first; without scores if none were asked for."""
+
+    result: list[list[ScoredDocument]] | list[list[Document]]
+
+
+class ErrorResponse(BaseModel):
+    """Why there are no documents: a word for programs, a sentence for people."""
+
+    error: str
+    message: str
+
+
+def encode(rankings: Sequence[Ranking], corpus: Corpus | Sequence[Passage], scored: bool) -> bytes:
+    """The body of a `RetrieveResponse`; floats are written so that they are read back to the last bit."""
+    result = [
+        [
+            {"document": document(corpus[position]), "score": score}
+            if scored
+            else document(corpus[position])
+            for position, score in ranking
+        ]
+        for ranking in rankings
+    ]
+    return json.dumps({"result": result}, ensure_ascii=False).encode()
+
+
+def document(passage: Passage) -> dict[str, str]:
+    """The fields of a `Document`."""
+    contents = f'"{passage.title}"\n{passage.text}'
+    return {"id": passage.id, "contents": contents, "title": passage.title, "text": passage.text}
