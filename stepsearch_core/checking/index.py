@@ -45,16 +45,20 @@ def check_encoder(subject: Subject) -> Iterator[Finding]:
 
 
 def check_words(subject: Subject) -> Iterator[Finding]:
-    """What finds the words is installed, and there is such a list of stop words."""
+    """What finds and indexes the words is installed, and there is such a list of stop words."""
     retrieval = subject.params.retrieval
     try:
         open_segmenter(retrieval.segmenter)
         if retrieval.stopwords is not None:
-            from stepsearch_core.retrieval.bm25 import stop_words  # a second to import
+            from stepsearch_core.retrieval.indexed_words import stop_words  # a second to import
 
             stop_words(retrieval)
+        if retrieval.bm25_engine == "tantivy":
+            from stepsearch_core.retrieval.bm25_tantivy import open_tantivy
+
+            open_tantivy()
     except DataError as error:
-        installs = error.field == "retrieval.segmenter"
+        installs = error.field != "retrieval.stopwords"
         yield subject.refusal(error, "" if installs else "the code of one of these languages (en), or null")
 
 

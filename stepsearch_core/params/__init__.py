@@ -11,6 +11,7 @@ from stepsearch_core.params.rules import RULES
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import (
     METHODS,
+    TANTIVY_CONSTANTS,
     EnvironmentParams,
     ModelParams,
     RetrievalParams,
@@ -39,6 +40,7 @@ __all__ = [
     "METHODS",
     "POLICIES",
     "RULES",
+    "TANTIVY_CONSTANTS",
     "CorpusParams",
     "DatasetParams",
     "EnvironmentParams",

@@ -9,6 +9,7 @@ from os.path import normpath, relpath
 from pathlib import PurePath
 
 from stepsearch_core.params.schema import Params
+from stepsearch_core.params.shared import TANTIVY_CONSTANTS
 from stepsearch_core.params.stages import BENCHMARKS, STAGES, FetchParams
 
 
@@ -76,6 +77,14 @@ RULES = (
         "fetch.datasets",
         "all names of the hub or of directories inside fetch.folder, which DVC watches",
         lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
+    ),
+    Rule(
+        "retrieval.bm25_engine",
+        "possible but with bm25_k1={} and bm25_b={}, which it fixes".format(*TANTIVY_CONSTANTS),
+        lambda p: (
+            p.retrieval.bm25_engine != "tantivy"
+            or (p.retrieval.bm25_k1, p.retrieval.bm25_b) == TANTIVY_CONSTANTS
+        ),
     ),
     Rule(
         "evaluate.policies",

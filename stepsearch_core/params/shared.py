@@ -7,6 +7,8 @@ from stepsearch_core.base.text import SEGMENTERS
 from stepsearch_core.params.defaults import section
 
 METHODS = ("bm25", "dense", "hybrid")
+TANTIVY_CONSTANTS = (1.2, 0.75)
+"""k1 and b of the BM25 engine tantivy, which takes no others."""
 
 
 @section("model")
@@ -85,6 +87,7 @@ class RetrievalParams:
 
     method: str = one_of(*METHODS)
     segmenter: str = one_of(*SEGMENTERS)
+    bm25_engine: str = one_of("bm25s", "tantivy")
     bm25_k1: float = number(at_least=0)
     bm25_b: float = share()
     stopwords: str | None = anything()

@@ -14,7 +14,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder, read_object, write_json
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
-from stepsearch_core.retrieval.bm25 import BM25Index
+from stepsearch_core.retrieval.bm25_engines import bm25_engine
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
 
@@ -64,7 +64,7 @@ def build_index(
         for name in names:
             (temporary / name).mkdir()
         if "bm25" in names:
-            BM25Index.build(corpus, params, temporary / "bm25")
+            bm25_engine(params).build(corpus, params, temporary / "bm25")
         if "dense" in names:
             DenseIndex.build(corpus, params, temporary / "dense", work)
         settings = _settings(params)
@@ -72,7 +72,7 @@ def build_index(
             "corpus": corpus.hash,
             "passages": len(corpus),
             "settings": {name: settings[name] for name in names},
-            "versions": _versions(),
+            "versions": _versions(params),
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
@@ -107,7 +107,7 @@ def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
 
 def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
     if name == "bm25":
-        return BM25Index.open(folder, params)
+        return bm25_engine(params).open(folder, params)
     from stepsearch_core.retrieval.dense import DenseIndex
 
     return DenseIndex.open(folder, params)
@@ -119,16 +119,14 @@ def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     segmenter = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
         dense |= {"dimensions": params.dimensions, **segmenter}
-    return {
-        "bm25": {"k1": params.bm25_k1, "b": params.bm25_b, "stopwords": params.stopwords, **segmenter},
-        "dense": dense,
-    }
+    bm25 = {"engine": params.bm25_engine, "k1": params.bm25_k1, "b": params.bm25_b}
+    return {"bm25": bm25 | {"stopwords": params.stopwords, **segmenter}, "dense": dense}
 
 
-def _versions() -> dict[str, str]:
+def _versions(params: RetrievalParams) -> dict[str, str]:
     import faiss
 
-    named = {name: version(name) for name in ("bm25s", "regex", "scikit-learn", "transformers")}
+    named = {name: version(name) for name in (params.bm25_engine, "regex", "scikit-learn", "transformers")}
     return named | {"faiss": faiss.__version__}  # faiss-cpu and faiss-gpu are distributions of one module
 
 

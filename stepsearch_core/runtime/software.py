@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = (
     *("stepsearch", "torch", "transformers", "tokenizers", "deepspeed", "vllm"),
-    *("bm25s", "faiss-cpu", "faiss-gpu", "scikit-learn", "numpy", "regex", "rjieba", "pythainlp"),
+    *("bm25s", "tantivy", "faiss-cpu", "faiss-gpu", "scikit-learn", "numpy", "regex", "rjieba", "pythainlp"),
 )
 
 

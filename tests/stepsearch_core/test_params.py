@@ -54,6 +54,10 @@ def refusal(path, overrides=None) -> str:
             "watch.trackers=[wandb]",
             "watch.trackers: ['wandb'] is not with dvclive, whose files `dvc plots` shows",
         ),
+        (
+            "retrieval.bm25_engine=tantivy",
+            "retrieval.bm25_engine: 'tantivy' is not possible but with bm25_k1=1.2 and bm25_b=0.75",
+        ),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
         (
             "watch.guard.min_format_valid=2",

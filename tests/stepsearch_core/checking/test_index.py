@@ -81,6 +81,15 @@ def test_stop_words_and_segmenters_that_are_not_there(look, monkeypatch):
     assert "pip install" in line
 
 
+def test_tantivy_that_is_not_installed(look, monkeypatch):
+    tantivy = ("retrieval.bm25_engine=tantivy", "retrieval.bm25_k1=1.2")
+    assert look(*tantivy).findings == []
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    (line,) = look(*tantivy).findings
+    assert line.startswith("error: override retrieval.bm25_engine=tantivy: retrieval.bm25_engine: ")
+    assert "pip install 'stepsearch[tantivy]'" in line
+
+
 def test_a_factory_that_ends_the_process_is_not_tried(look):
     assert "HNSW needs at least 2 links" in look("retrieval.index_factory=HNSW1").findings[0]
 

@@ -57,6 +57,7 @@ def test_an_index_of_another_corpus_is_refused(built, make_corpus):
     ("method", "change", "named"),
     [
         ("bm25", {"bm25_k1": 0.9}, "bm25"),
+        ("bm25", {"bm25_engine": "tantivy"}, "bm25"),
         ("hybrid", {"stopwords": "en"}, "bm25"),
         ("bm25", {"segmenter": "jieba"}, "bm25"),
         ("dense", {"segmenter": "jieba"}, "dense"),
