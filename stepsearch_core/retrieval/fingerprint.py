@@ -14,6 +14,7 @@ from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.io import read_object
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.index import METHODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,15 @@ class Fingerprint:
 def fingerprint(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> Fingerprint:
     """The fingerprint of what `index.open_retriever` opens with the same arguments.
 
-    `index` hashes the manifest that `build_index` wrote (corpus, settings, versions) and what the search
-    adds to it: the method and, where rankings are fused, the constant of the fusion.
+    `index` hashes what the manifest says of the indexes that the method searches (corpus, settings,
+    versions) and what the search adds: the method and, where rankings are fused, the fusion's constant.
 
     Raises:
         DataError: there is no index in `folder`.
     """
     manifest = read_object(Path(folder) / "manifest.json", ("corpus", "settings"))
-    searched: dict[str, Any] = {"manifest": manifest, "method": params.method}
+    settings = {name: manifest["settings"].get(name) for name in METHODS[params.method]}
+    searched: dict[str, Any] = {"manifest": {**manifest, "settings": settings}, "method": params.method}
     if params.method == "hybrid":
         searched["fusion_constant"] = params.fusion_constant
     return Fingerprint(corpus.hash, len(corpus), sha256_json(searched), params.method)

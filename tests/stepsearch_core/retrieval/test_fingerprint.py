@@ -12,7 +12,7 @@ from stepsearch_core.retrieval.index import build_index
 def test_equal_searches_have_equal_fingerprints_and_whatever_differs_tells_them_apart(make_corpus, tmp_path):
     corpus, other = make_corpus(["cat sat", "dog ran"]), make_corpus(["cat sat", "dog ran away"])
     params = RetrievalParams(dimensions=8)
-    build_index(corpus, params, tmp_path / "index")
+    build_index(corpus, params, tmp_path / "index", measured=["hybrid"])
     build_index(corpus, params, tmp_path / "again")
     build_index(corpus, replace(params, bm25_b=0.5), tmp_path / "b")
     build_index(other, params, tmp_path / "other")

@@ -53,7 +53,7 @@ def data(tmp_path_factory):
     build_corpus(passages, folder / "corpus")
     params = Params()
     params.retrieval = replace(params.retrieval, method="bm25", dimensions=64)
-    build_index(Corpus.open(folder / "corpus"), params.retrieval, folder / "index")
+    build_index(Corpus.open(folder / "corpus"), params.retrieval, folder / "index", measured=["hybrid"])
     (folder / "params.yaml").write_text(params_yaml(params))
     return folder
 
