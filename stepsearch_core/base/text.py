@@ -45,6 +45,9 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _REFERENCE = re.compile(r"#([1-9][0-9]?)(?![0-9])")
 _DETERMINER = re.compile(r"(\b(a|an|the|his|her|its|their|our|my|number)|['’]s)\s+$", re.IGNORECASE)
 
+SENTENCE_END = re.compile(r"[.!?…。！？।؟][\"'”’»)\]」』]*$")
+"""Matches where a text that ends here may end with a sentence; an abbreviation's dot is taken for one."""
+
 _RUNS = {"jieba": r"\p{Han}+", "pythainlp": r"\p{Thai}+"}
 SEGMENTERS = ("unicode", *_RUNS)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+
+from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
@@ -12,6 +15,8 @@ from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.data.documents import count_documents, read_documents
+from stepsearch_core.data.passages import passages_of
 from stepsearch_core.params import BENCHMARKS, CorpusParams
 
 STANDARD_NAMES = {
@@ -24,11 +29,20 @@ STANDARD_NAMES = {
     "decompositions": "decompositions.jsonl",
 }
 """Keys of `fetch.files`, and what each file is called when fetched (a benchmark keeps its own suffix)."""
+DOCUMENTS = "documents"
+"""One more key, of a file or folder; what is fetched lies under its own names in a folder of this name."""
+FILE_KEYS = (*STANDARD_NAMES, DOCUMENTS)
 
 
 def fetched_file(folder: Path | str, key: str) -> Path | None:
     """The fetched file of a key of `STANDARD_NAMES`, whatever its suffix, or None."""
     return next(iter(sorted(Path(folder).glob(f"{Path(STANDARD_NAMES[key]).stem}.*"))), None)
+
+
+def fetched_documents(folder: Path | str) -> Path | None:
+    """The folder of the fetched documents, or None."""
+    documents = Path(folder) / DOCUMENTS
+    return documents if documents.is_dir() else None
 
 
 def read_examples(folder: Path | str, name: str, split: str) -> Iterator[Example]:
@@ -66,15 +80,20 @@ def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
-    """The passages of the fetched corpus file, then (if asked, or without one) the benchmarks' contexts.
+    """The passages of the fetched corpus file, those cut from the fetched documents, then the benchmarks'
+    contexts, if asked or if there is nothing else.
 
     Raises:
         DataError: damage in a file.
     """
-    corpus_file = fetched_file(folder, "corpus")
+    corpus_file, documents = fetched_file(folder, "corpus"), fetched_documents(folder)
     if corpus_file is not None:
         yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
-    if params.include_benchmarks or corpus_file is None:
+    if documents is not None:
+        account, count = _account(folder, DOCUMENTS, documents), count_documents(documents)
+        bar = tqdm(read_documents(documents, account), total=count, desc=DOCUMENTS, unit=" documents")
+        yield from chain.from_iterable(passages_of(document, params) for document in bar)
+    if params.include_benchmarks or (corpus_file is None and documents is None):
         for _, example in fetched_examples(folder):
             yield from example.context
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.checking import environment, files, index, machine, model, tokenizer
+from stepsearch_core.checking import documents, environment, files, index, machine, model, tokenizer
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.subject import Subject
@@ -32,6 +32,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", environment.check_passages),
     ("fetch", files.check_sources),
     ("fetch", files.check_beginnings),
+    ("fetch", documents.check_documents),
     ("synthesize", files.check_training_questions),
     ("evaluate", files.check_unused),
     ("evaluate", index.check_encoder),

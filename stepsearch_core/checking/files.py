@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.benchmarks.sources import STANDARD_NAMES
+from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, STANDARD_NAMES
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_file
 from stepsearch_core.data.account import Account
@@ -19,7 +19,7 @@ from stepsearch_core.params import BENCHMARKS
 
 TRAINING = "musique_train"
 NAMED_ROWS = 3
-_MEND = "mend the file, leave the row out, or let `fetch` drop a few rows (fetch.max_dropped_rows)"
+MEND = "mend the file, leave the row out, or let `fetch` drop a few rows (fetch.max_dropped_rows)"
 
 
 def check_sources(subject: Subject) -> Iterator[Finding]:
@@ -28,13 +28,12 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
     entries: list[str] = {"files": [*fetch.files], "datasets": [*fetch.datasets]}.get(fetch.source, [])
     section = f"fetch.{fetch.source}"
     if fetch.source != "world" and not entries:
-        yield subject.error(
-            section, f"empty, and fetch.source is {fetch.source}", "name at least one file of questions"
-        )
+        yield subject.error(section, f"empty, and fetch.source is {fetch.source}", "name at least one file")
+    known = FILE_KEYS if fetch.source == "files" else tuple(STANDARD_NAMES)
     for key in entries:
-        if key not in STANDARD_NAMES:
+        if key not in known:
             problem = f"unknown key {key!r}"
-            yield subject.error(f"{section}.{key}", problem, f"one of {', '.join(STANDARD_NAMES)}")
+            yield subject.error(f"{section}.{key}", problem, f"one of {', '.join(known)}")
     if fetch.source == "world":
         yield from _impossible_world(subject)
     elif fetch.source == "files":
@@ -66,7 +65,7 @@ def check_beginnings(subject: Subject) -> Iterator[Finding]:
             elif is_question_file(key) and (problem := subject.examples(key)[1]):
                 raise problem
         except DataError as error:
-            yield subject.refusal(error, _MEND)
+            yield subject.refusal(error, MEND)
         for dropped in subject.accounts[key].dropped[:NAMED_ROWS] if key in subject.accounts else ():
             yield replace(
                 subject.refusal(dropped, "mend it; `fetch` leaves it out"), severity=Severity.WARNING
@@ -138,7 +137,7 @@ def _missing_files(subject: Subject) -> Iterator[Finding]:
     fetch = subject.params.fetch
     for key, name in fetch.files.items():
         path = Path(fetch.folder) / name
-        if not path.is_file():
+        if not (path.exists() if key == DOCUMENTS else path.is_file()):
             yield subject.error(
                 f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder"
             )

@@ -133,7 +133,7 @@ def _passages(subject: Subject) -> int | None:
         return known
     if subject.world:
         return len(subject.world.passages)
-    if not subject.files:
+    if not subject.files or subject.documents:
         return None
     corpus = subject.files.get("corpus")
     count = count_lines(corpus) if corpus else 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -22,11 +23,13 @@ from stepsearch_core.base.io import read_json
 from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark
-from stepsearch_core.benchmarks.sources import STANDARD_NAMES, fetched_file
+from stepsearch_core.benchmarks.sources import DOCUMENTS, STANDARD_NAMES, fetched_documents, fetched_file
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
 from stepsearch_core.data.account import Account
+from stepsearch_core.data.documents import read_documents
+from stepsearch_core.data.passages import passages_of
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.params.stages import LOOKED_AT
@@ -168,6 +171,15 @@ class Subject:
         return {key: path for key, path in found.items() if path}
 
     @cached_property
+    def documents(self) -> Path | None:
+        """The file or folder of documents that can be read now."""
+        fetch = self.params.fetch
+        if fetch.source != "files" or not self.comes("fetch"):
+            return fetched_documents(self.data / "fetch") if self.fetched else None
+        path = Path(fetch.folder) / fetch.files[DOCUMENTS] if DOCUMENTS in fetch.files else None
+        return path if path and path.exists() else None
+
+    @cached_property
     def fetched(self) -> dict[str, Any] | None:
         """The manifest of `data/fetch`, if that holds what these parameters fetch."""
         try:
@@ -197,11 +209,18 @@ class Subject:
 
     @cached_property
     def passages(self) -> list[Passage]:
-        """A sample of the corpus that these files make, evenly spaced."""
+        """A sample of the corpus that these files make, evenly spaced; of documents the first passages."""
         from stepsearch_core.checking.sampling import sample_corpus_file
 
+        sampled: list[Passage] = []
         if "corpus" in self.files:
-            return sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
+            sampled += sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
+        if self.documents:
+            cut = (passages_of(document, self.params.corpus) for document in read_documents(self.documents))
+            with suppress(DataError):  # said where the documents are looked at
+                sampled += islice(chain.from_iterable(cut), SAMPLED_PASSAGES)
+        if sampled:
+            return sampled
         contexts = [
             example.context
             for key in self.files

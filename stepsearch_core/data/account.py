@@ -19,7 +19,9 @@ SHOWN = 3
 
 
 class Account:
-    """Of one file: the errors of the rows dropped, in their order, and how many rows have which oddity."""
+    """Of one file, or of a folder of documents: the errors of the rows dropped, in their order, and how many
+    rows have which oddity.
+    """
 
     def __init__(self, path: Path | str, limit: int = 0) -> None:
         self.path, self.limit = Path(path), limit
@@ -58,7 +60,7 @@ class Account:
         return DataError(f"{problem}; the first: {'; '.join(first)}", self.path)
 
     def _place(self, error: DataError) -> str:
-        return error.place.removeprefix(f"{self.path}, ")
+        return error.place.removeprefix(f"{self.path}, ").removeprefix(f"{self.path}/")
 
 
 def _reason(error: DataError) -> str:

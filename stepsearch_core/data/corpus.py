@@ -211,7 +211,7 @@ def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterat
     account = account or Account(path)
     seen: set[str] = set()
     rows = read_rows(path, account.drop)
-    for row in tqdm(rows, total=_count_lines(path), desc=path.name, unit=" passages"):
+    for row in tqdm(rows, total=count_lines(path), desc=path.name, unit=" passages"):
         try:
             passage = _read_passage(row, seen, account)
         except DataError as error:
@@ -254,9 +254,9 @@ def _title_and_text(row: Row, account: Account) -> tuple[str, str]:
     return title, text
 
 
-def _count_lines(path: Path) -> int | None:
+def count_lines(path: Path) -> int | None:
     """Lines of a file of JSON lines, for the progress bar; None of another kind or a missing file."""
-    if not path.is_file() or path.suffix != ".jsonl":
+    if not path.is_file() or path.suffix.lower() != ".jsonl":
         return None
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

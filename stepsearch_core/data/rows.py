@@ -33,7 +33,7 @@ def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -
     path = Path(path)
     if not path.is_file():
         raise DataError("no such file", path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         unpack = "; unpack it first" if path.suffix in (".gz", ".bz2", ".xz", ".zip", ".zst") else ""
         raise DataError(f"unknown kind of file {path.suffix!r} (known: {', '.join(SUFFIXES)}){unpack}", path)
     empty = True
@@ -51,7 +51,7 @@ def read_rows(path: Path | str, refused: Callable[[DataError], None] = refuse) -
 
 
 def _rows(path: Path, refused: Callable[[DataError], None]) -> Iterator[Row]:
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _csv_rows(path, refused)
     return _array_rows(path, refused) if _is_array(path) else _line_rows(path, refused)
 

@@ -10,11 +10,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from stepsearch_core.base.text import SENTENCE_END
+
 SENTENCE_SHARE = 0.8
 """An excerpt ends with a sentence if that keeps this share of what would fit."""
 
 _WORD = re.compile(r"\S{1,20}")
-_SENTENCE_END = re.compile(r"[.!?…。！？।؟][\"'”’»)\]」』]*$")
 
 
 def longest_excerpt(text: str, fits: Callable[[str], bool]) -> str:
@@ -33,7 +34,7 @@ def longest_excerpt(text: str, fits: Callable[[str], bool]) -> str:
     for end in reversed(ends[:fitting]):
         if end < SENTENCE_SHARE * len(longest):
             break
-        if _SENTENCE_END.search(text, max(0, end - 4), end) and fits(text[:end]):
+        if SENTENCE_END.search(text, max(0, end - 4), end) and fits(text[:end]):
             return text[:end]
     return longest
 

@@ -20,12 +20,14 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.base.io import atomic_folder, write_json
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
-from stepsearch_core.benchmarks.sources import STANDARD_NAMES
+from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, STANDARD_NAMES
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
+from stepsearch_core.data.documents import count_documents, read_documents
+from stepsearch_core.fetching.documents import copy_documents, describe_documents
 from stepsearch_core.fetching.hub import write_dataset
 from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
-from stepsearch_core.params import FetchParams, ParamsError
+from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
 
 
@@ -45,7 +47,9 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
         ) as keys:  # closed at once: an error is the last line said
             files = {key: _describe(key, accounts[key]) for key in keys}
         for key, path in paths.items():
-            if path.parent != temporary:
+            if key == DOCUMENTS:
+                copy_documents(path, temporary / DOCUMENTS)
+            elif path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))
         if params.source == "datasets":
             files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
@@ -79,7 +83,9 @@ def remarks(manifest: dict[str, Any]) -> list[str]:
         for key, found in manifest["oddities"].items()
         for what, count in found.items()
     ]
-    if "musique_train" not in manifest["files"]:
+    if not manifest["files"].keys() & {"musique_train", *BENCHMARKS}:
+        said.append("no file of questions: `dvc repro index` works, but has nothing to measure retrieval by")
+    elif "musique_train" not in manifest["files"]:
         said.append(
             "no file of musique_train: retrieval can be measured,"
             " but there are no questions for `synthesize`"
@@ -99,10 +105,11 @@ def _check_keys(params: FetchParams) -> None:
     entries = params.files if params.source == "files" else params.datasets
     if not entries:
         raise DataError(f"fetch.{params.source}: empty, and fetch.source is {params.source}", "params")
+    known = FILE_KEYS if params.source == "files" else tuple(STANDARD_NAMES)
     for key in entries:
-        if key not in STANDARD_NAMES:
+        if key not in known:
             raise DataError(
-                f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(STANDARD_NAMES)}", "params"
+                f"fetch.{params.source}: unknown key {key!r}; known: {', '.join(known)}", "params"
             )
 
 
@@ -125,7 +132,7 @@ def _given_files(params: FetchParams) -> dict[str, Path]:
     """Where each file of `fetch.files` lies."""
     paths = {key: Path(params.folder) / name for key, name in params.files.items()}
     for key, path in paths.items():
-        if not path.is_file():
+        if not (path.exists() if key == DOCUMENTS else path.is_file()):
             raise DataError(f"fetch.files: {key}: no such file", path)
         if link := unwatched_link(params.folder, params.files[key]):
             raise DataError(f"fetch.files: {key}: {UNWATCHED}; link the file itself", link)
@@ -134,12 +141,19 @@ def _given_files(params: FetchParams) -> dict[str, Path]:
 
 def _describe(key: str, account: Account) -> dict[str, Any]:
     path, rows = account.path, _count_rows(key, account)
-    size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+    if key == DOCUMENTS:
+        size = describe_documents(path)
+    else:
+        size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     return {"file": path.name, **size, "rows": rows, "dropped": len(account.dropped)}
 
 
 def _count_rows(key: str, account: Account) -> int:
     """Read a file whole through its reader; returns its number of rows, without those dropped."""
+    if key == DOCUMENTS:
+        count = count_documents(account.path)
+        documents = read_documents(account.path, account)
+        return sum(1 for _ in tqdm(documents, total=count, desc=DOCUMENTS, unit=" documents"))
     if key == "corpus":
         return sum(1 for _ in read_corpus_file(account.path, account))
     if key == "decompositions":

@@ -87,6 +87,11 @@ RULES = (
         ),
     ),
     Rule(
+        "corpus.passage_overlap",
+        "less than corpus.passage_words",
+        lambda p: p.corpus.passage_overlap < p.corpus.passage_words,
+    ),
+    Rule(
         "evaluate.policies",
         "both warmstart and trained, which the report compares, and perhaps oracle",
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),

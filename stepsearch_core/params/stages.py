@@ -56,12 +56,14 @@ class FetchParams:
 
 @section("corpus")
 class CorpusParams:
-    """Which passages are indexed: the fetched corpus file, the benchmarks' own paragraphs, or both.
+    """Which passages are indexed: the corpus file's, those cut from documents, the benchmarks' own.
 
     `benchmarks/gold_matching.py` has the rule by which gold passages are known among them.
     """
 
     include_benchmarks: bool = anything()
+    passage_words: int = number(at_least=1)
+    passage_overlap: int = number(at_least=0)
     gold_overlap: float = number(above=0, at_most=1)
     add_missing_gold: bool = anything()
 

@@ -1,13 +1,23 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
-from stepsearch_core.params import FetchParams, IndexParams, Params, RetrievalParams, WorldParams
+from stepsearch_core.params import (
+    CorpusParams,
+    FetchParams,
+    IndexParams,
+    Params,
+    RetrievalParams,
+    WorldParams,
+)
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from tasks import corpus as corpus_stage
+from tasks import fetch as fetch_stage
+from tasks import index as index_stage
 from tasks.index import main
 from tests.checkout import link_checkout
 
@@ -51,3 +61,25 @@ def test_an_approximate_index_is_measured_against_exact_search(params, tmp_path)
     main(params)
     report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
     assert 0.5 < report["dense_against_exact"]["2"] <= 1.0
+
+
+@pytest.mark.slow
+def test_documents_alone_are_indexed_and_found_and_nothing_is_measured(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(link_checkout(tmp_path))
+    docs = tmp_path / "own"
+    docs.mkdir()
+    (docs / "ada.txt").write_text("Ada was born in Oslo. She plays chess.")
+    (docs / "norway.md").write_text("# Norway\n\nOslo lies in Norway, at the end of a fjord.\n")
+    fetched = FetchParams(source="files", folder="own", files={"documents": "."})
+    params = Params(profile="test", fetch=fetched, corpus=CorpusParams(passage_words=5))
+    with caplog.at_level("INFO"):
+        for stage in (fetch_stage, corpus_stage, index_stage):
+            stage.main(params)
+    assert "has nothing to measure retrieval by" in caplog.text
+    assert "not measured, as no benchmark has sub-questions" in caplog.text
+    made = Corpus.open("data/corpus")
+    assert [passage.title for passage in made] == ["ada", "ada", "Norway", "Norway", "Norway"]
+    [hits] = open_retriever(params.retrieval, "data/index", made).search(["who plays chess"], 1)
+    assert hits[0].passage.text == "She plays chess."
+    report = json.loads(Path("data/index/report.json").read_text())
+    assert (report["passages"], report["gold"]) == (5, {})

@@ -26,6 +26,13 @@ def test_rows_within_the_limit_are_named_with_their_place():
     account.close(kept=1)
 
 
+def test_places_in_a_folder_are_named_below_it():
+    account = Account("docs", limit=2)
+    account.drop(DataError("not JSON", "docs/a/b.jsonl", 5))
+    account.drop(DataError("holds no text", "docs/c.txt"))
+    assert [row["place"] for row in account.rows()] == ["a/b.jsonl, line 5", "c.txt"]
+
+
 def test_beyond_the_limit_the_first_ones_are_repeated():
     account = Account("a.jsonl", limit=SHOWN)
     for line in range(1, SHOWN + 1):

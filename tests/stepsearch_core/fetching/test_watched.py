@@ -41,6 +41,11 @@ def test_changes_behind_a_link_to_a_directory_are_not_seen(places, name, link):
     assert (dvc_hash(places) == before) == (link is not None)
 
 
+def test_a_link_below_what_is_named_counts(places):
+    assert unwatched_link(places, ".") == places / "linked"
+    assert unwatched_link(places, "own") is None
+
+
 def test_the_folder_itself_may_be_a_link(places, tmp_path):
     (tmp_path / "door").symlink_to(places)
     assert unwatched_link(tmp_path / "door", "own/a.csv") is None
