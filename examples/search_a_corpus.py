@@ -40,8 +40,9 @@ def main(passages: Iterable[Passage], query: str, k: int = 3) -> dict[str, list[
         folder = Path(name)
         build_corpus(passages, folder / "corpus")
         corpus = Corpus.open(folder / "corpus")
-        build_index(corpus, params, folder / "index", measured=METHODS)
-        for method in METHODS:
+        methods = [method for method, indexes in METHODS.items() if indexes]
+        build_index(corpus, params, folder / "index", measured=methods)
+        for method in methods:
             retriever = open_retriever(replace(params, method=method), folder / "index", corpus)
             [hits] = retriever.search([query], k)
             for hit in hits:

@@ -71,8 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         help="look at model, tokenizer, questions, index and disk before the long work",
         description=(
-            "Look in seconds, without a network, at everything that could end a run after hours: parameters,"
-            " model, tokenizer and template, context length, questions, passages, index, memory and disk."
+            "Look in seconds, without a network (but for retrieval.url), at everything that could end a run"
+            " after hours: parameters, model, tokenizer and template, context length, questions, passages,"
+            " index, retrieval service, memory and disk."
             " Exit with 1 if a stage would end with an error."
             " The first stage that runs does the same by itself."
         ),
@@ -130,7 +131,8 @@ def _takes_a_server(commands: Any) -> None:
     default = "(default: %(default)s)"
     takes("--data", default="data", help=f"the stages' outputs: corpus and index are read {default}")
     takes("--params", default="params.yaml", help=f"what the index was built with {default}")
-    takes("--method", choices=METHODS, help="how to search (default: as `retrieval.method` says)")
+    own = [method for method, indexes in METHODS.items() if indexes]
+    takes("--method", choices=own, help="how to search (default: as `retrieval.method` says)")
     takes("--host", default="127.0.0.1", help=f"the address to listen on {default}")
     takes("--port", type=_port, default=8000, help=f"0 takes a free one; it is printed {default}")
     takes("--workers", type=_count, default=1, help=f"processes, which share the index in memory {default}")

@@ -2,9 +2,9 @@
 
 DVC runs a stage again when one of its `deps` or `params` changes, and a stage that was killed may go on from
 the parts that it left under exactly the same condition. So both are read from one place: what changes a
-result is listed in dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Two things that
-DVC does not look at count here as well: installed packages, whose update leaves finished results alone but
-must not mix two versions in one, and the files of a local encoder.
+result is listed in dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Three things
+that DVC does not look at count here as well: installed packages, whose update leaves finished results alone
+but must not mix two versions in one, the files of a local encoder, and what a retrieval service serves.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from stepsearch_core.params import Params
+from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.runtime.software import versions
 
 PIPELINE = Path("dvc.yaml")
@@ -32,10 +33,14 @@ def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
     Returns:
         Plain values (the parameters by their dotted keys, `software`) and the files and folders whose
         content counts.
+
+    Raises:
+        RetrievalError: the service that is searched does not say what it serves.
     """
     parameters, inputs = listed(stage, params)
     encoder = Path(params.retrieval.encoder)  # a name (`hashing`, one of the hub) or a folder
-    return parameters | {"software": versions()}, inputs + [encoder] * encoder.is_dir()
+    parameters |= {"software": versions(), **searched_service(params.retrieval)}
+    return parameters, inputs + [encoder] * encoder.is_dir()
 
 
 def listed(stage: str, params: Params, pipeline: Path = PIPELINE) -> tuple[dict[str, Any], list[Path]]:

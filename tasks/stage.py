@@ -38,7 +38,7 @@ def run(name: str, work: Callable[..., None]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import httpx
 
-    from stepsearch_core.base.errors import DataError, ExplainedError
+    from stepsearch_core.base.errors import DataError, ExplainedError, UnreachableError
     from stepsearch_core.params import ParamsError, load_params
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
@@ -50,13 +50,13 @@ def run(name: str, work: Callable[..., None]) -> None:
         params = load_params(arguments.params)
         look_first(name, Path(arguments.params), fetch_first=params.fetch.source == "datasets")
         work(params)
-    except (DataError, ParamsError, ExplainedError) as error:
-        sys.exit(f"{name}: {error}")
     except BrokenPipeError:  # a kind of ConnectionError, but it is the terminal that is gone
         raise
-    except (ConnectionError, TimeoutError, httpx.TransportError) as error:
+    except (ConnectionError, TimeoutError, UnreachableError, httpx.TransportError) as error:
         print(f"{name}: network: {error}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
+    except (DataError, ParamsError, ExplainedError) as error:
+        sys.exit(f"{name}: {error}")
     logging.getLogger(name).info("finished in %.1f s", time.monotonic() - started)
 
 

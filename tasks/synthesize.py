@@ -1,5 +1,8 @@
 """Stage `synthesize`: search keys for MuSiQue's training questions and warm-start trajectories."""
 
+from dataclasses import asdict
+
+from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
@@ -7,6 +10,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params
 from stepsearch_core.policy.start import starting_tokenizer
 from stepsearch_core.policy.tokenizers import training_texts
+from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.remembered import RememberedSearches
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
@@ -20,9 +24,10 @@ def main(params: Params) -> None:
 
     What is shown depends on the tokenizer. Where the warm start will train one, another like it stands in:
     that will be trained on what is synthesised as well. To `word` a word is a token all the same; byte pairs
-    can differ a little, and with them what just fits.
+    can differ a little, and with them what just fits. `retriever.json` says what was searched.
     """
     corpus = Corpus.open(DATA / "corpus")
+    searched = fingerprint(params.retrieval, DATA / "index", corpus)
     matched = GoldMatches.open(DATA / "corpus")
     questions = list(map(matched, read_questions(DATA / "fetch", "musique", "train")))
     texts = training_texts(questions, (), corpus)
@@ -32,6 +37,7 @@ def main(params: Params) -> None:
         retriever = open_retriever(params.retrieval, DATA / "index", corpus)
         remembered = RememberedSearches(retriever, corpus, work.path)
         synthesize(questions, corpus, remembered, renderer, params, DATA / "synthesize")
+        write_json(DATA / "synthesize" / "retriever.json", asdict(searched))
         work.clear()
 
 

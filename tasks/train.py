@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.learning.distributed import is_main, world_size
 from stepsearch_core.params import Params
+from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
@@ -19,11 +22,15 @@ from tasks.tracking import Trackers, check_installed
 
 
 def main(params: Params) -> None:
-    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl}` and the trackers'."""
+    """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl}` and the trackers'.
+
+    `retriever.json` says what was searched.
+    """
     check_installed(params.watch.trackers)
     seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
+    searched = fingerprint(params.retrieval, DATA / "index", corpus)
     trainer, validation, tokenizer = open_trainer(DATA, corpus, params)
     with run_folder(params) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
@@ -37,6 +44,7 @@ def main(params: Params) -> None:
         tracker.close()
         write_jsonl(out / "metrics.jsonl", map(untimed, history))
         write_jsonl(out / "trajectories.jsonl", samples)
+        write_json(out / "retriever.json", asdict(searched))
         write_json(TIMINGS / "train.json", seconds_by_phase(history))
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 

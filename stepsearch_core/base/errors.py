@@ -47,6 +47,10 @@ class ExplainedError(RuntimeError):
     """Work that cannot go on for a reason outside of the code, which the message explains in one line."""
 
 
+class UnreachableError(ExplainedError):
+    """A service on the network gave no answer: the same work may succeed later."""
+
+
 def refuse(error: DataError) -> None:
     """What a reader does about a bad row unless it is told otherwise: it raises the error."""
     raise error

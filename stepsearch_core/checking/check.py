@@ -1,4 +1,7 @@
-"""`stepsearch check`: all that can be known before the long work, in seconds and without a network."""
+"""`stepsearch check`: all that can be known before the long work, in seconds and without a network.
+
+A retrieval service alone is asked, if `retrieval.url` names one to search.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.checking import documents, environment, files, index, machine, model, tokenizer
+from stepsearch_core.checking import documents, environment, files, index, machine, model, service, tokenizer
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.subject import Subject
@@ -40,6 +43,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("index", index.check_factory),
     ("index", index.check_index_memory),
     ("index", index.check_measured),
+    ("evaluate", service.check_service),
     ("train", machine.check_plan),
     ("evaluate", machine.check_packages),
     ("train", machine.check_gpus),

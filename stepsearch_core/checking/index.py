@@ -15,14 +15,14 @@ from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
 from stepsearch_core.params import METHODS
-from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, index_memory, passage_count
+from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, index_memory, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
 
 
 def check_encoder(subject: Subject) -> Iterator[Finding]:
     """The sentence encoder is here and whole, or will be downloaded."""
     encoder = subject.params.retrieval.encoder
-    if encoder == "hashing":
+    if encoder == "hashing" or "dense" not in built_indexes(subject.params):
         return
     folder = local_folder(encoder)
     if folder is None:
@@ -86,7 +86,7 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
             " which retrieval.method searches with"
         )
         yield subject.warning(
-            "index.measured_methods", problem, f"add {params.retrieval.method}; known: {METHODS}"
+            "index.measured_methods", problem, f"add {params.retrieval.method}; known: {', '.join(METHODS)}"
         )
 
 
@@ -111,8 +111,10 @@ def check_index_memory(subject: Subject) -> Iterator[Finding]:
 
 
 def _dimensions(subject: Subject) -> int | None:
-    """Of the vectors; None of an encoder that is not known here."""
+    """Of the vectors; None if none are made, or of an encoder that is not known here."""
     retrieval = subject.params.retrieval
+    if "dense" not in built_indexes(subject.params):
+        return None
     if retrieval.encoder == "hashing":
         return retrieval.dimensions
     folder = local_folder(retrieval.encoder)

@@ -76,10 +76,12 @@ def examine(data: Path, params: Params) -> Examined:
     Raises:
         DataError: a damaged or missing folder, or a context longer than a model's.
         EngineError: the sampling engine cannot be opened.
+        RetrievalError: a service that is to be searched does not answer.
     """
     folders = {policy: data / FOLDERS[policy] for policy in params.evaluate.policies}
     seconds: dict[str, float] = {}
     records: dict[str, BenchmarkRecords] = {}
+    seen = fingerprint(data, params)
     examination = Examination(data, params)
     for name, folder in folders.items():
         started = time.perf_counter()
@@ -90,7 +92,7 @@ def examine(data: Path, params: Params) -> Examined:
     for line in warnings(metrics, records, params.evaluate.benchmarks):
         logging.getLogger("evaluate").warning(line)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
-    evaluated = {"policies": hashes, "fingerprint": fingerprint(data, params)}
+    evaluated = {"policies": hashes, "fingerprint": seen}
     return Examined(records, metrics, evaluated, seconds)
 
 

@@ -9,22 +9,33 @@ from typing import Any
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.io import read_json
 from stepsearch_core.benchmarks.gold import GOLD_FILE
-from stepsearch_core.params import Params
+from stepsearch_core.params import Params, RetrievalParams
+from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.runtime.software import versions
 
 
 def fingerprint(data: Path, params: Params) -> dict[str, Any]:
-    """What an evaluation's result depends on besides the policy, in parts that change by themselves."""
+    """What an evaluation's result depends on besides the policy, in parts that change by themselves.
+
+    Raises:
+        RetrievalError: the service that is searched does not say what it serves.
+    """
     files = read_json(data / "fetch" / "manifest.json")["files"]
     return {
         "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},
         "corpus": read_json(data / "corpus" / "manifest.json")["hash"],
         "gold": sha256_json(read_json(data / "corpus" / GOLD_FILE)["another_text"]),
         "index": sha256_json(read_json(data / "index" / "manifest.json")),
-        "retriever": sha256_json(asdict(params.retrieval)),
+        "retriever": sha256_json(_choices(params.retrieval)),
         "environment": sha256_json(asdict(params.environment)),
         "software": versions(),
+        **searched_service(params.retrieval),
     }
+
+
+def _choices(retrieval: RetrievalParams) -> dict[str, Any]:
+    """The parameters without those of a service's whereabouts: what it serves is a part of its own."""
+    return {name: value for name, value in asdict(retrieval).items() if name not in ("url", "patience")}
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ def reevaluate(data: Path, params: Params) -> dict[str, Any]:
     promotion = read_promotion(PROMOTED)
     earlier = _earlier(promotion)
     time = now()
+    seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
     with atomic_folder(folder) as temporary:
         examination = Examination(data, params)
@@ -43,7 +44,6 @@ def reevaluate(data: Path, params: Params) -> dict[str, Any]:
         if not against["promotion"]["difference"]["f1"]["n"]:
             problem = "none of these questions was asked again, so that nothing can be compared"
             raise DataError(problem, earlier["promotion"])
-        seen = fingerprint(data, params)
         policy = sha256_folder(PROMOTED / "policy")
         changed = changes(promotion["fingerprint"], seen) + ["policy"] * (policy != promotion["policy"])
         comparison = {

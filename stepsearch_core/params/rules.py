@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from os.path import normpath, relpath
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import TANTIVY_CONSTANTS
@@ -92,6 +93,14 @@ RULES = (
         lambda p: p.corpus.passage_overlap < p.corpus.passage_words,
     ),
     Rule(
+        "retrieval.url",
+        "the address of a service, http://HOST:PORT say, which retrieval.method and index.measured_methods"
+        " need for remote",
+        lambda p: (
+            "remote" not in (p.retrieval.method, *p.index.measured_methods) or _is_address(p.retrieval.url)
+        ),
+    ),
+    Rule(
         "evaluate.policies",
         "both warmstart and trained, which the report compares, and perhaps oracle",
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
@@ -139,6 +148,15 @@ def _is_own_folder(name: str) -> bool:
 def _is_inside(name: str) -> bool:
     """Whether a name stays below the folder that it is looked up in; a link there may lead anywhere."""
     return not PurePath(name).is_absolute() and not normpath(name).startswith("..")
+
+
+def _is_address(url: str | None) -> bool:
+    """Whether requests can be sent to `url`."""
+    try:
+        parts = urlsplit(url or "")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, say
+        return False
 
 
 def _fetched(fetch: FetchParams) -> set[str]:

@@ -6,7 +6,13 @@ from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.base.text import SEGMENTERS
 from stepsearch_core.params.defaults import section
 
-METHODS = ("bm25", "dense", "hybrid")
+METHODS: dict[str, tuple[str, ...]] = {
+    "bm25": ("bm25",),
+    "dense": ("dense",),
+    "hybrid": ("bm25", "dense"),
+    "remote": (),
+}
+"""What `retrieval.method` may be, and which indexes here it searches; a service has its own."""
 TANTIVY_CONSTANTS = (1.2, 0.75)
 """k1 and b of the BM25 engine tantivy, which takes no others."""
 
@@ -83,9 +89,14 @@ class RewardParams:
 
 @section("retrieval")
 class RetrievalParams:
-    """`bm25`, `dense`, or `hybrid` (reciprocal rank fusion of both); which words all know."""
+    """`bm25`, `dense`, `hybrid` (reciprocal rank fusion of both), or `remote`: as the service at `url` does.
+
+    What follows `patience` is of the indexes that are built here; a service has settings of its own.
+    """
 
     method: str = one_of(*METHODS)
+    url: str | None = anything()
+    patience: float = number(above=0)
     segmenter: str = one_of(*SEGMENTERS)
     bm25_engine: str = one_of("bm25s", "tantivy")
     bm25_k1: float = number(at_least=0)

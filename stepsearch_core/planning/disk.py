@@ -6,7 +6,7 @@ from typing import Any
 
 import faiss
 
-from stepsearch_core.params import FetchParams, Params, RetrievalParams
+from stepsearch_core.params import METHODS, FetchParams, Params, RetrievalParams
 from stepsearch_core.retrieval.factory import make_index, naming_faiss, training_positions
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
@@ -54,6 +54,18 @@ def _vector_bytes(index: faiss.Index) -> int:
     return index.sa_code_size()
 
 
+def built_indexes(params: Params) -> set[str]:
+    """The indexes that the stage `index` builds; none where a service alone is searched and measured."""
+    methods = {params.retrieval.method, *params.index.measured_methods}
+    return {name for method in methods for name in METHODS[method]}
+
+
+def dense_bytes(params: Params) -> int:
+    """`index_bytes` of a profile's corpus; 0 without a dense index, or of a corpus that is not known."""
+    passages = passage_count(params.fetch) or 0
+    return index_bytes(params.retrieval, passages) if "dense" in built_indexes(params) else 0
+
+
 def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
     """The dense index, which is searched in main memory."""
     dimensions = retrieval.dimensions
@@ -75,12 +87,13 @@ def index_memory(factory: str, dimensions: int, passages: int) -> int:
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known."""
     passages = passage_count(params.fetch) or 0
+    bm25 = BM25_BYTES if "bm25" in built_indexes(params) else 0
     guarded = any(
         limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience"
     )
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
-        "indexes": (BM25_BYTES + TERM_BYTES) * passages + index_bytes(params.retrieval, passages),
+        "indexes": (bm25 + TERM_BYTES) * passages + dense_bytes(params),
         "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
         "policies": (3 if params.model.source else 2)
         * weight_bytes
@@ -91,7 +104,7 @@ def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, 
 def downloads(params: Params) -> list[str]:
     """Names of models and datasets (with revision) that are not local."""
     names = [params.model.source] if params.model.source else []
-    if params.retrieval.encoder != "hashing":
+    if params.retrieval.encoder != "hashing" and "dense" in built_indexes(params):
         names.append(params.retrieval.encoder)
     if params.fetch.source == "datasets":
         entries = params.fetch.datasets.values()

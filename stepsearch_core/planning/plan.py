@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
-from stepsearch_core.planning.disk import disk_bytes, downloads, index_bytes, passage_count
+from stepsearch_core.planning.disk import built_indexes, dense_bytes, disk_bytes, downloads, passage_count
 from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
@@ -91,7 +91,7 @@ def make_plan(params: Params) -> Plan:
         sampling,
         update,
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
-        index_bytes(params.retrieval, passage_count(params.fetch) or 0),
+        dense_bytes(params),
         disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,
@@ -162,10 +162,10 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
     }
     for title, parts in parts_of.items():
         lines += [f"  {title:<9} {name:<18} {_gb(size):>10}" for name, size in parts.items()]
-    lines += [
-        "",
-        f"dense index in main memory: {_gb(plan.index) if passages else 'known once the corpus is fetched'}",
-    ]
+    index = _gb(plan.index) if passages else "known once the corpus is fetched"
+    if "dense" not in built_indexes(params):
+        index = "none"
+    lines += ["", f"dense index in main memory: {index}"]
     lines += [
         "",
         f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes"),

@@ -24,6 +24,7 @@ from stepsearch_core.params import IndexParams, RetrievalParams
 from stepsearch_core.retrieval.gold_audit import audit, audit_lines
 from stepsearch_core.retrieval.index import indexes_of, open_ranker
 from stepsearch_core.retrieval.queries import Query, found, question_queries, rank, sub_question_queries
+from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def measure_index(
         dense = DenseIndex.open(folder / "dense", retrieval)
         asked = chain.from_iterable(questions.values())
         report["dense_against_exact"] = measure_approximation(dense, corpus, asked, params.measured_depths)
+    if "remote" in rankers:
+        report |= searched_service(replace(retrieval, method="remote"))
     return report
 
 

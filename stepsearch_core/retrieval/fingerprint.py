@@ -13,8 +13,10 @@ from typing import Any
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.io import read_object
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import RetrievalParams
-from stepsearch_core.retrieval.index import METHODS
+from stepsearch_core.params import METHODS, RetrievalParams
+
+INDEX_HEADER = "X-Index"
+"""A header of a service's answers: the `index` that was searched for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,16 @@ def fingerprint(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
     `index` hashes what the manifest says of the indexes that the method searches (corpus, settings,
     versions) and what the search adds: the method and, where rankings are fused, the fusion's constant.
 
+    Of `remote` it is what the service says.
+
     Raises:
         DataError: there is no index in `folder`.
+        RetrievalError: the service does not answer.
     """
+    if params.method == "remote":
+        from stepsearch_core.retrieval.remote import ask_fingerprint, open_client
+
+        return ask_fingerprint(open_client(params))
     manifest = read_object(Path(folder) / "manifest.json", ("corpus", "settings"))
     settings = {name: manifest["settings"].get(name) for name in METHODS[params.method]}
     searched: dict[str, Any] = {"manifest": {**manifest, "settings": settings}, "method": params.method}

@@ -13,13 +13,10 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder, read_object, write_json
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import RetrievalParams
+from stepsearch_core.params import METHODS, RetrievalParams
 from stepsearch_core.retrieval.bm25_engines import bm25_engine
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
-
-METHODS = {"bm25": ("bm25",), "dense": ("dense",), "hybrid": ("bm25", "dense")}
-"""Which indexes each `retrieval.method` searches."""
 
 
 def indexes_of(methods: Iterable[str]) -> list[str]:
@@ -82,13 +79,19 @@ def open_retriever(params: RetrievalParams, folder: Path | str, corpus: Corpus) 
     """Open the retriever that `params.method` names, over what `build_index` wrote.
 
     Raises:
-        DataError: there is no such index, or it was built from another corpus or with other settings.
+        DataError: there is no such index, or it was built from another corpus or with other settings; or a
+            service searches another corpus.
+        RetrievalError: a service that does not answer.
     """
     return CorpusRetriever(open_ranker(params, folder, corpus), corpus)
 
 
 def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> Ranker:
     """As `open_retriever`, but ranking positions of the corpus, without reading passages."""
+    if params.method == "remote":
+        from stepsearch_core.retrieval.remote import RemoteRanker, open_client
+
+        return RemoteRanker(open_client(params), corpus)
     folder = Path(folder)
     manifest = read_object(folder / "manifest.json", ("corpus", "settings"))
     _check("corpus", manifest["corpus"], corpus.hash, folder)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.errors import ExplainedError, UnreachableError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
 
@@ -22,6 +22,18 @@ Ranking = list[tuple[int, float]]
 
 class RetrievalError(ExplainedError):
     """A search that could not be carried out: a service is down, say. To find nothing is no error."""
+
+
+class FinalRetrievalError(RetrievalError):
+    """One that asking again would not mend: refused for what it asks, or asked again long enough already."""
+
+
+class RetrievalUnavailableError(FinalRetrievalError, UnreachableError):
+    """A service did not answer, or not as it should, for as long as it was asked again."""
+
+
+class RetrievalTimeoutError(RetrievalUnavailableError):
+    """As its base, and the last time it was still silent when its time was up."""
 
 
 @dataclass(frozen=True, slots=True)

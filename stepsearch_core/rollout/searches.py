@@ -1,8 +1,9 @@
 """Searches under way beside the rollout: threads send what has piled up in one batch.
 
 A search ends with its passages or with the reason why there are none: the retriever refused or answered
-garbage, after as many attempts as allowed, or took too long. A late answer is dropped. With one worker, a
-retriever that is slow gets ever larger batches; more workers keep several requests in flight.
+garbage, after as many attempts as allowed (one, if it has tried again itself), or took too long. A late
+answer is dropped. With one worker, a retriever that is slow gets ever larger batches; more workers keep
+several requests in flight.
 """
 
 from __future__ import annotations
@@ -15,11 +16,23 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from stepsearch_core.base.types import Passage, StopReason
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.retrieval.retriever import Hit, RetrievalError, Retriever
+from stepsearch_core.retrieval.retriever import (
+    FinalRetrievalError,
+    Hit,
+    RetrievalError,
+    RetrievalTimeoutError,
+    Retriever,
+)
 
 Outcome = list[Passage] | StopReason
 """What a search brought, or why its trajectory ends."""
@@ -113,7 +126,8 @@ class Searches:
             for attempt in Retrying(
                 stop=stop_after_attempt(self._params.retrieval_attempts),
                 wait=wait_random_exponential(_FIRST_WAIT, _LONGEST_WAIT),
-                retry=retry_if_exception_type(RetrievalError),
+                retry=retry_if_exception_type(RetrievalError)
+                & retry_if_not_exception_type(FinalRetrievalError),
                 reraise=True,
             ):
                 with attempt:
@@ -124,7 +138,9 @@ class Searches:
             SystemExit,
         ) as error:  # whatever it is, it must not end in a thread that nobody looks at
             logging.getLogger("rollout").warning("%d searches failed: %s", len(batch), error)
-            return [(number, StopReason.RETRIEVAL_FAILED) for number, _ in batch]
+            late = isinstance(error, RetrievalTimeoutError)
+            reason = StopReason.RETRIEVAL_TIMEOUT if late else StopReason.RETRIEVAL_FAILED
+            return [(number, reason) for number, _ in batch]
         return [(number, passages) for (number, _), passages in zip(batch, found, strict=True)]
 
 

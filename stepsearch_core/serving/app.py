@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.retrieval.fingerprint import Fingerprint
+from stepsearch_core.retrieval.fingerprint import INDEX_HEADER, Fingerprint
 from stepsearch_core.retrieval.retriever import Ranker
 from stepsearch_core.serving.guard import GUARDED, Guard
 from stepsearch_core.serving.metrics import Metrics
@@ -74,7 +74,11 @@ def create_app(
         k = request.topk or settings.topk
         _check_limits(request, k, settings)
         rankings = await service.rank(request.queries, k)
-        return Response(encode(rankings, corpus, request.return_scores), media_type="application/json")
+        return Response(
+            encode(rankings, corpus, request.return_scores),
+            media_type="application/json",
+            headers={INDEX_HEADER: searched.index},
+        )
 
     @app.get("/fingerprint")
     async def fingerprint() -> dict[str, str | int]:

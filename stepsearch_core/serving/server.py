@@ -21,10 +21,10 @@ from uvicorn.supervisors import Multiprocess
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import RetrievalParams, load_params
+from stepsearch_core.params import METHODS, RetrievalParams, load_params
 from stepsearch_core.retrieval.cache import CachedRanker
 from stepsearch_core.retrieval.fingerprint import Fingerprint, fingerprint
-from stepsearch_core.retrieval.index import METHODS, open_ranker
+from stepsearch_core.retrieval.index import open_ranker
 from stepsearch_core.serving.app import create_app
 from stepsearch_core.serving.connections import ImpatientProtocol
 from stepsearch_core.serving.metrics import FOLDER_VARIABLE
@@ -66,7 +66,7 @@ def look(settings: ServingSettings) -> tuple[RetrievalParams, Corpus, Fingerprin
     """
     params = load_params(settings.params).retrieval
     params = replace(params, method=settings.method or params.method)
-    if params.method not in METHODS:
+    if not METHODS[params.method]:
         problem = f"{params.method} searches no index of its own; name one with --method"
         raise DataError(problem, settings.params, field="retrieval.method")
     data = Path(settings.data)

@@ -17,6 +17,7 @@ from tasks.train import run_folder
 from tests.checkout import copy_checkout
 from tests.import_graph import ROOT
 from tests.profiles import whole
+from tests.services import Service
 
 LONG = ("index", "synthesize", "train")
 """Stages that keep work in progress."""
@@ -140,3 +141,14 @@ def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path,
     before = name_of("synthesize")
     monkeypatch.setattr(module, "versions", lambda: {"bm25s": "9.9"})
     assert name_of("synthesize") != before
+
+
+@pytest.mark.parametrize("stage", LONG)
+def test_a_service_that_serves_something_else_starts_anew(name_of, stage):
+    served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}
+    with Service(lambda path, body: (200, {}, served)) as service:
+        remote = RetrievalParams(method="remote", url=service.url)
+        before = name_of(stage, retrieval=remote)
+        assert name_of(stage, retrieval=remote) == before
+        served["index"] = "built anew"
+        assert name_of(stage, retrieval=remote) != before

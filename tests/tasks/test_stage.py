@@ -12,7 +12,7 @@ from stepsearch_core.benchmarks.gold_matching import GoldMatcher
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import CorpusParams, RetrievalParams
 from stepsearch_core.retrieval.index import build_index
-from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.retrieval.retriever import RetrievalError, RetrievalTimeoutError
 from tasks import stage as stages
 from tasks.stage import look_first, run
 from tests.checkout import link_checkout
@@ -52,6 +52,17 @@ def test_an_error_that_explains_itself(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         run("stage", work)
     assert ended.value.code == "stage: the retriever is down"  # Python prints it and exits with 1
+
+
+def test_a_service_that_does_not_answer_is_worth_another_try(monkeypatch, capsys):
+    def work(params):
+        raise RetrievalTimeoutError("the service is silent")
+
+    monkeypatch.setattr(sys, "argv", ["stage", "--params", str(ROOT / "params.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        run("stage", work)
+    assert ended.value.code == os.EX_TEMPFAIL
+    assert capsys.readouterr().err.endswith("stage: network: the service is silent\n")
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from stepsearch_core.base.io import write_json
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
 from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams
 from stepsearch_core.runtime.software import versions
+from tests.services import Service
 
 PARAMS = Params(profile="test", evaluate=EvaluateParams(benchmarks=["musique", "bamboogle"]))
 HASHES = {"musique": "m", "bamboogle": "b", "hotpotqa": "h"}
@@ -48,6 +49,22 @@ def test_each_part_changes_with_what_it_stands_for_alone(data, tmp_path):
     assert changes(before, fingerprint(tmp_path, retrieval)) == ["retriever"]
     environment = replace(PARAMS, environment=EnvironmentParams(max_searches=9))
     assert changes(before, fingerprint(tmp_path, environment)) == ["environment"]
+
+
+def test_what_a_service_serves_counts_and_where_it_is_does_not(data):
+    served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}
+
+    def seen(patience=20.0):
+        with Service(lambda path, body: (200, {}, served)) as service:
+            remote = RetrievalParams(method="remote", url=service.url, patience=patience)
+            return fingerprint(data, replace(PARAMS, retrieval=remote))
+
+    before = seen()
+    assert before["service"] == served
+    assert changes(before, seen(patience=10.0)) == []  # at another port, too
+    served["index"] = "built anew"
+    assert changes(before, seen()) == ["service.index"]
+    assert changes(before, fingerprint(data, PARAMS)) == ["retriever", "service"]
 
 
 def test_parts_that_one_side_lacks_are_changes_too():

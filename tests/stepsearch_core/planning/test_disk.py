@@ -4,6 +4,7 @@ import pytest
 
 from stepsearch_core.params import DatasetParams, FetchParams, Params, RetrievalParams
 from stepsearch_core.planning.disk import (
+    dense_bytes,
     disk_bytes,
     downloads,
     index_bytes,
@@ -41,6 +42,24 @@ def test_an_index_that_is_trained_takes_its_training_vectors_besides():
 def test_the_papers_index_takes_65_gb():
     e5 = RetrievalParams(encoder="intfloat/e5-base-v2", index_factory="Flat")
     assert index_bytes(e5, 21_015_324) == 21_015_324 * 768 * 4
+
+
+@pytest.mark.parametrize(
+    ("method", "measured", "bytes_a_passage"),
+    [
+        ("bm25", ["bm25"], 610 + 400),
+        ("dense", ["dense"], 400 + 4096),
+        ("hybrid", ["hybrid"], 610 + 400 + 4096),
+        ("remote", ["remote"], 400),  # the rewards' term statistics are here
+        ("remote", ["remote", "dense"], 400 + 4096),
+    ],
+)
+def test_only_indexes_that_are_searched_or_measured_take_room(method, measured, bytes_a_passage):
+    retrieval = RetrievalParams(method=method, url="http://localhost", dimensions=1024)
+    params = Params(profile="x", fetch=HUB, retrieval=retrieval)
+    params.index.measured_methods = measured
+    assert disk_bytes(params, 100, 2)["indexes"] == bytes_a_passage * 21_015_324
+    assert dense_bytes(params) == (4096 * 21_015_324 if bytes_a_passage > 4096 else 0)
 
 
 def test_passages_are_known_of_published_corpora_only():

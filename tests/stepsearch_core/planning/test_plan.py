@@ -50,6 +50,17 @@ def test_without_gpus_everything_lies_in_main_memory():
         check_fits(plan, params)
 
 
+def test_what_a_service_holds_is_not_needed_here():
+    here, _ = planned("paper_3b")
+    plan, params = planned(
+        "paper_3b", "retrieval.method=remote", "retrieval.url=http://host", "index.measured_methods=[remote]"
+    )
+    assert here.index > 64e9
+    assert plan.index == 0
+    assert "dense index in main memory: none" in plan_lines(plan, params)
+    assert "intfloat/e5-base-v2" not in plan.downloads
+
+
 def test_the_peak_is_the_larger_of_sampling_and_update():
     plan, _ = planned("paper_7b")
     held = sum(plan.states.values())

@@ -5,7 +5,13 @@ import pytest
 
 from stepsearch_core.base.types import Passage, StopReason
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.retrieval.retriever import Hit, RetrievalError
+from stepsearch_core.retrieval.retriever import (
+    FinalRetrievalError,
+    Hit,
+    RetrievalError,
+    RetrievalTimeoutError,
+    RetrievalUnavailableError,
+)
 from stepsearch_core.rollout.searches import Searches
 
 
@@ -91,6 +97,25 @@ def test_a_refusal_is_tried_again_as_often_as_allowed():
     with Searches(Service(refuses, refuses), 1, RolloutParams(retrieval_attempts=2)) as searches:
         searches.submit(0, "q")
         assert all_results(searches) == {0: StopReason.RETRIEVAL_FAILED}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FinalRetrievalError, StopReason.RETRIEVAL_FAILED),
+        (RetrievalUnavailableError, StopReason.RETRIEVAL_FAILED),
+        (RetrievalTimeoutError, StopReason.RETRIEVAL_TIMEOUT),
+    ],
+)
+def test_who_has_tried_again_is_asked_once(error, reason):
+    def gives_up(queries):
+        raise error("in vain")
+
+    service = Service(gives_up)
+    with Searches(service, 1, RolloutParams(retrieval_attempts=3)) as searches:
+        searches.submit(0, "q")
+        assert all_results(searches) == {0: reason}
+    assert service.batches == [["q"]]
 
 
 @pytest.mark.parametrize("garbage", [[], [[1]], "text", 7, breaks])

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from stepsearch_core.retrieval.fingerprint import INDEX_HEADER
 from stepsearch_core.retrieval.retriever import CorpusRetriever
-from tests.stepsearch_core.serving.conftest import QUERIES
+from tests.stepsearch_core.serving.conftest import QUERIES, SEARCHED
 
 
 def search_r1_batch_search(client, queries, topk):
@@ -115,6 +116,11 @@ def test_fingerprint_health_and_readiness(serve, rankers):
     assert client.get("/fingerprint").json() == expected
     assert client.get("/health").json() == {"status": "alive"}
     assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_answers_say_which_index_was_searched(serve, rankers):
+    answer = serve(rankers["bm25"]).post("/retrieve", json={"queries": ["amber"]})
+    assert answer.headers[INDEX_HEADER] == SEARCHED.index
 
 
 def test_metrics_count_requests_by_status_and_say_how_large_batches_were(serve, rankers):

@@ -1,0 +1,84 @@
+import socket
+
+import pytest
+
+from stepsearch_core.base.io import write_json
+from stepsearch_core.checking import service as checks
+from tests.services import BUSY, Service
+
+SERVED = {"corpus": "served", "passages": 3, "index": "i", "method": "bm25"}
+
+
+def remote(url):
+    return "retrieval.method=remote", f"retrieval.url={url}", "index.measured_methods=[remote]"
+
+
+def serves(path, body):
+    return 200, {}, SERVED if path == "/fingerprint" else {"status": "ready"}
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """`corpus(hash)`: a corpus that an earlier run has left."""
+
+    def make(content):
+        folder = tmp_path / "data" / "corpus"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "manifest.json", {"hash": content, "passages": 3})
+
+    return make
+
+
+def findings(seen):
+    return [line for line in seen.findings if "retrieval.url" in line]
+
+
+def test_a_service_that_is_ready_over_this_corpus(look, corpus):
+    with Service(serves) as service:
+        assert findings(look(*remote(service.url))) == []  # before there is a corpus
+        corpus("served")
+        assert findings(look(*remote(service.url))) == []
+        assert findings(look(*remote(service.url), "--from", "train")) == []
+        assert [path for path, _ in service.asked] == ["/ready", "/fingerprint"] * 3
+
+
+def test_another_corpus(look, corpus):
+    corpus("of this profile")
+    with Service(serves) as service:
+        seen = look(*remote(service.url), "--from", "synthesize")
+        assert seen.status == 1
+        (line,) = findings(seen)
+        assert line.startswith(
+            f"error: override retrieval.url={service.url}: retrieval.url: the service searches"
+        )
+        assert (
+            "the corpus served, and data/corpus is of this profile: let `stepsearch serve-retriever`" in line
+        )
+        (line,) = findings(look(*remote(service.url)))  # the stage `corpus` may still make the right one
+        assert line.startswith("warning: ")
+
+
+@pytest.mark.parametrize("answer", [BUSY, (404, {}, {"detail": "Not Found"}), (200, {}, b"<html>")])
+def test_a_service_that_is_not_ready_or_none(look, monkeypatch, answer):
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    with Service(lambda path, body: answer) as service:
+        seen = look(*remote(service.url))
+    (line,) = findings(seen)
+    assert seen.status == 0
+    assert line.startswith(f"warning: override retrieval.url={service.url}: retrieval.url: {service.url}")
+    assert line.endswith("-> `stepsearch serve-retriever` where its index is, before a stage searches it")
+
+
+def test_nobody_is_there(look, monkeypatch):
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    seen = look(*remote(url))
+    assert seen.status == 0
+    assert "ConnectError" in findings(seen)[0]
+
+
+def test_a_service_that_nobody_searches_is_not_asked(look):
+    with Service(serves) as service:
+        look(f"retrieval.url={service.url}")
+        assert service.asked == []
