@@ -20,6 +20,9 @@ MEASUREMENTS = {
     ),
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
+    "retrieval_build": (
+        "time, memory and disk of BM25 and dense indexes from 1,000 to a million generated passages"
+    ),
     "rewards": (
         "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA"
     ),

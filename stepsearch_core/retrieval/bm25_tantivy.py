@@ -32,8 +32,8 @@ from stepsearch_core.retrieval.retriever import Ranking, top_k
 if TYPE_CHECKING:
     import tantivy
 
-WRITER_BYTES = 256_000_000
-"""Memory for terms that are not yet on disk."""
+WRITER_BYTES = 64_000_000
+"""Memory for terms that are not yet on disk: those of some 100,000 passages of Wikipedia."""
 
 
 class TantivyIndex:
