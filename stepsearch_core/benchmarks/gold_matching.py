@@ -45,12 +45,10 @@ class _Sought:
     best: str | None = None
     overlap: float = 0.0
 
-    def look_at(self, identifier: str, text: str) -> None:
-        """See a passage of the same title; of equal ones the first is kept."""
-        self.is_there = self.is_there or identifier == self.passage.id
-        if self.is_there:
-            return
-        found = overlap(self.words, Counter(words(text)))
+    def look_at(self, identifier: str, text: Counter[str]) -> None:
+        """See a passage of the same title, by its id and its words; of equal ones the first is kept."""
+        self.is_there = identifier == self.passage.id
+        found = overlap(self.words, text)
         if self.best is None or found > self.overlap:
             self.best, self.overlap = identifier, found
 
@@ -74,11 +72,12 @@ class GoldMatcher:
     def watch(self, passages: Iterable[Passage]) -> Iterator[Passage]:
         """The same passages, all looked at, and behind them the missing ones if they are to be added."""
         for passage in passages:
-            candidates = self._by_title.get(title_key(passage.title))
-            if candidates:
-                identifier = passage_id(passage.title, passage.text)
-                for sought in candidates:
-                    sought.look_at(identifier, passage.text)
+            of_title = self._by_title.get(title_key(passage.title), ())
+            lost = [sought for sought in of_title if not sought.is_there]
+            if lost:
+                identifier, text = passage_id(passage.title, passage.text), Counter(words(passage.text))
+                for sought in lost:
+                    sought.look_at(identifier, text)
             yield passage
         yield from (sought.passage for sought in self._of(Presence.ADDED).values())
 
