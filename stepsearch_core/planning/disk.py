@@ -16,8 +16,8 @@ ENCODER_DIMENSIONS = {"intfloat/e5-base-v2": 768}
 PASSAGE_BYTES = 700
 """Of a passage of 100 words in the fetched file (14 GB for wiki-18); the corpus folder holds it once more.
 """
-BM25_BYTES = 610
-"""Of a passage of 100 words in a bm25s index (61 MB for 100,000)."""
+BM25_BYTES = {"bm25s": 610, "tantivy": 160}
+"""Of a passage of 100 words in an index of either engine (61 MB and 16 MB for 100,000)."""
 TERM_BYTES = 400
 """Of a passage of 100 words in the reward's term statistics (13 MB for 36,836 passages of 87 words)."""
 CHECKPOINT_BYTES = 14
@@ -87,7 +87,7 @@ def index_memory(factory: str, dimensions: int, passages: int) -> int:
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known."""
     passages = passage_count(params.fetch) or 0
-    bm25 = BM25_BYTES if "bm25" in built_indexes(params) else 0
+    bm25 = BM25_BYTES[params.retrieval.bm25_engine] if "bm25" in built_indexes(params) else 0
     guarded = any(
         limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience"
     )

@@ -76,6 +76,13 @@ def test_disk_of_a_model_without_a_corpus():
     }
 
 
+def test_the_bm25_index_is_that_of_the_engine():
+    params = Params(profile="x", fetch=HUB)
+    with_bm25s = disk_bytes(params, 100, 2)["indexes"]
+    params.retrieval.bm25_engine = "tantivy"
+    assert with_bm25s - disk_bytes(params, 100, 2)["indexes"] == (610 - 160) * 21_015_324
+
+
 def test_the_guard_keeps_a_third_checkpoint():
     params = Params(profile="x")
     params.watch.guard.max_kl = 0.5
