@@ -40,6 +40,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", files.check_unused),
     ("evaluate", index.check_encoder),
     ("evaluate", index.check_words),
+    ("index", index.check_bm25_memory),
     ("index", index.check_factory),
     ("index", index.check_index_memory),
     ("index", index.check_measured),

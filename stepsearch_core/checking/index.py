@@ -17,6 +17,7 @@ from stepsearch_core.checking.weights import weight_problem
 from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, index_memory, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
+from stepsearch_core.retrieval.bm25_memory import admit_bm25
 
 
 def check_encoder(subject: Subject) -> Iterator[Finding]:
@@ -53,13 +54,26 @@ def check_words(subject: Subject) -> Iterator[Finding]:
             from stepsearch_core.retrieval.indexed_words import stop_words  # a second to import
 
             stop_words(retrieval)
-        if retrieval.bm25_engine == "tantivy":
+        if retrieval.bm25_engine == "tantivy" and "bm25" in built_indexes(subject.params):
             from stepsearch_core.retrieval.bm25_tantivy import open_tantivy
 
             open_tantivy()
     except DataError as error:
         installs = error.field != "retrieval.stopwords"
         yield subject.refusal(error, "" if installs else "the code of one of these languages (en), or null")
+
+
+def check_bm25_memory(subject: Subject) -> Iterator[Finding]:
+    """Main memory does for building BM25: this machine's or, of a published corpus, the profile's."""
+    params, passages = subject.params, _passages(subject)
+    if passages is None or "bm25" not in built_indexes(params):
+        return
+    published = passage_count(params.fetch) is not None
+    memory = int(params.hardware.memory_gb * 1e9) if published else psutil.virtual_memory().total
+    try:
+        admit_bm25(params.retrieval.bm25_engine, passages, memory)
+    except DataError as error:
+        yield subject.refusal(error, "")
 
 
 def check_factory(subject: Subject) -> Iterator[Finding]:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import bm25s
 import numpy as np
+import psutil
 from bm25s.tokenization import Tokenizer
 from tqdm import tqdm
 
 from stepsearch_core.base.text import Segmenter
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.bm25_memory import admit_bm25
 from stepsearch_core.retrieval.indexed_words import indexed_words, no_word
 from stepsearch_core.retrieval.retriever import Ranking, top_k
 
@@ -34,8 +36,10 @@ class BM25Index:
         """Index `corpus` and save the index to `folder`. All passages' terms are in memory meanwhile.
 
         Raises:
-            DataError: no such list of stop words, no word in the corpus, or the segmenter is not installed.
+            DataError: no such list of stop words, no word in the corpus, the segmenter is not installed, or
+                memory does not do.
         """
+        admit_bm25("bm25s", len(corpus), psutil.virtual_memory().available)
         words = indexed_words(params)
         tokenizer = Tokenizer(lower=False, splitter=words, stopwords=[])
         contents = tqdm(corpus.contents(), total=len(corpus), desc="BM25 terms", unit=" passages")

@@ -42,7 +42,7 @@ def test_an_index_that_no_memory_holds(look, tmp_path):
     write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
     seen = look("retrieval.dimensions=32768", "--from", "index")
     assert seen.status == 1
-    (line,) = [line for line in seen.findings if "main memory" in line]
+    (line,) = [line for line in seen.findings if "main memory are needed" in line]
     assert (
         "retrieval.dimensions: 131072.0 GB of main memory are needed for 1,000,000,000 passages of 32,768"
         in line
@@ -88,6 +88,15 @@ def test_tantivy_that_is_not_installed(look, monkeypatch):
     (line,) = look(*tantivy).findings
     assert line.startswith("error: override retrieval.bm25_engine=tantivy: retrieval.bm25_engine: ")
     assert "pip install 'stepsearch[tantivy]'" in line
+
+
+def test_bm25_that_memory_does_not_do_for(look, tmp_path):
+    (tmp_path / "data" / "corpus").mkdir(parents=True)
+    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
+    methods = ("--from", "index", "index.measured_methods=[bm25]")
+    (line,) = look(*methods).findings
+    assert "retrieval.bm25_engine: bm25s takes 4400.0 GB of main memory to index 1,000,000,000" in line
+    assert look(*methods, "retrieval.bm25_engine=tantivy", "retrieval.bm25_k1=1.2").findings == []
 
 
 def test_a_factory_that_ends_the_process_is_not_tried(look):
