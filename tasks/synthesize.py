@@ -10,9 +10,10 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params
 from stepsearch_core.policy.start import starting_tokenizer
 from stepsearch_core.policy.tokenizers import training_texts
+from stepsearch_core.retrieval.cache import CachedRanker
 from stepsearch_core.retrieval.fingerprint import fingerprint
-from stepsearch_core.retrieval.index import open_retriever
-from stepsearch_core.retrieval.remembered import RememberedSearches
+from stepsearch_core.retrieval.index import open_ranker
+from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from stepsearch_core.synthesis.synthesize import synthesize
 from tasks.made_by import made_by
@@ -34,10 +35,12 @@ def main(params: Params) -> None:
     tokenizer = starting_tokenizer(params.model, params.tokenizer, params.environment, texts)
     renderer = Renderer(tokenizer, params.environment)
     with WorkFolder(ROOT, *made_by("synthesize", params)) as work:
-        retriever = open_retriever(params.retrieval, DATA / "index", corpus)
-        remembered = RememberedSearches(retriever, corpus, work.path)
-        synthesize(questions, corpus, remembered, renderer, params, DATA / "synthesize")
+        ranker = open_ranker(params.retrieval, DATA / "index", corpus)
+        kept = CachedRanker(ranker, work.path / "searches", searched.index)
+        retriever = CorpusRetriever(kept, corpus)
+        synthesize(questions, corpus, retriever, renderer, params, DATA / "synthesize")
         write_json(DATA / "synthesize" / "retriever.json", asdict(searched))
+        kept.close()
         work.clear()
 
 

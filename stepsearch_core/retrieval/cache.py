@@ -1,5 +1,7 @@
 """Rankings kept on disk: what was searched once is not searched again, in this process or another.
 
+So a retrieval service answers at once, and long work that searches can be killed and go on.
+
 A key is a hash of the index's fingerprint, the query and k, so an entry can only be found by those who would
 search the same index in the same way. Entries are bytes (no pickle), and scores come back to the last bit.
 What failed is not kept. Processes share a folder; one that is killed leaves whole entries behind.
@@ -35,14 +37,16 @@ _BROKEN = (sqlite3.Error, OSError, Timeout)
 class CachedRanker:
     """Ranks with another ranker, once for every distinct query and k."""
 
-    def __init__(self, ranker: Ranker, folder: Path | str, index: str, gigabytes: float) -> None:
+    def __init__(
+        self, ranker: Ranker, folder: Path | str, index: str, gigabytes: float | None = None
+    ) -> None:
         """Keep what `ranker` finds.
 
         Args:
             ranker: Searches what is not kept.
             folder: Of the cache; is made if need be.
             index: Names what is searched, and how: `fingerprint.Fingerprint.index`.
-            gigabytes: What is kept longest goes when the folder is larger than this.
+            gigabytes: What is kept longest goes when the folder is larger than this. None: nothing goes.
 
         Raises:
             DataError: `folder` cannot hold a cache, or holds something else.
@@ -56,8 +60,8 @@ class CachedRanker:
                 timeout=_BUSY_SECONDS,
                 disk=_Bytes,
                 disk_min_file_size=_FILE_BYTES,
-                size_limit=int(gigabytes * 2**30),
-                eviction_policy="least-recently-stored",
+                size_limit=int((gigabytes or 0) * 2**30),
+                eviction_policy="none" if gigabytes is None else "least-recently-stored",
                 cull_limit=_EVICTED,
             )
         except _BROKEN as error:
