@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.data.corpus import Corpus
@@ -29,11 +27,10 @@ from stepsearch_core.serving.app import create_app
 from stepsearch_core.serving.connections import ImpatientProtocol
 from stepsearch_core.serving.metrics import FOLDER_VARIABLE
 from stepsearch_core.serving.settings import ServingSettings
+from stepsearch_core.serving.workers import run_workers
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection is kept, so that a trainer's pool need not connect anew every step."""
-STARTING_SECONDS = 600
-"""How long a worker may take to open the index before it is taken for dead."""
 _LISTEN_BACKLOG = 2048
 
 
@@ -51,10 +48,12 @@ def serve(settings: ServingSettings, host: str, port: int, workers: int) -> None
         if workers == 1:
             app = open_app(settings)
             _listen(listener, message)
-            _serve_alone(app, settings, listener)
+            _run(app, settings, listener)
         else:
             _listen(listener, message)
-            _serve_together(settings, listener, workers)
+            with TemporaryDirectory(prefix="stepsearch-metrics-") as folder:
+                os.environ[FOLDER_VARIABLE] = folder
+                run_workers(workers, partial(_work, settings), listener)
 
 
 def look(settings: ServingSettings) -> tuple[RetrievalParams, Corpus, Fingerprint]:
@@ -87,20 +86,14 @@ def open_app(settings: ServingSettings) -> FastAPI:
     return create_app(ranker, corpus, searched, settings)
 
 
-def worker_app() -> FastAPI:
-    """`open_app` in a worker process; what is wrong there ends the server with one line."""
-    try:
-        return open_app(ServingSettings.from_environment())
-    except DataError as error:
-        print(f"stepsearch: {error}", file=sys.stderr)
-        sys.exit(STARTUP_FAILURE)
+def _work(settings: ServingSettings, listener: socket.socket) -> None:
+    _run(open_app(settings), settings, listener)
 
 
-def _config(app: FastAPI | str, settings: ServingSettings, workers: int) -> uvicorn.Config:
-    return uvicorn.Config(
+def _run(app: FastAPI, settings: ServingSettings, listener: socket.socket) -> None:
+    """Answer requests until SIGTERM or Ctrl-C."""
+    config = uvicorn.Config(
         app,
-        factory=isinstance(app, str),
-        workers=workers,
         http=ImpatientProtocol,
         ws="none",
         proxy_headers=False,
@@ -109,33 +102,9 @@ def _config(app: FastAPI | str, settings: ServingSettings, workers: int) -> uvic
         backlog=_LISTEN_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.timeout) + 5,
-        timeout_worker_healthcheck=STARTING_SECONDS,
     )
-
-
-def _serve_alone(app: FastAPI, settings: ServingSettings, listener: socket.socket) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more when all is done
-    uvicorn.Server(_config(app, settings, workers=1)).run(sockets=[listener])
-
-
-def _serve_together(settings: ServingSettings, listener: socket.socket, workers: int) -> None:
-    settings.to_environment()
-    with TemporaryDirectory(prefix="stepsearch-metrics-") as folder:
-        os.environ[FOLDER_VARIABLE] = folder
-        supervisor = _Supervisor(_config(f"{__name__}:worker_app", settings, workers), [listener])
-        supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        sys.exit(1)
-
-
-class _Supervisor(Multiprocess):
-    """Starts workers, and others where one dies."""
-
-    def terminate_all(self) -> None:
-        """End all of them; the port is closed first, as it would take connections that nobody serves."""
-        for listener in self.sockets:
-            listener.close()
-        super().terminate_all()
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,15 +1,10 @@
-"""What a server is started with, and its limits; worker processes are told through the environment."""
+"""What a server is started with, and the limits that it has in any case."""
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from stepsearch_core.base.errors import DataError
-
-VARIABLE = "STEPSEARCH_SERVING"
-"""The environment variable through which workers are told their settings, as JSON."""
 
 MAX_BODY_BYTES = 16 << 20
 """Of a request: a training batch of thousands of queries has half a megabyte."""
@@ -40,12 +35,3 @@ class ServingSettings:
         if self.topk > self.topk_limit:
             problem = f"{self.topk} is above --topk-limit, {self.topk_limit}"
             raise DataError(problem, "serve-retriever", field="--topk")
-
-    @classmethod
-    def from_environment(cls) -> ServingSettings:
-        """What `to_environment` left for this process."""
-        return cls(**json.loads(os.environ[VARIABLE]))
-
-    def to_environment(self) -> None:
-        """Leave these settings for the processes that this one starts."""
-        os.environ[VARIABLE] = json.dumps(asdict(self))

@@ -144,7 +144,7 @@ def server_process(data, tmp_path):
     """A function that starts a `ServerProcess`; it is killed after the test."""
     started = []
 
-    def start(*arguments):
+    def start(*arguments, data=data):
         started.append(ServerProcess(data, tmp_path / f"server{len(started)}.log", *arguments))
         return started[-1]
 

@@ -1,4 +1,8 @@
 import dataclasses
+import signal
+import socket
+import threading
+import time
 
 import httpx
 import pytest
@@ -10,6 +14,7 @@ from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.serving.server import look, open_app, serve
 from stepsearch_core.serving.settings import ServingSettings
 from tests.stepsearch_core.serving.conftest import QUERIES
+from tests.stepsearch_core.serving.test_guard import HEAD
 
 pytestmark = pytest.mark.slow
 
@@ -45,3 +50,52 @@ def test_what_cannot_be_served_is_one_line(data, tmp_path):
         open_app(ServingSettings(data=str(data), params=str(tmp_path / "params.yaml"), method="dense"))
     with pytest.raises(DataError, match=r"^no\.such\.host:0: cannot listen here"):
         serve(ServingSettings(), "no.such.host", 0, 1)
+
+
+def until(condition, seconds=60):
+    """Wait for what has to become true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def waiting(url):
+    """Queries in the queue, as the metrics have it."""
+    page = httpx.get(f"{url}/metrics").text
+    return float(page.partition("\nstepsearch_queue_queries ")[2].split()[0])
+
+
+def test_on_sigterm_a_server_finishes_what_it_holds_takes_nothing_new_and_ends_with_0(
+    server_process, rankers
+):
+    server = server_process("--method", "hybrid", "--max-batch", "1")
+    found = []
+    queries = [f"{query} {number}" for number in range(30) for query in QUERIES]
+    asking = threading.Thread(target=lambda: found.extend(hits(server.url, queries, 2)))
+    asking.start()
+    until(lambda: waiting(server.url) > 200)
+    server.process.send_signal(signal.SIGTERM)
+    until(lambda: refuses(server.url))
+    assert asking.is_alive()
+    assert server.process.wait(60) == 0
+    asking.join()
+    assert len(found) == len(queries)
+    assert all(len(of_query) == 2 for of_query in found)
+
+
+def refuses(url):
+    try:
+        httpx.get(f"{url}/health")
+    except httpx.ConnectError:
+        return True
+    return False
+
+
+def test_a_client_that_hangs_keeps_no_server_from_ending(server_process):
+    server = server_process("--timeout", "1")
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as hanging:
+        hanging.sendall(HEAD + b"content-length: 30\r\n\r\n{")
+        until(lambda: httpx.get(f"{server.url}/health").status_code == 200)
+        assert server.end(20) == 0
