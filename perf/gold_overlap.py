@@ -108,11 +108,11 @@ def _cut(
 
 
 def _best(paragraph: Passage, texts: Sequence[str]) -> tuple[int, float]:
-    """Which text overlaps most, the first of equal ones, and by how much."""
+    """Which text has most words in common, the first of equal ones, and the largest overlap."""
     counted = Counter(words(paragraph.text))
-    overlaps = [overlap(counted, Counter(words(text))) for text in texts]
-    best = int(np.argmax(overlaps))
-    return best, overlaps[best]
+    others = [Counter(words(text)) for text in texts]
+    best = int(np.argmax([(counted & other).total() for other in others]))
+    return best, max(overlap(counted, other) for other in others)
 
 
 def _mistaken(overlaps: Sequence[float], with_answer: Sequence[bool], limit: float) -> float:

@@ -1,10 +1,13 @@
 """The rule by which gold passages are found in a corpus that was cut in another way, and its one pass.
 
 A gold passage is the corpus passage of the same content; or else, of the corpus passages with the same title
-(the same words in it), the one whose text overlaps most with its own, if it does so by at least
-`corpus.gold_overlap`; or else it is missing. Texts overlap by the share of the shorter one's words that the
-longer one has, too (the overlap coefficient of the two multisets of words): a chunk is often a part of a
-paragraph, or has one as its part. `python -m perf gold_overlap` measures what the limit finds and mistakes.
+(the same words in it) and a text that overlaps with its own by at least `corpus.gold_overlap`, the one that
+has most words in common with it, and of equal ones the first; or else it is missing.
+
+Texts overlap by the share of the shorter one's words that the longer one has, too (the overlap coefficient
+of the two multisets of words): a chunk is often a part of a paragraph, or has one as its part. The largest
+overlap alone would be that of an article's last chunk if this is a few words long.
+`python -m perf gold_overlap` measures what the limit finds and mistakes.
 """
 
 from __future__ import annotations
@@ -37,20 +40,27 @@ def overlap(text: Counter[str], other: Counter[str]) -> float:
 
 @dataclass(slots=True)
 class _Sought:
-    """A gold passage and the best of the corpus so far; None as long as nothing of its title was seen."""
+    """A gold passage, and what the corpus has of its title so far.
+
+    `found` is the best passage that overlaps enough, `overlap` its overlap, or the largest of all as long as
+    none does; None as long as no passage has the title.
+    """
 
     passage: Passage
     words: Counter[str]
     is_there: bool = False
-    best: str | None = None
-    overlap: float = 0.0
+    found: str | None = None
+    in_common: int = 0
+    overlap: float | None = None
 
-    def look_at(self, identifier: str, text: Counter[str]) -> None:
-        """See a passage of the same title, by its id and its words; of equal ones the first is kept."""
+    def look_at(self, identifier: str, text: Counter[str], limit: float) -> None:
+        """See a passage of the same title, by its id and its words."""
         self.is_there = identifier == self.passage.id
-        found = overlap(self.words, text)
-        if self.best is None or found > self.overlap:
-            self.best, self.overlap = identifier, found
+        in_common, overlapping = (self.words & text).total(), overlap(self.words, text)
+        if overlapping >= limit and in_common > self.in_common:
+            self.found, self.in_common, self.overlap = identifier, in_common, overlapping
+        elif self.found is None:
+            self.overlap = max(overlapping, self.overlap or 0.0)
 
 
 class GoldMatcher:
@@ -77,7 +87,7 @@ class GoldMatcher:
             if lost:
                 identifier, text = passage_id(passage.title, passage.text), Counter(words(passage.text))
                 for sought in lost:
-                    sought.look_at(identifier, text)
+                    sought.look_at(identifier, text, self._limit)
             yield passage
         yield from (sought.passage for sought in self._of(Presence.ADDED).values())
 
@@ -93,7 +103,7 @@ class GoldMatcher:
             "counts": counts,
             "shares": {name: _shares(rows) for name, rows in counts.items()},
             "another_text": {
-                gold_id: {"passage": sought.best, "overlap": round(sought.overlap, 4)}
+                gold_id: {"passage": sought.found, "overlap": _rounded(sought.overlap)}
                 for gold_id, sought in self._of(Presence.ANOTHER_TEXT).items()
             },
             "added": _described(added),
@@ -110,20 +120,21 @@ class GoldMatcher:
     def _presence(self, sought: _Sought) -> Presence:
         if sought.is_there:
             return Presence.SAME_CONTENT
-        if sought.best is not None and sought.overlap >= self._limit:
+        if sought.found is not None:
             return Presence.ANOTHER_TEXT
         return Presence.ADDED if self._adds else Presence.MISSING
 
 
 def _described(lost: dict[str, _Sought]) -> dict[str, dict[str, Any]]:
-    """Titles by id, and the overlap with the best passage of that title, if the corpus has one."""
+    """Titles by id, and the largest overlap with a passage of that title, if the corpus has one."""
     return {
-        gold_id: {
-            "title": sought.passage.title,
-            "overlap": None if sought.best is None else round(sought.overlap, 4),
-        }
+        gold_id: {"title": sought.passage.title, "overlap": _rounded(sought.overlap)}
         for gold_id, sought in lost.items()
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _shares(rows: dict[str, dict[str, int]]) -> dict[str, dict[str, float]]:
