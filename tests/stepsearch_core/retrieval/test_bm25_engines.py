@@ -14,6 +14,7 @@ from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.bm25_engines import bm25_engine
 from stepsearch_core.retrieval.bm25_tantivy import TantivyIndex
 from tests.oracles.bm25 import scores as oracle_scores
+from tests.stepsearch_core.base.test_scripts import TEXTS
 
 WORDS = ["cat", "dog", "bird", "fish", "the"]
 SYNTAX = ['"cat', "cat:", "(dog)", "-bird", "+fish", "NOT", "cat^3", "[a TO z]", "c*t", "d~2", "\\", "鍵"]
@@ -74,6 +75,15 @@ def test_title_and_text_are_searched(make_corpus, tmp_path, engine):
     corpus = make_corpus([("Lovelace", "She wrote notes."), ("Babbage", "He wrote letters.")])
     assert positions(ranks(corpus, tmp_path, "LOVELACE", **engine)) == [0]
     assert positions(ranks(corpus, tmp_path, "letters", **engine)) == [1]
+
+
+def test_words_of_every_script_are_found(make_corpus, tmp_path, engine):
+    params = RetrievalParams(**engine)
+    texts = [text for passage, _, other in TEXTS.values() for text in (passage, other)]
+    (tmp_path / "index").mkdir()
+    index = bm25_engine(params).build(make_corpus(texts), params, tmp_path / "index")
+    found = index.rank([query for _, query, _ in TEXTS.values()], 1)
+    assert [position for ((position, _),) in found] == list(range(0, len(texts), 2))
 
 
 @pytest.mark.parametrize("query", ["", "  ", "?!", "nothing like it", "a"])
