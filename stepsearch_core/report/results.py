@@ -30,6 +30,7 @@ NAMES = {
     "bm25": "BM25",
     "dense": "Dense",
     "hybrid": "Hybrid",
+    "remote": "Service",
 }
 
 F1 = BY_KEY["f1"]

@@ -78,6 +78,12 @@ def test_nobody_is_there(look, monkeypatch):
     assert "ConnectError" in findings(seen)[0]
 
 
+def test_any_measured_method_may_be_what_is_served(look):
+    with Service(serves) as service:
+        seen = look(*remote(service.url)[:2], "index.measured_methods=[dense]")
+    assert not [line for line in seen.findings if "index.measured_methods" in line]
+
+
 def test_a_service_that_nobody_searches_is_not_asked(look):
     with Service(serves) as service:
         look(f"retrieval.url={service.url}")

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from stepsearch_core.base.io import write_json
+from stepsearch_core.params import METHODS
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
 from tests.report_data import cell, make_metrics, make_written_answers
@@ -63,6 +64,15 @@ def test_the_headline_and_tables_hold_the_numbers(page, text):
     cells = [cell["text"] for cell in page.all("td")]
     assert cells.count("0.6250.575 to 0.675") == 3  # value and, in small print, its interval
     assert cells.count("+0.375+0.325 to +0.425") == 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_of_retrieval_has_a_name(data, params, method):
+    params.retrieval.method = method
+    page = Page(render_page(read_inputs(data), params))
+    lead = " ".join(page.all("p", **{"class": "lead"})[0]["text"].split())
+    name = {"bm25": "BM25", "dense": "dense", "hybrid": "BM25 and dense, fused", "remote": "a service's"}
+    assert f"Retrieval is {name[method]}, 2 passages a search." in lead
 
 
 def test_what_is_missing_is_a_dash(page):
