@@ -1,4 +1,4 @@
-"""The `stepsearch` command: choose, plan and show profiles, promote a policy, serve searches.
+"""The `stepsearch` command: profiles, checks and plans; a policy is promoted or asked, searches are served.
 
 `dvc repro` computes.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from dataclasses import fields
@@ -13,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import METHODS, ParamsError, load_params
@@ -21,6 +22,7 @@ from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.profiles import ACTIVE, activate, profile_names, profile_path, read_profile
 from stepsearch_core.report.inputs import read_metrics, read_timings
 from stepsearch_core.report.results import F1, number, results_table
+from stepsearch_core.rollout.records import TurnRecord
 
 
 @terminal()
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (DataError, ParamsError) as error:
+    except (DataError, ParamsError, ExplainedError) as error:
         sys.exit(f"stepsearch: {error}")
 
 
@@ -100,6 +102,31 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the stage that runs next, of {', '.join(LOOKED_AT)}",
     )
     check.set_defaults(run=_check)
+
+    asking = commands.add_parser(
+        "ask",
+        help="let a policy answer a question of yours by searching the indexed corpus",
+        description=(
+            "Play one greedy episode and print it as it goes: thoughts, queries, titles of what was found,"
+            " the answer. Exit with 1 if the question could not be asked or a search failed."
+        ),
+        epilog='example: stepsearch ask "Where was the author of Old Mill born?"',
+    )
+    asking.add_argument("question", metavar="QUESTION", help="in one argument")
+    asking.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FOLDER",
+        help="a model with its tokenizer (default: train/policy of the stages' outputs)",
+    )
+    asking.add_argument(
+        "--data", type=Path, default=Path("data"), help="the stages' outputs (default: data)"
+    )
+    asking.add_argument(
+        "--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)"
+    )
+    asking.add_argument("--json", action="store_true", help="print a record when it is done")
+    asking.set_defaults(run=_ask)
 
     promotion = commands.add_parser(
         "promote",
@@ -213,6 +240,25 @@ def _check(options: argparse.Namespace) -> None:
         )
     )
     sys.exit(exit_status(findings))
+
+
+def _ask(options: argparse.Namespace) -> None:
+    from stepsearch_core.asking import ask, turn_lines
+    from stepsearch_core.base.types import FAILURES, StopReason
+
+    def tell(turn: TurnRecord) -> None:
+        if not options.json:
+            print("\n".join(turn_lines(turn)), flush=True)
+
+    policy = options.policy or options.data / "train" / "policy"
+    record = ask(options.question, policy, options.data, load_params(options.params), tell)
+    if options.json:
+        print(json.dumps(record, indent=2, ensure_ascii=False))
+    reason = StopReason(record["stop_reason"])
+    if reason in FAILURES:
+        sys.exit(f"stepsearch: not answered: {reason.replace('_', ' ')}")
+    if record["answer"] is None and not options.json:
+        print(f"no answer: {reason.replace('_', ' ')}")
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -83,14 +83,13 @@ def stepsearch_problem(arguments: list[str]) -> str | None:
     if not arguments:
         return None
     if len(arguments) == 1 or arguments[1] == "NAME":  # the command is meant, not one use of it
-        arguments = [arguments[0], *(["tiny"] if arguments[0] in ("profile", "plan") else [])]
+        arguments = [arguments[0], *(["tiny"] if arguments[0] in ("profile", "plan", "ask") else [])]
     error = io.StringIO()
     try:
         with contextlib.redirect_stderr(error):
             cli._parser().parse_args(arguments)
-        if arguments[0] == "serve-retriever":  # names no profile
-            return None
-        name, *overrides = arguments[1:] or ["tiny"]
+        takes_a_profile = arguments[0] in ("profile", "plan", "check")
+        name, *overrides = (arguments[1:] if takes_a_profile else []) or ["tiny"]
         if overrides:
             read_profile(name, overrides)
     except (SystemExit, ValueError) as raised:

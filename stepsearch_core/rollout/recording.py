@@ -33,7 +33,7 @@ def record(
     seen: set[str] = set()
     turns = []
     for number, turn in enumerate(trajectory.turns):
-        turns.append(_turn(turn, rewards.get(number), question, seen, passage))
+        turns.append(turn_record(turn, rewards.get(number), question, seen, passage))
         seen.update(turn.passage_ids)
     return QuestionRecord(
         id=question.id,
@@ -52,29 +52,22 @@ def record(
     )
 
 
-def one_a_question(records: Sequence[QuestionRecord]) -> list[QuestionRecord]:
-    """Records of samples, those of a question side by side, as one for each question.
-
-    It is that of the first sample with the means of the measures (of the values defined), so what compares
-    policies goes on to count questions; a question that was answered once keeps its record.
-    """
-    return [_mean_record(list(samples)) for _, samples in groupby(records, key=attrgetter("id"))]
-
-
-def _mean_record(samples: Sequence[QuestionRecord]) -> QuestionRecord:
-    if len(samples) == 1:
-        return samples[0]
-    means = {key: mean(sample.measures[key] for sample in samples) for key in EVALUATED}
-    return replace(samples[0], measures=means, samples=len(samples))
-
-
-def _turn(
+def turn_record(
     turn: Turn,
     reward: StepReward | None,
     question: Question,
     seen: set[str],
     passage: Callable[[str], Passage],
 ) -> TurnRecord:
+    """What there is to say of a turn.
+
+    Args:
+        turn: of a trajectory on `question`.
+        reward: the step reward, of a search that has one.
+        question: says which passages are gold.
+        seen: ids of the passages that earlier turns showed.
+        passage: gives the passage of an id.
+    """
     return TurnRecord(
         text=turn.text,
         action=turn.action.kind,
@@ -95,3 +88,19 @@ def _turn(
         information_gain=reward.information_gain if reward else None,
         redundancy=reward.redundancy if reward else None,
     )
+
+
+def one_a_question(records: Sequence[QuestionRecord]) -> list[QuestionRecord]:
+    """Records of samples, those of a question side by side, as one for each question.
+
+    It is that of the first sample with the means of the measures (of the values defined), so what compares
+    policies goes on to count questions; a question that was answered once keeps its record.
+    """
+    return [_mean_record(list(samples)) for _, samples in groupby(records, key=attrgetter("id"))]
+
+
+def _mean_record(samples: Sequence[QuestionRecord]) -> QuestionRecord:
+    if len(samples) == 1:
+        return samples[0]
+    means = {key: mean(sample.measures[key] for sample in samples) for key in EVALUATED}
+    return replace(samples[0], measures=means, samples=len(samples))

@@ -1,0 +1,141 @@
+import json
+
+import pytest
+
+from stepsearch_core.asking import ToldEpisode, turn_lines
+from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason
+from stepsearch_core.cli import main
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import RolloutParams
+from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.records import ShownPassage, TurnRecord, read_records
+from stepsearch_core.sampling.scripted_engine import ScriptedEngine
+from tests import tiny
+
+SEARCH = "<think> the birthplace </think> <search> ada born </search>"
+ANSWER = "<think> that is it </think> <answer> oslo </answer>"
+
+
+class Watched:
+    """A retriever that notes when it is searched."""
+
+    def __init__(self, retriever, happened):
+        self.retriever, self.happened = retriever, happened
+
+    def search(self, queries, k):
+        """See `Retriever.search`."""
+        self.happened.append(("search", *queries))
+        return self.retriever.search(queries, k)
+
+
+class Down:
+    """A retriever that never answers."""
+
+    def search(self, queries, k):
+        """See `Retriever.search`."""
+        raise RetrievalError("down")
+
+
+def play(retriever, happened):
+    """An episode of a search and an answer, each turn noted when it is told."""
+    renderer = Renderer(tiny.tokenizer(), tiny.ENVIRONMENT)
+    asked = Question("asked", "", "", "where unknown", answers=())
+    episode = ToldEpisode(asked, renderer, lambda turn: happened.append((turn.action, turn.query)))
+    engine = ScriptedEngine(renderer, [[SEARCH, ANSWER]])
+    Rollout(engine, retriever, renderer, RolloutParams(retrieval_attempts=1)).play([episode])
+    return episode
+
+
+def test_each_turn_is_told_as_soon_as_it_is_over(tmp_path):
+    happened = []
+    episode = play(Watched(tiny.retriever(tmp_path), happened), happened)
+    search, answer = (ActionKind.SEARCH, "ada born"), (ActionKind.ANSWER, None)
+    assert happened == [("search", "ada born"), search, answer]
+    assert [passage.text for passage in episode.told[0].passages] == [tiny.TEXTS[0], tiny.TEXTS[1]]
+    assert episode.trajectory.answer == "oslo"
+
+
+def test_a_search_that_fails_is_told_and_ends_the_episode():
+    happened = []
+    episode = play(Down(), happened)
+    assert happened == [(ActionKind.SEARCH, "ada born")]
+    assert episode.trajectory.stop_reason is StopReason.RETRIEVAL_FAILED
+
+
+def turn(text, action, reason=None, titles=()):
+    passages = tuple(ShownPassage(title, title, "text", False, False, False) for title in titles)
+    return TurnRecord(text, action, reason, None, passages, (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"),
+    [
+        (
+            turn(SEARCH, ActionKind.SEARCH, titles=("Ada", "")),
+            ["thought: the birthplace", "search: ada born", "  found: Ada; text ..."],
+        ),
+        (
+            turn("why </think>\n<search> a  b </search>.", ActionKind.SEARCH),
+            ["thought: why", "search: a b", "  found: nothing that could be shown"],
+        ),
+        (turn("<answer> oslo </answer>", ActionKind.ANSWER), ["answer: oslo"]),
+        (
+            turn("I\ndo not know", ActionKind.INVALID, InvalidReason.NO_ACTION),
+            ["invalid: no action: I do not know"],
+        ),
+    ],
+)
+def test_a_turn_is_told_in_lines(told, lines):
+    assert turn_lines(told) == lines
+
+
+def asked(micro, *arguments):
+    """Run the command on what the profile micro has made."""
+    main(["ask", *arguments, "--data", str(micro / "data"), "--params", str(micro / "params.yaml")])
+
+
+@pytest.mark.slow
+def test_the_trained_policy_does_what_it_did_in_its_evaluation(micro, capsys):
+    records = read_records(micro / "data" / "evaluate" / "records" / "trained" / "musique.jsonl").values()
+    evaluated = next(record for record in records if any(turn.query for turn in record.turns))
+    asked(micro, evaluated.question, "--json")
+    record = json.loads(capsys.readouterr().out)
+    assert (record["question"], record["answer"]) == (evaluated.question, evaluated.prediction)
+    assert record["stop_reason"] == evaluated.stop_reason
+    wanted = [turn.to_json() for turn in evaluated.turns]
+    for told, done in zip(record["turns"], wanted, strict=True):
+        assert {key: told[key] for key in ("text", "action", "query", "hidden_ids")} == {
+            key: done[key] for key in ("text", "action", "query", "hidden_ids")
+        }
+        assert [passage["id"] for passage in told["passages"]] == [
+            passage["id"] for passage in done["passages"]
+        ]
+    asked(micro, evaluated.question)
+    printed = capsys.readouterr().out
+    query = next(turn.query for turn in evaluated.turns if turn.query)
+    assert f"search: {query}\n  found: " in printed
+    reason = evaluated.stop_reason.replace("_", " ")
+    answer = f"answer: {evaluated.prediction}" if evaluated.prediction else f"no answer: {reason}"
+    assert printed.splitlines()[-1] == answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((" ",), "command line: field 'question': empty"),
+        (("where?", "--policy", "nowhere"), "nowhere: no policy; `dvc repro train` trains one"),
+        (("where? " * 500,), "not answered: prompt too long"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(micro, arguments, problem):
+    with pytest.raises(SystemExit) as ended:
+        asked(micro, *arguments)
+    assert str(ended.value.code).startswith(f"stepsearch: {problem}")
+
+
+def test_without_results_it_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^stepsearch: params\.yaml: no such file$"):
+        main(["ask", "where?"])
