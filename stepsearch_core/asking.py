@@ -108,7 +108,8 @@ def turn_lines(turn: TurnRecord) -> list[str]:
     if thought := " ".join(_TAG.sub(" ", thought).split()):
         lines.insert(0, f"thought: {thought}")
     if turn.action is ActionKind.SEARCH:
-        lines.append(f"  found: {'; '.join(map(_name, turn.passages)) or 'nothing that could be shown'}")
+        nothing = "nothing that fits into the context" if turn.hidden_ids else "nothing"
+        lines.append(f"  found: {'; '.join(map(_name, turn.passages)) or nothing}")
     return lines
 
 

@@ -63,9 +63,9 @@ def test_a_search_that_fails_is_told_and_ends_the_episode():
     assert episode.trajectory.stop_reason is StopReason.RETRIEVAL_FAILED
 
 
-def turn(text, action, reason=None, titles=()):
+def turn(text, action, reason=None, titles=(), hidden=()):
     passages = tuple(ShownPassage(title, title, "text", False, False, False) for title in titles)
-    return TurnRecord(text, action, reason, None, passages, (), None, None)
+    return TurnRecord(text, action, reason, None, passages, hidden, None, None)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,11 @@ def turn(text, action, reason=None, titles=()):
         ),
         (
             turn("why </think>\n<search> a  b </search>.", ActionKind.SEARCH),
-            ["thought: why", "search: a b", "  found: nothing that could be shown"],
+            ["thought: why", "search: a b", "  found: nothing"],
+        ),
+        (
+            turn("<search> a </search>", ActionKind.SEARCH, hidden=("b",)),
+            ["search: a", "  found: nothing that fits into the context"],
         ),
         (turn("<answer> oslo </answer>", ActionKind.ANSWER), ["answer: oslo"]),
         (
