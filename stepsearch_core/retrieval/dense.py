@@ -30,6 +30,7 @@ from stepsearch_core.retrieval.factory import (
     naming_faiss,
     training_positions,
 )
+from stepsearch_core.retrieval.flat import flat_parts, search_flat
 from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
 
 SHARD_PASSAGES = 4096
@@ -42,6 +43,7 @@ class DenseIndex:
     def __init__(self, index: faiss.Index, encoder: Encoder) -> None:
         self.index = index
         self.encoder = encoder
+        self._flat = flat_parts(index)
 
     @classmethod
     def build(
@@ -105,7 +107,10 @@ class DenseIndex:
             return []
         vectors = self.encoder.encode_queries(queries)
         try:
-            scores, positions = self.index.search(vectors, min(k, self.index.ntotal))
+            if self._flat:
+                scores, positions = search_flat(self.index, self._flat, vectors, min(k, self.index.ntotal))
+            else:
+                scores, positions = self.index.search(vectors, min(k, self.index.ntotal))
         except (RuntimeError, MemoryError) as error:
             raise RetrievalError(f"FAISS cannot search: {faiss_reason(error)}") from None
         return [
