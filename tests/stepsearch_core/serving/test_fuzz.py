@@ -1,5 +1,5 @@
-"""Requests of any kind, made from the OpenAPI document and from nothing, to a server on a port. Whatever they
-are, the answer is one that the document promises, and the server goes on.
+"""Requests of any kind, made from the OpenAPI document and from nothing, to a server on a port. Whatever
+they are, the answer is one that the document promises, and the server goes on.
 """
 
 import socket
