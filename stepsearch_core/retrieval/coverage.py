@@ -124,6 +124,8 @@ def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None
 
 def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
     """A table of what each method finds within `depth`, which finds most, whether the profile uses it."""
+    if not any(report["methods"].values()):
+        return f"{report['passages']:,} passages; retrieval not measured, as no question has known supports"
     lines = [
         f"sub-questions that find their support in the first {depth} | raw questions that find all of theirs"
     ]

@@ -76,7 +76,7 @@ def test_documents_alone_are_indexed_and_found_and_nothing_is_measured(tmp_path,
         for stage in (fetch_stage, corpus_stage, index_stage):
             stage.main(params)
     assert "has nothing to measure retrieval by" in caplog.text
-    assert "not measured, as no benchmark has sub-questions" in caplog.text
+    assert "5 passages; retrieval not measured, as no question has known supports" in caplog.text
     made = Corpus.open("data/corpus")
     assert [passage.title for passage in made] == ["ada", "ada", "Norway", "Norway", "Norway"]
     [hits] = open_retriever(params.retrieval, "data/index", made).search(["who plays chess"], 1)

@@ -3,6 +3,8 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.data.account import Account
@@ -123,3 +125,12 @@ def test_as_many_may_be_dropped_as_the_account_says_over_all_files(folder):
     assert account.oddities == {UNTITLED: 1}
     with pytest.raises(DataError, match=r"more than 1 rows, which fetch\.max_dropped_rows allows"):
         list(read_documents(folder, Account(folder, 1)))
+
+
+@given(st.text(max_size=80).filter(lambda text: text.strip() and "\0" not in text and text[0] != "\ufeff"))
+def test_whatever_a_text_says_it_is_a_document_as_it_stands(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "whatever.md"
+    path.write_bytes(text.encode())
+    [document] = read_documents(path)
+    assert document.text == text
+    assert document.title.strip()
