@@ -5,10 +5,18 @@ from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
-from stepsearch_core.params import RetrievalParams
+from stepsearch_core.params import IndexParams, RetrievalParams
 from stepsearch_core.retrieval.bm25 import BM25Index
-from stepsearch_core.retrieval.coverage import mean_recall, measure, measure_approximation, verdict
+from stepsearch_core.retrieval.coverage import (
+    mean_recall,
+    measure,
+    measure_approximation,
+    measure_index,
+    verdict,
+)
 from stepsearch_core.retrieval.dense import DenseIndex
+from stepsearch_core.retrieval.retriever import CorpusRetriever
+from tests.services import Service, retrieval
 
 TEXTS = ["apple pie", "apple tart apple", "pear cake", "plum jam"]
 PIE, TART, CAKE, _ = (passage_id("", text) for text in TEXTS)
@@ -94,6 +102,19 @@ def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_pat
     assert 0.1 < found < 0.95  # one cluster of 16 is searched
     index.index.nprobe = 16  # type: ignore[attr-defined]
     assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
+
+
+def test_what_a_service_finds_is_measured_alike_and_what_it_served_is_said(make_corpus, tmp_path, report):
+    corpus = make_corpus(TEXTS)
+    (tmp_path / "served").mkdir()
+    local = CorpusRetriever(BM25Index.build(corpus, RetrievalParams(), tmp_path / "served"), corpus)
+    params = IndexParams(measured_methods=["remote"], measured_depths=[1, 2])
+    asked = {"musique": QUESTIONS, "bamboogle": QUESTIONS[3:]}
+    with Service(retrieval(local, index="i")) as service:
+        remote = RetrievalParams(method="remote", url=service.url)
+        seen = measure_index(params, remote, corpus, tmp_path / "nowhere", asked, GOLD)
+    assert seen["methods"]["remote"] == report["methods"]["bm25"]
+    assert seen["service"] == {"corpus": corpus.hash, "passages": 4, "index": "i", "method": "bm25"}
 
 
 def test_benchmarks_without_sub_questions_are_measured_by_their_questions(make_corpus, tmp_path):
