@@ -1,3 +1,4 @@
+import asyncio
 import dataclasses
 import signal
 import socket
@@ -11,7 +12,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.retriever import CorpusRetriever
-from stepsearch_core.serving.server import look, open_app, serve
+from stepsearch_core.serving.server import _bound, look, open_app, serve
 from stepsearch_core.serving.settings import ServingSettings
 from tests.stepsearch_core.serving.conftest import QUERIES
 from tests.stepsearch_core.serving.test_guard import HEAD
@@ -50,6 +51,27 @@ def test_what_cannot_be_served_is_one_line(data, tmp_path):
         open_app(ServingSettings(data=str(data), params=str(tmp_path / "params.yaml"), method="dense"))
     with pytest.raises(DataError, match=r"^no\.such\.host:0: cannot listen here"):
         serve(ServingSettings(), "no.such.host", 0, 1)
+
+
+def test_answers_are_sent_at_once():
+    """With Nagle's algorithm and delayed acknowledgements every answer to a lone client would take 40 ms."""
+
+    async def accepted():
+        found = asyncio.get_running_loop().create_future()
+
+        async def look_at(reader, writer):
+            found.set_result(
+                writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            )
+            writer.close()
+
+        with _bound("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(look_at, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.close()
+                return await found
+
+    assert asyncio.run(accepted())
 
 
 def until(condition, seconds=60):
