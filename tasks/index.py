@@ -2,17 +2,22 @@
 
 import logging
 import time
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import fetched_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import Params
+from stepsearch_core.retrieval.building import prepare_encoding
 from stepsearch_core.retrieval.coverage import measure_index, verdict
-from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.retrieval.index import build_index, indexes_of
+from stepsearch_core.retrieval.shards import encode_share
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
+from tasks.launch import launch
 from tasks.made_by import made_by
 from tasks.stage import DATA, TIMINGS, run
 
@@ -23,21 +28,32 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     with WorkFolder(ROOT, *made_by("index", params)) as work:
         clock = [time.perf_counter()]
-        build_index(corpus, params.retrieval, folder, work.path, params.index.measured_methods)
+        methods = params.index.measured_methods
+        if params.index.processes > 1 and "dense" in indexes_of([params.retrieval.method, *methods]):
+            prepare_encoding(corpus, params.retrieval, DATA, work.path)
+            launch("index", partial(encode, work.path), params, params.index.processes)
+        build_index(corpus, params.retrieval, folder, work.path, methods)
         clock.append(time.perf_counter())
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())
         questions = fetched_questions(DATA / "fetch", params.index.measured_questions)
         gold = GoldMatches.open(DATA / "corpus")
-        report = measure_index(params.index, params.retrieval, corpus, folder, questions, gold)
+        report, speeds = measure_index(
+            params.index, params.retrieval, corpus, folder, questions, gold, work=work.path
+        )
         clock.append(time.perf_counter())
         write_json(folder / "report.json", report)
-        seconds = [round(end - start, 3) for start, end in pairwise(clock)]
-        write_json(
-            TIMINGS / "index.json", dict(zip(("build", "term_statistics", "measure"), seconds, strict=True))
-        )
+        parts = ("build", "term_statistics", "measure")
+        seconds = (round(end - start, 3) for start, end in pairwise(clock))
+        timings = dict(zip(parts, seconds, strict=True))
+        write_json(TIMINGS / "index.json", timings | {"queries_a_second": speeds})
         work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
+
+
+def encode(work: Path, params: Params) -> None:
+    """What each rank does: encode its share of the passages into the folder `work`."""
+    encode_share(params.retrieval, Corpus.open(DATA / "corpus"), work)
 
 
 if __name__ == "__main__":

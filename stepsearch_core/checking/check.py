@@ -42,7 +42,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", index.check_words),
     ("index", index.check_bm25_memory),
     ("index", index.check_factory),
-    ("index", index.check_index_memory),
+    ("index", index.check_index_size),
     ("index", index.check_measured),
     ("evaluate", service.check_service),
     ("train", machine.check_plan),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
 from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.checking.finding import Finding, Severity
+from stepsearch_core.checking.machine import existing, size_of
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
 from stepsearch_core.params import METHODS
-from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, index_memory, passage_count
+from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
 from stepsearch_core.retrieval.bm25_memory import admit_bm25
+from stepsearch_core.retrieval.footprint import footprint, gigabytes
+from stepsearch_core.runtime.work_folder import ROOT
 
 
 def check_encoder(subject: Subject) -> Iterator[Finding]:
@@ -104,24 +108,32 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_index_memory(subject: Subject) -> Iterator[Finding]:
-    """Main memory holds the dense index of the corpus that is here; of a published one the plan knows."""
-    retrieval, dimensions, passages = subject.params.retrieval, _dimensions(subject), _passages(subject)
-    if dimensions is None or passages is None or (subject.plan and subject.plan.index):
+def check_index_size(subject: Subject) -> Iterator[Finding]:
+    """Memory and disk hold the dense index of the corpus that is here; of a published one the plan knows."""
+    params, dimensions, passages = subject.params, _dimensions(subject), _passages(subject)
+    retrieval = params.retrieval
+    if "dense" not in built_indexes(params) or passage_count(params.fetch):
+        return
+    if dimensions is None or passages is None:
         return
     try:
-        needed = index_memory(retrieval.index_factory, dimensions, passages)
+        needed = footprint(retrieval, dimensions, passages)
     except DataError:
         return  # said of the factory
-    here = psutil.virtual_memory().total
-    if needed > here:
-        problem = (
-            f"{needed / 1e9:.1f} GB of main memory are needed for {passages:,} passages of"
-            f" {dimensions:,} dimensions in {retrieval.index_factory!r}; this machine has"
-            f" {here / 1e9:.1f} GB"
-        )
-        key = "retrieval.dimensions" if retrieval.encoder == "hashing" else "retrieval.index_factory"
-        yield subject.error(key, problem, "fewer dimensions, or a smaller index such as IVF4096,SQ8")
+    key = "retrieval.dimensions" if retrieval.encoder == "hashing" else "retrieval.index_factory"
+    smaller = "fewer dimensions, or a smaller index such as IVF4096,SQ8"
+    what = f"{passages:,} passages of {dimensions:,} dimensions in {retrieval.index_factory!r}"
+    memory = psutil.virtual_memory().total
+    if needed.memory > memory:
+        problem = f"{gigabytes(needed.memory)} of main memory are needed to build the index of {what}"
+        yield subject.error(key, f"{problem}; this machine has {gigabytes(memory)}", smaller)
+    elif needed.index > memory:
+        problem = f"searches of {what} read up to {gigabytes(needed.index)} from disk, as this machine has"
+        yield subject.warning(key, f"{problem} {gigabytes(memory)} of main memory", smaller)
+    free = shutil.disk_usage(existing(subject.data)).free
+    if needed.disk > free + size_of(subject.data) + size_of(ROOT):
+        problem = f"{gigabytes(needed.disk)} of disk are needed to build the index of {what}"
+        yield subject.error(key, f"{problem}; {gigabytes(free)} are free", smaller)
 
 
 def _dimensions(subject: Subject) -> int | None:

@@ -15,6 +15,7 @@ from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.plan import check_fits
+from stepsearch_core.retrieval.footprint import gigabytes
 from stepsearch_core.runtime.work_folder import ROOT
 
 CACHE = Path(".dvc/cache")
@@ -86,10 +87,14 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     needed: float = plan.index + (0 if hardware.gpus else plan.peak * subject.params.train.processes)
     if needed > memory.total:
-        problem = f"{_gb(needed)} of main memory are needed, this machine has {_gb(memory.total)}"
+        problem = (
+            f"{gigabytes(needed)} of main memory are needed, this machine has {gigabytes(memory.total)}"
+        )
         yield subject.error("hardware.memory_gb", problem, "`stepsearch plan` has the parts")
     elif needed > memory.available:
-        problem = f"{_gb(needed)} of main memory are needed, {_gb(memory.available)} are free now"
+        problem = (
+            f"{gigabytes(needed)} of main memory are needed, {gigabytes(memory.available)} are free now"
+        )
         yield subject.warning("hardware.memory_gb", problem, "end what else runs here")
 
 
@@ -102,19 +107,18 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
     needed: dict[int, float] = {}
     where: dict[int, Path] = {}
     for part, size in plan.disk.items():
-        folder = _existing(places.get(part, subject.data))
+        folder = existing(places.get(part, subject.data))
         device = folder.stat().st_dev
         needed[device] = needed.get(device, 0) + size
         where.setdefault(device, folder)
     for device, wanted in needed.items():
         written = sum(
-            _size(folder) for folder in (subject.data, ROOT) if _existing(folder).stat().st_dev == device
+            size_of(folder) for folder in (subject.data, ROOT) if existing(folder).stat().st_dev == device
         )
         free = shutil.disk_usage(where[device]).free
         if wanted - written > free:
-            problem = (
-                f"{_gb(wanted)} will be written below {where[device].resolve()}, where {_gb(free)} are free"
-            )
+            place = where[device].resolve()
+            problem = f"{gigabytes(wanted)} will be written below {place}, where {gigabytes(free)} are free"
             yield subject.error(
                 "hardware.disk_gb", problem, f"free space, or put data/, checkpoints/ and {CACHE} elsewhere"
             )
@@ -134,16 +138,12 @@ def gpus_here() -> int:
     return count if visible is None else min(count, len(visible.split(",")))
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that is there."""
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Bytes of the files below a folder."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:.1f} GB"

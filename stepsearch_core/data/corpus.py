@@ -34,6 +34,7 @@ UNTITLED = "contents of one line, taken as text without a title"
 
 CACHED_PASSAGES = 65_536
 """Passages kept in memory: training finds the same ones again and again, and reading one takes 40 µs."""
+_READ_AT_ONCE = 1000
 
 
 class Corpus:
@@ -82,10 +83,7 @@ class Corpus:
         return self._passage(int(position))
 
     def __iter__(self) -> Iterator[Passage]:
-        for batch in self._dataset.iter(batch_size=1000):
-            yield from (
-                Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True)
-            )
+        return self._between(0, len(self))
 
     def __contains__(self, identifier: object) -> bool:
         return isinstance(identifier, str) and self._find(identifier) is not None
@@ -119,9 +117,17 @@ class Corpus:
         """
         return self[self.position(identifier)]
 
-    def contents(self) -> Iterator[str]:
-        """Title and text of every passage, in the order of positions."""
-        return (passage.contents for passage in self)
+    def contents(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """Title and text of every passage (from `start`, to before `stop`), in the order of positions."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        return (passage.contents for passage in self._between(start, stop))
+
+    def _between(self, start: int, stop: int) -> Iterator[Passage]:
+        for first in range(start, stop, _READ_AT_ONCE):
+            batch = self._dataset[first : min(first + _READ_AT_ONCE, stop)]
+            yield from (
+                Passage(*row) for row in zip(batch["id"], batch["title"], batch["text"], strict=True)
+            )
 
     def _read(self, position: int) -> Passage:
         row = self._dataset[position]

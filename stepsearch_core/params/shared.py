@@ -92,6 +92,10 @@ class RetrievalParams:
     """`bm25`, `dense`, `hybrid` (reciprocal rank fusion of both), or `remote`: as the service at `url` does.
 
     What follows `patience` is of the indexes that are built here; a service has settings of its own.
+
+    `dtype` is what a GPU encodes in, and what encoded passages are kept in until the index is filled. The
+    index's own precision is its factory's: `SQfp16` is Flat in float16. On a GPU, `dtype: float16` keeps the
+    vectors of Flat in float16 as well.
     """
 
     method: str = one_of(*METHODS)
@@ -104,5 +108,7 @@ class RetrievalParams:
     stopwords: str | None = anything()
     encoder: str = anything()
     dimensions: int = number(at_least=1, at_most=32_768)
+    dtype: str = one_of("float32", "float16")
     index_factory: str = anything()
+    device: str = one_of("cpu", "cuda")
     fusion_constant: int = number(at_least=0)

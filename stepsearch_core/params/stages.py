@@ -70,8 +70,9 @@ class CorpusParams:
 
 @section("index")
 class IndexParams:
-    """Which retrieval methods the report measures, on how many questions a benchmark at most (null: all)."""
+    """How many processes encode passages, and which methods the report measures, on how many questions."""
 
+    processes: int = number(at_least=1)
     measured_methods: list[str] = one_of(*METHODS)
     measured_depths: list[int] = number(at_least=1)
     measured_questions: int | None = number(at_least=1)

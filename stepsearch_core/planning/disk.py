@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import faiss
-
-from stepsearch_core.params import METHODS, FetchParams, Params, RetrievalParams
-from stepsearch_core.retrieval.factory import make_index, naming_faiss, training_positions
+from stepsearch_core.params import METHODS, FetchParams, Params
+from stepsearch_core.retrieval.footprint import Footprint, footprint
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 """Passages of published corpora; of any other source they are known only after `fetch`."""
@@ -33,55 +29,24 @@ def passage_count(fetch: FetchParams) -> int | None:
     return PASSAGES.get(corpus.name) if corpus else None
 
 
-def vector_bytes(factory: str, dimensions: int) -> int:
-    """Bytes a vector in a FAISS index: its code, and the identifier (IVF) or links (HNSW) stored with it.
-
-    Raises:
-        DataError: FAISS knows no such index, or cannot tell.
-    """
-    index = make_index(factory, dimensions)
-    with naming_faiss(factory):
-        return _vector_bytes(index)
-
-
-def _vector_bytes(index: faiss.Index) -> int:
-    if isinstance(index, faiss.IndexHNSW):
-        links: Any = index.hnsw
-        levels = 16  # level, offset, and links of the sparse upper levels
-        return faiss.downcast_index(index.storage).sa_code_size() + 4 * links.nb_neighbors(0) + levels
-    if isinstance(index, faiss.IndexIVF):
-        return index.code_size + 8
-    return index.sa_code_size()
-
-
 def built_indexes(params: Params) -> set[str]:
     """The indexes that the stage `index` builds; none where a service alone is searched and measured."""
     methods = {params.retrieval.method, *params.index.measured_methods}
     return {name for method in methods for name in METHODS[method]}
 
 
-def dense_bytes(params: Params) -> int:
-    """`index_bytes` of a profile's corpus; 0 without a dense index, or of a corpus that is not known."""
-    passages = passage_count(params.fetch) or 0
-    return index_bytes(params.retrieval, passages) if "dense" in built_indexes(params) else 0
-
-
-def index_bytes(retrieval: RetrievalParams, passages: int) -> int:
-    """The dense index, which is searched in main memory."""
-    dimensions = retrieval.dimensions
-    if retrieval.encoder != "hashing":
-        dimensions = ENCODER_DIMENSIONS.get(retrieval.encoder, 1024)
-    return passages * vector_bytes(retrieval.index_factory, dimensions)
-
-
-def index_memory(factory: str, dimensions: int, passages: int) -> int:
-    """Main memory that building a dense index takes: the index, and the vectors it is trained on.
+def dense_footprint(params: Params) -> Footprint:
+    """What the dense index of a profile's corpus takes, by the dimensions that its encoder is known or taken
+    to have; nothing without one, or of a corpus that is not known.
 
     Raises:
-        DataError: as `vector_bytes`.
+        DataError: FAISS knows no such index, or cannot tell.
     """
-    trained_on = 0 if make_index(factory, dimensions).is_trained else len(training_positions(passages))
-    return passages * vector_bytes(factory, dimensions) + 4 * dimensions * trained_on
+    passages = passage_count(params.fetch) if "dense" in built_indexes(params) else None
+    dimensions = params.retrieval.dimensions
+    if params.retrieval.encoder != "hashing":
+        dimensions = ENCODER_DIMENSIONS.get(params.retrieval.encoder, 1024)
+    return footprint(params.retrieval, dimensions, passages or 0)
 
 
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
@@ -93,7 +58,7 @@ def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, 
     )
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
-        "indexes": (bm25 + TERM_BYTES) * passages + dense_bytes(params),
+        "indexes": (bm25 + TERM_BYTES) * passages + dense_footprint(params).disk,
         "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
         "policies": (3 if params.model.source else 2)
         * weight_bytes

@@ -12,7 +12,13 @@ from typing import Any
 
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
-from stepsearch_core.planning.disk import built_indexes, dense_bytes, disk_bytes, downloads, passage_count
+from stepsearch_core.planning.disk import (
+    built_indexes,
+    dense_footprint,
+    disk_bytes,
+    downloads,
+    passage_count,
+)
 from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
@@ -39,7 +45,7 @@ class Plan:
     warmstart: dict[str, float]
     """Held by the warm start; nothing without epochs."""
     index: int
-    """In main memory."""
+    """In main memory: the dense index while it is searched, or what building it takes."""
     disk: dict[str, int]
     downloads: list[str]
     tokens_per_step: int
@@ -80,6 +86,7 @@ def make_plan(params: Params) -> Plan:
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
     if rollout.engine != "transformers":  # which samples from weights that are there anyway
         sampling["sampler's weights"] = weights
+    dense = dense_footprint(params)
     vllm = None
     if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
         share = memory_share(sum(states.values()), params.hardware.gpu_memory_gb * 1e9)
@@ -91,7 +98,7 @@ def make_plan(params: Params) -> Plan:
         sampling,
         update,
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
-        dense_bytes(params),
+        max(dense.index, dense.memory),
         disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,

@@ -116,5 +116,9 @@ def _read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def read_timings(folder: Path) -> dict[str, dict[str, float]]:
-    """Stage -> part -> seconds, of the stages that have run here."""
-    return {path.stem: read_object(path) for path in sorted(folder.glob("*.json"))}
+    """Stage -> part -> seconds, of the stages that have run here; speeds (mappings) are left out."""
+    read = {path.stem: read_object(path) for path in sorted(folder.glob("*.json"))}
+    return {
+        stage: {part: seconds for part, seconds in parts.items() if not isinstance(seconds, dict)}
+        for stage, parts in read.items()
+    }

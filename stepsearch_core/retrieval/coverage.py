@@ -26,6 +26,7 @@ from stepsearch_core.retrieval.index import indexes_of, open_ranker
 from stepsearch_core.retrieval.queries import Query, found, question_queries, rank, sub_question_queries
 from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
+from stepsearch_core.retrieval.timed import TimedRanker
 
 if TYPE_CHECKING:
     from stepsearch_core.retrieval.dense import DenseIndex
@@ -38,23 +39,44 @@ def measure_index(
     folder: Path,
     questions: Mapping[str, Sequence[Question]],
     gold: GoldMatches,
-) -> dict[str, Any]:
-    """The report of the index in `folder`: every method, and an approximate index against exact search."""
+    *,
+    work: Path | None = None,
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Measure the indexes in `folder`.
+
+    Args:
+        params: Methods and depths.
+        retrieval: Settings of the indexes.
+        corpus: What they index.
+        folder: What `build_index` filled.
+        questions: By the name of their benchmark.
+        gold: Which passages of the corpus are gold.
+        work: Holds the encoded passages of a build, or None.
+
+    Returns:
+        The report: every method, an approximate index against exact search, and the size of the dense one;
+        and the queries a second of each method, which are no part of it, as no run takes as long as another.
+    """
     from stepsearch_core.retrieval.dense import DenseIndex
+    from stepsearch_core.retrieval.parts import part_files
 
     rankers = {
-        method: open_ranker(replace(retrieval, method=method), folder, corpus)
+        method: TimedRanker(open_ranker(replace(retrieval, method=method), folder, corpus))
         for method in params.measured_methods
     }
     report = measure(rankers, corpus, questions, gold, params.measured_depths)
     built = indexes_of([retrieval.method, *params.measured_methods])
-    if "dense" in built and retrieval.index_factory != "Flat":
+    if "dense" in built:
         dense = DenseIndex.open(folder / "dense", retrieval)
-        asked = chain.from_iterable(questions.values())
-        report["dense_against_exact"] = measure_approximation(dense, corpus, asked, params.measured_depths)
+        size = sum(file.stat().st_size for file in part_files(folder / "dense"))
+        report["dense_index"] = {"bytes": size, "bytes_a_vector": round(size / len(corpus), 1)}
+        if retrieval.index_factory != "Flat":
+            asked = chain.from_iterable(questions.values())
+            depths = params.measured_depths
+            report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths, work)
     if "remote" in rankers:
         report |= searched_service(replace(retrieval, method="remote"))
-    return report
+    return report, {method: ranker.speed for method, ranker in rankers.items() if ranker.asked}
 
 
 def measure(
@@ -93,11 +115,15 @@ def measure(
 
 
 def measure_approximation(
-    index: DenseIndex, corpus: Corpus, questions: Iterable[Question], depths: Sequence[int]
+    index: DenseIndex,
+    corpus: Corpus,
+    questions: Iterable[Question],
+    depths: Sequence[int],
+    work: Path | None = None,
 ) -> dict[str, float | None]:
     """Mean share of the exact first k (by inner product) that an index finds for the questions, by depth.
 
-    Encodes the corpus once more. None without questions.
+    Reads the encoded passages that lie in `work`, or encodes the corpus once more. None without questions.
     """
     from stepsearch_core.retrieval.dense import exact_ranking
 
@@ -105,7 +131,7 @@ def measure_approximation(
     if not queries:
         return {str(depth): None for depth in depths}
     found = index.rank(queries, max(depths))
-    wanted = exact_ranking(index.encoder, corpus, queries, max(depths))
+    wanted = exact_ranking(index.encoder, corpus, queries, max(depths), work)
     return {str(depth): mean(map(_overlap, found, wanted, repeat(depth))) for depth in depths}
 
 

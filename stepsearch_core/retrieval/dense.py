@@ -1,49 +1,45 @@
 """Dense retrieval: passages as vectors in a FAISS index, searched by inner product (Johnson et al. 2019).
 
-Encoding is what takes long (days on a CPU for a neural encoder and millions of passages), so vectors are
-kept as shards on disk until the index is written: a build that was killed encodes only the shards that are
-missing. Filling the index from them takes minutes and starts over. The index is any FAISS factory string:
-`Flat` is exact; `IVF4096,SQ8` or `HNSW32` trade recall, which the index stage measures, for memory and time.
+Encoding is what takes long (days on a CPU for a neural encoder and millions of passages). Its shards lie on
+disk (`shards`), as do the finished parts of the index (`parts`): a build that was killed goes on from them
+(`building`). The index is any FAISS factory string: `Flat` is exact; `IVF4096,SQ8` or `HNSW32` trade recall,
+which the index stage measures, for memory and time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import islice
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import faiss
 import numpy as np
-from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import atomic_write, write_array
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.building import build_parts, check_build
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
-from stepsearch_core.retrieval.factory import (
-    check_factory,
-    faiss_reason,
-    make_index,
-    naming_faiss,
-    training_positions,
-)
+from stepsearch_core.retrieval.factory import faiss_reason
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
+from stepsearch_core.retrieval.gpu import open_gpu
+from stepsearch_core.retrieval.parts import ONLY, join_parts, open_part, part_files, part_name
 from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
-
-SHARD_PASSAGES = 4096
-"""Passages encoded at once and kept in one file (12 MB at 768 dimensions)."""
+from stepsearch_core.retrieval.shards import encode_corpus
 
 
 class DenseIndex:
     """Ranks passages by the inner product of their vector with the query's."""
 
-    def __init__(self, index: faiss.Index, encoder: Encoder) -> None:
+    def __init__(self, index: faiss.Index, encoder: Encoder, on_gpu: bool = False) -> None:
         self.index = index
         self.encoder = encoder
         self._flat = flat_parts(index)
+        # on a GPU searches must not overlap: FAISS keeps what it works with there without a lock
+        self._turn = threading.Lock() if on_gpu else nullcontext()
 
     @classmethod
     def build(
@@ -54,48 +50,51 @@ class DenseIndex:
         Args:
             corpus: At least one passage.
             params: Encoder and kind of index.
-            folder: Gets `index.faiss` and what the encoder needs.
-            work: Where shards are looked for and kept; belongs to this corpus and encoder. None: they are
-                not kept.
+            folder: Gets the index, in one file or in parts, and what the encoder needs.
+            work: Where shards and parts are looked for and kept; belongs to this corpus and these settings.
+                None: they are not kept.
 
         Raises:
-            DataError: no such encoder, or no such kind of index; DiskFullError: no space left.
+            DataError: no such encoder, no such kind of index, or too little memory or disk for it;
+                DiskFullError: no space left.
         """
         with nullcontext(work) if work else TemporaryDirectory(dir=folder, prefix="shards") as kept:
-            shards = Path(kept)
-            encoder = fit_encoder(params, corpus, shards)
-            check_factory(params.index_factory, encoder.dimensions, len(corpus))
-            for _ in encode_corpus(encoder, corpus, shards):
-                pass
-            index = _trained_index(params.index_factory, encoder.dimensions, corpus, shards)
-            for _, vectors in encode_corpus(encoder, corpus, shards):
-                with naming_faiss(params.index_factory):
-                    index.add(vectors)
+            work = Path(kept)
+            check_build(params, len(corpus), folder, work)
+            encoder = fit_encoder(params, corpus, work)
+            build_parts(corpus, params, encoder, folder, work)
         encoder.save(folder)
-        with atomic_write(folder / "index.faiss", "wb") as file:
-            # FAISS's own writer does not notice a disk that is full when the file is closed
-            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
-        return cls(index, encoder)
+        return cls._open(folder, params, encoder)
 
     @classmethod
     def open(cls, folder: Path, params: RetrievalParams) -> DenseIndex:
-        """Memory-map (as far as the kind of index allows) an index that `build` saved.
+        """Memory-map an index that `build` saved, as far as its kind allows, or copy it to the GPU.
 
         Raises:
-            DataError: it is missing or damaged, or its vectors are not those of the encoder.
+            DataError: it is missing or damaged, its vectors are not those of the encoder, or there is no GPU
+                with room for it.
         """
-        flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
-        file = folder / "index.faiss"
-        try:
-            index = faiss.read_index(str(file), flags)
-        except (RuntimeError, MemoryError) as error:
-            raise DataError(f"no whole index: {faiss_reason(error)}", file) from None
-        encoder = open_encoder(params, folder)
-        if index.d != encoder.dimensions:
+        return cls._open(folder, params, open_encoder(params, folder))
+
+    @classmethod
+    def _open(cls, folder: Path, params: RetrievalParams, encoder: Encoder) -> DenseIndex:
+        files = part_files(folder)
+        parts = [open_part(file) for file in files]
+        if parts[0].d != encoder.dimensions:
             raise DataError(
-                f"vectors of {index.d} dimensions, and the encoder makes {encoder.dimensions}", file
+                f"vectors of {parts[0].d} dimensions, and the encoder makes {encoder.dimensions}", files[0]
             )
-        return cls(index, encoder)
+        begins = accumulate((part.ntotal for part in parts), initial=0)
+        for file, begin in zip(files, begins, strict=False):
+            if file.name not in (ONLY, part_name(begin)):
+                raise DataError("the part before it is missing", file)
+        half = params.dtype == "float16"
+        gpu = open_gpu(params, half)
+        if gpu is None:
+            return cls(join_parts(parts), encoder)
+        size = sum(file.stat().st_size for file in files)
+        gpu.admit(size // 2 if half and params.index_factory == "Flat" else size)
+        return cls(join_parts([gpu.put(part) for part in parts], stacked=False), encoder, on_gpu=True)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`. A query whose vector is zero matches nothing.
@@ -107,10 +106,8 @@ class DenseIndex:
             return []
         vectors = self.encoder.encode_queries(queries)
         try:
-            if self._flat:
-                scores, positions = search_flat(self.index, self._flat, vectors, min(k, self.index.ntotal))
-            else:
-                scores, positions = self.index.search(vectors, min(k, self.index.ntotal))
+            with self._turn:
+                scores, positions = self._search(vectors, min(k, self.index.ntotal))
         except (RuntimeError, MemoryError) as error:
             raise RetrievalError(f"FAISS cannot search: {faiss_reason(error)}") from None
         return [
@@ -118,63 +115,28 @@ class DenseIndex:
             for vector, row_scores, row_positions in zip(vectors, scores, positions, strict=True)
         ]
 
+    def _search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            search_flat(self.index, self._flat, vectors, k) if self._flat else self.index.search(vectors, k)
+        )
 
-def encode_corpus(
-    encoder: Encoder, corpus: Corpus, shards: Path | None = None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (position of the first passage, vectors [passages, dimensions]) shard by shard.
 
-    Shards that lie in the folder `shards` are read, others are encoded and written there, each whole or not
-    at all.
+def exact_ranking(
+    encoder: Encoder, corpus: Corpus, queries: Sequence[str], k: int, work: Path | None = None
+) -> list[Ranking]:
+    """What a `Flat` index would rank: the yardstick of approximate indexes.
+
+    Goes by the shards in `work`, or encodes the corpus again.
     """
-    contents = corpus.contents()
-    with tqdm(total=len(corpus), desc="encoding", unit=" passages") as bar:
-        for start in range(0, len(corpus), SHARD_PASSAGES):
-            texts = list(islice(contents, SHARD_PASSAGES))
-            file = shards / _shard_name(start) if shards else None
-            if file and file.is_file():
-                vectors = np.load(file)
-            else:
-                vectors = encoder.encode_passages(texts)
-                if file:
-                    write_array(file, vectors)
-            yield start, vectors
-            bar.update(len(texts))
-
-
-def exact_ranking(encoder: Encoder, corpus: Corpus, queries: Sequence[str], k: int) -> list[Ranking]:
-    """What a `Flat` index would rank, by encoding the corpus again: the yardstick of approximate indexes."""
     vectors = encoder.encode_queries(queries)
     heap = faiss.ResultHeap(len(queries), k, keep_max=True)
-    for start, passages in encode_corpus(encoder, corpus):
+    for start, passages in encode_corpus(encoder, corpus, work):
         scores, positions = faiss.knn(
             vectors, passages, min(k, len(passages)), metric=faiss.METRIC_INNER_PRODUCT
         )
         heap.add_result(scores, positions + start)
     heap.finalize()
     return [_ranking(scores, positions, k) for scores, positions in zip(heap.D, heap.I, strict=True)]
-
-
-def _shard_name(start: int) -> str:
-    return f"passages_{start:010d}.npy"
-
-
-def _trained_index(factory: str, dimensions: int, corpus: Corpus, shards: Path) -> faiss.Index:
-    index = make_index(factory, dimensions)
-    if not index.is_trained:
-        with naming_faiss(factory):
-            index.train(_sample(corpus, shards))
-    return index
-
-
-def _sample(corpus: Corpus, shards: Path) -> np.ndarray:
-    """The vectors of the passages at `training_positions`, from whole shards."""
-    stride = training_positions(len(corpus)).step
-    parts = []
-    for start in range(0, len(corpus), SHARD_PASSAGES):
-        vectors = np.load(shards / _shard_name(start), mmap_mode="r")
-        parts.append(np.asarray(vectors[-start % stride :: stride]))
-    return np.concatenate(parts)
 
 
 def _ranking(scores: np.ndarray, positions: np.ndarray, k: int) -> Ranking:

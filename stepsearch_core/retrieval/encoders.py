@@ -7,7 +7,9 @@ TF-IDF finds. It exercises the whole dense path, but it is a lexical method and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -32,12 +34,15 @@ ENTRIES_PER_TERM = 8
 PROJECTION_SEED = 0
 ENCODER_BATCH = 64
 MAX_TOKENS = 512
+_PARALLEL = "TOKENIZERS_PARALLELISM"
 
 
 class Encoder(Protocol):
     """Turns texts into unit vectors whose inner product is their similarity."""
 
     dimensions: int
+    dtype: str
+    """Of `retrieval.dtype`: what the vectors of passages are kept in."""
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 of shape [texts, dimensions]; rows of length 1, or 0 for a text with nothing to encode."""
@@ -60,9 +65,12 @@ class HashingEncoder:
     number of entries, sometimes none, which loses .05 to .15 of recall at 2,048 dimensions.
     """
 
-    def __init__(self, idf: np.ndarray, dimensions: int, segment: Segmenter = words) -> None:
+    def __init__(
+        self, idf: np.ndarray, dimensions: int, segment: Segmenter = words, dtype: str = "float32"
+    ) -> None:
         """Take the idf of every bucket, [TERM_BUCKETS], and what finds a text's words."""
         self.dimensions = dimensions
+        self.dtype = dtype
         self._idf = idf
         self._terms = _term_counts(segment)
         self._tfidf = TfidfTransformer(sublinear_tf=True)
@@ -81,7 +89,9 @@ class HashingEncoder:
         return cls(np.log((1 + len(corpus)) / (1 + counts)) + 1, dimensions, segment)
 
     @classmethod
-    def load(cls, folder: Path, dimensions: int, segment: Segmenter = words) -> HashingEncoder:
+    def load(
+        cls, folder: Path, dimensions: int, segment: Segmenter = words, dtype: str = "float32"
+    ) -> HashingEncoder:
         """Read what `save` wrote.
 
         Raises:
@@ -91,7 +101,7 @@ class HashingEncoder:
             idf = np.load(folder / "idf.npy")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"cannot be read: {error}", folder / "idf.npy") from None
-        return cls(idf, dimensions, segment)
+        return cls(idf, dimensions, segment, dtype)
 
     def save(self, folder: Path) -> None:
         """Write the idf; the rest follows from the settings."""
@@ -112,20 +122,20 @@ class TransformersEncoder:
 
     Texts are squeezed (NFC), as the corpus is: a tokenizer that does not normalise would take a query in NFD
     for another one. E5 models (Wang et al. 2022) are given the prefixes that they were trained with. Special
-    tokens that a text spells are text.
+    tokens that a text spells are text. With float16 a GPU computes in it; a CPU, slower so, does not.
     """
 
-    def __init__(self, source: str) -> None:
-        from safetensors import SafetensorError
+    def __init__(self, source: str, dtype: str = "float32") -> None:
+        import torch
         from transformers import AutoModel, AutoTokenizer
 
+        self.dtype = dtype
         self._device = own_device()
-        try:
+        with _naming_encoder(source):
             self._tokenizer = AutoTokenizer.from_pretrained(source)
             self._model = AutoModel.from_pretrained(source).eval().to(self._device)
-        except (OSError, ValueError, SafetensorError) as error:
-            problem = f"no encoder {source!r} can be loaded: {str(error).splitlines()[0]}"
-            raise DataError(problem, "params", field="retrieval.encoder") from None
+        if dtype == "float16" and self._device != "cpu":
+            self._model.to(torch.float16)
         if self._tokenizer.pad_token is None:  # padding is masked, so any token will do
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self.dimensions = self._model.config.hidden_size
@@ -134,7 +144,8 @@ class TransformersEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_passages`."""
-        return self._encode([self._passage_prefix + squeeze(text) for text in texts])
+        with _parallel_tokenizers():
+            return self._encode([self._passage_prefix + squeeze(text) for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """See `Encoder.encode_queries`."""
@@ -160,10 +171,10 @@ class TransformersEncoder:
             return_tensors="pt",
         ).to(self._device)
         with torch.inference_mode():
-            hidden = self._model(**inputs).last_hidden_state
+            hidden = self._model(**inputs).last_hidden_state.float()
         mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
         mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-        return torch.nn.functional.normalize(mean, dim=-1).float().cpu().numpy()
+        return torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
 
 
 def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
@@ -172,12 +183,9 @@ def fit_encoder(params: RetrievalParams, corpus: Corpus, work: Path) -> Encoder:
     Raises:
         DataError: no such encoder, or the segmenter is not installed.
     """
-    if params.encoder != "hashing":
-        return TransformersEncoder(params.encoder)
-    segment = open_segmenter(params.segmenter)
-    if not (work / "idf.npy").is_file():
-        HashingEncoder.fit(corpus, params.dimensions, segment).save(work)
-    return HashingEncoder.load(work, params.dimensions, segment)
+    if params.encoder == "hashing" and not (work / "idf.npy").is_file():
+        HashingEncoder.fit(corpus, params.dimensions, open_segmenter(params.segmenter)).save(work)
+    return open_encoder(params, work)
 
 
 def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
@@ -187,8 +195,48 @@ def open_encoder(params: RetrievalParams, folder: Path) -> Encoder:
         DataError: it is not there or damaged, or the segmenter is not installed.
     """
     if params.encoder != "hashing":
-        return TransformersEncoder(params.encoder)
-    return HashingEncoder.load(folder, params.dimensions, open_segmenter(params.segmenter))
+        return TransformersEncoder(params.encoder, params.dtype)
+    return HashingEncoder.load(folder, params.dimensions, open_segmenter(params.segmenter), params.dtype)
+
+
+def encoder_dimensions(params: RetrievalParams) -> int:
+    """Of the vectors that the encoder of `params` will make, without loading it.
+
+    Raises:
+        DataError: no such encoder.
+    """
+    if params.encoder == "hashing":
+        return params.dimensions
+    from transformers import AutoConfig
+
+    with _naming_encoder(params.encoder):
+        return int(AutoConfig.from_pretrained(params.encoder).hidden_size)
+
+
+@contextmanager
+def _naming_encoder(source: str) -> Iterator[None]:
+    """What a library says when it loads an encoder, as one line that names the parameter."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, AttributeError, SafetensorError) as error:
+        problem = f"no encoder {source!r} can be loaded: {str(error).splitlines()[0]}"
+        raise DataError(problem, "params", field="retrieval.encoder") from None
+
+
+@contextmanager
+def _parallel_tokenizers() -> Iterator[None]:
+    """Let a tokenizer use all cores; stages keep tokenizers from it, as processes that fork would hang."""
+    before = os.environ.get(_PARALLEL)
+    os.environ[_PARALLEL] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PARALLEL]
+        else:
+            os.environ[_PARALLEL] = before
 
 
 def _term_counts(segment: Segmenter) -> HashingVectorizer:

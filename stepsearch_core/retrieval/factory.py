@@ -77,6 +77,8 @@ def make_index(factory: str, dimensions: int) -> faiss.Index:
         if _TOO_FEW_LINKS.search(factory):
             # FAISS ends the process, or never returns
             raise ValueError("HNSW needs at least 2 links a vector")
+        if "NSG" in factory:  # nor is it safe from ending the process where vectors are few
+            raise ValueError("the graph of NSG does not grow with its vectors, that of HNSW does")
         return faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
 
 

@@ -33,9 +33,9 @@ def build_index(
 ) -> dict[str, Any]:
     """Build the indexes of `corpus` that are searched in `folder`, whole or not at all.
 
-    With a folder `work`, kept for this corpus and these settings, a build that was killed encodes only the
-    passages that it had not yet encoded. BM25 is one call of a library, seconds for 100,000 passages and
-    minutes for millions: it starts over.
+    With a folder `work`, kept for this corpus and these settings, a build that was killed goes on from the
+    passages that it had encoded and the parts that it had filled. BM25 is one call of a library, seconds for
+    100,000 passages and minutes for millions: it starts over.
 
     Args:
         corpus: At least one passage.
@@ -48,16 +48,16 @@ def build_index(
         The manifest; its `settings` have an entry for each index that was built.
 
     Raises:
-        DataError: a setting that an index cannot have; DiskFullError: no space left.
+        DataError: a setting that an index cannot have, or too little memory or disk for it;
+            DiskFullError: no space left.
     """
+    from stepsearch_core.retrieval.building import check_build
     from stepsearch_core.retrieval.dense import DenseIndex
-    from stepsearch_core.retrieval.factory import check_factory
 
     names = indexes_of([params.method, *measured])
-    # another encoder's dimensions are known once it is open, before it encodes
-    if "dense" in names and params.encoder == "hashing":
-        check_factory(params.index_factory, params.dimensions, len(corpus))
     with atomic_folder(folder) as temporary:
+        if "dense" in names:
+            check_build(params, len(corpus), temporary, work or temporary)
         for name in names:
             (temporary / name).mkdir()
         if "bm25" in names:
@@ -104,21 +104,27 @@ def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
                 folder / "manifest.json",
             )
         _check(name, manifest["settings"][name], _settings(params)[name], folder)
-    rankers = [_open(name, params, folder / name) for name in names]
+    rankers = [_open(name, params, folder / name, len(corpus)) for name in names]
     return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 
 
-def _open(name: str, params: RetrievalParams, folder: Path) -> Ranker:
+def _open(name: str, params: RetrievalParams, folder: Path, passages: int) -> Ranker:
     if name == "bm25":
         return bm25_engine(params).open(folder, params)
     from stepsearch_core.retrieval.dense import DenseIndex
 
-    return DenseIndex.open(folder, params)
+    dense = DenseIndex.open(folder, params)
+    if dense.index.ntotal != passages:
+        raise DataError(
+            f"{dense.index.ntotal:,} vectors of {passages:,} passages: a part is missing", folder
+        )
+    return dense
 
 
 def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
     """What each index depends on; `method` and `fusion_constant` are choices of the search."""
     dense: dict[str, Any] = {"encoder": params.encoder, "index_factory": params.index_factory}
+    dense |= {"dtype": params.dtype}
     segmenter = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
         dense |= {"dimensions": params.dimensions, **segmenter}

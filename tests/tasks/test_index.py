@@ -50,7 +50,11 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     assert report["methods"]["bm25"]["musique_train"]["questions"] == 20
     assert "dense_against_exact" not in report
     timings = json.loads((tmp_path / "data" / "timings" / "index.json").read_text())
-    assert set(timings) == {"build", "term_statistics", "measure"}
+    assert set(timings) == {"build", "term_statistics", "measure", "queries_a_second"}
+    assert timings["queries_a_second"].keys() == report["methods"].keys()
+    size = (tmp_path / "data" / "index" / "dense" / "index.faiss").stat().st_size
+    assert report["dense_index"] == {"bytes": size, "bytes_a_vector": round(size / len(corpus), 1)}
+    assert 4096 < size / len(corpus) < 4097  # 1024 numbers of 4 bytes
     assert TfidfSimilarity.open("data/index/tfidf", corpus).documents == len(corpus)
     assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]
 

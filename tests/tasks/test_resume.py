@@ -27,9 +27,9 @@ STAGE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from stepsearch_core.params import *
-from stepsearch_core.retrieval import dense
+from stepsearch_core.retrieval import parts, shards
 from stepsearch_core.synthesis import filtering
-dense.SHARD_PASSAGES, filtering._BATCH = 20, 5
+shards.SHARD_PASSAGES, parts.PART_BYTES, filtering._BATCH = 20, 20 * 72, 5
 params = Params(profile="test", retrieval=RetrievalParams(**{DENSE}))
 params.synthesize = SynthesizeParams(validation_questions=10, trajectories=60)
 import importlib

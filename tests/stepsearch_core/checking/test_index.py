@@ -42,9 +42,21 @@ def test_an_index_that_no_memory_holds(look, tmp_path):
     write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
     seen = look("retrieval.dimensions=32768", "--from", "index")
     assert seen.status == 1
+    (line,) = [line for line in seen.findings if "of disk" in line]
+    needed = (
+        "GB of disk are needed to build the index of 1,000,000,000 passages of 32,768 dimensions in 'Flat'"
+    )
+    assert f"retrieval.dimensions: 131072.5 {needed}; " in line
+    (line,) = [line for line in seen.findings if "read up to" in line]
+    assert line.startswith("warning: ")
+    assert (
+        "searches of 1,000,000,000 passages of 32,768 dimensions in 'Flat' read up to 131072.0 GB from"
+        in line
+    )
+    seen = look("retrieval.dimensions=32768", "retrieval.index_factory=HNSW32", "--from", "index")
     (line,) = [line for line in seen.findings if "main memory are needed" in line]
     assert (
-        "retrieval.dimensions: 131072.0 GB of main memory are needed for 1,000,000,000 passages of 32,768"
+        "262688.5 GB of main memory are needed to build the index of 1,000,000,000 passages of 32,768"
         in line
     )
 

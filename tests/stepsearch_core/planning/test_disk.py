@@ -1,16 +1,11 @@
-import faiss
-import numpy as np
 import pytest
 
 from stepsearch_core.params import DatasetParams, FetchParams, Params, RetrievalParams
 from stepsearch_core.planning.disk import (
-    dense_bytes,
+    dense_footprint,
     disk_bytes,
     downloads,
-    index_bytes,
-    index_memory,
     passage_count,
-    vector_bytes,
 )
 
 HUB = FetchParams(
@@ -22,26 +17,10 @@ HUB = FetchParams(
 )
 
 
-@pytest.mark.parametrize("factory", ["Flat", "SQ8", "HNSW16", "HNSW16_SQ8", "IVF4,SQ8"])
-def test_a_vector_takes_what_the_index_grows_by(factory):
-    index = faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT)
-    vectors = np.random.default_rng(0).random((500, 32), dtype=np.float32)
-    index.train(vectors)
-    index.add(vectors)
-    before = len(faiss.serialize_index(index))
-    index.add(vectors)
-    grown = (len(faiss.serialize_index(index)) - before) / len(vectors)
-    assert vector_bytes(factory, 32) == pytest.approx(grown, rel=0.02)
-
-
-def test_an_index_that_is_trained_takes_its_training_vectors_besides():
-    assert index_memory("Flat", 32, 1000) == 1000 * 32 * 4
-    assert index_memory("IVF4,SQ8", 32, 1000) == 1000 * (32 + 8) + 1000 * 32 * 4
-
-
 def test_the_papers_index_takes_65_gb():
-    e5 = RetrievalParams(encoder="intfloat/e5-base-v2", index_factory="Flat")
-    assert index_bytes(e5, 21_015_324) == 21_015_324 * 768 * 4
+    e5 = RetrievalParams(method="dense", encoder="intfloat/e5-base-v2", index_factory="Flat")
+    params = Params(profile="x", fetch=HUB, retrieval=e5)
+    assert dense_footprint(params).index == 21_015_324 * 768 * 4
 
 
 @pytest.mark.parametrize(
@@ -55,11 +34,14 @@ def test_the_papers_index_takes_65_gb():
     ],
 )
 def test_only_indexes_that_are_searched_or_measured_take_room(method, measured, bytes_a_passage):
+    """A part of the dense one, of 16 shards of 4 KB a vector, lies there beside all encoded passages."""
     retrieval = RetrievalParams(method=method, url="http://localhost", dimensions=1024)
     params = Params(profile="x", fetch=HUB, retrieval=retrieval)
     params.index.measured_methods = measured
-    assert disk_bytes(params, 100, 2)["indexes"] == bytes_a_passage * 21_015_324
-    assert dense_bytes(params) == (4096 * 21_015_324 if bytes_a_passage > 4096 else 0)
+    dense, passages = bytes_a_passage > 4096, 21_015_324
+    a_part = 16 * 4096 * 4096 if dense else 0
+    assert disk_bytes(params, 100, 2)["indexes"] == bytes_a_passage * passages + a_part
+    assert dense_footprint(params).index == (4096 * passages if dense else 0)
 
 
 def test_passages_are_known_of_published_corpora_only():

@@ -18,7 +18,8 @@ def test_everything_is_read(data):
 
 def test_timings_are_named_by_stage(tmp_path):
     assert read_timings(tmp_path / "timings") == {}
-    write_json(tmp_path / "timings" / "evaluate.json", {"oracle": 1.25})
+    speeds = {"queries_a_second": {"bm25": 900.0}}
+    write_json(tmp_path / "timings" / "evaluate.json", {"oracle": 1.25, **speeds})
     assert read_timings(tmp_path / "timings") == {"evaluate": {"oracle": 1.25}}
 
 

@@ -112,7 +112,8 @@ def test_what_a_service_finds_is_measured_alike_and_what_it_served_is_said(make_
     asked = {"musique": QUESTIONS, "bamboogle": QUESTIONS[3:]}
     with Service(retrieval(local, index="i")) as service:
         remote = RetrievalParams(method="remote", url=service.url)
-        seen = measure_index(params, remote, corpus, tmp_path / "nowhere", asked, GOLD)
+        seen, speeds = measure_index(params, remote, corpus, tmp_path / "nowhere", asked, GOLD)
+    assert list(speeds) == ["remote"]
     assert seen["methods"]["remote"] == report["methods"]["bm25"]
     assert seen["service"] == {"corpus": corpus.hash, "passages": 4, "index": "i", "method": "bm25"}
 

@@ -5,8 +5,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
-from stepsearch_core.retrieval.dense import DenseIndex, _sample, encode_corpus, exact_ranking
-from stepsearch_core.retrieval.encoders import fit_encoder
+from stepsearch_core.retrieval.dense import DenseIndex, exact_ranking
 from stepsearch_core.retrieval.index import build_index
 
 WORDS = [f"word{number}" for number in range(100)]
@@ -46,7 +45,7 @@ def test_a_saved_index_ranks_alike(make_corpus, tmp_path, factory):
 
 def test_an_exact_ranking_needs_no_index(make_corpus, tmp_path, monkeypatch):
     # several batches, the last one short
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 32)
     corpus = make_corpus(texts(100, seed=5))
     index = DenseIndex.build(corpus, RetrievalParams(dimensions=64), tmp_path)
     queries = texts(10, seed=6)
@@ -70,35 +69,35 @@ def test_equal_vectors_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
     assert [position for position, _ in index.rank(["cat dog"], 3)[0]] == [0, 1, 2]
 
 
-def test_only_missing_shards_are_encoded_and_the_index_is_the_same(make_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 32)
-    corpus = make_corpus(texts(100, seed=7))
-    params = RetrievalParams(dimensions=32, index_factory="IVF4,SQ8")
-    for name in ("whole", "resumed", "work"):
+@pytest.mark.parametrize(("factory", "parts"), [("Flat", 7), ("SQ8", 4), ("IVF4,SQ8", 3), ("HNSW8", 0)])
+def test_parts_rank_as_one_part_does(make_corpus, tmp_path, monkeypatch, factory, parts):
+    corpus, queries = make_corpus(texts(100, seed=7)), texts(10, seed=8)
+    params = RetrievalParams(dimensions=32, index_factory=factory)
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 16)
+    for name in ("one", "parts"):
         (tmp_path / name).mkdir()
-    DenseIndex.build(corpus, params, tmp_path / "whole", tmp_path / "work")
-    shards = sorted((tmp_path / "work").glob("passages_*.npy"))
-    assert [np.load(shard).shape for shard in shards] == [(32, 32)] * 3 + [(4, 32)]
-    times = {shard: shard.stat().st_mtime_ns for shard in shards}
-    shards[2].unlink()
-    DenseIndex.build(corpus, params, tmp_path / "resumed", tmp_path / "work")
-    assert [shard for shard in shards if shard.stat().st_mtime_ns != times[shard]] == [shards[2]]
-    for name in ("index.faiss", "idf.npy"):
-        assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    one = DenseIndex.build(corpus, params, tmp_path / "one")
+    assert (tmp_path / "one" / "index.faiss").is_file()
+    monkeypatch.setattr("stepsearch_core.retrieval.parts.PART_BYTES", 32 * 32)
+    built = DenseIndex.build(corpus, params, tmp_path / "parts")
+    for index in (built, DenseIndex.open(tmp_path / "parts", params)):
+        assert index.rank(queries, 20) == one.rank(queries, 20)
+    assert len(list((tmp_path / "parts").glob("part_*.faiss"))) == parts
 
 
-@pytest.mark.parametrize(
-    ("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])]
-)
-def test_clusters_are_trained_on_evenly_spaced_passages(
-    make_corpus, tmp_path, monkeypatch, passages, most, positions
-):
-    monkeypatch.setattr("stepsearch_core.retrieval.dense.SHARD_PASSAGES", 4)
-    monkeypatch.setattr("stepsearch_core.retrieval.factory.TRAINING_PASSAGES", most)
-    corpus = make_corpus(texts(passages, seed=8))
-    encoder = fit_encoder(RetrievalParams(dimensions=16), corpus, tmp_path)
-    vectors = np.concatenate([part for _, part in encode_corpus(encoder, corpus, tmp_path)])
-    assert np.array_equal(_sample(corpus, tmp_path), vectors[list(positions)])
+def test_a_part_that_is_missing_is_noticed(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 16)
+    monkeypatch.setattr("stepsearch_core.retrieval.parts.PART_BYTES", 1)
+    params = RetrievalParams(dimensions=32)
+    DenseIndex.build(make_corpus(texts(40, seed=7)), params, tmp_path)
+    first, second, last = sorted(tmp_path.glob("part_*.faiss"))
+    second.rename(tmp_path / "second")
+    with pytest.raises(DataError, match=rf"{last.name}: the part before it is missing$"):
+        DenseIndex.open(tmp_path, params)
+    (tmp_path / "second").rename(second)
+    first.unlink()
+    with pytest.raises(DataError, match=rf"{second.name}: the part before it is missing$"):
+        DenseIndex.open(tmp_path, params)
 
 
 @pytest.mark.parametrize(

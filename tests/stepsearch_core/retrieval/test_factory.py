@@ -52,7 +52,19 @@ def test_training_needs_as_many_vectors_as_faiss_refuses_less_than(factory, need
 
 @pytest.mark.parametrize(
     "factory",
-    ["Nope", "PQ7", "", "IVF", "IVF64,", "IVF99999999999,Flat", "HNSW0", "HNSW1", "IDMap,Flat", "LSH"],
+    [
+        "Nope",
+        "PQ7",
+        "",
+        "IVF",
+        "IVF64,",
+        "IVF99999999999,Flat",
+        "HNSW0",
+        "HNSW1",
+        "NSG16",
+        "IDMap,Flat",
+        "LSH",
+    ],
 )
 def test_what_faiss_cannot_make_is_one_line_that_names_the_parameter(factory):
     with pytest.raises(

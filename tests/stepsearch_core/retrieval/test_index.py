@@ -64,6 +64,7 @@ def test_an_index_of_another_corpus_is_refused(built, make_corpus):
         ("dense", {"encoder": "intfloat/e5-base-v2"}, "dense"),
         ("hybrid", {"dimensions": 128}, "dense"),
         ("dense", {"index_factory": "HNSW32"}, "dense"),
+        ("dense", {"dtype": "float16"}, "dense"),
     ],
 )
 def test_an_index_of_other_settings_is_refused(built, method, change, named):
@@ -95,6 +96,16 @@ def test_only_what_is_searched_or_measured_is_built(make_corpus, tmp_path, metho
     for name in {"bm25", "dense"} - {*built}:
         with pytest.raises(DataError, match=rf"no {name} index was built, .* \(`dvc repro index`\)$"):
             open_retriever(replace(PARAMS, method=name), folder, corpus)
+
+
+def test_a_last_part_that_is_missing_is_noticed(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 1)
+    monkeypatch.setattr("stepsearch_core.retrieval.parts.PART_BYTES", 1)
+    corpus, params = make_corpus(TEXTS), replace(PARAMS, method="dense")
+    build_index(corpus, params, tmp_path / "index")
+    (tmp_path / "index" / "dense" / "part_0000000002.faiss").unlink()
+    with pytest.raises(DataError, match="2 vectors of 3 passages: a part is missing"):
+        open_retriever(params, tmp_path / "index", corpus)
 
 
 def test_no_index_is_an_error(make_corpus, tmp_path):
