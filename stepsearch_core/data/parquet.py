@@ -12,6 +12,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.data.row import Row
 
 BATCH_ROWS = 256
+_READ_BYTES = 1 << 20
 
 
 def parquet_rows(path: Path | str) -> Iterator[Row]:
@@ -45,7 +46,8 @@ def _opened(path: Path | str) -> Iterator[Any]:
     from pyarrow.lib import ArrowException
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as table:
+        # else Arrow reads the column of a whole group of rows at once, and that may be all rows
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False) as table:
             yield table
     except FileNotFoundError:
         raise DataError("no such file", path) from None

@@ -1,3 +1,5 @@
+import random
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -37,3 +39,15 @@ def test_damage_behind_the_first_rows_is_an_error_and_a_table_without_rows_too(t
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
     with pytest.raises(DataError, match=r"t\.parquet: no rows"):
         list(parquet_rows(path))
+
+
+def test_a_larger_group_of_rows_takes_no_more_memory(tmp_path):
+    path, draw = tmp_path / "t.parquet", random.Random(0)
+
+    def peak(count):
+        texts = [draw.randbytes(4000).hex() for _ in range(count)]
+        pq.write_table(pa.table({"text": texts}), path, row_group_size=count)
+        before = pa.total_allocated_bytes()
+        return max(pa.total_allocated_bytes() for _ in parquet_rows(path)) - before
+
+    assert peak(6000) < 1.2 * peak(2000)
