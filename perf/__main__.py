@@ -26,6 +26,10 @@ MEASUREMENTS = {
     "rewards": (
         "time of the rewards against the released algorithm, on the published text in STEPSEARCH_REAL_DATA"
     ),
+    "retrieval": (
+        "the retrieval server against one search a request, its cache, a rollout through it, and recall,"
+        " on the published text in STEPSEARCH_REAL_DATA"
+    ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
     "rollout_gpu": (
         "decoding with Qwen2.5-0.5B and 3B shapes with random weights, against a GPU's memory bandwidth"

@@ -1,0 +1,197 @@
+"""Retrieval as a service, on published text: requests a second, latencies, cache hits, recall.
+
+On the 36,836 passages and 551 questions of the folder in STEPSEARCH_REAL_DATA. `server_speedup` compares
+`stepsearch serve-retriever` with a server designed as Search-R1's (`perf.blocking_server`), both over the
+default encoder and a Flat index, under 64 closed-loop clients in a process of their own, each request one
+query that was not asked before, without a cache; the servers take turns. Then as many requests a second as
+half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is the work of the handler for a
+query that the cache knows. `remote_rollout_share` lets the active profile's warm start (`dvc repro
+warmstart` first) answer its training questions through a server on loopback, and in its own process.
+Recall is that of resolved sub-questions; STEPSEARCH_ENCODER names the folder of a sentence encoder, without
+which there is no hybrid. It encodes the passages once, minutes to a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import operator
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from perf.measure import in_turn, median_of_pairs, report, seconds
+from perf.retrieval_recall import CORPUS, DEPTHS, QUESTIONS, real_corpus, real_data, recall
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import Params, RetrievalParams, load_params
+from stepsearch_core.policy.models import load_policy
+from stepsearch_core.profiles import load_profile
+from stepsearch_core.retrieval.cache import CachedRanker
+from stepsearch_core.retrieval.fingerprint import fingerprint
+from stepsearch_core.retrieval.index import build_index, open_ranker, open_retriever
+from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.serving.metrics import Metrics
+from stepsearch_core.serving.protocol import encode
+from stepsearch_core.serving.service import SearchService
+from stepsearch_core.serving.settings import ServingSettings
+from stepsearch_core.synthesis.questions import load_questions
+from tasks.stage import DATA
+
+CLIENTS = 64
+TOPK = 3
+_PROFILES = Path(__file__).parents[1] / "conf"
+
+
+def main(quick: bool) -> None:
+    """Print all figures; `quick` sends a tenth of the requests, once, and measures no rollout."""
+    real = real_data()
+    repeats, requests = (1, 600) if quick else (3, 6000)
+    with tempfile.TemporaryDirectory(prefix="stepsearch-retrieval-") as name:
+        data = Path(name)
+        corpus = real_corpus(real, data / "corpus")
+        params = replace(load_profile(_PROFILES / "tiny.yaml"), profile="perf")
+        params.retrieval.method = "dense"
+        params.index.measured_methods = ["dense"]
+        build_index(corpus, params.retrieval, data / "index")
+        queries = _distinct_queries(corpus, 4 * repeats * requests)
+        rates, p99 = _served(data, params, queries, requests, repeats)
+        hit = asyncio.run(_cache_hit(data, corpus, params.retrieval, queries[:300]))
+        found = recall(corpus, real, data / "recall", None if quick else os.environ.get("STEPSEARCH_ENCODER"))
+    figures = {
+        "server_speedup": median_of_pairs(operator.truediv, rates["ours"], rates["blocking"]),
+        "p99_over_median": p99,
+        "cache_hit_ms": hit * 1000,
+        **{f"{method}_recall_{depth}": value for (method, depth), value in found.items()},
+    }
+    if ("hybrid", 3) in found:
+        figures |= {f"hybrid_gain_{depth}": found["hybrid", depth] - found["bm25", depth] for depth in DEPTHS}
+    sides: dict[str, Any] = {f"requests_per_second_{name}": values for name, values in rates.items()}
+    if not quick:
+        rollouts = _rollouts(repeats)
+        figures["remote_rollout_share"] = median_of_pairs(
+            operator.truediv, rollouts["remote"], rollouts["here"]
+        )
+        sides |= {f"trajectories_per_second_{name}": values for name, values in rollouts.items()}
+    workload = [real / CORPUS, real / QUESTIONS, CLIENTS, TOPK, requests]
+    report("retrieval", figures, sides, repeats, workload, passages=len(corpus), requests=requests)
+
+
+def _distinct_queries(corpus: Corpus, count: int) -> list[str]:
+    """Eight words from somewhere in as many places of the corpus."""
+    found: dict[str, None] = {}
+    for stride in range(1, 100):
+        for passage in corpus:
+            text = passage.text.split()
+            start = 8 * stride % max(1, len(text) - 8)
+            found[" ".join(text[start : start + 8])] = None
+            if len(found) == count:
+                return list(found)
+    raise ValueError(f"the corpus gives {len(found)} queries of {count}")
+
+
+def _served(
+    data: Path, params: Params, queries: Sequence[str], requests: int, repeats: int
+) -> tuple[dict[str, list[float]], float]:
+    """Requests a second of both servers, and the 99th percentile over the median at half of our rate."""
+    settings = data / "params.yaml"
+    settings.write_text(yaml.safe_dump(asdict(params)), encoding="utf-8")
+    waiting = iter(queries)
+
+    def some() -> list[str]:
+        return [next(waiting) for _ in range(requests)]
+
+    ours = ["stepsearch_core.cli", "serve-retriever", "--data", data, "--params", settings, "--port", "0"]
+    theirs = ["perf.blocking_server", data, settings]
+    with _server(ours) as our_port, _server(theirs) as their_port:
+
+        def side(port: int) -> float:
+            return requests / _load(port, some(), "--clients", str(CLIENTS))["seconds"]
+
+        sides = {"ours": lambda: side(our_port), "blocking": lambda: side(their_port)}
+        rates = in_turn(sides, repeats)
+        half = statistics.median(rates["ours"]) / 2
+        latencies = _load(our_port, some(), "--rate", str(half))["latencies"]
+    return rates, float(np.quantile(latencies, 0.99) / np.median(latencies))
+
+
+@contextmanager
+def _server(command: Sequence[str | Path]) -> Iterator[int]:
+    """A server's port, which is in the first line that it prints."""
+    process = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if not (port := re.search(r"(\d+)\s*$", said)):
+            sys.exit(f"retrieval: {command[0]} printed no port: {said!r}")
+        yield int(port[1])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _load(port: int, queries: Sequence[str], *options: str) -> dict[str, Any]:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(queries, file)
+        file.flush()
+        command = [sys.executable, "-m", "perf.http_load", str(port), file.name, *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"retrieval: the load ended early: {done.stderr.splitlines()[-1]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+async def _cache_hit(
+    data: Path, corpus: Corpus, params: RetrievalParams, queries: Sequence[str]
+) -> float:
+    """Median seconds from a request's queries to the answer's bytes, all known to the cache."""
+    index = fingerprint(params, data / "index", corpus).index
+    ranker = CachedRanker(open_ranker(params, data / "index", corpus), data / "cache", index, 1.0)
+    took = []
+    async with SearchService(ranker, ServingSettings(), Metrics()) as service:
+        await service.rank(queries, TOPK)
+        for query in queries:
+            started = asyncio.get_running_loop().time()
+            encode(await service.rank([query], TOPK), corpus, True)
+            took.append(asyncio.get_running_loop().time() - started)
+    return statistics.median(took)
+
+
+def _rollouts(repeats: int) -> dict[str, list[float]]:
+    """Trajectories a second of the active profile's warm start, in one process and through a server."""
+    folder = DATA / "warmstart" / "policy"
+    if not folder.is_dir():
+        sys.exit(f"retrieval: no policy in {folder}: run `dvc repro warmstart` first")
+    params = load_params()
+    corpus = Corpus.open(DATA / "corpus")
+    model, tokenizer = load_policy(folder)
+    engine = open_engine(model, tokenizer, folder, params.model, params.environment, params.rollout)
+    renderer = Renderer(tokenizer, params.environment)
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")[:512]
+
+    def rate(retriever: Retriever) -> float:
+        rollout = Rollout(engine, retriever, renderer, params.rollout)
+        return len(questions) / seconds(lambda: rollout.greedy(questions))
+
+    with _server(["stepsearch_core.cli", "serve-retriever", "--port", "0"]) as port:
+        remote = replace(params.retrieval, method="remote", url=f"http://127.0.0.1:{port}")
+        here, there = (
+            open_retriever(settings, DATA / "index", corpus) for settings in (params.retrieval, remote)
+        )
+        sides = {"here": lambda: rate(here), "remote": lambda: rate(there)}
+        in_turn(sides, 1)
+        return in_turn(sides, repeats)

@@ -1,0 +1,73 @@
+"""What BM25 and its fusion with a sentence encoder find: resolved sub-questions of published MuSiQue.
+
+On the 551 development questions and the 36,836 passages of the folder in STEPSEARCH_REAL_DATA, with the
+settings of the profile `musique_local`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.base.types import Question
+from stepsearch_core.benchmarks.readers import read_benchmark
+from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
+from stepsearch_core.profiles import load_profile
+from stepsearch_core.retrieval.coverage import measure
+from stepsearch_core.retrieval.index import build_index, open_ranker
+from stepsearch_core.runtime.work_folder import ROOT
+
+CORPUS = "corpus.jsonl"
+QUESTIONS = "musique_ans_dev551.jsonl"
+DEPTHS = (3, 10)
+
+
+def real_data() -> Path:
+    """The folder of published files.
+
+    Raises:
+        SystemExit: STEPSEARCH_REAL_DATA names none.
+    """
+    folder = os.environ.get("STEPSEARCH_REAL_DATA")
+    if not folder:
+        sys.exit("skipped: STEPSEARCH_REAL_DATA names no folder of published benchmark files")
+    return Path(folder)
+
+
+def real_corpus(real: Path, folder: Path) -> Corpus:
+    """The published passages as a corpus in `folder`."""
+    build_corpus(read_corpus_file(real / CORPUS), folder)
+    return Corpus.open(folder)
+
+
+def recall(corpus: Corpus, real: Path, folder: Path, encoder: str | None) -> dict[tuple[str, int], float]:
+    """The share of sub-questions that find their support, by method and depth.
+
+    Args:
+        corpus: of `real_corpus`.
+        real: of `real_data`.
+        folder: gets the indexes.
+        encoder: the folder of a sentence encoder; None: no hybrid. What it encodes stays in `checkpoints/`.
+    """
+    methods = ("bm25", "hybrid") if encoder else ("bm25",)
+    params = load_profile(Path(__file__).parents[1] / "conf" / "musique_local.yaml").retrieval
+    params = replace(params, method=methods[-1], encoder=encoder or "hashing", index_factory="Flat")
+    work = ROOT / f"perf_{sha256_json([corpus.hash, params.encoder])[:16]}"
+    if encoder:
+        work.mkdir(parents=True, exist_ok=True)
+    build_index(corpus, params, folder, work if encoder else None)
+    rankers = {method: open_ranker(replace(params, method=method), folder, corpus) for method in methods}
+    rows = measure(rankers, corpus, {"musique": _questions(real)}, DEPTHS)["methods"]
+    return {
+        (method, depth): rows[method]["musique"]["sub_question_recall"][str(depth)]["value"]
+        for method in methods
+        for depth in DEPTHS
+    }
+
+
+def _questions(real: Path) -> Sequence[Question]:
+    return [example.question for example in read_benchmark("musique", real / QUESTIONS, "test")]
