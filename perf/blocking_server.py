@@ -42,7 +42,10 @@ def main() -> None:
         return {
             "result": [
                 [
-                    {"document": {"id": hit.passage.id, "contents": hit.passage.contents}, "score": hit.score}
+                    {
+                        "document": {"id": hit.passage.id, "contents": hit.passage.contents},
+                        "score": hit.score,
+                    }
                     for hit in hits
                 ]
                 for hits in found

@@ -36,7 +36,9 @@ async def ask(connection: Connection, query: str) -> None:
     writer.write(head.encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = next(
-        int(line.split(b":")[1]) for line in answer.split(b"\r\n") if line.lower().startswith(b"content-length")
+        int(line.split(b":")[1])
+        for line in answer.split(b"\r\n")
+        if line.lower().startswith(b"content-length")
     )
     content = await reader.readexactly(length)
     if b" 200 " not in answer.split(b"\r\n", 1)[0]:
@@ -89,7 +91,11 @@ def main() -> None:
     options = parser.parse_args()
     queries: list[str] = json.loads(options.queries.read_text(encoding="utf-8"))
     started = time.perf_counter()
-    loop = open_loop(options.port, queries, options.rate) if options.rate else closed_loop(options.port, queries, options.clients)
+    loop = (
+        open_loop(options.port, queries, options.rate)
+        if options.rate
+        else closed_loop(options.port, queries, options.clients)
+    )
     latencies = asyncio.run(loop)
     result: dict[str, Any] = {"seconds": time.perf_counter() - started, "latencies": latencies}
     json.dump(result, sys.stdout)

@@ -30,6 +30,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+from stepsearch_core.retrieval.cache import CachedRanker
+from stepsearch_core.retrieval.fingerprint import fingerprint
+from stepsearch_core.serving.metrics import Metrics
+from stepsearch_core.serving.protocol import encode
+from stepsearch_core.serving.service import SearchService
+from stepsearch_core.serving.settings import ServingSettings
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from perf.retrieval_recall import CORPUS, DEPTHS, QUESTIONS, real_corpus, real_data, recall
@@ -38,16 +44,10 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params, RetrievalParams, load_params
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.profiles import load_profile
-from stepsearch_core.retrieval.cache import CachedRanker
-from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.index import build_index, open_ranker, open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.opening import open_engine
-from stepsearch_core.serving.metrics import Metrics
-from stepsearch_core.serving.protocol import encode
-from stepsearch_core.serving.service import SearchService
-from stepsearch_core.serving.settings import ServingSettings
 from stepsearch_core.synthesis.questions import load_questions
 from tasks.stage import DATA
 
@@ -70,7 +70,9 @@ def main(quick: bool) -> None:
         queries = _distinct_queries(corpus, 4 * repeats * requests)
         rates, p99 = _served(data, params, queries, requests, repeats)
         hit = asyncio.run(_cache_hit(data, corpus, params.retrieval, queries[:300]))
-        found = recall(corpus, real, data / "recall", None if quick else os.environ.get("STEPSEARCH_ENCODER"))
+        found = recall(
+            corpus, real, data / "recall", None if quick else os.environ.get("STEPSEARCH_ENCODER")
+        )
     figures = {
         "server_speedup": median_of_pairs(operator.truediv, rates["ours"], rates["blocking"]),
         "p99_over_median": p99,
@@ -78,7 +80,9 @@ def main(quick: bool) -> None:
         **{f"{method}_recall_{depth}": value for (method, depth), value in found.items()},
     }
     if ("hybrid", 3) in found:
-        figures |= {f"hybrid_gain_{depth}": found["hybrid", depth] - found["bm25", depth] for depth in DEPTHS}
+        figures |= {
+            f"hybrid_gain_{depth}": found["hybrid", depth] - found["bm25", depth] for depth in DEPTHS
+        }
     sides: dict[str, Any] = {f"requests_per_second_{name}": values for name, values in rates.items()}
     if not quick:
         rollouts = _rollouts(repeats)
@@ -155,9 +159,7 @@ def _load(port: int, queries: Sequence[str], *options: str) -> dict[str, Any]:
     return result
 
 
-async def _cache_hit(
-    data: Path, corpus: Corpus, params: RetrievalParams, queries: Sequence[str]
-) -> float:
+async def _cache_hit(data: Path, corpus: Corpus, params: RetrievalParams, queries: Sequence[str]) -> float:
     """Median seconds from a request's queries to the answer's bytes, all known to the cache."""
     index = fingerprint(params, data / "index", corpus).index
     ranker = CachedRanker(open_ranker(params, data / "index", corpus), data / "cache", index, 1.0)
