@@ -1,10 +1,10 @@
 """Load on a retrieval server from a process of its own: `python -m perf.http_load PORT QUERIES [options]`.
 
-QUERIES is a JSON list; each is sent once, alone in its request, over connections that stay open. Closed loop:
-so many clients, each of which asks again as soon as it is answered. Open loop: requests begin at the moments
-of a Poisson process, whether earlier ones have been answered or not, and latency counts from those moments.
-Prints seconds, and every request's latency, as JSON. HTTP by hand: a client library takes as long a request
-as the server does.
+QUERIES is a JSON list; each is sent once, alone in its request, over connections that stay open. Closed
+loop: so many clients, each of which asks again as soon as it is answered. Open loop: requests begin at the
+moments of a Poisson process, whether earlier ones have been answered or not, and latency counts from those
+moments. Prints seconds, and every request's latency, as JSON. HTTP by hand: a client library takes as long a
+request as the server does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ async def ask(connection: Connection, query: str) -> None:
     """
     reader, writer = connection
     body = json.dumps({"queries": [query], "topk": TOPK, "return_scores": True}).encode()
-    head = f"POST /retrieve HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
+    writer.write(b"POST /retrieve HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\n")
+    writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = next(
         int(line.split(b":")[1])
