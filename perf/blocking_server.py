@@ -1,8 +1,8 @@
 """A retrieval server designed as Search-R1's: every request is one blocking search in a thread of the pool.
 
 `python -m perf.blocking_server DATA PARAMS` serves the index in DATA at a free port and prints it. Fields
-and flow of the endpoint follow `search_r1/search/retrieval_server.py` of PeterGriffinJin/Search-R1; encoder and
-index are ours, so that a comparison is one of designs.
+and flow of the endpoint follow `search_r1/search/retrieval_server.py` of PeterGriffinJin/Search-R1; encoder
+and index are ours, so that a comparison is one of designs.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.types import Question
+from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.profiles import load_profile
@@ -61,7 +62,7 @@ def recall(corpus: Corpus, real: Path, folder: Path, encoder: str | None) -> dic
         work.mkdir(parents=True, exist_ok=True)
     build_index(corpus, params, folder, work if encoder else None)
     rankers = {method: open_ranker(replace(params, method=method), folder, corpus) for method in methods}
-    rows = measure(rankers, corpus, {"musique": _questions(real)}, DEPTHS)["methods"]
+    rows = measure(rankers, corpus, {"musique": _questions(real)}, GoldMatches(), DEPTHS)["methods"]
     return {
         (method, depth): rows[method]["musique"]["sub_question_recall"][str(depth)]["value"]
         for method in methods
