@@ -3,8 +3,8 @@
 QUERIES is a JSON list; each is sent once, alone in its request, over connections that stay open. Closed
 loop: so many clients, each of which asks again as soon as it is answered. Open loop: requests begin at the
 moments of a Poisson process, whether earlier ones have been answered or not, and latency counts from those
-moments. Prints seconds, and every request's latency, as JSON. HTTP by hand: a client library takes as long a
-request as the server does.
+moments. Prints seconds, every request's latency, and what its handler took (`Server-Timing`), as JSON. HTTP by hand:
+a client library takes as long a request as the server does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from stepsearch_core.base.streams import Name, stream
 
@@ -24,8 +24,15 @@ TOPK = 3
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def ask(connection: Connection, query: str) -> None:
-    """One request over an open connection.
+class Times(NamedTuple):
+    """Seconds of every request, as the client and as the server's handler sees them."""
+
+    latencies: list[float]
+    handler: list[float]
+
+
+async def ask(connection: Connection, query: str) -> float:
+    """One request over an open connection; the seconds that the handler took, NaN where it does not say.
 
     Raises:
         RuntimeError: the server answered with an error.
@@ -34,51 +41,49 @@ async def ask(connection: Connection, query: str) -> None:
     body = json.dumps({"queries": [query], "topk": TOPK, "return_scores": True}).encode()
     writer.write(b"POST /retrieve HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\n")
     writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    answer = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1])
-        for line in answer.split(b"\r\n")
-        if line.lower().startswith(b"content-length")
-    )
-    content = await reader.readexactly(length)
-    if b" 200 " not in answer.split(b"\r\n", 1)[0]:
-        raise RuntimeError(f"{answer.splitlines()[0]!r}: {content[:200]!r}")
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    content = await reader.readexactly(int(headers["content-length"]))
+    if " 200 " not in status:
+        raise RuntimeError(f"{status}: {content[:200]!r}")
+    timing = headers.get("server-timing", "dur=nan")
+    return float(timing.partition("dur=")[2]) / 1000
 
 
-async def closed_loop(port: int, queries: list[str], clients: int) -> list[float]:
-    """All queries by so many clients; latencies in seconds."""
-    waiting, latencies = deque(queries), []
+async def closed_loop(port: int, queries: list[str], clients: int) -> Times:
+    """All queries by so many clients; latencies and the handler's seconds."""
+    waiting, times = deque(queries), Times([], [])
 
     async def client() -> None:
         connection = await asyncio.open_connection("127.0.0.1", port)
         while waiting:
             query, started = waiting.popleft(), time.perf_counter()
-            await ask(connection, query)
-            latencies.append(time.perf_counter() - started)
+            times.handler.append(await ask(connection, query))
+            times.latencies.append(time.perf_counter() - started)
         connection[1].close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    return latencies
+    return times
 
 
-async def open_loop(port: int, queries: list[str], rate: float) -> list[float]:
-    """All queries at `rate` a second; latencies in seconds."""
+async def open_loop(port: int, queries: list[str], rate: float) -> Times:
+    """All queries at `rate` a second; latencies and the handler's seconds."""
     free: list[Connection] = []
-    latencies: list[float] = []
+    times = Times([], [])
     begin = time.perf_counter()
     due = begin + stream(0, Name.MEASUREMENT).exponential(1 / rate, len(queries)).cumsum()
 
     async def request(query: str, moment: float) -> None:
         await asyncio.sleep(max(0.0, moment - time.perf_counter()))
         connection = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
-        await ask(connection, query)
-        latencies.append(time.perf_counter() - moment)
+        times.handler.append(await ask(connection, query))
+        times.latencies.append(time.perf_counter() - moment)
         free.append(connection)
 
     await asyncio.gather(*map(request, queries, due.tolist()))
     for _, writer in free:
         writer.close()
-    return latencies
+    return times
 
 
 def main() -> None:
@@ -96,9 +101,8 @@ def main() -> None:
         if options.rate
         else closed_loop(options.port, queries, options.clients)
     )
-    latencies = asyncio.run(loop)
-    result: dict[str, Any] = {"seconds": time.perf_counter() - started, "latencies": latencies}
-    json.dump(result, sys.stdout)
+    times = asyncio.run(loop)
+    json.dump({"seconds": time.perf_counter() - started, **times._asdict()}, sys.stdout)
 
 
 if __name__ == "__main__":

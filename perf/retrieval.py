@@ -4,8 +4,8 @@ On the 36,836 passages and 551 questions of the folder in STEPSEARCH_REAL_DATA. 
 `stepsearch serve-retriever` with a server designed as Search-R1's (`perf.blocking_server`), both over the
 default encoder and a Flat index, under 64 closed-loop clients in a process of their own, each request one
 query that was not asked before, without a cache; the servers take turns. Then as many requests a second as
-half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is the work of the handler for a
-query that the cache knows. `remote_rollout_share` lets the active profile's warm start (`dvc repro
+half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is what the handler takes for a
+query that the cache knows, by its own clock. `remote_rollout_share` lets the active profile's warm start (`dvc repro
 warmstart` first) answer its training questions through a server on loopback, and in its own process.
 Recall is that of resolved sub-questions; STEPSEARCH_ENCODER names the folder of a sentence encoder, without
 which there is no hybrid. It encodes the passages once, minutes to a quarter of an hour.
@@ -13,7 +13,6 @@ which there is no hybrid. It encodes the passages once, minutes to a quarter of 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import operator
 import os
@@ -30,21 +29,15 @@ from typing import Any
 
 import numpy as np
 import yaml
-from stepsearch_core.retrieval.cache import CachedRanker
-from stepsearch_core.retrieval.fingerprint import fingerprint
-from stepsearch_core.serving.metrics import Metrics
-from stepsearch_core.serving.protocol import encode
-from stepsearch_core.serving.service import SearchService
-from stepsearch_core.serving.settings import ServingSettings
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from perf.retrieval_recall import CORPUS, DEPTHS, QUESTIONS, real_corpus, real_data, recall
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import Params, RetrievalParams, load_params
+from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.profiles import load_profile
-from stepsearch_core.retrieval.index import build_index, open_ranker, open_retriever
+from stepsearch_core.retrieval.index import build_index, open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.opening import open_engine
@@ -52,7 +45,7 @@ from stepsearch_core.synthesis.questions import load_questions
 from tasks.stage import DATA
 
 CLIENTS = 64
-TOPK = 3
+CACHED = 500
 _PROFILES = Path(__file__).parents[1] / "conf"
 
 
@@ -68,8 +61,7 @@ def main(quick: bool) -> None:
         params.index.measured_methods = ["dense"]
         build_index(corpus, params.retrieval, data / "index")
         queries = _distinct_queries(corpus, 4 * repeats * requests)
-        rates, p99 = _served(data, params, queries, requests, repeats)
-        hit = asyncio.run(_cache_hit(data, corpus, params.retrieval, queries[:300]))
+        rates, p99, hit = _served(data, params, queries, requests, repeats)
         found = recall(
             corpus, real, data / "recall", None if quick else os.environ.get("STEPSEARCH_ENCODER")
         )
@@ -90,7 +82,7 @@ def main(quick: bool) -> None:
             operator.truediv, rollouts["remote"], rollouts["here"]
         )
         sides |= {f"trajectories_per_second_{name}": values for name, values in rollouts.items()}
-    workload = [real / CORPUS, real / QUESTIONS, CLIENTS, TOPK, requests]
+    workload = [real / CORPUS, real / QUESTIONS, CLIENTS, requests]
     report("retrieval", figures, sides, repeats, workload, passages=len(corpus), requests=requests)
 
 
@@ -109,8 +101,10 @@ def _distinct_queries(corpus: Corpus, count: int) -> list[str]:
 
 def _served(
     data: Path, params: Params, queries: Sequence[str], requests: int, repeats: int
-) -> tuple[dict[str, list[float]], float]:
-    """Requests a second of both servers, and the 99th percentile over the median at half of our rate."""
+) -> tuple[dict[str, list[float]], float, float]:
+    """Requests a second of both servers, the 99th percentile over the median at half of our rate, and the
+    seconds of a cache hit.
+    """
     settings = data / "params.yaml"
     settings.write_text(yaml.safe_dump(asdict(params)), encoding="utf-8")
     waiting = iter(queries)
@@ -129,7 +123,10 @@ def _served(
         rates = in_turn(sides, repeats)
         half = statistics.median(rates["ours"]) / 2
         latencies = _load(our_port, some(), "--rate", str(half))["latencies"]
-    return rates, float(np.quantile(latencies, 0.99) / np.median(latencies))
+    with _server([*ours, "--cache", data / "cache"]) as port:
+        known = some()[:CACHED]
+        hits = [_load(port, known, "--clients", "1")["handler"] for _ in range(2)][-1]
+    return rates, float(np.quantile(latencies, 0.99) / np.median(latencies)), statistics.median(hits)
 
 
 @contextmanager
@@ -157,20 +154,6 @@ def _load(port: int, queries: Sequence[str], *options: str) -> dict[str, Any]:
         sys.exit(f"retrieval: the load ended early: {done.stderr.splitlines()[-1]}")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
-
-
-async def _cache_hit(data: Path, corpus: Corpus, params: RetrievalParams, queries: Sequence[str]) -> float:
-    """Median seconds from a request's queries to the answer's bytes, all known to the cache."""
-    index = fingerprint(params, data / "index", corpus).index
-    ranker = CachedRanker(open_ranker(params, data / "index", corpus), data / "cache", index, 1.0)
-    took = []
-    async with SearchService(ranker, ServingSettings(), Metrics()) as service:
-        await service.rank(queries, TOPK)
-        for query in queries:
-            started = asyncio.get_running_loop().time()
-            encode(await service.rank([query], TOPK), corpus, True)
-            took.append(asyncio.get_running_loop().time() - started)
-    return statistics.median(took)
 
 
 def _rollouts(repeats: int) -> dict[str, list[float]]:
