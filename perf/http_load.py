@@ -3,8 +3,8 @@
 QUERIES is a JSON list; each is sent once, alone in its request, over connections that stay open. Closed
 loop: so many clients, each of which asks again as soon as it is answered. Open loop: requests begin at the
 moments of a Poisson process, whether earlier ones have been answered or not, and latency counts from those
-moments. Prints seconds, every request's latency, and what its handler took (`Server-Timing`), as JSON. HTTP by hand:
-a client library takes as long a request as the server does.
+moments. Prints seconds, every request's latency, and what its handler took (`Server-Timing`), as JSON. HTTP
+by hand: a client library takes as long a request as the server does.
 """
 
 from __future__ import annotations

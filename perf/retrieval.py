@@ -4,9 +4,9 @@ On the 36,836 passages and 551 questions of the folder in STEPSEARCH_REAL_DATA. 
 `stepsearch serve-retriever` with a server designed as Search-R1's (`perf.blocking_server`), both over the
 default encoder and a Flat index, under 64 closed-loop clients in a process of their own, each request one
 query that was not asked before, without a cache; the servers take turns. Then as many requests a second as
-half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is what the handler takes for a
-query that the cache knows, by its own clock. `remote_rollout_share` lets the active profile's warm start (`dvc repro
-warmstart` first) answer its training questions through a server on loopback, and in its own process.
+half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is what the handler takes for a query
+that the cache knows, by its own clock. `remote_rollout_share` lets the active profile's warm start (`dvc
+repro warmstart` first) answer its training questions through a server on loopback, and in its own process.
 Recall is that of resolved sub-questions; STEPSEARCH_ENCODER names the folder of a sentence encoder, without
 which there is no hybrid. It encodes the passages once, minutes to a quarter of an hour.
 """
@@ -112,8 +112,9 @@ def _served(
     def some() -> list[str]:
         return [next(waiting) for _ in range(requests)]
 
+    ours: list[str | Path]
     ours = ["stepsearch_core.cli", "serve-retriever", "--data", data, "--params", settings, "--port", "0"]
-    theirs = ["perf.blocking_server", data, settings]
+    theirs: list[str | Path] = ["perf.blocking_server", data, settings]
     with _server(ours) as our_port, _server(theirs) as their_port:
 
         def side(port: int) -> float:
