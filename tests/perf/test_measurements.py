@@ -151,3 +151,15 @@ def test_the_limit_of_decoding_is_that_of_its_reading():
     # contexts
     read = 2 * (LAYERS + 3200) + 64 * 50 * (2 * 2 * 2 * 8 * 2)
     assert decoding_limit(CONFIG, 64, 50, 1e9) == pytest.approx(64 * 1e9 / read)
+
+
+@pytest.mark.nightly
+def test_retrieval(real_data):
+    line = last_line("retrieval")
+    figures, sides = line["figures"], line["both_sides"]
+    ours, blocking = sides["requests_per_second_ours"], sides["requests_per_second_blocking"]
+    assert figures["server_speedup"] == pytest.approx(ours[0] / blocking[0])
+    assert figures["server_speedup"] > 1.5  # 3 on an idle machine
+    assert figures["bm25_recall_3"] == pytest.approx(0.749, abs=0.01)
+    assert figures["bm25_recall_10"] == pytest.approx(0.849, abs=0.01)
+    assert line["workload"]["passages"] == 36836
