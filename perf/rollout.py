@@ -5,7 +5,8 @@ lock-step loops (`perf.lockstep`) must make the same trajectories, which is chec
 every call of the retriever, `faulty` lets a tenth of the calls fail; both have 64 trajectories in flight,
 and only trajectories that did not fail count. However fast an engine is, 64 trajectories with 200 ms for
 each of their searches cannot be faster than `slow_retrieval_bound` of our rate without the delay;
-`slow_retrieval_of_bound` is how near they come. `slow_retrieval_most_in_flight` compares 256 with 256. The curve has vLLM's points where vLLM is installed.
+`slow_retrieval_of_bound` is how near they come. `slow_retrieval_most_in_flight` compares 256 with 256. The
+curve has vLLM's points where vLLM is installed.
 """
 
 from __future__ import annotations
