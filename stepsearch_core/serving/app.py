@@ -7,19 +7,27 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Body, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.fingerprint import INDEX_HEADER, Fingerprint
-from stepsearch_core.retrieval.retriever import Ranker
+from stepsearch_core.retrieval.retriever import Ranker, Ranking
 from stepsearch_core.serving.guard import GUARDED, Guard
 from stepsearch_core.serving.metrics import Metrics
-from stepsearch_core.serving.protocol import ErrorResponse, RetrieveRequest, RetrieveResponse, encode
+from stepsearch_core.serving.protocol import (
+    AnyRequest,
+    ErrorResponse,
+    RetrieveResponse,
+    SingleRequest,
+    SingleResponse,
+    encode,
+    encode_single,
+)
 from stepsearch_core.serving.refusals import RefusalError, of_http, of_validation
 from stepsearch_core.serving.service import SearchService
 from stepsearch_core.serving.settings import PATIENCE_SECONDS, ServingSettings
@@ -68,17 +76,21 @@ def create_app(
     app.add_middleware(Guard, metrics=metrics, patience=patience)
     _answer_refusals(app)
 
-    @app.post(GUARDED, response_model=RetrieveResponse, responses=REFUSALS)
-    async def retrieve(request: RetrieveRequest) -> Response:
+    @app.post(GUARDED, response_model=RetrieveResponse | SingleResponse, responses=REFUSALS)
+    async def retrieve(request: Annotated[AnyRequest, Body()]) -> Response:
         """The documents that each query finds, best first."""
-        k = request.topk or settings.topk
-        _check_limits(request, k, settings)
-        rankings = await service.rank(request.queries, k)
-        return Response(
-            encode(rankings, corpus, request.return_scores),
-            media_type="application/json",
-            headers={INDEX_HEADER: searched.index},
-        )
+        if isinstance(request, SingleRequest):
+            [ranking] = await search([request.query], request.top_k)
+            body = encode_single(ranking, corpus)
+        else:
+            rankings = await search(request.queries, request.topk)
+            body = encode(rankings, corpus, request.return_scores)
+        return Response(body, media_type="application/json", headers={INDEX_HEADER: searched.index})
+
+    async def search(queries: list[str], asked: int | None) -> list[Ranking]:
+        k = asked or settings.topk
+        _check_limits(queries, k, settings)
+        return await service.rank(queries, k)
 
     @app.get("/fingerprint")
     async def fingerprint() -> dict[str, str | int]:
@@ -105,7 +117,7 @@ def create_app(
     return app
 
 
-def _check_limits(request: RetrieveRequest, k: int, settings: ServingSettings) -> None:
+def _check_limits(queries: list[str], k: int, settings: ServingSettings) -> None:
     """The limits that a server is started with; the protocol's own stand at its fields.
 
     Raises:
@@ -115,7 +127,7 @@ def _check_limits(request: RetrieveRequest, k: int, settings: ServingSettings) -
         raise RefusalError(
             422, "invalid_request", f"topk: {k} is above this server's limit, {settings.topk_limit}"
         )
-    if len(request.queries) > settings.queue:
+    if len(queries) > settings.queue:
         raise RefusalError(
             422, "invalid_request", f"queries: this server's queue holds {settings.queue} at most"
         )

@@ -3,28 +3,49 @@
 A document's `contents` are its title in quotes, a line end, its text: so wiki-18 is published, and so
 clients take it apart. Without scores Search-R1 gives documents alone. `title` and `text` are apart as well,
 as its BM25 search has them.
+
+RAGEN's client, which is rllm's, posts one `query` with `top_k` to the same path, and reads `results`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Discriminator, Field, Tag
 
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.retriever import Ranking
 from stepsearch_core.serving.settings import MAX_QUERIES, MAX_QUERY_CHARACTERS
 
+Query = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]
+
 
 class RetrieveRequest(BaseModel):
     """Queries, how many documents each may find (null or 0: the server's default), and whether to score."""
 
-    queries: list[Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]] = Field(max_length=MAX_QUERIES)
+    queries: list[Query] = Field(max_length=MAX_QUERIES)
     topk: int | None = Field(None, ge=0)
     return_scores: bool = False
+
+
+class SingleRequest(BaseModel):
+    """One query, and how many documents it may find (null or 0: the server's default)."""
+
+    query: Query
+    top_k: int | None = Field(None, ge=0)
+
+
+def _kind(value: Any) -> str:
+    keys = value if isinstance(value, dict) else {}
+    return "single" if "query" in keys and "queries" not in keys else "batch"
+
+
+AnyRequest = Annotated[
+    Annotated[RetrieveRequest, Tag("batch")] | Annotated[SingleRequest, Tag("single")], Discriminator(_kind)
+]
 
 
 class Document(BaseModel):
@@ -49,6 +70,20 @@ class RetrieveResponse(BaseModel):
     result: list[list[ScoredDocument]] | list[list[Document]]
 
 
+class FoundDocument(BaseModel):
+    """A passage for a `SingleRequest`; `content` is the title, a line end, the text."""
+
+    id: str
+    content: str
+    score: float
+
+
+class SingleResponse(BaseModel):
+    """The documents of the one query, best first."""
+
+    results: list[FoundDocument]
+
+
 class ErrorResponse(BaseModel):
     """Why there are no documents: a word for programs, a sentence for people."""
 
@@ -68,6 +103,13 @@ def encode(rankings: Sequence[Ranking], corpus: Corpus | Sequence[Passage], scor
         for ranking in rankings
     ]
     return json.dumps({"result": result}, ensure_ascii=False).encode()
+
+
+def encode_single(ranking: Ranking, corpus: Corpus | Sequence[Passage]) -> bytes:
+    """The body of a `SingleResponse`."""
+    found = [(corpus[position], score) for position, score in ranking]
+    results = [{"id": passage.id, "content": passage.contents, "score": score} for passage, score in found]
+    return json.dumps({"results": results}, ensure_ascii=False).encode()
 
 
 def document(passage: Passage) -> dict[str, str]:

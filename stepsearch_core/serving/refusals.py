@@ -38,5 +38,7 @@ def of_validation(error: RequestValidationError) -> RefusalError:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return RefusalError(400, "not_json", f"{first['ctx']['error']} at byte {first['loc'][-1]}")
-    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    field = (
+        ".".join(str(part) for part in first["loc"][2:]) or "body"
+    )  # behind "body" and the kind of request
     return RefusalError(422, "invalid_request", f"{field}: {first['msg']}")

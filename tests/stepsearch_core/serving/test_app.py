@@ -1,9 +1,14 @@
+import asyncio
 import json
+import signal
 
+import httpx
 import pytest
 
 from stepsearch_core.retrieval.fingerprint import INDEX_HEADER
 from stepsearch_core.retrieval.retriever import CorpusRetriever
+from stepsearch_core.serving.app import create_app
+from stepsearch_core.serving.settings import ServingSettings
 from tests.stepsearch_core.serving.conftest import QUERIES, SEARCHED
 
 
@@ -57,6 +62,17 @@ def test_without_scores_documents_stand_alone_and_topk_is_the_server_s(serve, ra
         assert set(documents[0]) == {"id", "title", "text", "contents"}
 
 
+def test_ragen_s_client_reads_passages(serve, rankers):
+    """`retrieval_client.py` of RAGEN: one query, and another shape of answer."""
+    client = serve(rankers["bm25"])
+    answer = client.post("/retrieve", json={"query": "amber basin", "top_k": 2})
+    first, second = answer.json()["results"]
+    assert first["content"] == "amber basin\nThe amber lies by the basin."
+    assert first["score"] > second["score"] > 0
+    assert len(client.post("/retrieve", json={"query": "amber"}).json()["results"]) == 3
+    assert client.post("/retrieve", json={"query": "none such"}).json() == {"results": []}
+
+
 def test_no_queries_find_nothing(serve, rankers):
     assert serve(rankers["bm25"]).post("/retrieve", json={"queries": []}).json() == {"result": []}
 
@@ -77,6 +93,8 @@ def test_odd_queries_are_searched(serve, rankers, query):
         (b"[" * 100_000, 400, "bad_request", "pars"),
         (b"[]", 422, "invalid_request", "body: "),
         (b'{"queries": "amber"}', 422, "invalid_request", "queries: "),
+        (b'{"query": 1}', 422, "invalid_request", "query: "),
+        (b'{"query": "a", "top_k": 101}', 422, "invalid_request", "topk: 101 is above"),
         (b'{"queries": [1]}', 422, "invalid_request", "queries.0: "),
         (b'{"queries": [null]}', 422, "invalid_request", "queries.0: "),
         (b'{"queries": ["a"], "topk": "many"}', 422, "invalid_request", "topk: "),
@@ -141,3 +159,29 @@ def test_answers_say_how_long_the_handler_took(serve, rankers):
     name, _, milliseconds = answer.headers["server-timing"].partition(";dur=")
     assert name == "handler"
     assert 0 < float(milliseconds) < 10_000
+
+
+def test_a_server_that_is_asked_to_end_is_alive_and_not_ready(rankers, corpus):
+    app = create_app(rankers["bm25"], corpus, SEARCHED, ServingSettings())
+    told = []
+
+    async def states():
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://x") as client,
+        ):
+            before = await client.get("/ready")
+            signal.raise_signal(signal.SIGTERM)
+            held = await client.post("/retrieve", json={"queries": ["amber"]})
+            return before, await client.get("/ready"), await client.get("/health"), held
+
+    handler = signal.signal(signal.SIGTERM, lambda *_: told.append("uvicorn's own handler"))
+    try:
+        before, ready, health, held = asyncio.run(states())
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert (before.status_code, ready.status_code, health.status_code) == (200, 503, 200)
+    assert ready.json()["error"] == "draining"
+    assert held.status_code == 200
+    assert told == ["uvicorn's own handler"]

@@ -2,6 +2,8 @@ import asyncio
 import dataclasses
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -121,3 +123,40 @@ def test_a_client_that_hangs_keeps_no_server_from_ending(server_process):
         hanging.sendall(HEAD + b"content-length: 30\r\n\r\n{")
         until(lambda: httpx.get(f"{server.url}/health").status_code == 200)
         assert server.end(20) == 0
+
+
+HANGING = """
+import sys, time
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.serving.app import create_app
+from stepsearch_core.serving.server import _bound, _listen, _run
+from stepsearch_core.serving.settings import ServingSettings
+from tests.stepsearch_core.serving.conftest import SEARCHED
+
+class Hanging:
+    def rank(self, queries, k):
+        print("searching", flush=True)
+        time.sleep(1000)
+
+settings = ServingSettings(timeout=1)
+app = create_app(Hanging(), Corpus.open(sys.argv[1]), SEARCHED, settings)
+with _bound("127.0.0.1", 0) as listener:
+    _listen(listener, str(listener.getsockname()[1]))
+    _run(app, settings, listener)
+"""
+
+
+def test_a_search_that_hangs_keeps_no_server_from_ending(data):
+    command = [sys.executable, "-c", HANGING, str(data / "corpus")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        asked: list[httpx.Response] = []
+        body = {"queries": ["amber"]}
+        asking = threading.Thread(target=lambda: asked.append(httpx.post(f"{url}/retrieve", json=body)))
+        asking.start()
+        assert server.stdout.readline() == "searching\n"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        asking.join()
+    assert asked[0].status_code == 504

@@ -13,9 +13,10 @@ class Down:
 
 class Hanging:
     def __init__(self):
-        self.go = threading.Event()
+        self.begun, self.go = threading.Event(), threading.Event()
 
     def rank(self, queries, k):
+        self.begun.set()
         self.go.wait(30)
         return [[] for _ in queries]
 
@@ -63,3 +64,22 @@ def test_what_is_kept_is_answered_while_a_search_hangs(serve, rankers, tmp_path)
     assert len(client.post("/retrieve", json={"queries": ["amber"]}).json()["result"][0]) == 3
     ranker.go.set()
     blocked.join()
+
+
+def test_a_full_queue_is_429_and_says_when_to_come_again(serve):
+    ranker = Hanging()
+    client = serve(ranker, queue=1)
+    body = {"json": {"queries": ["a"]}}
+    asking = [threading.Thread(target=client.post, args=("/retrieve",), kwargs=body) for _ in range(2)]
+    asking[0].start()
+    assert ranker.begun.wait(30)
+    asking[1].start()
+    while "stepsearch_queue_queries 1.0" not in client.get("/metrics").text:
+        pass
+    refused = client.post("/retrieve", json={"queries": ["a"]})
+    ranker.go.set()
+    for thread in asking:
+        thread.join()
+    assert (refused.status_code, refused.json()["error"]) == (429, "busy")
+    assert refused.headers["retry-after"] == "1"
+    assert client.post("/retrieve", json={"queries": ["a"]}).status_code == 200
