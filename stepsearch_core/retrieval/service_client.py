@@ -8,6 +8,7 @@ once, but for one attempt now and then, and the first that succeeds closes it.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ CONNECT = 5.0
 """Seconds for a connection at most; the rest of an attempt's time is the service's, for its search."""
 PROBE_AFTER = 5
 """Seconds from a failure until one attempt is let through again."""
+TOLD_AFTER = 3
+"""Attempts in vain until the log says so: who watches should know what is waited for."""
 _BACKOFF = wait_random_exponential(0.05, 2.0)
 """Seconds before an attempt at most: doubled from attempt to attempt, drawn at random below."""
 _GARBAGE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
@@ -77,9 +80,16 @@ class ServiceClient:
             return self._again_and_again(lambda: self._attempt(path, read, body), patience)
 
     def _again_and_again(self, attempt: Callable[[], Answer], patience: float) -> Answer:
+        def tell(state: RetryCallState) -> None:
+            if state.attempt_number == TOLD_AFTER:
+                logging.getLogger("retrieval").warning(
+                    "%s: %s; it is asked again for up to %g s", self.url, _trouble(state), patience
+                )
+
         attempts = Retrying(
             stop=stop_before_delay(patience),
             wait=_wait,
+            before_sleep=tell,
             retry=retry_if_exception_type(_TroubleError),
             reraise=True,
         )
@@ -116,8 +126,13 @@ class _TroubleError(Exception):
 
 def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt."""
-    trouble = state.outcome.exception() if state.outcome else None
+    trouble = _trouble(state)
     return _BACKOFF(state) + (trouble.after if isinstance(trouble, _TroubleError) else 0)
+
+
+def _trouble(state: RetryCallState) -> BaseException | None:
+    """Why the last attempt failed."""
+    return state.outcome.exception() if state.outcome else None
 
 
 def _retry_after(response: httpx.Response) -> int:

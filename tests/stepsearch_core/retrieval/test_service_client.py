@@ -72,6 +72,14 @@ def test_a_refusal_without_words_has_its_status():
         ServiceClient(service.url, PATIENCE).ask("/a", result)
 
 
+def test_the_log_says_what_is_waited_for_once(caplog):
+    with Service(echo, [BUSY] * 4) as service:
+        assert ServiceClient(service.url, PATIENCE).ask("/a", result, 7) == 7
+        assert ServiceClient(service.url, PATIENCE).ask("/a", result, 7) == 7
+    told = [record.message for record in caplog.records if record.name == "retrieval"]
+    assert told == [f"{service.url}: 503 loading; it is asked again for up to 20 s"]
+
+
 def test_what_a_reader_refuses_is_final():
     def refuse(response):
         raise FinalRetrievalError("another index")
