@@ -87,7 +87,7 @@ def stepsearch_problem(arguments: list[str]) -> str | None:
     error = io.StringIO()
     try:
         with contextlib.redirect_stderr(error):
-            cli._parser().parse_args(arguments)
+            cli.parser().parse_args(arguments)
         takes_a_profile = arguments[0] in ("profile", "plan", "check")
         name, *overrides = (arguments[1:] if takes_a_profile else []) or ["tiny"]
         if overrides:

@@ -1,0 +1,42 @@
+"""`show` and `promote`: what the last run came to, and its policy put in service."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.evaluation.promotion import PROMOTED, promote
+from stepsearch_core.params import load_params
+from stepsearch_core.report.inputs import read_metrics, read_timings
+from stepsearch_core.report.results import F1, number, results_table
+
+
+def add(commands: Any) -> None:
+    """Add the commands to the subparsers of `stepsearch`."""
+    show = commands.add_parser("show", help="print the result table and where the report lies")
+    show.add_argument("--data", type=Path, default=Path("data"), help="the stages' outputs (default: data)")
+    show.set_defaults(run=_show)
+
+    promotion = commands.add_parser(
+        "promote",
+        help="put the trained policy in service: re-evaluations watch it from now on",
+        description=(
+            "Copy the trained policy and its evaluation to promoted/ and record that in the history."
+        ),
+    )
+    promotion.set_defaults(run=_promote)
+
+
+def _show(options: argparse.Namespace) -> None:
+    print(results_table(read_metrics(options.data / "evaluate" / "metrics.json")))
+    for stage, parts in read_timings(options.data / "timings").items():
+        seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in parts.items())
+        print(f"{stage}, when it last ran here: {seconds}")
+    print(f"report: {options.data / 'report' / 'index.html'}")
+
+
+def _promote(options: argparse.Namespace) -> None:
+    record = promote(Path("data"), load_params())
+    mean = f"mean {F1.label} {number(record['f1']['value'], F1.digits)}"
+    print(f"promoted {record['policy'][:12]} ({mean}) to {PROMOTED}/")
