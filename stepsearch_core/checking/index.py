@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import read_object
 from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.machine import existing, size_of
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
+from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
@@ -154,7 +154,7 @@ def _passages(subject: Subject) -> int | None:
     """Passages of the corpus at most; None where that is not known."""
     if not subject.comes("corpus"):
         try:
-            return int(read_object(subject.data / "corpus" / "manifest.json", ("passages",))["passages"])
+            return int(read_manifest(subject.data / "corpus")["rows"])
         except DataError:
             return None
     if known := passage_count(subject.params.fetch):

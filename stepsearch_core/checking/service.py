@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import read_object
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject
+from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.retrieval.remote import ask_fingerprint, check_corpus
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.retrieval.service_client import ServiceClient
@@ -43,6 +43,6 @@ def check_service(subject: Subject) -> Iterator[Finding]:
 def _corpus(subject: Subject) -> str | None:
     """The hash of the corpus that is here; None without one."""
     try:
-        return str(read_object(subject.data / "corpus" / "manifest.json", ("hash",))["hash"])
+        return str(read_manifest(subject.data / "corpus")["hash"])
     except DataError:
         return None

@@ -57,7 +57,7 @@ class Corpus:
         from datasets import Dataset
 
         folder = Path(folder)
-        manifest = read_object(folder / "manifest.json", ("hash", "rows"))
+        manifest = read_manifest(folder)
         try:
             dataset = Dataset.from_file(str(folder / "passages.arrow"))
             keys, positions = (
@@ -142,6 +142,15 @@ class Corpus:
         if slot == len(self._keys) or self._keys[slot] != key:
             return None
         return int(self._positions[slot])
+
+
+def read_manifest(folder: Path | str) -> dict[str, Any]:
+    """What the corpus in `folder` is: its content's `hash`, its `rows`, and how many were `duplicates`.
+
+    Raises:
+        DataError: `folder` holds no corpus.
+    """
+    return read_object(Path(folder, "manifest.json"), ("hash", "rows"))
 
 
 def build_corpus(

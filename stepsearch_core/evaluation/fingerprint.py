@@ -9,6 +9,7 @@ from typing import Any
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.io import read_json
 from stepsearch_core.benchmarks.gold import GOLD_FILE
+from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.params import Params, RetrievalParams
 from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.runtime.software import versions
@@ -23,7 +24,7 @@ def fingerprint(data: Path, params: Params) -> dict[str, Any]:
     files = read_json(data / "fetch" / "manifest.json")["files"]
     return {
         "benchmarks": {name: files[name]["sha256"] for name in params.evaluate.benchmarks},
-        "corpus": read_json(data / "corpus" / "manifest.json")["hash"],
+        "corpus": read_manifest(data / "corpus")["hash"],
         "gold": sha256_json(read_json(data / "corpus" / GOLD_FILE)["another_text"]),
         "index": sha256_json(read_json(data / "index" / "manifest.json")),
         "retriever": sha256_json(_choices(params.retrieval)),

@@ -5,6 +5,8 @@ import pytest
 
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.text import open_segmenter
+from stepsearch_core.base.types import Passage
+from stepsearch_core.data.corpus import build_corpus
 
 
 @pytest.fixture
@@ -29,9 +31,11 @@ def test_more_clusters_than_passages(look, corpus):
 
 
 def test_more_clusters_than_the_corpus_of_an_earlier_stage(look, tmp_path):
-    (tmp_path / "data" / "corpus").mkdir(parents=True)
-    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 99})
-    assert look("retrieval.index_factory=IVF4096,SQ8", "--from", "index").status == 1
+    (tmp_path / "data").mkdir()
+    build_corpus((Passage("", str(number), "text") for number in range(99)), tmp_path / "data" / "corpus")
+    seen = look("retrieval.index_factory=IVF4096,SQ8", "--from", "index")
+    assert seen.status == 1
+    assert "of the corpus's 99 " in seen.findings[0]
 
 
 def test_an_index_that_no_memory_holds(look, tmp_path):
@@ -39,7 +43,7 @@ def test_an_index_that_no_memory_holds(look, tmp_path):
         "100000000 is not at least 1 and at most 32768" in look("retrieval.dimensions=100000000").findings[0]
     )
     (tmp_path / "data" / "corpus").mkdir(parents=True)
-    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
+    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"hash": "", "rows": 10**9})
     seen = look("retrieval.dimensions=32768", "--from", "index")
     assert seen.status == 1
     (line,) = [line for line in seen.findings if "of disk" in line]
@@ -104,7 +108,7 @@ def test_tantivy_that_is_not_installed(look, monkeypatch):
 
 def test_bm25_that_memory_does_not_do_for(look, tmp_path):
     (tmp_path / "data" / "corpus").mkdir(parents=True)
-    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"passages": 10**9})
+    write_json(tmp_path / "data" / "corpus" / "manifest.json", {"hash": "", "rows": 10**9})
     methods = ("--from", "index", "index.measured_methods=[bm25]")
     (line,) = look(*methods).findings
     assert "retrieval.bm25_engine: bm25s takes 4400.0 GB of main memory to index 1,000,000,000" in line

@@ -24,7 +24,7 @@ def corpus(tmp_path):
     def make(content):
         folder = tmp_path / "data" / "corpus"
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "manifest.json", {"hash": content, "passages": 3})
+        write_json(folder / "manifest.json", {"hash": content, "rows": 3})
 
     return make
 

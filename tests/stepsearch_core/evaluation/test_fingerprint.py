@@ -21,7 +21,7 @@ def written(folder, files=HASHES, corpus="c", gold="g", factory="Flat"):
     """What stages leave, as far as a fingerprint reads it."""
     named = {name: {"sha256": digest} for name, digest in files.items()}
     write_json(folder / "fetch" / "manifest.json", {"files": named})
-    write_json(folder / "corpus" / "manifest.json", {"hash": corpus})
+    write_json(folder / "corpus" / "manifest.json", {"hash": corpus, "rows": 1})
     write_json(folder / "corpus" / "gold.json", {"another_text": {"a": {"passage": gold}}, "counts": corpus})
     write_json(folder / "index" / "manifest.json", {"dense": {"index_factory": factory}})
     return folder

@@ -18,7 +18,7 @@ def data(tmp_path):
     policy.mkdir(parents=True)
     (policy / "model.safetensors").write_bytes(b"weights")
     write_json(folder / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "m"}}})
-    write_json(folder / "corpus" / "manifest.json", {"hash": "c"})
+    write_json(folder / "corpus" / "manifest.json", {"hash": "c", "rows": 1})
     write_json(folder / "corpus" / "gold.json", {"another_text": {}})
     write_json(folder / "index" / "manifest.json", {"corpus": "c"})
     cell = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 1}
@@ -45,7 +45,7 @@ def test_policy_and_evaluation_are_kept_and_recorded(data, tmp_path):
 
 def test_the_record_says_what_the_evaluation_read_and_not_what_lies_there_now(data, tmp_path):
     before = fingerprint(data, PARAMS)
-    write_json(data / "corpus" / "manifest.json", {"hash": "refreshed"})
+    write_json(data / "corpus" / "manifest.json", {"hash": "refreshed", "rows": 1})
     assert promote(data, PARAMS, tmp_path / "promoted", tmp_path / "history.jsonl")["fingerprint"] == before
 
 
@@ -65,7 +65,7 @@ def test_without_a_promotion_the_error_says_how_to_make_one(tmp_path):
 def test_a_fingerprint_tells_what_changed(data):
     before = fingerprint(data, PARAMS)
     assert changes(before, fingerprint(data, PARAMS)) == []
-    write_json(data / "corpus" / "manifest.json", {"hash": "d"})
+    write_json(data / "corpus" / "manifest.json", {"hash": "d", "rows": 1})
     write_json(data / "fetch" / "manifest.json", {"files": {"musique": {"sha256": "n"}}})
     after = fingerprint(
         data, Params(profile="x", evaluate=PARAMS.evaluate, retrieval=RetrievalParams(method="dense"))
