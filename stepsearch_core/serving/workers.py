@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
-from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.errors import DataError, ExplainedError
 
 CANNOT_START = 3
 """Exit status of a worker that has said why: another one would fail in the same way."""
@@ -36,9 +37,12 @@ def run_workers(count: int, work: Work, listener: socket.socket) -> None:
             wait([worker.sentinel for worker in workers], _TICK_SECONDS)
             if any(worker.exitcode == CANNOT_START for worker in workers):
                 sys.exit(1)
-            dead = [worker for worker in workers if not worker.is_alive()]
-            workers = [worker for worker in workers if worker not in dead]
-            workers += [_start(work, listener) for _ in dead]
+            for place, worker in enumerate(workers):
+                if not worker.is_alive():
+                    logging.getLogger(__name__).warning(
+                        "worker %d ended with %s", worker.pid, worker.exitcode
+                    )
+                    workers[place] = _start(work, listener)
     finally:
         listener.close()  # it would take connections that nobody serves
         for worker in workers:
@@ -58,7 +62,7 @@ def _worker(work: Work, listener: socket.socket) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         work(listener)
-    except DataError as error:
+    except (DataError, ExplainedError) as error:
         print(f"stepsearch: {error}", file=sys.stderr)
         sys.exit(CANNOT_START)
 

@@ -32,6 +32,7 @@ def test_workers_share_port_metrics_and_cache_are_replaced_when_they_die_and_end
     first.kill()
     until(lambda: len(workers(server)) == 2 and first not in workers(server))
     assert [hits(server.url, QUERIES[:4], 5) for _ in range(20)] == [found] * 20
+    assert f"worker {first.pid} ended with -9" in server.log
     assert server.end() == 0
     assert not second.is_running()
 
