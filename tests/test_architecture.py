@@ -99,7 +99,7 @@ def test_a_stages_task_holds_nothing_that_another_module_wants():
         for name, path in project_modules().items()
         if name.startswith("tasks.") and 'run("' in path.read_text("utf-8")
     }
-    assert len(stages) == 9
+    assert len(stages) == 10
     defined = {
         name: {
             node.name

@@ -1,8 +1,11 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import (
@@ -12,6 +15,7 @@ from stepsearch_core.params import (
     Params,
     RetrievalParams,
     WorldParams,
+    params_yaml,
 )
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
@@ -19,7 +23,9 @@ from tasks import corpus as corpus_stage
 from tasks import fetch as fetch_stage
 from tasks import index as index_stage
 from tasks.index import main
+from tests.bert import save_bert
 from tests.checkout import link_checkout
+from tests.import_graph import ROOT
 
 WORLD = WorldParams(
     people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
@@ -65,6 +71,49 @@ def test_an_approximate_index_is_measured_against_exact_search(params, tmp_path)
     main(params)
     report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
     assert 0.5 < report["dense_against_exact"]["2"] <= 1.0
+
+
+THREE_RANKS = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from stepsearch_core.params import load_params
+from stepsearch_core.retrieval import encoders, shards
+from tasks.index import main
+shards.SHARD_PASSAGES = 64
+if __name__ == "__main__":
+    encoders.TransformersEncoder.encode_passages = None  # this process leaves that to the ranks
+    main(load_params("params.yaml", ["index.processes=3"]))
+"""
+
+
+@pytest.mark.slow
+def test_an_index_is_the_same_bits_whether_one_process_encodes_or_three(tmp_path, monkeypatch):
+    """Shards of 64 of 200 passages: one rank has two of them. Each rank imports the script, too."""
+    folder = link_checkout(tmp_path)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 64)
+    texts = (f"word{number} word{number % 7} word{number % 17}" for number in range(200))
+    (folder / "own").mkdir()
+    rows = ({"id": number, "title": "", "text": text} for number, text in enumerate(texts))
+    write_jsonl(folder / "own" / "c.jsonl", rows)
+    params = Params(
+        profile="test",
+        fetch=FetchParams(source="files", folder="own", files={"corpus": "c.jsonl"}),
+        retrieval=RetrievalParams(
+            method="dense", encoder=save_bert(folder / "encoder"), index_factory="SQ8"
+        ),
+        index=IndexParams(measured_methods=["dense"]),
+    )
+    for stage in (fetch_stage, corpus_stage, index_stage):
+        stage.main(params)
+    index = folder / "data" / "index" / "dense" / "index.faiss"
+    one = index.read_bytes()
+    index.unlink()
+    (folder / "params.yaml").write_text(params_yaml(params))
+    (folder / "three.py").write_text(THREE_RANKS)
+    done = subprocess.run([sys.executable, "three.py"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert index.read_bytes() == one
 
 
 @pytest.mark.slow

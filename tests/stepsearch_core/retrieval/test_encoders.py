@@ -1,12 +1,13 @@
-import copy
+import os
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from stepsearch_core.retrieval.encoders import HashingEncoder, TransformersEncoder
-
-WORDS = [f"word{number}" for number in range(300)]
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.encoders import HashingEncoder, TransformersEncoder, encoder_dimensions
+from tests.bert import WORDS, save_bert
 
 
 @pytest.fixture
@@ -40,40 +41,7 @@ def test_a_saved_encoder_gives_the_same_bits(make_corpus, texts, tmp_path):
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory):
     """A function that saves one random BERT under a name of its own."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(0)
-    vocabulary = {
-        word: number for number, word in enumerate(["[PAD]", "[UNK]", ":", "query", "passage", *WORDS])
-    }
-    words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=16
-    )
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-    )
-    model = BertModel(config).eval()
-
-    def save(name, **specials):
-        folder = tmp_path_factory.mktemp("models") / name
-        model.save_pretrained(folder)
-        saved = copy.deepcopy(tokenizer)
-        for special, token in specials.items():
-            setattr(saved, special, token)
-        saved.save_pretrained(folder)
-        return str(folder)
-
-    return save
+    return lambda name, **specials: save_bert(tmp_path_factory.mktemp("models") / name, **specials)
 
 
 def test_neural_vectors_are_unit_means_over_real_tokens_only(bert):
@@ -129,3 +97,35 @@ def test_an_encoder_without_padding_pads_with_its_end_of_text(bert):
     without = TransformersEncoder(bert("bare", pad_token=None, eos_token=":"))
     texts = ["word1", "word2 word3 word4"]
     assert np.allclose(without.encode_passages(texts), plain.encode_passages(texts), atol=1e-6)
+
+
+def test_dimensions_are_known_without_loading_the_encoder(bert):
+    assert encoder_dimensions(RetrievalParams(dimensions=99)) == 99
+    assert encoder_dimensions(RetrievalParams(encoder=bert("plain"))) == 16
+    with pytest.raises(DataError, match=r"field 'retrieval\.encoder': no encoder 'no/such' can be loaded"):
+        encoder_dimensions(RetrievalParams(encoder="no/such"))
+
+
+@pytest.mark.parametrize("before", [None, "false"])
+def test_a_tokenizer_works_on_all_cores_while_passages_are_encoded_and_only_then(bert, monkeypatch, before):
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    if before:
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", before)
+    encoder, seen = TransformersEncoder(bert("plain")), []
+    encode = encoder._encode
+
+    def looking(texts):
+        seen.append(os.environ.get("TOKENIZERS_PARALLELISM"))
+        return encode(texts)
+
+    monkeypatch.setattr(encoder, "_encode", looking)
+    encoder.encode_passages(["word1"])
+    encoder.encode_queries(["word1"])
+    assert seen == ["true", before]
+    assert os.environ.get("TOKENIZERS_PARALLELISM") == before
+
+
+def test_a_cpu_encodes_in_single_precision_whatever_vectors_are_kept_in(bert):
+    half, single = TransformersEncoder(bert("plain"), "float16"), TransformersEncoder(bert("same"))
+    assert (half.dtype, single.dtype) == ("float16", "float32")
+    assert np.array_equal(half.encode_passages(["word1"]), single.encode_passages(["word1"]))
