@@ -1,11 +1,10 @@
-"""Encodes passages for the stage `index` beforehand, in ranks that an outside launcher starts on any number of
-machines, which share the checkout:
+"""Encodes passages for the stage `index` beforehand, in ranks of an outside launcher on any machines.
 
-    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m tasks.encode
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m tasks.encode
 
-Every rank encodes its share of the shards on its own GPU into the folder in which the stage keeps its work in
-progress; a stage that runs then finds them there. Parameters and software have to be the same everywhere, as
-the folder is named by them.
+Every rank encodes its share of the shards, on its own GPU, into the folder in which the stage keeps its work
+in progress; a stage that runs then finds them there. The machines share the checkout, and parameters and
+software have to be the same everywhere, as the folder is named by them.
 """
 
 from stepsearch_core.data.corpus import Corpus

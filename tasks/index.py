@@ -8,12 +8,13 @@ from pathlib import Path
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
-from stepsearch_core.benchmarks.sources import fetched_questions
+from stepsearch_core.benchmarks.sources import corpus_file_passages, fetched_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import Params
+from stepsearch_core.params import IndexParams, Params
 from stepsearch_core.retrieval.building import prepare_encoding
 from stepsearch_core.retrieval.coverage import measure_index, verdict
 from stepsearch_core.retrieval.index import build_index, indexes_of
+from stepsearch_core.retrieval.ready_made import ReadyMade
 from stepsearch_core.retrieval.shards import encode_share
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
@@ -29,10 +30,11 @@ def main(params: Params) -> None:
     with WorkFolder(ROOT, *made_by("index", params)) as work:
         clock = [time.perf_counter()]
         methods = params.index.measured_methods
-        if params.index.processes > 1 and "dense" in indexes_of([params.retrieval.method, *methods]):
+        built = "dense" in indexes_of([params.retrieval.method, *methods]) and not params.index.ready_made
+        if built and params.index.processes > 1:
             prepare_encoding(corpus, params.retrieval, DATA, work.path)
             launch("index", partial(encode, work.path), params, params.index.processes)
-        build_index(corpus, params.retrieval, folder, work.path, methods)
+        build_index(corpus, params.retrieval, folder, work.path, methods, ready_made(params.index))
         clock.append(time.perf_counter())
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())
@@ -49,6 +51,15 @@ def main(params: Params) -> None:
         write_json(TIMINGS / "index.json", timings | {"queries_a_second": speeds})
         work.clear()  # only now: DVC keeps nothing of a stage that was killed before its end
     logging.getLogger("index").info(verdict(report, depths[0], params.retrieval.method))
+
+
+def ready_made(params: IndexParams) -> ReadyMade | None:
+    """The dense index that the parameters name, if they do, with the passages that it should be of."""
+    return (
+        ReadyMade(Path(params.ready_made), corpus_file_passages(DATA / "fetch"))
+        if params.ready_made
+        else None
+    )
 
 
 def encode(work: Path, params: Params) -> None:

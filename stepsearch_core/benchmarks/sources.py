@@ -88,7 +88,7 @@ def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passa
     """
     corpus_file, documents = fetched_file(folder, "corpus"), fetched_documents(folder)
     if corpus_file is not None:
-        yield from read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
+        yield from corpus_file_passages(folder)
     if documents is not None:
         account, count = _account(folder, DOCUMENTS, documents), count_documents(documents)
         bar = tqdm(read_documents(documents, account), total=count, desc=DOCUMENTS, unit=" documents")
@@ -96,6 +96,18 @@ def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passa
     if params.include_benchmarks or (corpus_file is None and documents is None):
         for _, example in fetched_examples(folder):
             yield from example.context
+
+
+def corpus_file_passages(folder: Path | str) -> Iterator[Passage]:
+    """The passages of the fetched corpus file alone, in its order, with those that it has twice.
+
+    Raises:
+        DataError: none was fetched, or damage in it.
+    """
+    corpus_file = fetched_file(folder, "corpus")
+    if corpus_file is None:
+        raise DataError("no file of corpus was fetched", folder, field="corpus")
+    return read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
 
 
 def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:

@@ -43,6 +43,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("index", index.check_bm25_memory),
     ("index", index.check_factory),
     ("index", index.check_index_size),
+    ("index", index.check_ready_made),
+    ("evaluate", index.check_device),
     ("index", index.check_measured),
     ("evaluate", service.check_service),
     ("train", machine.check_plan),

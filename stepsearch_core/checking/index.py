@@ -21,6 +21,7 @@ from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, pas
 from stepsearch_core.policy.structure import local_folder, read_config
 from stepsearch_core.retrieval.bm25_memory import admit_bm25
 from stepsearch_core.retrieval.footprint import footprint, gigabytes
+from stepsearch_core.retrieval.gpu import open_gpu
 from stepsearch_core.runtime.work_folder import ROOT
 
 
@@ -108,11 +109,28 @@ def check_measured(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def check_device(subject: Subject) -> Iterator[Finding]:
+    """FAISS can use a GPU, if it is to."""
+    if "dense" not in built_indexes(subject.params):
+        return
+    try:
+        open_gpu(subject.params.retrieval)
+    except DataError as error:
+        yield subject.refusal(error, "")
+
+
+def check_ready_made(subject: Subject) -> Iterator[Finding]:
+    """The ready-made index is there; `index` checks what it is of."""
+    made = subject.params.index.ready_made
+    if made is not None and not Path(made).is_file():
+        yield subject.error("index.ready_made", f"{made!r} is no file", "the path of a FAISS index, or null")
+
+
 def check_index_size(subject: Subject) -> Iterator[Finding]:
     """Memory and disk hold the dense index of the corpus that is here; of a published one the plan knows."""
     params, dimensions, passages = subject.params, _dimensions(subject), _passages(subject)
     retrieval = params.retrieval
-    if "dense" not in built_indexes(params) or passage_count(params.fetch):
+    if "dense" not in built_indexes(params) or passage_count(params.fetch) or params.index.ready_made:
         return
     if dimensions is None or passages is None:
         return

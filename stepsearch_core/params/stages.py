@@ -70,9 +70,14 @@ class CorpusParams:
 
 @section("index")
 class IndexParams:
-    """How many processes encode passages, and which methods the report measures, on how many questions."""
+    """How the dense index is made, and which methods the report measures, on how many questions.
+
+    `ready_made` is somebody else's FAISS file: vectors of the passages of the fetched corpus file, in its
+    order, by `retrieval.encoder`. It is checked and stays where it is; DVC does not watch it.
+    """
 
     processes: int = number(at_least=1)
+    ready_made: str | None = anything()
     measured_methods: list[str] = one_of(*METHODS)
     measured_depths: list[int] = number(at_least=1)
     measured_questions: int | None = number(at_least=1)

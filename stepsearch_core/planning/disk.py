@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stepsearch_core.params import METHODS, FetchParams, Params
 from stepsearch_core.retrieval.footprint import Footprint, footprint
 
@@ -37,7 +39,7 @@ def built_indexes(params: Params) -> set[str]:
 
 def dense_footprint(params: Params) -> Footprint:
     """What the dense index of a profile's corpus takes, by the dimensions that its encoder is known or taken
-    to have; nothing without one, or of a corpus that is not known.
+    to have; nothing without one, or of a corpus that is not known. A ready-made one takes nothing to build.
 
     Raises:
         DataError: FAISS knows no such index, or cannot tell.
@@ -46,7 +48,8 @@ def dense_footprint(params: Params) -> Footprint:
     dimensions = params.retrieval.dimensions
     if params.retrieval.encoder != "hashing":
         dimensions = ENCODER_DIMENSIONS.get(params.retrieval.encoder, 1024)
-    return footprint(params.retrieval, dimensions, passages or 0)
+    needed = footprint(params.retrieval, dimensions, passages or 0)
+    return replace(needed, disk=0, memory=0) if params.index.ready_made else needed
 
 
 def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:

@@ -20,6 +20,7 @@ from stepsearch_core.planning.disk import (
     passage_count,
 )
 from stepsearch_core.policy.structure import DTYPE_BYTES
+from stepsearch_core.retrieval.footprint import gpu_bytes
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
 from stepsearch_core.training.memory import (
@@ -87,6 +88,9 @@ def make_plan(params: Params) -> Plan:
     if rollout.engine != "transformers":  # which samples from weights that are there anyway
         sampling["sampler's weights"] = weights
     dense = dense_footprint(params)
+    on_gpu = params.retrieval.device == "cuda"
+    if on_gpu and dense.index:
+        states["dense index"] = gpu_bytes(params.retrieval, dense.index)
     vllm = None
     if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
         share = memory_share(sum(states.values()), params.hardware.gpu_memory_gb * 1e9)
@@ -98,7 +102,7 @@ def make_plan(params: Params) -> Plan:
         sampling,
         update,
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
-        max(dense.index, dense.memory),
+        dense.memory if on_gpu else max(dense.index, dense.memory),
         disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,

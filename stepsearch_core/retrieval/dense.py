@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,8 +24,10 @@ from stepsearch_core.retrieval.building import build_parts, check_build
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
 from stepsearch_core.retrieval.factory import faiss_reason
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
+from stepsearch_core.retrieval.footprint import gpu_bytes
 from stepsearch_core.retrieval.gpu import open_gpu
-from stepsearch_core.retrieval.parts import ONLY, join_parts, open_part, part_files, part_name
+from stepsearch_core.retrieval.parts import join_parts, open_part, open_parts, part_files
+from stepsearch_core.retrieval.ready_made import ready_made_file, rows_of_vectors
 from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
 from stepsearch_core.retrieval.shards import encode_corpus
 
@@ -34,9 +35,20 @@ from stepsearch_core.retrieval.shards import encode_corpus
 class DenseIndex:
     """Ranks passages by the inner product of their vector with the query's."""
 
-    def __init__(self, index: faiss.Index, encoder: Encoder, on_gpu: bool = False) -> None:
+    def __init__(
+        self, index: faiss.Index, encoder: Encoder, on_gpu: bool = False, rows: np.ndarray | None = None
+    ) -> None:
+        """Take an index over the vectors of passages.
+
+        Args:
+            index: Of FAISS, for inner products.
+            encoder: Of queries.
+            on_gpu: Whether the index is there.
+            rows: The position in the corpus of each vector, int64; None: the vector's number.
+        """
         self.index = index
         self.encoder = encoder
+        self._rows = rows
         self._flat = flat_parts(index)
         # on a GPU searches must not overlap: FAISS keeps what it works with there without a lock
         self._turn = threading.Lock() if on_gpu else nullcontext()
@@ -78,23 +90,20 @@ class DenseIndex:
 
     @classmethod
     def _open(cls, folder: Path, params: RetrievalParams, encoder: Encoder) -> DenseIndex:
-        files = part_files(folder)
-        parts = [open_part(file) for file in files]
+        made = ready_made_file(folder)
+        files = [made] if made else part_files(folder)
+        parts = [open_part(made)] if made else open_parts(files)
         if parts[0].d != encoder.dimensions:
             raise DataError(
                 f"vectors of {parts[0].d} dimensions, and the encoder makes {encoder.dimensions}", files[0]
             )
-        begins = accumulate((part.ntotal for part in parts), initial=0)
-        for file, begin in zip(files, begins, strict=False):
-            if file.name not in (ONLY, part_name(begin)):
-                raise DataError("the part before it is missing", file)
-        half = params.dtype == "float16"
-        gpu = open_gpu(params, half)
+        rows = rows_of_vectors(folder)
+        gpu = open_gpu(params, half=params.dtype == "float16")
         if gpu is None:
-            return cls(join_parts(parts), encoder)
-        size = sum(file.stat().st_size for file in files)
-        gpu.admit(size // 2 if half and params.index_factory == "Flat" else size)
-        return cls(join_parts([gpu.put(part) for part in parts], stacked=False), encoder, on_gpu=True)
+            return cls(join_parts(parts), encoder, rows=rows)
+        gpu.admit(gpu_bytes(params, sum(file.stat().st_size for file in files)))
+        there = [gpu.put(part) for part in parts]
+        return cls(join_parts(there, stacked=False), encoder, on_gpu=True, rows=rows)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`. A query whose vector is zero matches nothing.
@@ -105,15 +114,24 @@ class DenseIndex:
         if not queries:
             return []
         vectors = self.encoder.encode_queries(queries)
+        depth = k if self._rows is None else 2 * k  # a passage may have several vectors
         try:
             with self._turn:
-                scores, positions = self._search(vectors, min(k, self.index.ntotal))
+                scores, numbers = self._search(vectors, min(depth, self.index.ntotal))
         except (RuntimeError, MemoryError) as error:
             raise RetrievalError(f"FAISS cannot search: {faiss_reason(error)}") from None
         return [
-            _ranking(row_scores, row_positions, k) if vector.any() else []
-            for vector, row_scores, row_positions in zip(vectors, scores, positions, strict=True)
+            self._ranking(row_scores, row_numbers, k) if vector.any() else []
+            for vector, row_scores, row_numbers in zip(vectors, scores, numbers, strict=True)
         ]
+
+    def _ranking(self, scores: np.ndarray, numbers: np.ndarray, k: int) -> Ranking:
+        """Of a query's vectors by their numbers, best first."""
+        if self._rows is None:
+            return _ranking(scores, numbers, k)
+        found = numbers >= 0
+        positions, first = np.unique(self._rows[numbers[found]], return_index=True)
+        return top_k(scores[found][first], positions, k)
 
     def _search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         return (

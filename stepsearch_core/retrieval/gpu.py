@@ -5,7 +5,6 @@ Kinds that FAISS has no GPU code for (HNSW, SQ and PQ without IVF) are refused w
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import faiss
@@ -15,7 +14,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.factory import faiss_reason
 from stepsearch_core.retrieval.footprint import gigabytes
-from stepsearch_core.runtime.devices import device_of
+from stepsearch_core.runtime.devices import own_gpu
 
 
 class FaissGpu:
@@ -84,8 +83,7 @@ def open_gpu(params: RetrievalParams, half: bool = False) -> FaissGpu | None:
         raise _refusal("the FAISS that is installed has no GPU support (faiss-cpu): install the extra gpu")
     if not (gpus := faiss.get_num_gpus()):
         raise _refusal("FAISS sees no GPU (CUDA_VISIBLE_DEVICES)")
-    device = device_of(int(os.environ.get("LOCAL_RANK", "0")), gpus)
-    return FaissGpu(int(device.removeprefix("cuda:")), half)
+    return FaissGpu(own_gpu(gpus), half)
 
 
 def _refusal(problem: str) -> DataError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder, read_object, write_json
@@ -17,6 +17,9 @@ from stepsearch_core.params import METHODS, RetrievalParams
 from stepsearch_core.retrieval.bm25_engines import bm25_engine
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
+
+if TYPE_CHECKING:
+    from stepsearch_core.retrieval.ready_made import ReadyMade
 
 
 def indexes_of(methods: Iterable[str]) -> list[str]:
@@ -30,6 +33,7 @@ def build_index(
     folder: Path | str,
     work: Path | None = None,
     measured: Iterable[str] = (),
+    ready_made: ReadyMade | None = None,
 ) -> dict[str, Any]:
     """Build the indexes of `corpus` that are searched in `folder`, whole or not at all.
 
@@ -43,9 +47,10 @@ def build_index(
         folder: Gets a folder for each index, and the manifest.
         work: Belongs to this corpus and these settings, or None: nothing is kept.
         measured: Methods that are searched besides.
+        ready_made: A dense index to check and to search, in place of one that is built.
 
     Returns:
-        The manifest; its `settings` have an entry for each index that was built.
+        The manifest; its `settings` have an entry for each index, and `ready_made` is a record of one.
 
     Raises:
         DataError: a setting that an index cannot have, or too little memory or disk for it;
@@ -53,24 +58,28 @@ def build_index(
     """
     from stepsearch_core.retrieval.building import check_build
     from stepsearch_core.retrieval.dense import DenseIndex
+    from stepsearch_core.retrieval.encoders import fit_encoder
+    from stepsearch_core.retrieval.ready_made import take_ready_made
 
     names = indexes_of([params.method, *measured])
     with atomic_folder(folder) as temporary:
-        if "dense" in names:
+        if "dense" in names and ready_made is None:
             check_build(params, len(corpus), temporary, work or temporary)
         for name in names:
             (temporary / name).mkdir()
         if "bm25" in names:
             bm25_engine(params).build(corpus, params, temporary / "bm25")
+        manifest: dict[str, Any] = {"corpus": corpus.hash, "passages": len(corpus)}
         if "dense" in names:
-            DenseIndex.build(corpus, params, temporary / "dense", work)
-        settings = _settings(params)
-        manifest = {
-            "corpus": corpus.hash,
-            "passages": len(corpus),
-            "settings": {name: settings[name] for name in names},
-            "versions": _versions(params),
-        }
+            if ready_made is None:
+                DenseIndex.build(corpus, params, temporary / "dense", work)
+            else:
+                encoder = fit_encoder(params, corpus, work or temporary / "dense")
+                encoder.save(temporary / "dense")
+                record = take_ready_made(ready_made, corpus, encoder, temporary / "dense")
+                manifest["ready_made"] = record
+        settings = _settings(params, "ready_made" in manifest)
+        manifest |= {"settings": {name: settings[name] for name in names}, "versions": _versions(params)}
         write_json(temporary / "manifest.json", manifest)
     return manifest
 
@@ -103,28 +112,29 @@ def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
                 " build it (`dvc repro index`)",
                 folder / "manifest.json",
             )
-        _check(name, manifest["settings"][name], _settings(params)[name], folder)
-    rankers = [_open(name, params, folder / name, len(corpus)) for name in names]
+        wanted = _settings(params, "ready_made" in manifest)[name]
+        _check(name, manifest["settings"][name], wanted, folder)
+    vectors = manifest.get("ready_made", {}).get("vectors", len(corpus))
+    rankers = [_open(name, params, folder / name, vectors) for name in names]
     return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 
 
-def _open(name: str, params: RetrievalParams, folder: Path, passages: int) -> Ranker:
+def _open(name: str, params: RetrievalParams, folder: Path, vectors: int) -> Ranker:
     if name == "bm25":
         return bm25_engine(params).open(folder, params)
     from stepsearch_core.retrieval.dense import DenseIndex
 
     dense = DenseIndex.open(folder, params)
-    if dense.index.ntotal != passages:
-        raise DataError(
-            f"{dense.index.ntotal:,} vectors of {passages:,} passages: a part is missing", folder
-        )
+    if dense.index.ntotal != vectors:
+        raise DataError(f"{dense.index.ntotal:,} vectors of {vectors:,}: a part is missing", folder)
     return dense
 
 
-def _settings(params: RetrievalParams) -> dict[str, dict[str, Any]]:
-    """What each index depends on; `method` and `fusion_constant` are choices of the search."""
-    dense: dict[str, Any] = {"encoder": params.encoder, "index_factory": params.index_factory}
-    dense |= {"dtype": params.dtype}
+def _settings(params: RetrievalParams, ready_made: bool) -> dict[str, dict[str, Any]]:
+    """What each index depends on; `method`, `device` and `fusion_constant` are choices of the search."""
+    dense: dict[str, Any] = {"encoder": params.encoder}
+    if not ready_made:
+        dense |= {"index_factory": params.index_factory, "dtype": params.dtype}
     segmenter = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
         dense |= {"dimensions": params.dimensions, **segmenter}

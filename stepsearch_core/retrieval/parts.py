@@ -14,6 +14,7 @@ can be taken back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,20 @@ def open_part(file: Path) -> faiss.Index:
 def part_files(folder: Path) -> list[Path]:
     """The parts of an index that is finished, in order; `ONLY` if there are not several."""
     return sorted(folder.glob("part_*.faiss")) or [folder / ONLY]
+
+
+def open_parts(files: Sequence[Path]) -> list[faiss.Index]:
+    """Open all parts of an index.
+
+    Raises:
+        DataError: one is missing or damaged.
+    """
+    parts = [open_part(file) for file in files]
+    begins = accumulate((part.ntotal for part in parts), initial=0)
+    for file, begin in zip(files, begins, strict=False):
+        if file.name not in (ONLY, part_name(begin)):
+            raise DataError("the part before it is missing", file)
+    return parts
 
 
 def join_parts(parts: Sequence[faiss.Index], stacked: bool = True) -> faiss.Index:

@@ -26,9 +26,20 @@ def device_of(local_rank: int, gpus: int) -> str:
     if local_rank >= gpus:
         raise DeviceError(
             f"process {local_rank + 1} on this machine has no GPU: {gpus} are visible"
-            " (CUDA_VISIBLE_DEVICES); lower train.processes or warmstart.processes"
+            " (CUDA_VISIBLE_DEVICES); lower the stage's `processes`"
         )
     return f"cuda:{local_rank}"
+
+
+def own_gpu(gpus: int) -> int:
+    """The number of this process's GPU, of so many, for libraries that ask for numbers.
+
+    Raises:
+        DeviceError: there is none for it.
+    """
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    device_of(rank, gpus)
+    return rank
 
 
 def own_device() -> str:

@@ -73,6 +73,24 @@ def test_an_approximate_index_is_measured_against_exact_search(params, tmp_path)
     assert 0.5 < report["dense_against_exact"]["2"] <= 1.0
 
 
+@pytest.mark.slow
+def test_a_ready_made_index_is_searched_where_it_is(params, tmp_path):
+    main(params)
+    built = tmp_path / "data" / "index" / "dense" / "index.faiss"
+    built.rename(tmp_path / "published.index")
+    params.index.ready_made = "published.index"
+    params.retrieval.method = "dense"
+    main(params)
+    assert not built.exists()
+    manifest = json.loads((tmp_path / "data" / "index" / "manifest.json").read_text())
+    size = (tmp_path / "published.index").stat().st_size
+    vectors = len(Corpus.open("data/corpus"))
+    record = {"path": "published.index", "bytes": size, "vectors": vectors, "alike": 1}
+    assert manifest["ready_made"] == record
+    report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
+    assert report["dense_index"]["bytes"] == size
+
+
 THREE_RANKS = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})

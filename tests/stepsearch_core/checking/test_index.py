@@ -1,6 +1,7 @@
 import json
 import sys
 
+import faiss
 import pytest
 
 from stepsearch_core.base.io import write_json, write_jsonl
@@ -123,6 +124,16 @@ def test_a_report_without_the_method_that_is_used(look):
     seen = look("index.measured_methods=[dense]")
     assert seen.status == 0
     assert "the report does not measure bm25, which retrieval.method searches with" in seen.findings[0]
+
+
+def test_a_ready_made_index_that_is_not_there_and_a_gpu_that_faiss_cannot_use(look, tmp_path):
+    (line,) = look("index.ready_made=published.index").findings
+    assert "index.ready_made: 'published.index' is no file" in line
+    (tmp_path / "published.index").touch()
+    assert look("index.ready_made=published.index").status == 0
+    if not hasattr(faiss, "StandardGpuResources"):
+        (line,) = look("retrieval.device=cuda").findings
+        assert "retrieval.device: the FAISS that is installed has no GPU support (faiss-cpu)" in line
 
 
 def test_encoders_that_are_not_here_or_not_whole(look, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from stepsearch_core.planning.disk import (
     downloads,
     passage_count,
 )
+from stepsearch_core.retrieval.footprint import Footprint
 
 HUB = FetchParams(
     source="datasets",
@@ -42,6 +43,12 @@ def test_only_indexes_that_are_searched_or_measured_take_room(method, measured, 
     a_part = 16 * 4096 * 4096 if dense else 0
     assert disk_bytes(params, 100, 2)["indexes"] == bytes_a_passage * passages + a_part
     assert dense_footprint(params).index == (4096 * passages if dense else 0)
+
+
+def test_a_ready_made_index_takes_nothing_to_build():
+    params = Params(profile="x", fetch=HUB, retrieval=RetrievalParams(method="dense"))
+    params.index.ready_made, params.index.measured_methods = "e5_Flat.index", ["dense"]
+    assert dense_footprint(params) == Footprint(4096 * 21_015_324, 0, 0)
 
 
 def test_passages_are_known_of_published_corpora_only():

@@ -50,6 +50,19 @@ def test_without_gpus_everything_lies_in_main_memory():
         check_fits(plan, params)
 
 
+def test_an_index_on_a_gpu_is_in_its_memory_and_not_in_main_memory():
+    """By hand: 21,015,324 vectors of 768 numbers, of 4 bytes or in half precision 2."""
+    vectors = 21_015_324 * 768
+    plan, _ = planned("paper_3b")
+    assert plan.index == 4 * vectors
+    assert "dense index" not in plan.states
+    plan, _ = planned("paper_3b", "retrieval.device=cuda")
+    assert plan.index < 1e9  # what building a part takes
+    assert plan.states["dense index"] == 4 * vectors
+    plan, _ = planned("paper_3b", "retrieval.device=cuda", "retrieval.dtype=float16")
+    assert plan.states["dense index"] == 2 * vectors
+
+
 def test_what_a_service_holds_is_not_needed_here():
     here, _ = planned("paper_3b")
     plan, params = planned(

@@ -104,7 +104,7 @@ def test_a_last_part_that_is_missing_is_noticed(make_corpus, tmp_path, monkeypat
     corpus, params = make_corpus(TEXTS), replace(PARAMS, method="dense")
     build_index(corpus, params, tmp_path / "index")
     (tmp_path / "index" / "dense" / "part_0000000002.faiss").unlink()
-    with pytest.raises(DataError, match="2 vectors of 3 passages: a part is missing"):
+    with pytest.raises(DataError, match="2 vectors of 3: a part is missing"):
         open_retriever(params, tmp_path / "index", corpus)
 
 

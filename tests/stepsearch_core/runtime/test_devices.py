@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from stepsearch_core.runtime.devices import DeviceError, device_of, own_device
+from stepsearch_core.runtime.devices import DeviceError, device_of, own_device, own_gpu
 from tests.import_graph import ROOT, own_sources
 
 
@@ -18,6 +18,13 @@ def test_a_rank_without_a_gpu_is_told_so():
         device_of(2, 2)
 
 
+def test_the_own_gpu_s_number_is_the_rank_s(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert own_gpu(2) == 1
+    with pytest.raises(DeviceError, match="process 2 on this machine has no GPU: 1 are visible"):
+        own_gpu(1)
+
+
 def test_without_a_gpu_the_own_device_is_the_processor():
     import torch
 
@@ -25,9 +32,16 @@ def test_without_a_gpu_the_own_device_is_the_processor():
         assert own_device() == "cpu"
 
 
+def declares_choices(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "one_of"
+
+
 def named_devices(tree):
-    """Lines with a text that names GPUs; to compare a device's kind with one is no naming."""
-    compared = {part for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
+    """Lines with a text that names GPUs; to compare a kind of device with one is no naming, nor is to declare
+    which kinds a parameter may have.
+    """
+    kinds = (node for node in ast.walk(tree) if isinstance(node, ast.Compare) or declares_choices(node))
+    compared = {part for node in kinds for part in ast.walk(node)}
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Constant) and isinstance(node.value, str)) or node in compared:
             continue

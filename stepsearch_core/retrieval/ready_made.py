@@ -1,0 +1,134 @@
+"""A dense index that somebody else made (Search-R1's file of E5 vectors, say): checked, then searched.
+
+Its vectors are those of the passages of a corpus file, in the order of the file. The corpus has not quite
+that order: a passage that the file has twice is there once. So each vector's position in the corpus is found
+by the passage's content, and kept where it is not the vector's own number. The file is not copied and has to
+stay where it is, as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object, write_array, write_json
+from stepsearch_core.base.types import Passage
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.retrieval.encoders import Encoder
+from stepsearch_core.retrieval.parts import open_part
+
+RECORD, ROWS = "ready_made.json", "rows.npy"
+"""What a folder holds in place of an index: the file's path and size, and where its vectors belong."""
+SAMPLED = 64
+"""Passages, evenly spaced, that are encoded anew."""
+ALIKE = 0.95
+"""Cosine of a passage's vector with the new one: others cut texts elsewhere, keep quotes around titles, or
+compute in half precision. Neighbours in Wikipedia have about .85 by E5."""
+ENOUGH = 0.95
+"""Share of the sampled passages that have to be alike, or found first where a vector is kept as a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """A FAISS file, and the passages of its vectors in their order."""
+
+    file: Path
+    passages: Iterable[Passage]
+
+
+def take_ready_made(made: ReadyMade, corpus: Corpus, encoder: Encoder, folder: Path) -> dict[str, object]:
+    """Check an index against `corpus` and put its record into `folder`; returns the record.
+
+    Raises:
+        DataError: it is missing or damaged, has other dimensions or another metric, or is not of these
+            passages; says with numbers how it is not.
+    """
+    index = open_part(made.file)
+    if index.d != encoder.dimensions:
+        raise _refusal(made, f"vectors of {index.d} dimensions, and the encoder makes {encoder.dimensions}")
+    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise _refusal(made, "searched by another metric than the inner product")
+    rows = np.fromiter(_positions(made.passages, corpus), dtype=np.int64)
+    if len(rows) != index.ntotal:
+        problem = f"{index.ntotal:,} vectors, and {len(rows):,} passages in the corpus file"
+        raise _refusal(made, f"{problem}: they have to be the same, in the same order")
+    if (rows < 0).any():
+        problem = f"{(rows < 0).sum():,} passages of the corpus file are not in the corpus"
+        raise _refusal(made, f"{problem}: build it again (`dvc repro corpus`)")
+    if lacking := len(corpus) - len(np.unique(rows)):
+        problem = f"{lacking:,} of {len(corpus):,} passages of the corpus are not in the corpus file"
+        raise _refusal(made, f"{problem} and have no vector: write corpus.include_benchmarks=false")
+    alike = _share_alike(index, rows, corpus, encoder)
+    if alike < ENOUGH:
+        problem = f"{alike:.0%} of {SAMPLED} sampled passages are what their vectors are of"
+        raise _refusal(made, f"{problem}: another corpus, another order, or another encoder")
+    if not np.array_equal(rows, np.arange(len(corpus))):
+        write_array(folder / ROWS, rows)
+    record = {
+        "path": str(made.file),
+        "bytes": made.file.stat().st_size,
+        "vectors": index.ntotal,
+        "alike": alike,
+    }
+    write_json(folder / RECORD, record)
+    return record
+
+
+def ready_made_file(folder: Path) -> Path | None:
+    """The file whose record is in `folder`, or None.
+
+    Raises:
+        DataError: it is gone, or has another size than when it was checked.
+    """
+    if not (folder / RECORD).is_file():
+        return None
+    record = read_object(folder / RECORD, ("path", "bytes"))
+    file = Path(record["path"])
+    if not file.is_file() or file.stat().st_size != record["bytes"]:
+        problem = f"no file of {record['bytes']:,} bytes any more, which index.ready_made named"
+        raise DataError(f"{problem}: bring it back, or build the index again (`dvc repro index`)", file)
+    return file
+
+
+def rows_of_vectors(folder: Path) -> np.ndarray | None:
+    """The position in the corpus of each vector, int64 [vectors]; None where it is the vector's number."""
+    return np.load(folder / ROWS, mmap_mode="r") if (folder / ROWS).is_file() else None
+
+
+def _positions(passages: Iterable[Passage], corpus: Corpus) -> Iterator[int]:
+    """Where each passage lies in the corpus; -1 for one that it does not hold."""
+    rest = iter(passages)
+    while some := [passage.id for passage in islice(rest, 4096)]:
+        yield from corpus.positions(some).tolist()
+
+
+def _share_alike(index: faiss.Index, rows: np.ndarray, corpus: Corpus, encoder: Encoder) -> float:
+    """Of sampled vectors, the share that are those of their passages as far as that can be seen."""
+    sampled = np.unique(np.linspace(0, len(rows) - 1, SAMPLED).astype(np.int64))
+    wanted = encoder.encode_passages([corpus[position].contents for position in rows[sampled]])
+    wanted = np.ascontiguousarray(wanted, dtype=np.float32)
+    try:
+        kept = np.stack([index.reconstruct(int(number)) for number in sampled])
+        alike = _cosines(wanted, kept) >= ALIKE
+    except RuntimeError:  # a kind that keeps no vector that could be made again
+        alike = np.zeros(len(sampled), dtype=bool)
+    if not alike.all():
+        _, found = index.search(wanted[~alike], 1)
+        alike[~alike] = rows[found[:, 0]] == rows[sampled[~alike]]
+    return float(alike.mean())
+
+
+def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of parallel rows; 0 where one has no length."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return (one * other).sum(axis=1) / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def _refusal(made: ReadyMade, problem: str) -> DataError:
+    return DataError(f"{made.file}: {problem}", "params", field="index.ready_made")
