@@ -37,8 +37,8 @@ def declares_choices(node):
 
 
 def named_devices(tree):
-    """Lines with a text that names GPUs; to compare a kind of device with one is no naming, nor is to declare
-    which kinds a parameter may have.
+    """Lines with a text that names GPUs; to compare a kind of device with one is no naming, nor is to
+    declare which kinds a parameter may have.
     """
     kinds = (node for node in ast.walk(tree) if isinstance(node, ast.Compare) or declares_choices(node))
     compared = {part for node in kinds for part in ast.walk(node)}
