@@ -155,8 +155,13 @@ class TransformersEncoder:
         """See `Encoder.save`: nothing was fitted."""
 
     def _encode(self, texts: list[str]) -> np.ndarray:
-        batches = [texts[start : start + ENCODER_BATCH] for start in range(0, len(texts), ENCODER_BATCH)]
-        return np.concatenate([self._encode_batch(batch) for batch in batches])
+        """Vectors in the order of the texts; those of like length share a batch, so that little is padded."""
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(order), ENCODER_BATCH):
+            batch = order[start : start + ENCODER_BATCH]
+            vectors[batch] = self._encode_batch([texts[place] for place in batch])
+        return vectors
 
     def _encode_batch(self, texts: list[str]) -> np.ndarray:
         import torch

@@ -62,6 +62,24 @@ def test_neural_vectors_are_unit_means_over_real_tokens_only(bert):
     assert np.allclose(encoder.encode_queries(texts), wanted, atol=1e-5)
 
 
+def test_texts_of_like_length_share_a_batch_and_vectors_come_in_the_order_of_the_texts(bert, texts):
+    encoder = TransformersEncoder(str(bert("plain")))
+    whole, padded = encoder._encode_batch, []
+
+    def noted(batch):
+        lengths = [len(text.split()) for text in batch]
+        padded.append(max(lengths) * len(lengths) - sum(lengths))
+        return whole(batch)
+
+    encoder._encode_batch = noted
+    vectors = encoder.encode_passages(texts)
+    alone = np.concatenate([whole([text]) for text in texts])
+    assert np.abs(vectors - alone).max() < 1e-5
+    assert len(padded) == 4
+    words = sum(len(text.split()) for text in texts)
+    assert sum(padded) < 0.3 * words  # as the texts come it is .8
+
+
 def test_long_texts_are_cut_to_what_the_model_takes(bert):
     encoder = TransformersEncoder(bert("plain"))
     long, cut = encoder.encode_passages([" ".join(WORDS[:40]), " ".join(WORDS[:16])])
