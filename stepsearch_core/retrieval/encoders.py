@@ -155,7 +155,7 @@ class TransformersEncoder:
         """See `Encoder.save`: nothing was fitted."""
 
     def _encode(self, texts: list[str]) -> np.ndarray:
-        """Vectors in the order of the texts; those of like length share a batch, so that little is padded."""
+        """Vectors in the order of the texts; those of like length share a batch: little is padded."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(order), ENCODER_BATCH):
