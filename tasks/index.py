@@ -15,11 +15,10 @@ from stepsearch_core.retrieval.building import prepare_encoding
 from stepsearch_core.retrieval.coverage import measure_index, verdict
 from stepsearch_core.retrieval.index import build_index, indexes_of
 from stepsearch_core.retrieval.ready_made import ReadyMade
-from stepsearch_core.retrieval.shards import encode_share
+from stepsearch_core.retrieval.shards import encode_own_shards
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
+from tasks.index_work import index_work
 from tasks.launch import launch
-from tasks.made_by import made_by
 from tasks.stage import DATA, TIMINGS, run
 
 
@@ -27,7 +26,7 @@ def main(params: Params) -> None:
     """Fill `data/index`."""
     folder, depths = DATA / "index", params.index.measured_depths
     corpus = Corpus.open(DATA / "corpus")
-    with WorkFolder(ROOT, *made_by("index", params)) as work:
+    with index_work(params) as work:
         clock = [time.perf_counter()]
         methods = params.index.measured_methods
         built = "dense" in indexes_of([params.retrieval.method, *methods]) and not params.index.ready_made
@@ -63,8 +62,8 @@ def ready_made(params: IndexParams) -> ReadyMade | None:
 
 
 def encode(work: Path, params: Params) -> None:
-    """What each rank does: encode its share of the passages into the folder `work`."""
-    encode_share(params.retrieval, Corpus.open(DATA / "corpus"), work)
+    """What each rank does: encode its own passages into the folder `work`."""
+    encode_own_shards(params.retrieval, Corpus.open(DATA / "corpus"), work)
 
 
 if __name__ == "__main__":

@@ -65,14 +65,31 @@ def prepare_encoding(corpus: Corpus, params: RetrievalParams, folder: Path, work
         fit_encoder(params, corpus, work)
 
 
-def build_parts(corpus: Corpus, params: RetrievalParams, encoder: Encoder, folder: Path, work: Path) -> None:
+def build_parts(
+    corpus: Corpus,
+    params: RetrievalParams,
+    encoder: Encoder,
+    folder: Path,
+    work: Path,
+    passages: range | None = None,
+) -> None:
     """Put the index of `corpus` into `folder`, in one file or in parts.
+
+    Args:
+        corpus: Whose passages are indexed.
+        params: Settings of the index.
+        encoder: Fitted to the corpus.
+        folder: Gets the index.
+        work: Work in progress.
+        passages: Positions of a run of passages to index alone, in an index that needs no training; None:
+            all of them.
 
     Raises:
         DataError: FAISS cannot make it; DiskFullError: no space left.
     """
     gpu = open_gpu(params)
-    parts = part_ranges(make_index(params.index_factory, encoder.dimensions), len(corpus))
+    passages = range(len(corpus)) if passages is None else passages
+    parts = part_ranges(make_index(params.index_factory, encoder.dimensions), passages)
     missing = [part for part in parts if not (work / part_name(part.start)).is_file()]
     for _ in encode_corpus(encoder, corpus, work, list(chain.from_iterable(map(shard_starts, missing)))):
         pass

@@ -58,8 +58,7 @@ def measure_index(
         and the queries a second of each method, which are no part of it, as no run takes as long as another.
     """
     from stepsearch_core.retrieval.dense import DenseIndex
-    from stepsearch_core.retrieval.parts import part_files
-    from stepsearch_core.retrieval.ready_made import ready_made_file
+    from stepsearch_core.retrieval.ready_made import index_files, read_ready_made
 
     rankers = {
         method: TimedRanker(open_ranker(replace(retrieval, method=method), folder, corpus))
@@ -69,12 +68,10 @@ def measure_index(
     built = indexes_of([retrieval.method, *params.measured_methods])
     if "dense" in built:
         dense = DenseIndex.open(folder / "dense", retrieval)
-        made = ready_made_file(folder / "dense")
-        files = [made] if made else part_files(folder / "dense")
-        size = sum(file.stat().st_size for file in files)
+        size = sum(file.stat().st_size for file in index_files(folder / "dense"))
         report["dense_index"] = {"bytes": size, "bytes_a_vector": round(size / dense.index.ntotal, 1)}
         # what would take long to encode is not, where somebody else has
-        if made is None and retrieval.index_factory != "Flat":
+        if read_ready_made(folder / "dense") is None and retrieval.index_factory != "Flat":
             asked = chain.from_iterable(questions.values())
             depths = params.measured_depths
             report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths, work)

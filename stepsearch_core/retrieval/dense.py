@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,8 +27,14 @@ from stepsearch_core.retrieval.factory import faiss_reason
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
 from stepsearch_core.retrieval.footprint import gpu_bytes
 from stepsearch_core.retrieval.gpu import open_gpu
-from stepsearch_core.retrieval.parts import join_parts, open_part, open_parts, part_files
-from stepsearch_core.retrieval.ready_made import ready_made_file, rows_of_vectors
+from stepsearch_core.retrieval.parts import join_indexes, join_parts, open_part, open_parts
+from stepsearch_core.retrieval.ready_made import (
+    ReadyMade,
+    index_files,
+    read_ready_made,
+    rows_of_vectors,
+    take_ready_made,
+)
 from stepsearch_core.retrieval.retriever import Ranking, RetrievalError, top_k
 from stepsearch_core.retrieval.shards import encode_corpus
 
@@ -55,7 +62,12 @@ class DenseIndex:
 
     @classmethod
     def build(
-        cls, corpus: Corpus, params: RetrievalParams, folder: Path, work: Path | None = None
+        cls,
+        corpus: Corpus,
+        params: RetrievalParams,
+        folder: Path,
+        work: Path | None = None,
+        ready_made: ReadyMade | None = None,
     ) -> DenseIndex:
         """Encode and index `corpus`, and save index and encoder in `folder`, which must exist.
 
@@ -65,6 +77,7 @@ class DenseIndex:
             folder: Gets the index, in one file or in parts, and what the encoder needs.
             work: Where shards and parts are looked for and kept; belongs to this corpus and these settings.
                 None: they are not kept.
+            ready_made: Has the vectors of the first passages; those of the others are made here, for Flat.
 
         Raises:
             DataError: no such encoder, no such kind of index, or too little memory or disk for it;
@@ -72,9 +85,16 @@ class DenseIndex:
         """
         with nullcontext(work) if work else TemporaryDirectory(dir=folder, prefix="shards") as kept:
             work = Path(kept)
-            check_build(params, len(corpus), folder, work)
+            if ready_made is None:
+                check_build(params, len(corpus), folder, work)
             encoder = fit_encoder(params, corpus, work)
-            build_parts(corpus, params, encoder, folder, work)
+            if ready_made is None:
+                build_parts(corpus, params, encoder, folder, work)
+            else:
+                first = take_ready_made(ready_made, corpus, encoder, folder)["passages"]
+                others, flat = range(first, len(corpus)), replace(params, index_factory="Flat")
+                check_build(flat, len(others), folder, work)
+                build_parts(corpus, flat, encoder, folder, work, others)
         encoder.save(folder)
         return cls._open(folder, params, encoder)
 
@@ -90,20 +110,22 @@ class DenseIndex:
 
     @classmethod
     def _open(cls, folder: Path, params: RetrievalParams, encoder: Encoder) -> DenseIndex:
-        made = ready_made_file(folder)
-        files = [made] if made else part_files(folder)
-        parts = [open_part(made)] if made else open_parts(files)
+        made, files = read_ready_made(folder), index_files(folder)
+        if made:
+            parts = [open_part(files[0]), *open_parts(files[1:], made["passages"])]
+        else:
+            parts = open_parts(files)
         if parts[0].d != encoder.dimensions:
             raise DataError(
                 f"vectors of {parts[0].d} dimensions, and the encoder makes {encoder.dimensions}", files[0]
             )
         rows = rows_of_vectors(folder)
         gpu = open_gpu(params, half=params.dtype == "float16")
-        if gpu is None:
-            return cls(join_parts(parts), encoder, rows=rows)
-        gpu.admit(gpu_bytes(params, sum(file.stat().st_size for file in files)))
-        there = [gpu.put(part) for part in parts]
-        return cls(join_parts(there, stacked=False), encoder, on_gpu=True, rows=rows)
+        if gpu:
+            gpu.admit(gpu_bytes(params, sum(file.stat().st_size for file in files)))
+            parts = [gpu.put(part) for part in parts]
+        index = join_indexes(parts) if made else join_parts(parts, stacked=gpu is None)
+        return cls(index, encoder, on_gpu=gpu is not None, rows=rows)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`. A query whose vector is zero matches nothing.

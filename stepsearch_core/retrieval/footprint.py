@@ -42,7 +42,7 @@ def footprint(params: RetrievalParams, dimensions: int, passages: int) -> Footpr
     empty = make_index(params.index_factory, dimensions)
     with naming_faiss(params.index_factory):
         a_vector = vector_bytes(empty)
-        parts = part_ranges(empty, passages)
+        parts = part_ranges(empty, range(passages))
     index = passages * a_vector + len(parts) * centroid_bytes(empty)
     encoded = passages * dimensions * NUMBER_BYTES[params.dtype]
     # what a part's vectors lie in grows by being copied to where there is twice the room

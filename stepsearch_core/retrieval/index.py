@@ -47,10 +47,10 @@ def build_index(
         folder: Gets a folder for each index, and the manifest.
         work: Belongs to this corpus and these settings, or None: nothing is kept.
         measured: Methods that are searched besides.
-        ready_made: A dense index to check and to search, in place of one that is built.
+        ready_made: A dense index to check and to search, so that fewer passages are encoded or none.
 
     Returns:
-        The manifest; its `settings` have an entry for each index, and `ready_made` is a record of one.
+        The manifest; its `settings` have an entry for each index, and `ready_made` tells of one taken.
 
     Raises:
         DataError: a setting that an index cannot have, or too little memory or disk for it;
@@ -58,8 +58,7 @@ def build_index(
     """
     from stepsearch_core.retrieval.building import check_build
     from stepsearch_core.retrieval.dense import DenseIndex
-    from stepsearch_core.retrieval.encoders import fit_encoder
-    from stepsearch_core.retrieval.ready_made import take_ready_made
+    from stepsearch_core.retrieval.ready_made import read_ready_made
 
     names = indexes_of([params.method, *measured])
     with atomic_folder(folder) as temporary:
@@ -71,13 +70,9 @@ def build_index(
             bm25_engine(params).build(corpus, params, temporary / "bm25")
         manifest: dict[str, Any] = {"corpus": corpus.hash, "passages": len(corpus)}
         if "dense" in names:
-            if ready_made is None:
-                DenseIndex.build(corpus, params, temporary / "dense", work)
-            else:
-                encoder = fit_encoder(params, corpus, work or temporary / "dense")
-                encoder.save(temporary / "dense")
-                record = take_ready_made(ready_made, corpus, encoder, temporary / "dense")
-                manifest["ready_made"] = record
+            DenseIndex.build(corpus, params, temporary / "dense", work, ready_made)
+            if made := read_ready_made(temporary / "dense"):
+                manifest["ready_made"] = made
         settings = _settings(params, "ready_made" in manifest)
         manifest |= {"settings": {name: settings[name] for name in names}, "versions": _versions(params)}
         write_json(temporary / "manifest.json", manifest)
@@ -114,7 +109,8 @@ def open_ranker(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
             )
         wanted = _settings(params, "ready_made" in manifest)[name]
         _check(name, manifest["settings"][name], wanted, folder)
-    vectors = manifest.get("ready_made", {}).get("vectors", len(corpus))
+    made = manifest.get("ready_made", {"vectors": 0, "passages": 0})
+    vectors = made["vectors"] + len(corpus) - made["passages"]
     rankers = [_open(name, params, folder / name, vectors) for name in names]
     return rankers[0] if len(rankers) == 1 else FusedRanker(rankers, params.fusion_constant)
 

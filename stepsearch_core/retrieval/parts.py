@@ -34,12 +34,13 @@ ONLY = "index.faiss"
 _MAPPED = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
 
 
-def part_ranges(empty: faiss.Index, passages: int) -> list[range]:
+def part_ranges(empty: faiss.Index, passages: range) -> list[range]:
     """The positions of the passages of each part: whole shards, but for the last."""
-    most = passages
+    most = max(1, len(passages))
     if divides(empty):
         most = whole_shards(max(PART_BYTES, 4 * centroid_bytes(empty)) // vector_bytes(empty))
-    return [range(start, min(start + most, passages)) for start in range(0, passages, most)]
+    starts = range(passages.start, passages.stop, most)
+    return [range(start, min(start + most, passages.stop)) for start in starts]
 
 
 def part_name(start: int) -> str:
@@ -112,37 +113,48 @@ def part_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("part_*.faiss")) or [folder / ONLY]
 
 
-def open_parts(files: Sequence[Path]) -> list[faiss.Index]:
-    """Open all parts of an index.
+def open_parts(files: Sequence[Path], begin: int = 0) -> list[faiss.Index]:
+    """Open all parts of an index, which begins at the passage `begin`.
 
     Raises:
         DataError: one is missing or damaged.
     """
     parts = [open_part(file) for file in files]
-    begins = accumulate((part.ntotal for part in parts), initial=0)
-    for file, begin in zip(files, begins, strict=False):
-        if file.name not in (ONLY, part_name(begin)):
+    begins = accumulate((part.ntotal for part in parts), initial=begin)
+    for file, start in zip(files, begins, strict=False):
+        if file.name not in (ONLY, part_name(start)):
             raise DataError("the part before it is missing", file)
     return parts
 
 
 def join_parts(parts: Sequence[faiss.Index], stacked: bool = True) -> faiss.Index:
-    """Parts as one index that is searched by position in the corpus.
+    """Parts of one index as one index that is searched by position in the corpus.
 
     Args:
         parts: In the order of their passages.
         stacked: Whether lists of IVF parts are joined; else every part is searched by itself.
     """
-    if len(parts) == 1:
-        return parts[0]
-    ivf = is_ivf(parts[0])
-    if ivf and stacked:
+    if not is_ivf(parts[0]):
+        return join_indexes(parts)
+    if stacked and len(parts) > 1:
         return _stacked(parts)
+    return join_indexes(parts, successive=False)  # IVF holds positions
+
+
+def join_indexes(indexes: Sequence[faiss.Index], successive: bool = True) -> faiss.Index:
+    """Indexes of any kinds, each searched by itself, as one.
+
+    Args:
+        indexes: At least one.
+        successive: Whether the numbers of each follow those of the one before.
+    """
+    if len(indexes) == 1:
+        return indexes[0]
     made: Any = faiss.IndexShards  # the stub lacks an argument
-    index = made(parts[0].d, False, not ivf)  # threaded: no; IVF holds positions, of others they follow
-    for part in parts:
-        index.add_shard(part)
-    return index
+    joined = made(indexes[0].d, False, successive)  # in threads of its own: no
+    for index in indexes:
+        joined.add_shard(index)
+    return joined
 
 
 def _stacked(parts: Sequence[faiss.Index]) -> faiss.Index:

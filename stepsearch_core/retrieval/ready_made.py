@@ -2,8 +2,8 @@
 
 Its vectors are those of the passages of a corpus file, in the order of the file. The corpus has not quite
 that order: a passage that the file has twice is there once. So each vector's position in the corpus is found
-by the passage's content, and kept where it is not the vector's own number. The file is not copied and has to
-stay where it is, as it is.
+by the passage's content, and kept where it is not the vector's own number. Passages that the corpus has
+behind those of the file (the benchmarks' own) get vectors here. The file is not copied and has to stay.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -21,9 +22,9 @@ from stepsearch_core.base.io import read_object, write_array, write_json
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.encoders import Encoder
-from stepsearch_core.retrieval.parts import open_part
+from stepsearch_core.retrieval.parts import open_part, part_files
 
-RECORD, ROWS = "ready_made.json", "rows.npy"
+MANIFEST, ROWS = "ready_made.json", "rows.npy"
 """What a folder holds in place of an index: the file's path and size, and where its vectors belong."""
 SAMPLED = 64
 """Passages, evenly spaced, that are encoded anew."""
@@ -42,8 +43,12 @@ class ReadyMade:
     passages: Iterable[Passage]
 
 
-def take_ready_made(made: ReadyMade, corpus: Corpus, encoder: Encoder, folder: Path) -> dict[str, object]:
-    """Check an index against `corpus` and put its record into `folder`; returns the record.
+def take_ready_made(made: ReadyMade, corpus: Corpus, encoder: Encoder, folder: Path) -> dict[str, Any]:
+    """Check an index against `corpus` and put its manifest into `folder`.
+
+    Returns:
+        The manifest: path, bytes and vectors of the file, how many of the first passages of the corpus these
+        are of, and the share of sampled vectors that are alike.
 
     Raises:
         DataError: it is missing or damaged, has other dimensions or another metric, or is not of these
@@ -61,39 +66,53 @@ def take_ready_made(made: ReadyMade, corpus: Corpus, encoder: Encoder, folder: P
     if (rows < 0).any():
         problem = f"{(rows < 0).sum():,} passages of the corpus file are not in the corpus"
         raise _refusal(made, f"{problem}: build it again (`dvc repro corpus`)")
-    if lacking := len(corpus) - len(np.unique(rows)):
-        problem = f"{lacking:,} of {len(corpus):,} passages of the corpus are not in the corpus file"
-        raise _refusal(made, f"{problem} and have no vector: write corpus.include_benchmarks=false")
+    passages = len(np.unique(rows))
+    if rows.max() >= passages:
+        raise _refusal(
+            made, "the corpus does not begin with the passages of the corpus file: build it again"
+        )
     alike = _share_alike(index, rows, corpus, encoder)
     if alike < ENOUGH:
         problem = f"{alike:.0%} of {SAMPLED} sampled passages are what their vectors are of"
         raise _refusal(made, f"{problem}: another corpus, another order, or another encoder")
-    if not np.array_equal(rows, np.arange(len(corpus))):
-        write_array(folder / ROWS, rows)
-    record = {
+    if not np.array_equal(rows, np.arange(passages)):
+        write_array(folder / ROWS, np.concatenate([rows, np.arange(passages, len(corpus))]))
+    manifest = {
         "path": str(made.file),
         "bytes": made.file.stat().st_size,
         "vectors": index.ntotal,
+        "passages": passages,
         "alike": alike,
     }
-    write_json(folder / RECORD, record)
-    return record
+    write_json(folder / MANIFEST, manifest)
+    return manifest
 
 
-def ready_made_file(folder: Path) -> Path | None:
-    """The file whose record is in `folder`, or None.
+def read_ready_made(folder: Path) -> dict[str, Any] | None:
+    """The manifest in `folder` of a file that is as it was, or None without a manifest.
 
     Raises:
         DataError: it is gone, or has another size than when it was checked.
     """
-    if not (folder / RECORD).is_file():
+    if not (folder / MANIFEST).is_file():
         return None
-    record = read_object(folder / RECORD, ("path", "bytes"))
-    file = Path(record["path"])
-    if not file.is_file() or file.stat().st_size != record["bytes"]:
-        problem = f"no file of {record['bytes']:,} bytes any more, which index.ready_made named"
+    manifest = read_object(folder / MANIFEST, ("path", "bytes", "vectors", "passages"))
+    file = Path(manifest["path"])
+    if not file.is_file() or file.stat().st_size != manifest["bytes"]:
+        problem = f"no file of {manifest['bytes']:,} bytes any more, which index.ready_made named"
         raise DataError(f"{problem}: bring it back, or build the index again (`dvc repro index`)", file)
-    return file
+    return manifest
+
+
+def index_files(folder: Path) -> list[Path]:
+    """The files that an index folder's vectors are in: one that somebody else made, then those made here.
+
+    Raises:
+        DataError: as `read_ready_made`.
+    """
+    if (manifest := read_ready_made(folder)) is None:
+        return part_files(folder)
+    return [Path(manifest["path"]), *(file for file in part_files(folder) if file.is_file())]
 
 
 def rows_of_vectors(folder: Path) -> np.ndarray | None:

@@ -68,8 +68,8 @@ def encode_corpus(
             bar.update(size)
 
 
-def encode_share(params: RetrievalParams, corpus: Corpus, folder: Path) -> None:
-    """Encode this rank's share of the shards, of as many ranks as torch's launcher has started.
+def encode_own_shards(params: RetrievalParams, corpus: Corpus, folder: Path) -> None:
+    """Encode the shards of this rank, of as many as torch's launcher has started.
 
     Shares are fixed: every so-manyth shard, whatever lies in the folder.
 

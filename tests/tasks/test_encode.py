@@ -3,9 +3,8 @@ from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import Params, RetrievalParams
 from stepsearch_core.retrieval.encoders import HashingEncoder
 from stepsearch_core.retrieval.index import build_index
-from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from tasks.encode import main
-from tasks.made_by import made_by
+from tasks.index_work import index_work
 from tests.checkout import link_checkout
 
 
@@ -15,11 +14,13 @@ def test_the_index_finds_what_ranks_of_two_machines_encoded(tmp_path, monkeypatc
     (tmp_path / "data" / "fetch").mkdir(parents=True)
     build_corpus((Passage("", "", f"word{number}") for number in range(30)), "data/corpus")
     params = Params(profile="test", retrieval=RetrievalParams(method="dense", dimensions=16))
+    params.index.processes = 8  # whoever encodes how much: the work is the same
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("WORLD_SIZE", "2")
         main(params)
-    work = WorkFolder(ROOT, *made_by("index", params)).path
+    params.index.processes = 1
+    work = index_work(params).path
     assert len(list(work.glob("passages_*.npy"))) == 4
     monkeypatch.setattr(HashingEncoder, "encode_passages", None)
     build_index(Corpus.open("data/corpus"), params.retrieval, "data/index", work)

@@ -85,8 +85,8 @@ def test_a_ready_made_index_is_searched_where_it_is(params, tmp_path):
     manifest = json.loads((tmp_path / "data" / "index" / "manifest.json").read_text())
     size = (tmp_path / "published.index").stat().st_size
     vectors = len(Corpus.open("data/corpus"))
-    record = {"path": "published.index", "bytes": size, "vectors": vectors, "alike": 1}
-    assert manifest["ready_made"] == record
+    made = {"path": "published.index", "bytes": size, "vectors": vectors, "passages": vectors, "alike": 1}
+    assert manifest["ready_made"] == made
     report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
     assert report["dense_index"]["bytes"] == size
 

@@ -78,24 +78,26 @@ def test_graphs_packed_codes_and_refinements_stay_whole(monkeypatch, factory, se
     monkeypatch.setattr(parts, "PART_BYTES", 1)
     index = make_index(factory, 32)
     assert divides(index) == several
-    assert (len(part_ranges(index, 10_000)) > 1) == several
+    assert (len(part_ranges(index, range(10_000))) > 1) == several
 
 
 def test_parts_are_whole_shards_of_some_size(monkeypatch):
     """By hand: 256 MiB are 87,381 vectors of 3,072 bytes, 21 whole shards of 4,096 are 86,016."""
     flat = make_index("Flat", 768)
-    assert part_ranges(flat, 86_016) == [range(86_016)]
-    assert part_ranges(flat, 86_017) == [range(86_016), range(86_016, 86_017)]
-    assert len(part_ranges(flat, 21_015_324)) == 245
+    assert part_ranges(flat, range(86_016)) == [range(86_016)]
+    assert part_ranges(flat, range(86_017)) == [range(86_016), range(86_016, 86_017)]
+    assert len(part_ranges(flat, range(21_015_324))) == 245
     monkeypatch.setattr(parts, "PART_BYTES", 1)  # less than a shard
-    assert part_ranges(flat, 9000) == [range(4096), range(4096, 8192), range(8192, 9000)]
+    assert part_ranges(flat, range(7, 7)) == []
+    assert part_ranges(flat, range(5, 5000)) == [range(5, 4101), range(4101, 5000)]
+    assert part_ranges(flat, range(9000)) == [range(4096), range(4096, 8192), range(8192, 9000)]
 
 
 def test_copies_of_centroids_are_at_most_a_quarter_of_all():
     """By hand: 65,536 centroids of 3,072 bytes are 192 MiB, parts hold 768 MiB of vectors of 776 bytes."""
     index = make_index("IVF65536,SQ8", 768)
     assert centroid_bytes(index) == 192 << 20
-    first = part_ranges(index, 21_015_324)[0]
+    first = part_ranges(index, range(21_015_324))[0]
     assert len(first) == (768 << 20) // 776 // 4096 * 4096
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import fit_encoder
-from stepsearch_core.retrieval.shards import encode_corpus, encode_share, shard_starts, whole_shards
+from stepsearch_core.retrieval.shards import encode_corpus, encode_own_shards, shard_starts, whole_shards
 from tests.stepsearch_core.retrieval.test_dense import texts
 
 PARAMS = RetrievalParams(dimensions=16)
@@ -29,7 +29,7 @@ def test_shards_are_the_passages_in_their_order_encoded_once(corpus, tmp_path):
     assert np.array_equal(read[8], np.ones((8, 16)))  # what lies there is not encoded again
 
 
-def test_ranks_encode_a_share_each_and_together_all(corpus, tmp_path, monkeypatch):
+def test_ranks_encode_shards_of_their_own_and_together_all(corpus, tmp_path, monkeypatch):
     folders = [tmp_path / "one", tmp_path / "three"]
     for folder, ranks in zip(folders, (1, 3), strict=True):
         folder.mkdir()
@@ -37,7 +37,7 @@ def test_ranks_encode_a_share_each_and_together_all(corpus, tmp_path, monkeypatc
             monkeypatch.setenv("RANK", str(rank))
             monkeypatch.setenv("WORLD_SIZE", str(ranks))
             before = set(folder.glob("passages_*"))
-            encode_share(PARAMS, corpus, folder)
+            encode_own_shards(PARAMS, corpus, folder)
             mine = {path.stem for path in set(folder.glob("passages_*")) - before}
             assert mine == {f"passages_{start:010d}" for start in range(8 * rank, 30, 8 * ranks)}
     one, three = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
