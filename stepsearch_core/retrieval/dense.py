@@ -25,7 +25,7 @@ from stepsearch_core.retrieval.building import build_parts, check_build
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
 from stepsearch_core.retrieval.factory import faiss_reason
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
-from stepsearch_core.retrieval.footprint import gpu_bytes
+from stepsearch_core.retrieval.footprint import admit_open, gpu_bytes
 from stepsearch_core.retrieval.gpu import open_gpu
 from stepsearch_core.retrieval.parts import join_indexes, join_parts, open_part, open_parts
 from stepsearch_core.retrieval.ready_made import (
@@ -111,9 +111,11 @@ class DenseIndex:
     @classmethod
     def _open(cls, folder: Path, params: RetrievalParams, encoder: Encoder) -> DenseIndex:
         made, files = read_ready_made(folder), index_files(folder)
+        size = sum(file.stat().st_size for file in files if file.is_file())
         if made:
             parts = [open_part(files[0]), *open_parts(files[1:], made["passages"])]
         else:
+            admit_open(params, encoder.dimensions, size)
             parts = open_parts(files)
         if parts[0].d != encoder.dimensions:
             raise DataError(
@@ -122,7 +124,7 @@ class DenseIndex:
         rows = rows_of_vectors(folder)
         gpu = open_gpu(params, half=params.dtype == "float16")
         if gpu:
-            gpu.admit(gpu_bytes(params, sum(file.stat().st_size for file in files)))
+            gpu.admit(gpu_bytes(params, size))
             parts = [gpu.put(part) for part in parts]
         index = join_indexes(parts) if made else join_parts(parts, stacked=gpu is None)
         return cls(index, encoder, on_gpu=gpu is not None, rows=rows)

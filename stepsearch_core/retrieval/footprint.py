@@ -11,7 +11,7 @@ import psutil
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.factory import make_index, naming_faiss, training_positions
-from stepsearch_core.retrieval.parts import centroid_bytes, part_ranges, vector_bytes
+from stepsearch_core.retrieval.parts import centroid_bytes, is_mapped, part_ranges, vector_bytes
 from stepsearch_core.retrieval.shards import whole_shards
 
 NUMBER_BYTES = {"float32": 4, "float16": 2}
@@ -52,6 +52,21 @@ def footprint(params: RetrievalParams, dimensions: int, passages: int) -> Footpr
     if params.index_factory == "Flat":  # encoded passages go as soon as they are in a part
         return Footprint(index, max(encoded + len(parts[0]) * a_vector, index), memory)
     return Footprint(index, encoded + index, memory)
+
+
+def admit_open(params: RetrievalParams, dimensions: int, size: int) -> None:
+    """Make sure that main memory holds an index of so many bytes, if its kind has to be read into it.
+
+    Raises:
+        DataError: it does not; names what is needed and what is free.
+    """
+    free = psutil.virtual_memory().available
+    if size > free and not is_mapped(make_index(params.index_factory, dimensions)):
+        problem = (
+            f"it takes {gigabytes(size)} of main memory to search the dense index, and {gigabytes(free)} are"
+            " free: Flat, SQ, PQ, IVF and HNSW are memory-mapped"
+        )
+        raise DataError(problem, "params", field="retrieval.index_factory")
 
 
 def gpu_bytes(params: RetrievalParams, index: int) -> int:

@@ -57,6 +57,12 @@ def divides(index: faiss.Index) -> bool:
     return isinstance(kind, faiss.IndexFlatCodes)
 
 
+def is_mapped(index: faiss.Index) -> bool:
+    """Whether an index of this kind is read from its file as searches go, and not into memory at once."""
+    kind = _core(index)
+    return divides(index) or (isinstance(kind, faiss.IndexHNSW) and divides(kind.storage))
+
+
 def is_ivf(index: faiss.Index) -> bool:
     """Whether vectors are listed by their nearest centroid, behind whatever transforms."""
     return isinstance(_core(index), faiss.IndexIVF)

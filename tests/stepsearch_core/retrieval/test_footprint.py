@@ -6,7 +6,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
-from stepsearch_core.retrieval.footprint import Footprint, admit, footprint
+from stepsearch_core.retrieval.footprint import Footprint, admit, admit_open, footprint
 
 
 def of(factory, passages, dtype="float32"):
@@ -46,6 +46,15 @@ def test_what_is_trained_takes_its_sample_and_what_is_approximate_keeps_the_enco
 def test_too_little_is_refused_with_both_numbers(tmp_path, needed, said):
     with pytest.raises(DataError, match=rf"retrieval\.index_factory.*{said}, and \d+\.\d GB are free: "):
         admit(needed, 7, tmp_path, tmp_path)
+
+
+def test_only_an_index_that_is_read_into_memory_has_to_fit_into_it():
+    for factory in ("Flat", "SQ8", "IVF4,SQ8", "HNSW8", "HNSW8_SQ8", "PCA8,Flat"):
+        admit_open(RetrievalParams(index_factory=factory), 32, 1 << 60)
+    for factory in ("PQ8x4fs", "IVF4,PQ8x4fs", "SQ8,RFlat"):
+        admit_open(RetrievalParams(index_factory=factory), 32, 1000)
+        with pytest.raises(DataError, match=r"takes 1152921504\.6 GB of main memory to search the dense"):
+            admit_open(RetrievalParams(index_factory=factory), 32, 1 << 60)
 
 
 def test_what_lies_in_the_work_folder_need_not_be_free(tmp_path):
