@@ -93,6 +93,12 @@ def check_factory(subject: Subject) -> Iterator[Finding]:
         factory.check_factory(subject.params.retrieval.index_factory, dimensions, passages)
     except DataError as error:
         yield subject.refusal(error, "another factory: `stepsearch plan` says what memory it takes")
+        return
+    retrieval = subject.params.retrieval
+    try:
+        factory.set_search(factory.make_index(retrieval.index_factory, dimensions), retrieval.index_search)
+    except DataError as error:
+        yield subject.refusal(error, "")
 
 
 def check_measured(subject: Subject) -> Iterator[Finding]:

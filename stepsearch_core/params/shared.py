@@ -110,5 +110,6 @@ class RetrievalParams:
     dimensions: int = number(at_least=1, at_most=32_768)
     dtype: str = one_of("float32", "float16")
     index_factory: str = anything()
+    index_search: str | None = anything()
     device: str = one_of("cpu", "cuda")
     fusion_constant: int = number(at_least=0)

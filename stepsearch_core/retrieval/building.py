@@ -18,7 +18,13 @@ from tqdm import tqdm
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.encoders import Encoder, encoder_dimensions, fit_encoder
-from stepsearch_core.retrieval.factory import check_factory, make_index, naming_faiss, training_positions
+from stepsearch_core.retrieval.factory import (
+    check_factory,
+    make_index,
+    naming_faiss,
+    set_search,
+    training_positions,
+)
 from stepsearch_core.retrieval.footprint import admit, footprint
 from stepsearch_core.retrieval.gpu import FaissGpu, open_gpu
 from stepsearch_core.retrieval.parts import (
@@ -50,6 +56,7 @@ def check_build(params: RetrievalParams, passages: int, folder: Path, work: Path
     """
     dimensions = encoder_dimensions(params)
     check_factory(params.index_factory, dimensions, passages)
+    set_search(make_index(params.index_factory, dimensions), params.index_search)
     open_gpu(params)
     admit(footprint(params, dimensions, passages), passages, folder, work)
 

@@ -23,7 +23,7 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.building import build_parts, check_build
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
-from stepsearch_core.retrieval.factory import faiss_reason
+from stepsearch_core.retrieval.factory import faiss_reason, set_search
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
 from stepsearch_core.retrieval.footprint import admit_open, gpu_bytes
 from stepsearch_core.retrieval.gpu import open_gpu
@@ -92,7 +92,8 @@ class DenseIndex:
                 build_parts(corpus, params, encoder, folder, work)
             else:
                 first = take_ready_made(ready_made, corpus, encoder, folder)["passages"]
-                others, flat = range(first, len(corpus)), replace(params, index_factory="Flat")
+                others = range(first, len(corpus))
+                flat = replace(params, index_factory="Flat", index_search=None)
                 check_build(flat, len(others), folder, work)
                 build_parts(corpus, flat, encoder, folder, work, others)
         encoder.save(folder)
@@ -127,6 +128,7 @@ class DenseIndex:
             gpu.admit(gpu_bytes(params, size))
             parts = [gpu.put(part) for part in parts]
         index = join_indexes(parts) if made else join_parts(parts, stacked=gpu is None)
+        set_search(index, params.index_search, on_gpu=gpu is not None)
         return cls(index, encoder, on_gpu=gpu is not None, rows=rows)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:

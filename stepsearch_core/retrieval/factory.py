@@ -24,6 +24,7 @@ ADVISED_A_CLUSTER = 39
 """Training vectors a cluster below which FAISS warns."""
 _TRIED = 256
 _REDUCING = (faiss.PCAMatrix, faiss.ITQTransform)
+_SEARCH = re.compile(r"[A-Za-z_]+=[1-9]\d*(,[A-Za-z_]+=[1-9]\d*)*")
 _TOO_FEW_LINKS = re.compile(r"HNSW[01](?!\d)")
 
 
@@ -80,6 +81,30 @@ def make_index(factory: str, dimensions: int) -> faiss.Index:
         if "NSG" in factory:  # nor is it safe from ending the process where vectors are few
             raise ValueError("the graph of NSG does not grow with its vectors, that of HNSW does")
         return faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+
+
+def set_search(index: faiss.Index, parameters: str | None, on_gpu: bool = False) -> None:
+    """Set how thoroughly an index is searched.
+
+    Args:
+        index: Of a kind that has these parameters.
+        parameters: `retrieval.index_search`: names and positive numbers as FAISS takes them, `nprobe=64`.
+        on_gpu: Whether the index is there.
+
+    Raises:
+        DataError: the index has no such parameter, or the number is none.
+    """
+    if parameters is None:
+        return
+    try:
+        if not _SEARCH.fullmatch(parameters):
+            raise ValueError("expected a name and a positive number, as nprobe=64")
+        made: Any = faiss  # the stub lacks both
+        space = made.GpuParameterSpace() if on_gpu else made.ParameterSpace()
+        space.set_index_parameters(index, parameters)
+    except (RuntimeError, ValueError) as error:
+        problem = f"{parameters!r}: {faiss_reason(error)}; null always works"
+        raise DataError(problem, "params", field="retrieval.index_search") from None
 
 
 def training_positions(passages: int) -> range:

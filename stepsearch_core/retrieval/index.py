@@ -127,7 +127,7 @@ def _open(name: str, params: RetrievalParams, folder: Path, vectors: int) -> Ran
 
 
 def _settings(params: RetrievalParams, ready_made: bool) -> dict[str, dict[str, Any]]:
-    """What each index depends on; `method`, `device` and `fusion_constant` are choices of the search."""
+    """What each index depends on; what is not here is a choice of the search."""
     dense: dict[str, Any] = {"encoder": params.encoder}
     if not ready_made:
         dense |= {"index_factory": params.index_factory, "dtype": params.dtype}

@@ -72,6 +72,12 @@ def test_a_factory_that_faiss_does_not_know(look):
     assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in seen.findings[0]
 
 
+def test_a_search_parameter_that_the_index_has_not(look):
+    (line,) = look("retrieval.index_search=nprobe=8").findings
+    assert "retrieval.index_search: 'nprobe=8': " in line
+    assert look("retrieval.index_search=nprobe=8", "retrieval.index_factory=IVF8,SQ8").status == 0
+
+
 @pytest.mark.parametrize("factory", ["IDMap2,HNSW32", "IDMap,Flat"])
 def test_one_thing_that_is_wrong_is_said_once(look, factory):
     (line,) = look(f"retrieval.index_factory={factory}").findings  # the plan needs the index too

@@ -85,6 +85,19 @@ def test_parts_rank_as_one_part_does(make_corpus, tmp_path, monkeypatch, factory
     assert len(list((tmp_path / "parts").glob("part_*.faiss"))) == parts
 
 
+def test_an_index_in_parts_is_searched_as_thoroughly_as_asked(make_corpus, tmp_path, monkeypatch):
+    """In all of its clusters it is exact."""
+    monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 16)
+    monkeypatch.setattr("stepsearch_core.retrieval.parts.PART_BYTES", 1)
+    corpus, queries = make_corpus(texts(200, seed=7)), texts(10, seed=8)
+    params = RetrievalParams(dimensions=32, index_factory="IVF4,Flat", index_search="nprobe=4")
+    exact = exact_ranking(DenseIndex.build(corpus, params, tmp_path).encoder, corpus, queries, 5)
+    positions = [[position for position, _ in ranking] for ranking in exact]
+    for search, equal in (("nprobe=4", True), (None, False)):
+        found = DenseIndex.open(tmp_path, replace(params, index_search=search)).rank(queries, 5)
+        assert ([[position for position, _ in ranking] for ranking in found] == positions) == equal
+
+
 def test_a_part_that_is_missing_is_noticed(make_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 16)
     monkeypatch.setattr("stepsearch_core.retrieval.parts.PART_BYTES", 1)

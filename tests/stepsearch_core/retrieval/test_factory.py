@@ -1,10 +1,19 @@
 """What is said of a factory before it gets a vector is what FAISS says of it when it gets them."""
 
+from typing import Any
+
+import faiss
 import numpy as np
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.retrieval.factory import check_factory, make_index, training_needs, training_positions
+from stepsearch_core.retrieval.factory import (
+    check_factory,
+    make_index,
+    set_search,
+    training_needs,
+    training_positions,
+)
 
 VECTORS = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
 
@@ -95,6 +104,35 @@ def test_more_dimensions_than_there_are_are_refused_as_faiss_refuses_them(factor
 @pytest.mark.parametrize("factory", ["RR20,Flat", "Pad20,Flat", "OPQ4_20,PQ4", "ITQ,Flat"])
 def test_transforms_that_may_give_more_dimensions_are_not_refused(factory):
     check_factory(factory, 16, 600)
+
+
+@pytest.mark.parametrize(
+    ("factory", "parameters"),
+    [
+        *(
+            ("Flat", "nprobe=4"),
+            ("IVF4,Flat", "efSearch=4"),
+            ("IVF4,Flat", "nprobe=0"),
+            ("IVF4,Flat", "nprobe"),
+        ),
+        *(("IVF4,Flat", "nprobe=-3"), ("IVF4,Flat", "nprobe=x"), ("IVF4,Flat", "")),
+    ],
+)
+def test_search_parameters_that_an_index_has_not_are_named(factory, parameters):
+    with pytest.raises(DataError, match=r"^params: field 'retrieval\.index_search': ") as said:
+        set_search(make_index(factory, 16), parameters)
+    assert "\n" not in str(said.value)
+
+
+def test_search_parameters_reach_the_index_whatever_lies_before_it():
+    index = make_index("PCA8,IVF8_HNSW8,Flat", 16)
+    set_search(index, None)
+    assert faiss.extract_index_ivf(index).nprobe == 1
+    set_search(index, "nprobe=5,quantizer_efSearch=77")
+    inner = faiss.extract_index_ivf(index)
+    assert inner.nprobe == 5
+    quantizer: Any = faiss.downcast_index(inner.quantizer)
+    assert quantizer.hnsw.efSearch == 77
 
 
 def test_codes_of_eight_bits_need_256_vectors():

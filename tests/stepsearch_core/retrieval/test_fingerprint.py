@@ -20,6 +20,7 @@ def test_equal_searches_have_equal_fingerprints_and_whatever_differs_tells_them_
     assert (found.corpus, found.passages, found.method) == (corpus.hash, 2, "bm25")
     assert found == fingerprint(params, tmp_path / "again", corpus)
     assert found == fingerprint(replace(params, fusion_constant=5), tmp_path / "index", corpus)
+    assert found == fingerprint(replace(params, index_search="nprobe=2"), tmp_path / "index", corpus)
     hybrid = replace(params, method="hybrid")
     others = [
         fingerprint(params, tmp_path / "b", corpus),
@@ -27,8 +28,9 @@ def test_equal_searches_have_equal_fingerprints_and_whatever_differs_tells_them_
         fingerprint(replace(params, method="dense"), tmp_path / "index", corpus),
         fingerprint(hybrid, tmp_path / "index", corpus),
         fingerprint(replace(hybrid, fusion_constant=5), tmp_path / "index", corpus),
+        fingerprint(replace(hybrid, index_search="nprobe=2"), tmp_path / "index", corpus),
     ]
-    assert len({one.index for one in (found, *others)}) == 6
+    assert len({one.index for one in (found, *others)}) == 7
 
 
 def test_without_an_index_there_is_none(make_corpus, tmp_path):
