@@ -1,5 +1,8 @@
 """A build that stopped anywhere goes on from what lies in the work folder, and ends with the same files."""
 
+import subprocess
+import sys
+
 import numpy as np
 import psutil
 import pytest
@@ -10,6 +13,7 @@ from stepsearch_core.retrieval.building import build_parts, check_build, trainin
 from stepsearch_core.retrieval.encoders import fit_encoder
 from stepsearch_core.retrieval.parts import open_part
 from stepsearch_core.retrieval.shards import encode_corpus
+from tests.import_graph import ROOT
 from tests.stepsearch_core.retrieval.test_dense import texts
 
 
@@ -104,6 +108,44 @@ def test_clusters_are_trained_on_evenly_spaced_passages(
     encoder = fit_encoder(RetrievalParams(dimensions=16), corpus, tmp_path)
     vectors = np.concatenate([part for _, part in encode_corpus(encoder, corpus, tmp_path)])
     assert np.array_equal(training_sample(passages, tmp_path), vectors[list(positions)])
+
+
+PEAK = """
+import sys, threading, time
+import psutil
+from pathlib import Path
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval import dense, parts
+parts.PART_BYTES = 16 << 20
+corpus, folder, process = Corpus.open(sys.argv[1]), Path(sys.argv[2]), psutil.Process()
+own, done, peak = lambda: process.memory_info().rss - process.memory_info().shared, threading.Event(), 0
+def watch():
+    global peak
+    while not done.wait(0.005):
+        peak = max(peak, own())
+before, watching = own(), threading.Thread(target=watch)
+watching.start()
+dense.DenseIndex.build(corpus, RetrievalParams(dimensions=256), folder)
+done.set(); watching.join()
+print(peak - before)
+"""
+
+
+@pytest.mark.nightly
+def test_memory_of_a_build_does_not_grow_with_the_passages(make_corpus, tmp_path):
+    """Of 61 MB of vectors and of four times as much; mapped pages, which can be dropped, do not count."""
+    peaks = []
+    for passages in (60_000, 240_000):
+        make_corpus(f"w{n} w{n % 977} w{n % 31} w{n * 7 % 5003} w{n % 13}" for n in range(passages))
+        (tmp_path / str(passages)).mkdir()
+        arguments = [str(tmp_path / f"corpus{len(peaks)}"), str(tmp_path / str(passages))]
+        run = subprocess.run(
+            [sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True, cwd=ROOT
+        )
+        assert run.returncode == 0, run.stderr
+        peaks.append(int(run.stdout))
+    assert peaks[1] < 1.25 * peaks[0] < 240_000 * 1024
 
 
 def test_an_index_that_no_memory_or_disk_holds_is_refused_with_the_numbers(tmp_path):
