@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepsearch_core.base.errors import DataError
 
-BUILD_BYTES = {"bm25s": 4_400, "tantivy": 0}
+BUILD_BYTES = {"bm25s": 3_700, "tantivy": 0}
 """Of a passage of 100 words, by `retrieval.bm25_engine` (`python -m perf retrieval_build`)."""
 
 

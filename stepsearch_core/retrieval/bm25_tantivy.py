@@ -8,7 +8,8 @@ What differs from `BM25Index`, whose formula it is:
 
 * k1 and b are fixed (`params.TANTIVY_CONSTANTS`);
 * a passage's length is kept in one byte, as in Lucene: exact to 40 words, above it less by up to a tenth;
-* a word of more than 65,530 bytes is in no passage.
+* a word of more than 65,530 bytes is in no passage;
+* two builds of one corpus rank alike, but segments have random names and are merged when there is time.
 """
 
 from __future__ import annotations
