@@ -7,7 +7,7 @@ query is made of words as well and never parsed, so that no sign in it means any
 What differs from `BM25Index`, whose formula it is:
 
 * k1 and b are fixed (`params.TANTIVY_CONSTANTS`);
-* a passage's length is kept in one byte, as in Lucene: exact to 40 words, above it less by up to a tenth;
+* a passage's length is kept in one byte, as in Lucene: exact to 40 words, above it less by up to a ninth;
 * a word of more than 65,530 bytes is in no passage;
 * two builds of one corpus rank alike, but segments have random names and are merged when there is time.
 """
