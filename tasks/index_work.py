@@ -10,7 +10,7 @@ def index_work(params: Params) -> WorkFolder:
     build that was killed may go on with more of them.
 
     Raises:
-        DataError: an input is missing; RetrievalError: as `made_by`.
+        DataError: an input is missing.
     """
     parameters, inputs = made_by("index", params)
     return WorkFolder(ROOT, parameters | {"index": {"ready_made": params.index.ready_made}}, inputs)

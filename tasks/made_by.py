@@ -5,6 +5,8 @@ the parts that it left under exactly the same condition. So both are read from o
 result is listed in dvc.yaml, and `tests/test_dvc_stages.py` holds the lists to the imports. Three things
 that DVC does not look at count here as well: installed packages, whose update leaves finished results alone
 but must not mix two versions in one, the files of a local encoder, and what a retrieval service serves.
+
+The stage `index` keeps nothing that a service has a part in, and it has to run before there is one.
 """
 
 from __future__ import annotations
@@ -35,11 +37,13 @@ def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
         content counts.
 
     Raises:
-        RetrievalError: the service that is searched does not say what it serves.
+        RetrievalError: the service that the stage searches does not say what it serves.
     """
     parameters, inputs = listed(stage, params)
     encoder = Path(params.retrieval.encoder)  # a name (`hashing`, one of the hub) or a folder
-    parameters |= {"software": versions(), **searched_service(params.retrieval)}
+    parameters |= {"software": versions()}
+    if stage != "index":
+        parameters |= searched_service(params.retrieval)
     return parameters, inputs + [encoder] * encoder.is_dir()
 
 

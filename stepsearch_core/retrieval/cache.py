@@ -4,7 +4,8 @@ So a retrieval service answers at once, and long work that searches can be kille
 
 A key is a hash of the index's fingerprint, the query and k, so an entry can only be found by those who would
 search the same index in the same way. Entries are bytes (no pickle), and scores come back to the last bit.
-What failed is not kept. Processes share a folder; one that is killed leaves whole entries behind.
+Each begins with a checksum of key and content: one that was damaged is searched and written anew. What
+failed is not kept. Processes share a folder; one that is killed leaves whole entries behind.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
 
 _ENTRY = np.dtype([("position", "<i8"), ("score", "<f8")])
+_CHECKSUM = 8
+"""Bytes of an entry's checksum."""
 _BUSY_SECONDS = 1.0
 """How long another process's write is waited for; longer, and the search is made again some time."""
 _FILE_BYTES = 1 << 30
@@ -69,12 +72,13 @@ class CachedRanker:
 
     def known(self, queries: Sequence[str], k: int) -> list[Ranking | None]:
         """What is kept of each query; None where it has to be searched. Microseconds a query."""
+        keys = [self._key(query, k) for query in queries]
         try:
-            entries = [self._entries.get(self._key(query, k)) for query in queries]
+            entries = [self._entries.get(key) for key in keys]
         except _BROKEN as error:
             self._tell(error)
             return [None] * len(queries)
-        return [None if entry is None else _ranking(entry) for entry in entries]
+        return [_ranking(key, entry) for key, entry in zip(keys, entries, strict=True)]
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`. The entries of one call are kept together or not at all."""
@@ -92,8 +96,8 @@ class CachedRanker:
         try:
             with self._entries.transact():
                 for query, ranking in found.items():
-                    entry = np.array(ranking, dtype=_ENTRY).tobytes()
-                    self._entries.set(self._key(query, k), entry)
+                    key, content = self._key(query, k), np.array(ranking, dtype=_ENTRY).tobytes()
+                    self._entries.set(key, _checksum(key, content) + content)
         except _BROKEN as error:
             self._tell(error)
 
@@ -114,9 +118,15 @@ class _Bytes(Disk):
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | None:
         """The bytes of an entry; None for what no `CachedRanker` has written."""
-        whole = mode == MODE_RAW and isinstance(value, bytes) and len(value) % _ENTRY.itemsize == 0
-        return value if whole else None
+        return value if mode == MODE_RAW and isinstance(value, bytes) else None
 
 
-def _ranking(entry: bytes) -> Ranking:
-    return np.frombuffer(entry, dtype=_ENTRY).tolist()
+def _checksum(key: str, content: bytes) -> bytes:
+    return hashlib.blake2b(key.encode() + content, digest_size=_CHECKSUM).digest()
+
+
+def _ranking(key: str, entry: bytes | None) -> Ranking | None:
+    """What an entry says; None if there is none, or it is not as it was written under this key."""
+    if entry is None or entry[:_CHECKSUM] != _checksum(key, entry[_CHECKSUM:]):
+        return None
+    return np.frombuffer(entry, dtype=_ENTRY, offset=_CHECKSUM).tolist()

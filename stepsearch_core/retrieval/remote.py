@@ -23,6 +23,8 @@ from stepsearch_core.retrieval.service_client import ServiceClient
 
 QUERIES = 64
 """Of a request at most."""
+MAX_QUERY_CHARACTERS = 8192
+"""More than a policy writes in a turn: what a service takes as one query."""
 
 
 class RemoteRanker:
@@ -43,6 +45,8 @@ class RemoteRanker:
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
         """See `Ranker.rank`; of many queries some at a time.
 
+        A query is cut after `MAX_QUERY_CHARACTERS`, and a lone surrogate, which is no text, becomes "?".
+
         Raises:
             RetrievalError: no answer (see `ServiceClient.ask`), or one from another index than at first.
         """
@@ -56,7 +60,7 @@ class RemoteRanker:
             self._check_index(response)
             return read_rankings(response.json(), self._corpus, len(queries), k)
 
-        body = {"queries": list(queries), "topk": k, "return_scores": True}
+        body = {"queries": list(map(_sent, queries)), "topk": k, "return_scores": True}
         return self._client.ask("/retrieve", read, body)
 
     def _check_index(self, response: httpx.Response) -> None:
@@ -66,6 +70,11 @@ class RemoteRanker:
                 f"{self._client.url} searched the index {index} at first and now searches {searched}:"
                 " start it as it was, or begin this stage anew"
             )
+
+
+def _sent(query: str) -> str:
+    """What a service takes in a query's place: it would refuse all of a request for one query in it."""
+    return query[:MAX_QUERY_CHARACTERS].encode(errors="replace").decode()
 
 
 def open_client(params: RetrievalParams) -> ServiceClient:

@@ -17,8 +17,9 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.retrieval.remote import MAX_QUERY_CHARACTERS
 from stepsearch_core.retrieval.retriever import Ranking
-from stepsearch_core.serving.settings import MAX_QUERIES, MAX_QUERY_CHARACTERS
+from stepsearch_core.serving.settings import MAX_QUERIES
 
 Query = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]
 

@@ -70,6 +70,8 @@ def look(settings: ServingSettings) -> tuple[RetrievalParams, Corpus, Fingerprin
         raise DataError(problem, settings.params, field="retrieval.method")
     data = Path(settings.data)
     corpus = Corpus.open(data / "corpus")
+    if not (data / "index" / "manifest.json").exists():
+        raise DataError("there is no index: build it (`dvc repro index`)", data / "index")
     return params, corpus, fingerprint(params, data / "index", corpus)
 
 

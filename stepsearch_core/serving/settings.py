@@ -10,8 +10,6 @@ MAX_BODY_BYTES = 16 << 20
 """Of a request: a training batch of thousands of queries has half a megabyte."""
 MAX_QUERIES = 4096
 """Of a request: Search-R1's trainer sends a whole batch at once, 512 questions with 5 samples each."""
-MAX_QUERY_CHARACTERS = 8192
-"""More than a policy writes in a turn."""
 PATIENCE_SECONDS = 30.0
 """What a client may take to send its request, or to take its answer."""
 

@@ -26,6 +26,7 @@ from tasks.index import main
 from tests.bert import save_bert
 from tests.checkout import link_checkout
 from tests.import_graph import ROOT
+from tests.services import Service
 
 WORLD = WorldParams(
     people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
@@ -63,6 +64,15 @@ def test_the_stage_fills_its_folder(params, tmp_path):
     assert 4096 < size / len(corpus) < 4097  # 1024 numbers of 4 bytes
     assert TfidfSimilarity.open("data/index/tfidf", corpus).documents == len(corpus)
     assert open_retriever(params.retrieval, "data/index", corpus).search([corpus[0].title], 1)[0]
+
+
+def test_what_a_service_is_to_search_is_built_before_there_is_one(params):
+    with Service(lambda path, body: (503, {}, {})) as service:
+        params.retrieval = RetrievalParams(method="remote", url=service.url, patience=1)
+        params.index.measured_methods = ["bm25"]
+        main(params)
+        assert service.asked == []
+    assert json.loads(Path("data/index/manifest.json").read_text())["settings"].keys() == {"bm25"}
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path,
     assert name_of("synthesize") != before
 
 
-@pytest.mark.parametrize("stage", LONG)
+@pytest.mark.parametrize("stage", ["synthesize", "train"])
 def test_a_service_that_serves_something_else_starts_anew(name_of, stage):
     served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}
     with Service(lambda path, body: (200, {}, served)) as service:
@@ -152,3 +152,9 @@ def test_a_service_that_serves_something_else_starts_anew(name_of, stage):
         assert name_of(stage, retrieval=remote) == before
         served["index"] = "built anew"
         assert name_of(stage, retrieval=remote) != before
+
+
+def test_an_index_is_built_before_there_is_a_service_of_it(name_of):
+    with Service(lambda path, body: (503, {}, {})) as service:
+        name_of("index", retrieval=RetrievalParams(method="remote", url=service.url))
+        assert service.asked == []

@@ -116,12 +116,30 @@ def test_processes_share_a_cache_and_one_that_is_killed_leaves_whole_entries(tmp
 def test_what_others_wrote_is_never_unpickled_and_searched_anew(ranker, tmp_path):
     cached = CachedRanker(ranker, tmp_path, "index", 1)
     found = cached.rank(["cat"], 3)
-    for value in (["a list"], pickle.dumps([]), b"1234567", "text", 5):
+    for value in (["a list"], pickle.dumps([]), b"1234567", b"", bytes(24), b"x" * 48, "text", 5):
         with Cache(str(tmp_path)) as entries:
             [key] = entries
             entries[key] = value
         assert cached.known(["cat"], 3) == [None]
         assert cached.rank(["cat"], 3) == found
+
+
+def test_a_damaged_entry_or_another_keys_is_searched_anew_and_replaced(ranker, tmp_path):
+    cached = CachedRanker(ranker, tmp_path, "index", 1)
+    found = cached.rank(["cat", "horse"], 3)
+    with Cache(str(tmp_path)) as entries:
+        whole = {key: entries[key] for key in entries}
+    (one, entry), (other, _) = whole.items()
+    for key, damaged in ((other, entry), *((one, _flipped(entry, place)) for place in range(len(entry)))):
+        with Cache(str(tmp_path)) as entries:
+            entries[key] = damaged
+        assert cached.known(["cat", "horse"], 3).count(None) == 1
+        assert cached.rank(["cat", "horse"], 3) == found
+        assert cached.known(["cat", "horse"], 3) == found
+
+
+def _flipped(entry, place):
+    return entry[:place] + bytes([entry[place] ^ 1]) + entry[place + 1 :]
 
 
 def test_a_cache_that_fails_costs_time_only_and_says_so_once(ranker, tmp_path, caplog):

@@ -11,6 +11,7 @@ from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.fingerprint import Fingerprint
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.remote import (
+    MAX_QUERY_CHARACTERS,
     QUERIES,
     RemoteRanker,
     open_client,
@@ -73,6 +74,21 @@ def test_many_queries_travel_a_few_at_a_time(local):
     with Service(retrieval(local)) as service:
         assert opened(service, local).search(queries, 2) == local.search(queries, 2)
         assert [len(body["queries"]) for _, body in service.asked[1:]] == [QUERIES, QUERIES, 1]
+
+
+def test_what_a_service_would_refuse_is_sent_as_near_as_it_takes_it_and_fails_no_other_query(local):
+    answers = retrieval(local)
+
+    def strict(path, body):
+        queries = body["queries"] if body else []
+        if any(len(query) > MAX_QUERY_CHARACTERS or not query.isprintable() for query in queries):
+            return 422, {}, {"error": "invalid_request"}
+        return answers(path, body)
+
+    queries = ["ada", "oslo " + "x" * MAX_QUERY_CHARACTERS, "rome \ud800 italy", "chess"]
+    with Service(strict) as service:
+        assert opened(service, local).search(queries, 3) == local.search(queries, 3)
+        assert [len(query) for query in service.asked[1][1]["queries"]] == [3, MAX_QUERY_CHARACTERS, 12, 5]
 
 
 def test_troubles_change_no_result(local):

@@ -46,6 +46,9 @@ def test_a_server_process_finds_what_is_found_in_process_says_what_it_serves_and
 def test_what_cannot_be_served_is_one_line(data, tmp_path):
     with pytest.raises(DataError, match=r"corpus/manifest\.json: no such file"):
         look(ServingSettings(data=str(tmp_path), params=str(data / "params.yaml")))
+    (tmp_path / "corpus").symlink_to(data / "corpus")
+    with pytest.raises(DataError, match=r"index: there is no index: build it \(`dvc repro index`\)"):
+        look(ServingSettings(data=str(tmp_path), params=str(data / "params.yaml")))
     params = Params()
     params.retrieval = dataclasses.replace(params.retrieval, dimensions=32)
     (tmp_path / "params.yaml").write_text(params_yaml(params))
