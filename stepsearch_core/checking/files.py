@@ -14,7 +14,8 @@ from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_fi
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
 from stepsearch_core.data.rows import read_rows
-from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
+from stepsearch_core.fetching.fetch import given_paths
+from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
 from stepsearch_core.params import BENCHMARKS
 
 TRAINING = "musique_train"
@@ -34,6 +35,8 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
         if key not in known:
             problem = f"unknown key {key!r}"
             yield subject.error(f"{section}.{key}", problem, f"one of {', '.join(known)}")
+    if fetch.source != "world" and (link := dead_link(fetch.folder)):
+        yield subject.error("fetch.folder", f"{link}: {DEAD}", "remove it, or put there what it names")
     if fetch.source == "world":
         yield from _impossible_world(subject)
     elif fetch.source == "files":
@@ -66,10 +69,15 @@ def check_beginnings(subject: Subject) -> Iterator[Finding]:
                 raise problem
         except DataError as error:
             yield subject.refusal(error, MEND)
-        for dropped in subject.accounts[key].dropped[:NAMED_ROWS] if key in subject.accounts else ():
-            yield replace(
-                subject.refusal(dropped, "mend it; `fetch` leaves it out"), severity=Severity.WARNING
-            )
+        else:
+            yield from left_out(subject, subject.accounts[key]) if key in subject.accounts else ()
+
+
+def left_out(subject: Subject, account: Account) -> Iterator[Finding]:
+    """The first rows that `fetch` drops, if it ends well: an error ends it, and leaves nothing out."""
+    for dropped in account.dropped[:NAMED_ROWS]:
+        refusal = subject.refusal(dropped, "mend it; `fetch` leaves it out")
+        yield replace(refusal, severity=Severity.WARNING)
 
 
 def check_training_questions(subject: Subject) -> Iterator[Finding]:
@@ -135,13 +143,12 @@ def _impossible_world(subject: Subject) -> Iterator[Finding]:
 
 def _missing_files(subject: Subject) -> Iterator[Finding]:
     fetch = subject.params.fetch
-    for key, name in fetch.files.items():
-        path = Path(fetch.folder) / name
+    for key, path in given_paths(fetch).items():
         if not (path.exists() if key == DOCUMENTS else path.is_file()):
             yield subject.error(
                 f"fetch.files.{key}", f"{path}: no such file", "put it there, or set fetch.folder"
             )
-        elif link := unwatched_link(fetch.folder, name):
+        elif link := unwatched_link(fetch.folder, fetch.files[key]):
             yield subject.error(f"fetch.files.{key}", f"{link}: {UNWATCHED}", "link the file itself")
 
 

@@ -28,9 +28,11 @@ from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.documents import read_documents
+from stepsearch_core.data.documents import Document, read_documents
 from stepsearch_core.data.passages import passages_of
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.fetching.documents import named_otherwise
+from stepsearch_core.fetching.fetch import given_paths
 from stepsearch_core.params import BENCHMARKS, Params
 from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.planning.plan import Plan, make_plan
@@ -161,10 +163,11 @@ class Subject:
     def files(self) -> dict[str, Path]:
         """The benchmark and corpus files that can be read now, by their key in `fetch.files`."""
         if self.params.fetch.source == "files" and self.comes("fetch"):
-            paths = {
-                key: Path(self.params.fetch.folder) / name for key, name in self.params.fetch.files.items()
+            return {
+                key: path
+                for key, path in given_paths(self.params.fetch).items()
+                if path.is_file() and key in STANDARD_NAMES
             }
-            return {key: path for key, path in paths.items() if path.is_file() and key in STANDARD_NAMES}
         if not self.fetched:
             return {}
         found = {key: fetched_file(self.data / "fetch", key) for key in STANDARD_NAMES}
@@ -176,8 +179,18 @@ class Subject:
         fetch = self.params.fetch
         if fetch.source != "files" or not self.comes("fetch"):
             return fetched_documents(self.data / "fetch") if self.fetched else None
-        path = Path(fetch.folder) / fetch.files[DOCUMENTS] if DOCUMENTS in fetch.files else None
+        path = given_paths(fetch).get(DOCUMENTS)
         return path if path and path.exists() else None
+
+    def read_documents(self, account: Account | None = None) -> Iterator[Document]:
+        """The documents that can be read now, as `fetch` reads them; none without any.
+
+        Raises:
+            DataError: damage beyond what the account allows.
+        """
+        if self.documents is None:
+            return iter(())
+        return read_documents(self.documents, account, named_otherwise(given_paths(self.params.fetch)))
 
     @cached_property
     def fetched(self) -> dict[str, Any] | None:
@@ -216,7 +229,7 @@ class Subject:
         if "corpus" in self.files:
             sampled += sample_corpus_file(self.files["corpus"], SAMPLED_PASSAGES)
         if self.documents:
-            cut = (passages_of(document, self.params.corpus) for document in read_documents(self.documents))
+            cut = (passages_of(document, self.params.corpus) for document in self.read_documents())
             with suppress(DataError):  # said where the documents are looked at
                 sampled += islice(chain.from_iterable(cut), SAMPLED_PASSAGES)
         if sampled:

@@ -8,14 +8,15 @@
 | `.parquet` | one a row, with columns of these names | the row's |
 
 Folders are read with all below them, in the order of names; what begins with a dot is hidden and left out.
-Files of other kinds are left out, too, and counted. Texts are UTF-8, with or without a byte-order mark, and
-read one by one; tables are read in batches.
+Files of other kinds are left out, too, and counted, and so are those that are something else (`besides`): a
+benchmark's rows are no documents for lying among them. Texts are UTF-8, with or without a byte-order mark,
+and read one by one; tables are read in batches.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
@@ -57,18 +58,21 @@ def document_files(path: Path | str) -> list[Path]:
     return list(chain.from_iterable(below))
 
 
-def is_document_file(path: Path) -> bool:
-    """Whether a file is of a kind that is read."""
-    return path.suffix.lower() in SUFFIXES
+def read_files(path: Path | str, besides: Collection[Path] = ()) -> list[Path]:
+    """Of `document_files` those that are read: of a kind that is, and none of `besides` (resolved)."""
+    return [file for file in document_files(path) if _left_out(file, besides) is None]
 
 
-def read_documents(path: Path | str, account: Account | None = None) -> Iterator[Document]:
+def read_documents(
+    path: Path | str, account: Account | None = None, besides: Collection[Path] = ()
+) -> Iterator[Document]:
     """The documents of a file or folder, file by file.
 
     Args:
         path: A file of one of `SUFFIXES`, or a folder.
         account: Says how many documents may be dropped (a text that cannot be read counts as one), and is
             told which were; counts what else is odd. None: none may.
+        besides: Files that are no documents, resolved.
 
     Raises:
         DataError: no such file, none of a kind that is read, no document in them, or more that cannot be
@@ -77,23 +81,23 @@ def read_documents(path: Path | str, account: Account | None = None) -> Iterator
     path = Path(path)
     account = account or Account(path)
     count = 0
-    for file in _readable(path, account):
+    for file in _readable(path, account, besides):
         for document in _read_file(file, account):
             count += 1
             yield document
     account.close(count)
 
 
-def count_documents(path: Path | str) -> int:
+def count_documents(path: Path | str, besides: Collection[Path] = ()) -> int:
     """How many documents a file or folder holds at most, for a progress bar.
 
     Raises:
         DataError: a table that is none.
     """
-    return sum(map(_count, filter(is_document_file, document_files(path))))
+    return sum(map(_count, read_files(path, besides)))
 
 
-def _readable(path: Path, account: Account) -> list[Path]:
+def _readable(path: Path, account: Account, besides: Collection[Path]) -> list[Path]:
     """The files to read; what is left out is told to the account.
 
     Raises:
@@ -101,12 +105,20 @@ def _readable(path: Path, account: Account) -> list[Path]:
     """
     if not path.exists():
         raise DataError("no such file or folder", path)
-    files = document_files(path)
-    others = [file for file in files if not is_document_file(file)]
-    if len(others) == len(files):
-        raise DataError(f"no document: no file that ends in {', '.join(SUFFIXES)}", path)
-    account.oddities.update(f"left out, a file {file.suffix.lower() or 'without suffix'}" for file in others)
-    return [file for file in files if is_document_file(file)]
+    files = read_files(path, besides)
+    if not files:
+        but = ", but for those that fetch.files names otherwise" if besides else ""
+        raise DataError(f"no document: no file that ends in {', '.join(SUFFIXES)}{but}", path)
+    reasons = (_left_out(file, besides) for file in document_files(path))
+    account.oddities.update(f"left out, {reason}" for reason in reasons if reason)
+    return files
+
+
+def _left_out(file: Path, besides: Collection[Path]) -> str | None:
+    """Why a file is not read; None if it is."""
+    if besides and file.is_file() and file.resolve() in besides:
+        return "a file that fetch.files names otherwise"
+    return None if file.suffix.lower() in SUFFIXES else f"a file {file.suffix.lower() or 'without suffix'}"
 
 
 def _read_file(path: Path, account: Account) -> Iterator[Document]:

@@ -10,6 +10,7 @@ oddities of those kept (`account`).
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, STANDARD_NA
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.documents import count_documents, read_documents
-from stepsearch_core.fetching.documents import copy_documents, describe_documents
+from stepsearch_core.fetching.documents import copy_documents, describe_documents, named_otherwise
 from stepsearch_core.fetching.hub import write_dataset
-from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
+from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
 from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
 
@@ -41,14 +42,15 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
     """
     with atomic_folder(folder) as temporary:
         paths = _files(params, temporary)
+        besides = named_otherwise(paths)
         accounts = {key: Account(path, params.max_dropped_rows) for key, path in paths.items()}
         with tqdm(
             paths, desc="reading", unit="file"
         ) as keys:  # closed at once: an error is the last line said
-            files = {key: _describe(key, accounts[key]) for key in keys}
+            files = {key: _describe(key, accounts[key], besides) for key in keys}
         for key, path in paths.items():
             if key == DOCUMENTS:
-                copy_documents(path, temporary / DOCUMENTS)
+                copy_documents(path, temporary / DOCUMENTS, besides)
             elif path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))
         if params.source == "datasets":
@@ -69,6 +71,11 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
+
+
+def given_paths(params: FetchParams) -> dict[str, Path]:
+    """Where each file of `fetch.files` lies, or should."""
+    return {key: Path(params.folder) / name for key, name in params.files.items()}
 
 
 def remarks(manifest: dict[str, Any]) -> list[str]:
@@ -98,6 +105,8 @@ def _files(params: FetchParams, folder: Path) -> dict[str, Path]:
     if params.source == "world":
         return _generated_files(params, folder)
     _check_keys(params)
+    if link := dead_link(params.folder):
+        raise DataError(f"fetch.folder: {DEAD}; remove it, or put there what it names", link)
     return _given_files(params) if params.source == "files" else _loaded_files(params, folder)
 
 
@@ -129,8 +138,8 @@ def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
 
 
 def _given_files(params: FetchParams) -> dict[str, Path]:
-    """Where each file of `fetch.files` lies."""
-    paths = {key: Path(params.folder) / name for key, name in params.files.items()}
+    """The files of `fetch.files`, all there and where DVC sees them."""
+    paths = given_paths(params)
     for key, path in paths.items():
         if not (path.exists() if key == DOCUMENTS else path.is_file()):
             raise DataError(f"fetch.files: {key}: no such file", path)
@@ -139,20 +148,20 @@ def _given_files(params: FetchParams) -> dict[str, Path]:
     return paths
 
 
-def _describe(key: str, account: Account) -> dict[str, Any]:
-    path, rows = account.path, _count_rows(key, account)
+def _describe(key: str, account: Account, besides: Collection[Path]) -> dict[str, Any]:
+    path, rows = account.path, _count_rows(key, account, besides)
     if key == DOCUMENTS:
-        size = describe_documents(path)
+        size = describe_documents(path, besides)
     else:
         size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     return {"file": path.name, **size, "rows": rows, "dropped": len(account.dropped)}
 
 
-def _count_rows(key: str, account: Account) -> int:
+def _count_rows(key: str, account: Account, besides: Collection[Path]) -> int:
     """Read a file whole through its reader; returns its number of rows, without those dropped."""
     if key == DOCUMENTS:
-        count = count_documents(account.path)
-        documents = read_documents(account.path, account)
+        count = count_documents(account.path, besides)
+        documents = read_documents(account.path, account, besides)
         return sum(1 for _ in tqdm(documents, total=count, desc=DOCUMENTS, unit=" documents"))
     if key == "corpus":
         return sum(1 for _ in read_corpus_file(account.path, account))

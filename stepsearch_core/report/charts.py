@@ -39,7 +39,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Raw and smoothed lines (SVG `points`), marked points, and `data` to read off by pointer or keys."""
+    """Raw and smoothed lines (SVG `points`), marked points, and `data` to read off by pointer or keys; `dot`
+    stands for the lines where they have one point only, of which nothing is drawn.
+    """
 
     key: str
     title: str
@@ -49,6 +51,7 @@ class LineChart:
     y: Axis
     raw: str
     smooth: str
+    dot: Point | None
     marks: tuple[Point, ...]
     data: dict[str, list[list[float]]]
 
@@ -132,6 +135,7 @@ def line_chart(
         y=y,
         raw=_polyline(raw, x, y),
         smooth=_polyline(smooth, x, y),
+        dot=(x.place(smooth[0][0]), y.place(first)) if len(smooth) == 1 else None,
         marks=tuple((x.place(step), y.place(value)) for step, value in marks),
         data={
             "points": [

@@ -73,6 +73,11 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "answer_tables": _tables(inputs.metrics, results.ANSWER_MEASURES),
         "behaviour_tables": _tables(inputs.metrics, results.BEHAVIOUR_MEASURES),
         "result_chart": _result_chart(inputs.metrics),
+        "mean_notes": {
+            policy: note
+            for policy in policies_of(inputs.metrics)
+            if (note := results.mean_note(inputs.metrics, policy, results.F1))
+        },
         "by_hops": breakdown.f1_by_hops(inputs.records),
         "invalid_turns": breakdown.invalid_by_reason(inputs.records),
         "warnings": warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),

@@ -46,10 +46,11 @@ BEHAVIOUR_MEASURES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A printed value with its interval (empty where there is none)."""
+    """A printed value with its interval and what else it says of itself (each empty where there is none)."""
 
     value: str
     interval: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,16 @@ def rows(metrics: Metrics, measure: Measure) -> list[Row]:
     return [_row(metrics, key, measure) for key in (*policies_of(metrics), GAIN)]
 
 
+def mean_note(metrics: Metrics, key: str, measure: Measure) -> str:
+    """Over how many benchmarks the mean is, where some have nothing to measure (Bamboogle has no supports,
+    HotpotQA without decompositions no oracle), since it does not compare with a mean over all. Else empty.
+    """
+    names = benchmarks_of(metrics)
+    cells = [metrics[key].get(name, {}).get(measure.key) for name in names]
+    measured = sum(cell is not None and cell["value"] is not None for cell in cells)
+    return f"mean over {measured} of {len(names)} benchmarks" if 0 < measured < len(names) else ""
+
+
 def headline(metrics: Metrics, confidence: float) -> Headline:
     """What training changed in mean F1, with the interval of the paired difference."""
     gain = metrics[GAIN][MEAN][F1.key]
@@ -136,8 +147,9 @@ def results_table(metrics: Metrics) -> str:
         gains = [metrics[GAIN].get(column, {}).get(measure.key) for column in columns(metrics)]
         lines += [
             _aligned("", (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)),
-            "",
         ]
+        lines += [f"  {row.label}: {row.cells[-1].note}" for row in printed if row.cells[-1].note]
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -152,12 +164,15 @@ def results_markdown(metrics: Metrics, confidence: float) -> str:
         lines += [f"## {measure.label}", "", f"{explained}.", ""]
         lines += [f"| | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
         for row in rows(metrics, measure):
-            cells = [
-                f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in row.cells
-            ]
-            lines.append(f"| {row.label} | {' | '.join(cells)} |")
+            lines.append(f"| {row.label} | {' | '.join(map(_in_brackets, row.cells))} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _in_brackets(cell: Cell) -> str:
+    """A value with what is said of it in brackets behind it."""
+    said = "; ".join(filter(None, (cell.interval, cell.note)))
+    return f"{cell.value} ({said})" if said else cell.value
 
 
 def _aligned(label: str, cells: Iterable[str]) -> str:
@@ -167,11 +182,12 @@ def _aligned(label: str, cells: Iterable[str]) -> str:
 def _row(metrics: Metrics, key: str, measure: Measure) -> Row:
     signed = key == GAIN
     found = [metrics[key].get(column, {}).get(measure.key) for column in columns(metrics)]
+    notes = (*("" for _ in benchmarks_of(metrics)), mean_note(metrics, key, measure))
     cells = tuple(
-        Cell(number(cell["value"], measure.digits, signed), interval(cell, measure.digits, signed))
+        Cell(number(cell["value"], measure.digits, signed), interval(cell, measure.digits, signed), note)
         if cell
         else Cell(DASH, "")
-        for cell in found
+        for cell, note in zip(found, notes, strict=True)
     )
     label = "Change" if signed and measure in BEHAVIOUR_MEASURES else name_of(key)
     return Row(key, label, cells)

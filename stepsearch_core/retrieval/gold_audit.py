@@ -61,19 +61,20 @@ def audit(
 
 
 def audit_lines(audits: Mapping[str, Mapping[str, Any]], depth: int) -> list[str]:
-    """What became of each benchmark's gold passages, a line each."""
+    """What became of each benchmark's gold passages, a line each; "not found": not in the first `depth`."""
     return [f"  {name:16} {_outcome(rows[ALL_HOPS], depth)}" for name, rows in audits.items()]
 
 
 def _outcome(row: Mapping[str, Any], depth: int) -> str:
     kinds = (Presence.ANOTHER_TEXT, Presence.ADDED, Presence.MISSING)
-    parts = [f"{row[kind]:,} {kind.replace('_', ' ')}" for kind in kinds if row[kind]]
-    parts += [
-        f"{lost[str(depth)] / row[ASKED]:.1%} not found by {method}"
-        for method, lost in row[NOT_FOUND].items()
-        if row[ASKED]
-    ]
-    return ", ".join([f"{row['supports']:,} gold passages", *parts])
+    there = [f"{row[kind]:,} {kind.replace('_', ' ')}" for kind in kinds if row[kind]]
+    outcome = ", ".join([f"{row['supports']:,} gold passages", *there])
+    if not row[ASKED]:
+        return outcome
+    lost = ", ".join(
+        f"{lost[str(depth)] / row[ASKED]:.1%} by {name}" for name, lost in row[NOT_FOUND].items()
+    )
+    return f"{outcome}; of {row[ASKED]:,} sub-questions asked, not found in the first {depth}: {lost}"
 
 
 def _of_hop(counts: Counter[int], name: str) -> int:

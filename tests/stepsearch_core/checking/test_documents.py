@@ -1,5 +1,7 @@
 import pytest
 
+from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE, write_jsonl
+
 
 @pytest.fixture
 def documents(questions):
@@ -54,3 +56,29 @@ def test_links_and_overlaps_that_cannot_be(look, documents, questions):
     assert "door: a link to a directory" in seen.findings[0]
     seen = look(*documents, "corpus.passage_overlap=100")
     assert "corpus.passage_overlap: 100 is not less than corpus.passage_words" in seen.findings[0]
+
+
+def test_an_error_is_not_a_warning_too(look, documents, questions):
+    (questions / "docs" / "blank.txt").write_text(" ")
+    seen = look(*documents)
+    (line,) = [line for line in seen.findings if "blank.txt" in line]
+    assert line.startswith(f"error: {questions / 'docs' / 'blank.txt'}: holds no text")
+    (questions / "docs" / "empty.txt").write_text("")
+    assert "leaves it out" not in "\n".join(look(*documents, "fetch.max_dropped_rows=1").findings)
+
+
+def test_a_link_to_nothing_is_one_error_however_much_may_be_dropped(look, documents, questions):
+    link = questions / "docs" / "gone.txt"
+    link.symlink_to("nothing")
+    seen = look(*documents, "fetch.max_dropped_rows=30")
+    assert seen.status == 1
+    (line,) = [line for line in seen.findings if "gone.txt" in line]
+    assert f"fetch.folder: {link}: a link to what is not there, at which DVC ends" in line
+
+
+def test_files_of_other_entries_are_no_documents(look, documents, questions):
+    write_jsonl(questions / "dev.jsonl", MUSIQUE)
+    seen = look(*documents[:2], "fetch.files={musique: dev.jsonl, documents: .}")
+    assert seen.status == 0
+    said = "\n".join(seen.findings)
+    assert "fetch.files.documents: 1 x left out, a file that fetch.files names otherwise" in said

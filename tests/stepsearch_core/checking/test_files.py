@@ -86,7 +86,9 @@ def test_rows_that_will_be_dropped_are_named(look, files, questions):
         {**damaged("musique", "answer", to=None), "id": "bad"},
         *good,
     )
-    assert look(*overrides).status == 1
+    seen = look(*overrides)
+    assert seen.status == 1
+    assert "leaves it out" not in "\n".join(seen.findings)  # `fetch` ends there
     seen = look(*overrides, "fetch.max_dropped_rows=1")
     assert seen.status == 0
     assert f"warning: {questions / 'm.jsonl'}, line 2: answer: expected text" in seen.findings[0]

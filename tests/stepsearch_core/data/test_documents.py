@@ -61,6 +61,21 @@ def test_files_of_other_kinds_are_counted(folder):
     assert account.oddities == {"left out, a file .pdf": 2, "left out, a file without suffix": 1}
 
 
+def test_what_is_something_else_is_not_read_and_counted(folder):
+    besides = {(folder / "b" / "rows.jsonl").resolve()}
+    account = Account(folder)
+    assert [document.title for document in read_documents(folder, account, besides)][-2:] == [
+        "Three",
+        "Four",
+    ]
+    assert account.oddities == {"left out, a file that fetch.files names otherwise": 1}
+    assert count_documents(folder, besides) == 4
+    (folder / "alone").mkdir()
+    (folder / "alone" / "l.jsonl").symlink_to("../b/rows.jsonl")
+    with pytest.raises(DataError, match=r"\.parquet, but for those that fetch\.files names otherwise"):
+        list(read_documents(folder / "alone", besides=besides))
+
+
 @pytest.mark.parametrize(
     ("markdown", "title"),
     [

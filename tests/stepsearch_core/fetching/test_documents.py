@@ -100,3 +100,26 @@ def test_the_hash_is_of_names_and_contents_of_what_is_read(given, tmp_path):
 def test_a_copy_has_what_is_read_and_nothing_else(given, tmp_path):
     copy_documents(Path(given.folder), tmp_path / "copy")
     assert names(tmp_path / "copy") == ["docs/ada.txt", "docs/more/rome.md"]
+
+
+def test_files_of_other_entries_are_no_documents(given, tmp_path):
+    write_jsonl(Path(given.folder) / "dev.jsonl", MUSIQUE)
+    (Path(given.folder) / "docs" / "again.jsonl").symlink_to("../dev.jsonl")
+    given.files = {"musique": "dev.jsonl", "documents": "."}
+    manifest = fetch(given, tmp_path / "fetch")
+    assert (manifest["files"]["documents"]["rows"], manifest["files"]["documents"]["files"]) == (2, 2)
+    assert manifest["oddities"]["documents"] == {
+        "left out, a file that fetch.files names otherwise": 2,
+        "left out, a file .pdf": 1,
+    }
+    assert names(tmp_path / "fetch" / "documents") == ["docs/ada.txt", "docs/more/rome.md"]
+    given.files = {"musique": "dev.jsonl", "documents": "docs/again.jsonl"}  # which names it as documents
+    with pytest.raises(DataError, match=r"again\.jsonl, line 1: field 'title': missing"):
+        fetch(given, tmp_path / "fetch")
+
+
+def test_a_link_to_nothing_is_refused_by_its_name_however_much_may_be_dropped(given, tmp_path):
+    (Path(given.folder) / "docs" / "gone.txt").symlink_to("nothing")
+    given.max_dropped_rows = 30
+    with pytest.raises(DataError, match=r"docs/gone\.txt: fetch\.folder: a link to what is not there"):
+        fetch(given, tmp_path / "fetch")

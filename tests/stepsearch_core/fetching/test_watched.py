@@ -6,7 +6,7 @@ import pytest
 from dvc.repo import Repo
 from dvc_data.hashfile.build import build
 
-from stepsearch_core.fetching.watched import unwatched_link
+from stepsearch_core.fetching.watched import dead_link, unwatched_link
 
 
 @pytest.fixture
@@ -49,3 +49,25 @@ def test_a_link_below_what_is_named_counts(places):
 def test_the_folder_itself_may_be_a_link(places, tmp_path):
     (tmp_path / "door").symlink_to(places)
     assert unwatched_link(tmp_path / "door", "own/a.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "found"),
+    [
+        ("own/x.txt", "nothing", True),
+        (".hidden/x", "nothing", True),
+        ("own/x.txt", "x.txt", True),
+        ("own/x.txt", "a.csv", False),
+        ("own/x", ".", False),
+    ],
+)
+def test_a_link_to_nothing_is_where_dvc_ends(places, name, target, found):
+    link = places / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(target)
+    assert dead_link(places) == (link if found else None)
+    if found:
+        with pytest.raises(OSError, match=link.name):
+            dvc_hash(places)
+    else:
+        assert dvc_hash(places)

@@ -64,7 +64,10 @@ def test_line_chart_places_points_and_keeps_values_for_reading():
 
 
 def test_a_single_step_makes_a_chart():
-    assert line_chart("f1", "F1", "", raw=[(1, 0.5)], smooth=[(1, 0.5)]).raw
+    chart = line_chart("f1", "F1", "", raw=[(1, 0.5)], smooth=[(1, 0.5)])
+    assert chart.raw == "46,143.3"  # ticks from 0.4 to 1
+    assert chart.dot == (46, 143.3)
+    assert line_chart("f1", "F1", "", raw=[(1, 0.5)] * 2, smooth=[(1, 0.5)] * 2).dot is None
 
 
 def test_interval_chart_starts_at_zero():

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stepsearch_core.base.io import write_json
+from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.params import METHODS
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
@@ -200,6 +200,26 @@ def test_the_curves_are_one_image_that_stands_alone():
     assert titles == ["F1", "Searches"]
     assert len(list(image.iter(f"{space}polyline"))) == 4
     assert len(list(image.iter(f"{space}circle"))) == 3
+
+
+def test_a_curve_of_one_step_is_drawn_as_a_dot(data, params):
+    log = [{"step": 1, "f1": 0.5}]
+    image = ElementTree.fromstring(render_curves(log))
+    assert len(list(image.iter("{http://www.w3.org/2000/svg}circle"))) == 1
+    write_jsonl(data / "train" / "metrics.jsonl", log)
+    (chart,) = Page(render_page(read_inputs(data), params)).all("figure", **{"data-key": "f1"})
+    assert chart
+    assert len(Page(render_page(read_inputs(data), params)).all("circle", **{"class": "dot"})) == 1
+
+
+def test_a_mean_over_some_benchmarks_says_so_in_chart_and_table(data, params):
+    metrics = make_metrics()
+    metrics["oracle"]["bamboogle"] = {key: cell(None) for key in metrics["oracle"]["bamboogle"]}
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    page = Page(render_page(read_inputs(data), params))
+    (caption,) = [it["text"] for it in page.all("figcaption") if "with intervals" in it["text"]]
+    assert caption.endswith("Oracle: mean over 1 of 2 benchmarks.")
+    assert "0.9000.850 to 0.950mean over 1 of 2 benchmarks" in [it["text"] for it in page.all("td")]
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.0, False), (0.01, False), (0.115, True)])

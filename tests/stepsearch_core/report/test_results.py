@@ -6,12 +6,14 @@ from stepsearch_core.metrics.measures import BY_KEY, EVALUATED
 from stepsearch_core.report.results import (
     ANSWER_MEASURES,
     BEHAVIOUR_MEASURES,
+    F1,
     headline,
     number,
     results_markdown,
     results_table,
     rows,
 )
+from tests.report_data import cell
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,21 @@ def test_table_for_the_terminal(metrics):
         "                +.33 to +.42 +.33 to +.42 +.33 to +.42",
     ]
     assert max(map(len, lines)) < 80
+
+
+def without_an_oracle_on_bamboogle(metrics):
+    metrics["oracle"]["bamboogle"] = {key: cell(None) for key in metrics["oracle"]["bamboogle"]}
+    return metrics
+
+
+def test_a_mean_over_some_benchmarks_says_so(metrics):
+    assert {row.cells[-1].note for row in rows(metrics, F1)} == {""}
+    printed = rows(without_an_oracle_on_bamboogle(metrics), F1)
+    assert [row.cells[-1].note for row in printed] == ["", "", "mean over 1 of 2 benchmarks", ""]
+    lines = results_table(metrics).splitlines()
+    assert lines[6:8] == ["  Oracle: mean over 1 of 2 benchmarks", ""]
+    assert max(map(len, lines)) < 80
+    assert "| 0.900 (0.850 to 0.950; mean over 1 of 2 benchmarks) |" in results_markdown(metrics, 0.95)
 
 
 def test_markdown_has_one_table_a_metric_with_intervals(metrics):

@@ -41,7 +41,7 @@ def test_a_line_for_each_benchmark():
     rows = audit(QUESTIONS, GOLD, SUB_QUESTIONS, RANKINGS, [1, 2])
     unasked = audit(QUESTIONS[2:], GOLD, [], {"bm25": []}, [1, 2])
     assert audit_lines({"musique": rows, "hotpotqa": unasked}, 2) == [
-        "  musique          5 gold passages, 1 another text, 1 missing, 33.3% not found by bm25,"
-        " 33.3% not found by dense",
+        "  musique          5 gold passages, 1 another text, 1 missing; of 3 sub-questions asked,"
+        " not found in the first 2: 33.3% by bm25, 33.3% by dense",
         "  hotpotqa         1 gold passages",
     ]
