@@ -29,11 +29,12 @@ def main(params: Params) -> None:
     with index_work(params) as work:
         clock = [time.perf_counter()]
         methods = params.index.measured_methods
-        built = "dense" in indexes_of([params.retrieval.method, *methods]) and not params.index.ready_made
-        if built and params.index.processes > 1:
+        dense = "dense" in indexes_of([params.retrieval.method, *methods])
+        made = ready_made(params.index) if dense else None
+        if dense and made is None and params.index.processes > 1:
             prepare_encoding(corpus, params.retrieval, DATA, work.path)
             launch("index", partial(encode, work.path), params, params.index.processes)
-        build_index(corpus, params.retrieval, folder, work.path, methods, ready_made(params.index))
+        build_index(corpus, params.retrieval, folder, work.path, methods, made)
         clock.append(time.perf_counter())
         TfidfSimilarity.build(corpus, folder / "tfidf", params.retrieval.segmenter)
         clock.append(time.perf_counter())

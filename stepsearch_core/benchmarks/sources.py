@@ -106,7 +106,8 @@ def corpus_file_passages(folder: Path | str) -> Iterator[Passage]:
     """
     corpus_file = fetched_file(folder, "corpus")
     if corpus_file is None:
-        raise DataError("no file of corpus was fetched", folder, field="corpus")
+        problem = "no file of corpus was fetched, whose passages the vectors of index.ready_made are of"
+        raise DataError(f"{problem}: fetch one, or write index.ready_made=null", folder, field="corpus")
     return read_corpus_file(corpus_file, _account(folder, "corpus", corpus_file))
 
 

@@ -86,7 +86,7 @@ def check_factory(subject: Subject) -> Iterator[Finding]:
     from stepsearch_core.retrieval import factory
 
     dimensions = _dimensions(subject)
-    if dimensions is None:
+    if dimensions is None or subject.params.index.ready_made:  # which is of whatever kind it is
         return
     passages = _passages(subject) or factory.TRAINING_PASSAGES  # where they are not known: enough for most
     try:
@@ -126,10 +126,45 @@ def check_device(subject: Subject) -> Iterator[Finding]:
 
 
 def check_ready_made(subject: Subject) -> Iterator[Finding]:
-    """The ready-made index is there; `index` checks what it is of."""
-    made = subject.params.index.ready_made
-    if made is not None and not Path(made).is_file():
-        yield subject.error("index.ready_made", f"{made!r} is no file", "the path of a FAISS index, or null")
+    """The ready-made index is one of the encoder's dimensions, of as many vectors as the corpus file has
+    passages, as far as they are counted; `index` checks what they are of.
+    """
+    from stepsearch_core.retrieval import factory, ready_made
+
+    key, params = "index.ready_made", subject.params
+    if params.index.ready_made is None:
+        return
+    if "dense" not in built_indexes(params):
+        problem = "no method that is used or measured searches a dense index: the file is ignored"
+        yield subject.warning(key, problem, "add dense to index.measured_methods, or write null")
+        return
+    try:
+        index = ready_made.open_ready_made(Path(params.index.ready_made), _dimensions(subject))
+        factory.set_search(index, params.retrieval.index_search)
+    except DataError as error:
+        yield subject.refusal(error, "the path of a FAISS index, or null" if error.field == key else "")
+        return
+    yield from _other_passages(subject, index.ntotal)
+
+
+def _other_passages(subject: Subject, vectors: int) -> Iterator[Finding]:
+    """The ready-made index has as many vectors as the corpus file has passages, which may be an estimate."""
+    key, fetch = "index.ready_made", subject.params.fetch
+    named = set(fetch.files if fetch.source == "files" else fetch.datasets)
+    if fetch.source != "world" and "corpus" not in named:
+        problem = "no corpus file is fetched, whose passages its vectors have to be of"
+        yield subject.error(key, problem, f"add corpus to fetch.{fetch.source}, or write null")
+        return
+    remedy = "the index of this corpus file, or null"
+    if subject.fetched and not subject.comes("fetch"):
+        passages = int(subject.fetched["files"]["corpus"]["rows"])
+        if vectors != passages:
+            problem = f"{vectors:,} vectors, and {passages:,} passages in the corpus file"
+            yield subject.error(key, problem, remedy)
+    elif file := subject.files.get("corpus"):
+        lines = count_lines(file)
+        if abs(vectors - lines) > 0.1 * lines + fetch.max_dropped_rows:  # lines are estimated of a large one
+            yield subject.error(key, f"{vectors:,} vectors, and about {lines:,} lines in {file}", remedy)
 
 
 def check_index_size(subject: Subject) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepsearch_core.params import METHODS, FetchParams, Params
+from stepsearch_core.retrieval.factory import make_index
 from stepsearch_core.retrieval.footprint import Footprint, footprint
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
@@ -44,11 +45,13 @@ def dense_footprint(params: Params) -> Footprint:
     Raises:
         DataError: FAISS knows no such index, or cannot tell.
     """
-    passages = passage_count(params.fetch) if "dense" in built_indexes(params) else None
-    dimensions = params.retrieval.dimensions
-    if params.retrieval.encoder != "hashing":
-        dimensions = ENCODER_DIMENSIONS.get(params.retrieval.encoder, 1024)
-    needed = footprint(params.retrieval, dimensions, passages or 0)
+    if "dense" not in built_indexes(params):
+        return Footprint(0, 0, 0)
+    retrieval, passages = params.retrieval, passage_count(params.fetch)
+    known = {"hashing": retrieval.dimensions} | ENCODER_DIMENSIONS
+    if retrieval.encoder in known and not params.index.ready_made:
+        make_index(retrieval.index_factory, known[retrieval.encoder])  # whatever the corpus, it must be one
+    needed = footprint(retrieval, known.get(retrieval.encoder, 1024), passages or 0)
     return replace(needed, disk=0, memory=0) if params.index.ready_made else needed
 
 

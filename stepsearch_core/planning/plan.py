@@ -64,7 +64,7 @@ def make_plan(params: Params) -> Plan:
     """Work out what `params` needs.
 
     Raises:
-        DataError: the model's configuration cannot be read.
+        DataError: the model's configuration cannot be read, or FAISS knows no such index.
     """
     dtype, train = params.model.dtype, params.train
     shape = architecture(params.model, params.tokenizer, params.environment.prompt, train)

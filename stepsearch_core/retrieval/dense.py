@@ -127,8 +127,12 @@ class DenseIndex:
         if gpu:
             gpu.admit(gpu_bytes(params, size))
             parts = [gpu.put(part) for part in parts]
-        index = join_indexes(parts) if made else join_parts(parts, stacked=gpu is None)
-        set_search(index, params.index_search, on_gpu=gpu is not None)
+        if made:  # what was made here is Flat, whose search has no parameters
+            set_search(parts[0], params.index_search, on_gpu=gpu is not None)
+            index = join_indexes(parts)
+        else:
+            index = join_parts(parts, stacked=gpu is None)
+            set_search(index, params.index_search, on_gpu=gpu is not None)
         return cls(index, encoder, on_gpu=gpu is not None, rows=rows)
 
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:

@@ -149,7 +149,7 @@ def naming_faiss(factory: str) -> Iterator[None]:
 def faiss_reason(error: Exception) -> str:
     """What an error of FAISS says, without the signature of the function that it comes from."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return re.split(r"Error: | failed: ", text)[-1]
+    return re.split(r"Error: | failed: | at \S+:\d+: (?:\w+::\w+:)?", text)[-1]
 
 
 def _parts(index: Any, quantizers: bool = True) -> list[Any]:

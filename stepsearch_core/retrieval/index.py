@@ -58,12 +58,16 @@ def build_index(
     """
     from stepsearch_core.retrieval.building import check_build
     from stepsearch_core.retrieval.dense import DenseIndex
-    from stepsearch_core.retrieval.ready_made import read_ready_made
+    from stepsearch_core.retrieval.encoders import encoder_dimensions
+    from stepsearch_core.retrieval.factory import set_search
+    from stepsearch_core.retrieval.ready_made import open_ready_made, read_ready_made
 
     names = indexes_of([params.method, *measured])
     with atomic_folder(folder) as temporary:
         if "dense" in names and ready_made is None:
             check_build(params, len(corpus), temporary, work or temporary)
+        elif "dense" in names and ready_made:
+            set_search(open_ready_made(ready_made.file, encoder_dimensions(params)), params.index_search)
         for name in names:
             (temporary / name).mkdir()
         if "bm25" in names:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stepsearch_core.base.hashes import sha256_samples
 from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
@@ -96,7 +97,7 @@ def test_a_ready_made_index_is_searched_where_it_is(params, tmp_path):
     size = (tmp_path / "published.index").stat().st_size
     vectors = len(Corpus.open("data/corpus"))
     made = {"path": "published.index", "bytes": size, "vectors": vectors, "passages": vectors, "alike": 1}
-    assert manifest["ready_made"] == made
+    assert manifest["ready_made"] == made | {"sampled_sha256": sha256_samples("published.index")}
     report = json.loads((tmp_path / "data" / "index" / "report.json").read_text())
     assert report["dense_index"]["bytes"] == size
 

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.hashes import sha256_file, sha256_folder, sha256_json
+from stepsearch_core.base.hashes import sha256_file, sha256_folder, sha256_json, sha256_samples
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
 
@@ -11,6 +11,20 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS
 def test_a_files_hash_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == ABC
+
+
+def test_a_large_files_samples_are_spread_over_all_of_it(tmp_path):
+    """20 MiB: a change at the beginning, in the middle or at the end shows, as does one byte more."""
+    file, hashes = tmp_path / "large", set()
+    for place in (None, 0, 10 << 20, (20 << 20) - 1, 20 << 20):
+        file.write_bytes(bytes(20 << 20))
+        if place is not None:
+            with file.open("r+b") as opened:
+                opened.seek(place)
+                opened.write(b"x" * (2 << 20 if place == 10 << 20 else 1))
+        hashes.add(sha256_samples(file))
+    assert len(hashes) == 5
+    assert sha256_samples(file) == sha256_samples(file)
 
 
 def test_a_folders_hash_goes_by_names_and_contents(tmp_path):

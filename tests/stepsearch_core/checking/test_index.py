@@ -2,6 +2,7 @@ import json
 import sys
 
 import faiss
+import numpy as np
 import pytest
 
 from stepsearch_core.base.io import write_json, write_jsonl
@@ -69,7 +70,8 @@ def test_an_index_that_no_memory_holds(look, tmp_path):
 def test_a_factory_that_faiss_does_not_know(look):
     seen = look("retrieval.index_factory=IVFlat")
     assert seen.status == 1
-    assert "retrieval.index_factory: FAISS cannot make 'IVFlat'" in seen.findings[0]
+    reason = "could not parse index string IVFlat; Flat always works"
+    assert f"retrieval.index_factory: FAISS cannot make 'IVFlat': {reason}" in seen.findings[0]
 
 
 def test_a_search_parameter_that_the_index_has_not(look):
@@ -134,12 +136,56 @@ def test_a_report_without_the_method_that_is_used(look):
 
 def test_a_ready_made_index_that_is_not_there_and_a_gpu_that_faiss_cannot_use(look, tmp_path):
     (line,) = look("index.ready_made=published.index").findings
-    assert "index.ready_made: 'published.index' is no file" in line
+    assert f"index.ready_made: {tmp_path / 'published.index'}: no such file" in line
     (tmp_path / "published.index").touch()
-    assert look("index.ready_made=published.index").status == 0
+    (line,) = look("index.ready_made=published.index").findings
+    assert f"index.ready_made: {tmp_path / 'published.index'}: no whole index" in line
     if not hasattr(faiss, "StandardGpuResources"):
         (line,) = look("retrieval.device=cuda").findings
         assert "retrieval.device: the FAISS that is installed has no GPU support (faiss-cpu)" in line
+
+
+@pytest.fixture
+def published(tmp_path):
+    """`published(vectors, dimensions, factory)`: the override that names a FAISS file of so many."""
+
+    def make(vectors, dimensions=64, factory="Flat"):
+        made = faiss.index_factory(dimensions, factory, faiss.METRIC_INNER_PRODUCT)
+        rows = np.random.default_rng(0).standard_normal((vectors, dimensions)).astype(np.float32)
+        made.train(rows)
+        made.add(rows)
+        faiss.write_index(made, str(tmp_path / "published.index"))
+        return "index.ready_made=published.index"
+
+    return make
+
+
+def test_a_ready_made_index_of_another_encoder_or_corpus_file(look, corpus, published):
+    small = (*corpus, "retrieval.dimensions=64")
+    assert look(*small, published(375)).findings == look(*small).findings
+    (line,) = set(look(*small, published(375, 32)).findings) - set(look(*small).findings)
+    assert "vectors of 32 dimensions, and the encoder makes 64" in line
+    (line,) = set(look(*small, published(100)).findings) - set(look(*small).findings)
+    assert line.startswith("error: override index.ready_made=published.index: index.ready_made: 100 vectors")
+    assert "about 375 lines in " in line
+
+
+def test_a_ready_made_index_without_a_corpus_file(look, files, published):
+    lines = look(*files(), "retrieval.dimensions=64", published(9)).findings
+    assert [line for line in lines if "index.ready_made: no corpus file is fetched" in line]
+
+
+def test_a_ready_made_index_that_nothing_searches(look, published):
+    (line,) = look(published(9), "index.measured_methods=[bm25]").findings
+    assert line.startswith("warning: ")
+    assert "no method that is used or measured searches a dense index: the file is ignored" in line
+
+
+def test_a_search_parameter_is_of_the_ready_made_index(look, published):
+    search = ("retrieval.dimensions=64", "retrieval.index_search=nprobe=8")
+    assert look(*search, published(400, factory="IVF8,Flat")).findings == []
+    (line,) = look(*search, published(400)).findings
+    assert "retrieval.index_search: 'nprobe=8': could not set parameter nprobe; null always works" in line
 
 
 def test_encoders_that_are_not_here_or_not_whole(look, tmp_path, monkeypatch):

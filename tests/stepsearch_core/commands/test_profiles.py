@@ -31,6 +31,12 @@ def test_plan_prints_what_a_profile_needs(monkeypatch, capsys):
     assert "each of 8 GPUs of 80 GB" in printed
 
 
+def test_plan_refuses_an_index_that_is_none(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit, match=r"index_factory.*cannot make 'Bogus': could not parse"):
+        main(["plan", "tiny", "retrieval.index_factory=Bogus"])
+
+
 def test_plan_refuses_what_cannot_fit_in_one_line(monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stopped:

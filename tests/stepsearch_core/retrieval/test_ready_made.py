@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_samples
 from stepsearch_core.base.text import passage_id
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
@@ -50,6 +51,7 @@ def test_a_file_of_another_is_searched_as_one_that_is_built_here(published, tmp_
     assert manifest["ready_made"] == {
         "path": str(made.file),
         "bytes": made.file.stat().st_size,
+        "sampled_sha256": sha256_samples(made.file),
         "vectors": 300,
         "passages": 300,
         "alike": pytest.approx(1, abs=0.05),
@@ -133,13 +135,57 @@ def test_vectors_in_another_order_are_refused_with_the_share(published, tmp_path
             lambda made: replace(made, passages=[*made.passages[:-1], Passage("0" * 16, "", "x")]),
             "1 passages of the corpus file are not in the corpus",
         ),
-        (lambda made: replace(made, file=made.file.with_name("nowhere")), "no whole index"),
+        (
+            lambda made: replace(made, file=made.file.with_name("nowhere")),
+            r"index\.ready_made.*/nowhere: no such file",
+        ),
     ],
 )
 def test_a_file_of_other_passages_is_refused_with_the_numbers(published, tmp_path, change, said):
     corpus, made = published(texts(300, seed=5))
     with pytest.raises(DataError, match=said):
         build_index(corpus, PARAMS, tmp_path / "index", ready_made=change(made))
+
+
+UNEVEN = np.geomspace(0.1, 10, 300)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("factory", "length"),
+    [
+        *(("Flat", length) for length in (10, 0.1, 1.3, np.nan, UNEVEN)),
+        *(("IVF4,SQ8", length) for length in (10, 0.1, UNEVEN)),
+        ("HNSW16", np.nan),
+    ],
+)
+def test_vectors_of_another_length_are_refused(published, tmp_path, factory, length):
+    """They are of these passages, and found first: but not by the scores of vectors that are made here."""
+
+    def stretched(vectors):
+        return (vectors * length).astype(np.float32)
+
+    corpus, made = published(texts(300, seed=4), factory, vectors=stretched)
+    with pytest.raises(DataError, match=r"sampled passages are what .* another length than 1"):
+        build_index(corpus, PARAMS, tmp_path / "index", ready_made=made)
+
+
+def test_a_file_that_cannot_be_taken_is_refused_before_any_index_is_built(published, tmp_path, monkeypatch):
+    corpus, made = published(texts(100, seed=6))
+    monkeypatch.delattr("stepsearch_core.retrieval.index.bm25_engine")
+    monkeypatch.delattr("stepsearch_core.retrieval.dense.fit_encoder")
+    made.file.write_bytes(b"no index")
+    with pytest.raises(DataError, match=r"index\.ready_made.*no whole index"):
+        build_index(corpus, replace(PARAMS, method="hybrid"), tmp_path / "index", ready_made=made)
+
+
+def test_how_thoroughly_it_is_searched_is_of_the_file_and_not_of_the_vectors_made_here(published, tmp_path):
+    corpus, made = published(texts(300, seed=6), "IVF4,Flat", others=texts(20, seed=8))
+    params = replace(PARAMS, index_search="nprobe=4")
+    build_index(corpus, params, tmp_path / "index", ready_made=made)
+    build_index(corpus, PARAMS, tmp_path / "built")
+    found = open_ranker(params, tmp_path / "index", corpus).rank(texts(10, seed=9), 5)
+    wanted = rank(corpus, tmp_path / "built", texts(10, seed=9))
+    assert [[hit[0] for hit in hits] for hits in found] == [[hit[0] for hit in hits] for hits in wanted]
 
 
 def test_other_dimensions_and_another_metric_are_refused(published, tmp_path):
@@ -157,10 +203,14 @@ def test_another_metric_is_refused(published, tmp_path):
 def test_a_file_that_is_not_what_it_was_is_named(published, tmp_path):
     corpus, made = published(texts(100, seed=7))
     build_index(corpus, PARAMS, tmp_path / "index", ready_made=made)
-    with made.file.open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(DataError, match=r"published\.index: no file of [\d,]+ bytes any more"):
-        open_ranker(PARAMS, tmp_path / "index", corpus)
+    whole = made.file.read_bytes()
+    others = whole[:-1] + bytes([whole[-1] ^ 1])
+    for changed in (whole + b"more", others):
+        made.file.write_bytes(changed)
+        with pytest.raises(
+            DataError, match=r"published\.index: another file than was checked, where.* named"
+        ):
+            open_ranker(PARAMS, tmp_path / "index", corpus)
     made.file.unlink()
-    with pytest.raises(DataError, match=r"published\.index: no file of [\d,]+ bytes any more"):
+    with pytest.raises(DataError, match=r"published\.index: no file any more.*--single-item --force index"):
         open_ranker(PARAMS, tmp_path / "index", corpus)
