@@ -71,8 +71,9 @@ def problem(words: list[str]) -> str | None:
             return None if found else f"no module {module}"
         case ["python", script, *_] if script.endswith(".py"):
             return None if (ROOT / script).is_file() else f"no file {script}"
-        case ["dvc", "repro", stage, *_]:
-            return None if stage in STAGES else f"no stage {stage}"
+        case ["dvc", "repro", *arguments]:
+            unknown = {word for word in arguments if not word.startswith("--")} - {*STAGES}
+            return f"no stage {unknown}" if unknown else None
         case ["pytest", *arguments]:
             missing = [word for word in arguments if word.endswith(".py") and not (ROOT / word).is_file()]
             return f"no file {missing}" if missing else None
