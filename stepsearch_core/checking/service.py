@@ -1,4 +1,4 @@
-"""The retrieval service: it answers, and searches the corpus that is here."""
+"""The retrieval service: it answers in time, as deep as it is asked, over the corpus here."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def check_service(subject: Subject) -> Iterator[Finding]:
     params = subject.params
     if "remote" not in (params.retrieval.method, *params.index.measured_methods):
         return
+    yield from _check_patience(subject)
     client = ServiceClient(str(params.retrieval.url), SECONDS)
     try:
         client.ask("/ready", lambda response: None)
@@ -38,6 +39,25 @@ def check_service(subject: Subject) -> Iterator[Finding]:
         # of a corpus that is still to be made another may come out
         severity = Severity.WARNING if subject.comes("corpus") else Severity.ERROR
         yield subject.finding(severity, KEY, error.problem, "")
+    if "remote" in params.index.measured_methods and subject.comes("index"):
+        yield from _check_depth(subject, client)
+
+
+def _check_patience(subject: Subject) -> Iterator[Finding]:
+    limit, patience = subject.params.rollout.retrieval_timeout, subject.params.retrieval.patience
+    if subject.params.retrieval.method == "remote" and limit is not None and limit < patience:
+        problem = f"searches end after {limit:g} s, before retrieval.patience, {patience:g} s, is over"
+        yield subject.warning("rollout.retrieval_timeout", problem, "set it above retrieval.patience")
+
+
+def _check_depth(subject: Subject, client: ServiceClient) -> Iterator[Finding]:
+    """A search for nothing tells whether a service gives as many passages as are to be measured."""
+    depth = max(subject.params.index.measured_depths)
+    try:
+        client.ask("/retrieve", lambda response: None, {"queries": [], "topk": depth})
+    except RetrievalError as error:
+        remedy = f"start the service with --topk-limit {depth}, or measure less deep"
+        yield subject.warning("index.measured_depths", str(error), remedy)
 
 
 def _corpus(subject: Subject) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -94,8 +95,8 @@ RULES = (
     ),
     Rule(
         "retrieval.url",
-        "the address of a service, http://HOST:PORT say, which retrieval.method and index.measured_methods"
-        " need for remote",
+        "the address of a service, which retrieval.method and index.measured_methods need for remote: write"
+        " http://HOST:PORT, without a path, a query or blanks",
         lambda p: (
             "remote" not in (p.retrieval.method, *p.index.measured_methods) or _is_address(p.retrieval.url)
         ),
@@ -151,12 +152,17 @@ def _is_inside(name: str) -> bool:
 
 
 def _is_address(url: str | None) -> bool:
-    """Whether requests can be sent to `url`."""
+    """Whether `url` names a host, and a port perhaps, and nothing on it: paths are the protocol's."""
     try:
         parts = urlsplit(url or "")
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, say
+        host = parts.hostname or ""
+        host.encode("idna")  # as a connection to it does
+        port = parts.port
+    except ValueError:  # a port that is no number, a host that has no encoding
         return False
+    named = re.fullmatch(r"[\w.:-]+", host, re.ASCII) is not None
+    bare = parts.path in ("", "/") and not re.search(r"[?#\s]", url or "")
+    return parts.scheme in ("http", "https") and named and port != 0 and bare
 
 
 def _fetched(fetch: FetchParams) -> set[str]:

@@ -73,7 +73,7 @@ class ServiceClient:
         """
         if self._breaker.opened:
             raise RetrievalUnavailableError(
-                f"{self.url} does not answer; it is asked again in {self._breaker.open_remaining} s"
+                f"{self._breaker.last_failure}; it is asked again in {self._breaker.open_remaining} s"
             )
         patience = self._patience if self._breaker.closed else 0.0  # 0: a single attempt
         with self._breaker:
@@ -105,7 +105,8 @@ class ServiceClient:
         try:
             response = self._http.request(method, self.url + path, json=body)
         except httpx.RequestError as error:
-            raise _TroubleError(f"{type(error).__name__} {error}") from error
+            hint = " (is it http:// in place of https://?)" if "SSL" in str(error) else ""
+            raise _TroubleError(f"{type(error).__name__} {error}{hint}") from error
         if response.status_code == 429 or response.status_code >= 500:
             raise _TroubleError(_reason(response), _retry_after(response))
         if response.status_code != 200:

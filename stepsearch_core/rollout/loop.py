@@ -39,6 +39,8 @@ class Rollout:
         self.params = params
         self.waited = 0.0
         """Seconds of all rollouts so far in which generation was idle, waiting for searches."""
+        self.failure = ""
+        """Why the last search failed that did."""
 
     def sample(
         self,
@@ -82,6 +84,7 @@ class Rollout:
                     logging.getLogger("rollout").warning("trajectories are lost: %s", error)
                     table.fail()
             self.waited += searches.waited
+            self.failure = searches.failure or self.failure
         return [episode.trajectory for episode in episodes]
 
 

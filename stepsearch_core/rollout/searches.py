@@ -55,6 +55,8 @@ class Searches:
         self._workers: list[threading.Thread] = []
         self.waited = 0.0
         """Seconds in which the rollout had nothing to do but to wait for a search."""
+        self.failure = ""
+        """Why the last search failed that did."""
 
     def __enter__(self) -> Searches:
         return self
@@ -103,6 +105,7 @@ class Searches:
             ended += [(number, StopReason.RETRIEVAL_TIMEOUT) for number in late]
             for number in late:
                 del self._since[number]
+                self.failure = f"no answer within {limit:g} s (rollout.retrieval_timeout)"
         return ended
 
     def _patience(self) -> float:
@@ -138,6 +141,7 @@ class Searches:
             SystemExit,
         ) as error:  # whatever it is, it must not end in a thread that nobody looks at
             logging.getLogger("rollout").warning("%d searches failed: %s", len(batch), error)
+            self.failure = str(error)
             late = isinstance(error, RetrievalTimeoutError)
             reason = StopReason.RETRIEVAL_TIMEOUT if late else StopReason.RETRIEVAL_FAILED
             return [(number, reason) for number, _ in batch]

@@ -44,11 +44,12 @@ def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
     return [trajectory for trajectory in trajectories if trajectory.stop_reason not in FAILURES]
 
 
-def too_few(step: int, trajectories: Sequence[Trajectory], share: float) -> str:
-    """Says how many trajectories failed, and of what."""
+def too_few(step: int, trajectories: Sequence[Trajectory], share: float, failure: str) -> str:
+    """Says how many trajectories failed, of what, and why the last search failed if one did."""
     reasons = Counter(str(t.stop_reason) for t in trajectories if t.stop_reason in FAILURES)
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    return f"step {step}: {counts} of {len(trajectories)} trajectories; train.min_survivors is {share:g}"
+    counted = f"step {step}: {counts} of {len(trajectories)} trajectories; train.min_survivors is {share:g}"
+    return f"{counted}; the last search that failed: {failure}" if failure else counted
 
 
 def policy_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams) -> np.ndarray:

@@ -109,7 +109,8 @@ class Trainer:
         self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
-            raise RetrievalError(too_few(step, sampled, self.params.min_survivors))
+            failure = self.rollout.failure
+            raise RetrievalError(too_few(step, sampled, self.params.min_survivors, failure))
         rolled_out = time.perf_counter()
         experience, differences = self._experience(trajectories)
         scored = time.perf_counter()

@@ -107,11 +107,29 @@ def refusal(path, overrides=None) -> str:
         ),
         ("fetch.folder=../..", "fetch.folder: '../..' is not a folder apart from what the pipeline writes"),
         ("fetch.folder=~/questions", "fetch.folder: '~/questions' is not a whole path"),
-        ("retrieval.method=remote", "retrieval.url: None is not the address of a service, http://HOST:PORT"),
+        ("retrieval.method=remote", "retrieval.url: None is not the address of a service, which"),
         ("index.measured_methods=[bm25, remote]", "retrieval.url: None is not the address of a service"),
         *(
             (f"retrieval={{method: remote, url: '{url}'}}", f"retrieval.url: '{url}' is not the address")
             for url in ("", "host:8000", "ftp://host", "file:///etc/passwd", "http://", "http://host:port")
+        ),
+        *(
+            (
+                f"retrieval={{method: remote, url: '{url}'}}",
+                f"retrieval.url: '{url}' is not the address of a service, which retrieval.method and"
+                " index.measured_methods need for remote: write http://HOST:PORT, without a path",
+            )
+            for url in (
+                "http://host:80/retrieve",
+                "http://host/?",
+                "http://host:80?a=b",
+                "http://host#a",
+                "http://host:80 ",
+                " http://host",
+                "http://a b:80",
+                "http://exa_mple..com:80",
+                "http://a%b",
+            )
         ),
         ("retrieval.patience=0", "retrieval.patience: 0.0 is not above 0"),
         ("train.steps.more=3", "train.steps.more: no such parameter (steps is a value)"),
@@ -140,7 +158,7 @@ def test_an_error_of_a_value_tells_which(override):
         "train.minibatches=128",
         "reward.answer_weight=0",
         "environment.prompt=released",
-        "retrieval.method=remote retrieval.url=https://retrieval.lab:8000/wiki",
+        "retrieval.method=remote retrieval.url=https://retrieval_1.lab:8000/",
         "retrieval.method=remote retrieval.url=http://[::1]:8000",
         "retrieval.url=anything",
         "fetch.source=files fetch.files.hotpotqa=h.json",

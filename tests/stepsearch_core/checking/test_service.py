@@ -39,7 +39,8 @@ def test_a_service_that_is_ready_over_this_corpus(look, corpus):
         corpus("served")
         assert findings(look(*remote(service.url))) == []
         assert findings(look(*remote(service.url), "--from", "train")) == []
-        assert [path for path, _ in service.asked] == ["/ready", "/fingerprint"] * 3
+        asked = [path for path, _ in service.asked]
+        assert asked == ["/ready", "/fingerprint", "/retrieve"] * 2 + ["/ready", "/fingerprint"]
 
 
 def test_another_corpus(look, corpus):
@@ -88,3 +89,31 @@ def test_a_service_that_nobody_searches_is_not_asked(look):
     with Service(serves) as service:
         look(f"retrieval.url={service.url}")
         assert service.asked == []
+
+
+def test_searches_that_end_before_the_patience_with_their_service(look):
+    with Service(serves) as service:
+        for timeout, patience, told in ((5, 6, 1), (6, 6, 0), ("null", 6, 0)):
+            limits = f"rollout.retrieval_timeout={timeout}", f"retrieval.patience={patience}"
+            lines = [line for line in look(*remote(service.url), *limits).findings if "searches end" in line]
+            assert len(lines) == told
+    assert look("rollout.retrieval_timeout=5").findings == look().findings
+
+
+def test_more_documents_than_a_service_gives(look):
+    refusal = {"error": "invalid_request", "message": "topk: 200 is above this server's limit, 100"}
+
+    def limited(path, body):
+        return (422, {}, refusal) if body and body["topk"] > 100 else serves(path, body)
+
+    def told(seen):
+        return [line for line in seen.findings if "--topk-limit" in line]
+
+    with Service(limited) as service:
+        assert told(look(*remote(service.url), "index.measured_depths=[2, 100]")) == []
+        seen = look(*remote(service.url), "index.measured_depths=[200, 2]")
+    assert seen.status == 0
+    (line,) = told(seen)
+    assert (
+        "422 topk: 200 is above this server's limit, 100 -> start the service with --topk-limit 200" in line
+    )

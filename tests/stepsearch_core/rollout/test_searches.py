@@ -136,6 +136,7 @@ def test_a_search_that_takes_too_long_ends_without_its_answer():
         started = time.monotonic()
         assert searches.results(wait=True) == [(0, StopReason.RETRIEVAL_TIMEOUT)]
         assert 0.05 <= time.monotonic() - started < 5
+        assert searches.failure == "no answer within 0.05 s (rollout.retrieval_timeout)"
         gate.set()
         searches.submit(1, "another")
         found = all_results(searches)

@@ -207,6 +207,8 @@ def test_a_retriever_that_is_down_is_said(warm, retriever):
             made.step(step)
 
     with pytest.raises(
-        RetrievalError, match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_surv"
+        RetrievalError,
+        match=r"step \d+: 2 retrieval_failed of 2 trajectories; train.min_survivors is 0.5;"
+        " the last search that failed: down$",
     ):
         until_every_trajectory_searches()
