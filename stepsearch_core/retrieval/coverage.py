@@ -31,6 +31,9 @@ from stepsearch_core.retrieval.timed import TimedRanker
 if TYPE_CHECKING:
     from stepsearch_core.retrieval.dense import DenseIndex
 
+FOUND_OF_EXACT = 0.9
+"""Share of what exact search finds, below which an approximate index is warned of."""
+
 
 def measure_index(
     params: IndexParams,
@@ -70,11 +73,15 @@ def measure_index(
         dense = DenseIndex.open(folder / "dense", retrieval)
         size = sum(file.stat().st_size for file in index_files(folder / "dense"))
         report["dense_index"] = {"bytes": size, "bytes_a_vector": round(size / dense.index.ntotal, 1)}
+        made = read_ready_made(folder / "dense")
         # what would take long to encode is not, where somebody else has
-        if read_ready_made(folder / "dense") is None and retrieval.index_factory != "Flat":
+        exact = DenseIndex.open_whole(folder / "dense", retrieval) if made else None
+        if exact or (made is None and retrieval.index_factory != "Flat"):
             asked = chain.from_iterable(questions.values())
             depths = params.measured_depths
-            report["dense_against_exact"] = measure_approximation(dense, corpus, asked, depths, work)
+            report["dense_against_exact"] = measure_approximation(
+                dense, corpus, asked, depths, work, exact=exact
+            )
     if "remote" in rankers:
         report |= searched_service(replace(retrieval, method="remote"))
     return report, {method: ranker.speed for method, ranker in rankers.items() if ranker.asked}
@@ -121,10 +128,13 @@ def measure_approximation(
     questions: Iterable[Question],
     depths: Sequence[int],
     work: Path | None = None,
+    *,
+    exact: DenseIndex | None = None,
 ) -> dict[str, float | None]:
     """Mean share of the exact first k (by inner product) that an index finds for the questions, by depth.
 
-    Reads the encoded passages that lie in `work`, or encodes the corpus once more. None without questions.
+    Asks `exact`; without it reads the encoded passages that lie in `work`, or encodes the corpus once more.
+    None without questions.
     """
     from stepsearch_core.retrieval.dense import exact_ranking
 
@@ -132,8 +142,12 @@ def measure_approximation(
     if not queries:
         return {str(depth): None for depth in depths}
     found = index.rank(queries, max(depths))
-    wanted = exact_ranking(index.encoder, corpus, queries, max(depths), work)
-    return {str(depth): mean(map(_overlap, found, wanted, repeat(depth))) for depth in depths}
+    if exact:
+        wanted = exact.rank(queries, max(depths))
+    else:
+        wanted = exact_ranking(index.encoder, corpus, queries, max(depths), work)
+    pairs = [pair for pair in zip(found, wanted, strict=True) if pair[1]]
+    return {str(depth): mean(_overlap(*pair, depth) for pair in pairs) for depth in depths}
 
 
 def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None]:
@@ -151,8 +165,10 @@ def mean_recall(report: Mapping[str, Any], depth: int) -> dict[str, float | None
 
 def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
     """A table of what each method finds within `depth`, which finds most, whether the profile uses it."""
+    lost = _lost(report.get("dense_against_exact", {}).get(str(depth)), depth)
     if not any(report["methods"].values()):
-        return f"{report['passages']:,} passages; retrieval not measured, as no question has known supports"
+        problem = "retrieval not measured, as no question has known supports"
+        return "\n".join([f"{report['passages']:,} passages; {problem}", *lost])
     lines = [
         f"sub-questions that find their support in the first {depth} | raw questions that find all of theirs"
     ]
@@ -161,8 +177,18 @@ def verdict(report: Mapping[str, Any], depth: int, used: str) -> str:
             shares = [row[key].get(str(depth)) for key in ("sub_question_recall", "question_all_supports")]
             cells = [f"{share['value']:7.1%}" if share else "      -" for share in shares]
             lines.append(f"  {method:8} {name:16} {' | '.join(cells)}")
-    lines += ["gold passages in the corpus", *audit_lines(report["gold"], depth)]
+    lines += ["gold passages in the corpus", *audit_lines(report["gold"], depth), *lost]
     return "\n".join([*lines, f"mean over benchmarks: {_best(measured(mean_recall(report, depth)), used)}"])
+
+
+def _lost(found: float | None, depth: int) -> list[str]:
+    """A line on an approximate index that finds too little of what exact search finds; none on another."""
+    if found is None or found >= FOUND_OF_EXACT:
+        return []
+    problem = f"the dense index finds {found:.1%} of what exact search finds in the first {depth}"
+    return [
+        f"warning: {problem}: retrieval.index_search (nprobe=64, efSearch=128) has IVF or HNSW look at more"
+    ]
 
 
 def _best(means: Mapping[str, float], used: str) -> str:

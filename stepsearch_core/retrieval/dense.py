@@ -23,6 +23,7 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.building import build_parts, check_build
 from stepsearch_core.retrieval.encoders import Encoder, fit_encoder, open_encoder
+from stepsearch_core.retrieval.exhaustive import leaves_out, searched_whole
 from stepsearch_core.retrieval.factory import faiss_reason, set_search
 from stepsearch_core.retrieval.flat import flat_parts, search_flat
 from stepsearch_core.retrieval.footprint import admit_open, gpu_bytes
@@ -110,11 +111,27 @@ class DenseIndex:
         return cls._open(folder, params, open_encoder(params, folder))
 
     @classmethod
-    def _open(cls, folder: Path, params: RetrievalParams, encoder: Encoder) -> DenseIndex:
+    def open_whole(cls, folder: Path, params: RetrievalParams) -> DenseIndex | None:
+        """The ready-made index in `folder`, all of whose vectors are looked at: the yardstick of a search
+        that leaves some out. None if none are left out anyway.
+
+        Raises:
+            DataError: as `open`.
+        """
+        if not leaves_out(open_part(index_files(folder)[0])):
+            return None
+        params = replace(params, device="cpu", index_search=None)
+        return cls._open(folder, params, open_encoder(params, folder), whole=True)
+
+    @classmethod
+    def _open(
+        cls, folder: Path, params: RetrievalParams, encoder: Encoder, whole: bool = False
+    ) -> DenseIndex:
         made, files = read_ready_made(folder), index_files(folder)
         size = sum(file.stat().st_size for file in files if file.is_file())
         if made:
-            parts = [open_part(files[0]), *open_parts(files[1:], made["passages"])]
+            first = open_part(files[0])
+            parts = [searched_whole(first) if whole else first, *open_parts(files[1:], made["passages"])]
         else:
             admit_open(params, encoder.dimensions, size)
             parts = open_parts(files)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import faiss
 import pytest
 
 from stepsearch_core.base.text import passage_id
@@ -15,6 +18,9 @@ from stepsearch_core.retrieval.coverage import (
     verdict,
 )
 from stepsearch_core.retrieval.dense import DenseIndex
+from stepsearch_core.retrieval.encoders import fit_encoder
+from stepsearch_core.retrieval.index import build_index
+from stepsearch_core.retrieval.ready_made import ReadyMade
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from tests.services import Service, retrieval
 
@@ -102,6 +108,44 @@ def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_pat
     assert 0.1 < found < 0.95  # one cluster of 16 is searched
     index.index.nprobe = 16  # type: ignore[attr-defined]
     assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
+
+
+@pytest.mark.parametrize("factory", ["IVF16,Flat", "Flat"])
+def test_an_approximate_index_of_another_is_compared_with_all_of_its_vectors(make_corpus, tmp_path, factory):
+    texts = [f"word{number} word{number + 1} word{number % 7}" for number in range(200)]
+    corpus = make_corpus([*texts, "added"])
+    built = RetrievalParams(method="dense", dimensions=32, index_factory=factory)
+    (tmp_path / "theirs").mkdir()
+    vectors = fit_encoder(built, corpus, tmp_path / "theirs").encode_passages(texts)
+    index = faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add(vectors)
+    faiss.write_index(index, str(tmp_path / "theirs.index"))
+    made = ReadyMade(tmp_path / "theirs.index", [corpus[number] for number in range(200)])
+    asked = {"musique": [question(f"word{number} word{number + 3}") for number in range(0, 100, 5)]}
+    asked["musique"].append(question("?!"))  # has no vector: nothing to compare
+    params, found = IndexParams(measured_methods=["dense"], measured_depths=[5]), {}
+    for search in (None, "nprobe=16") if factory != "Flat" else (None,):
+        retrieval = replace(built, index_factory="Flat", index_search=search)
+        build_index(corpus, retrieval, tmp_path / f"index{search}", ready_made=made)
+        seen, _ = measure_index(params, retrieval, corpus, tmp_path / f"index{search}", asked, GOLD)
+        found[search] = seen.get("dense_against_exact", {}).get("5")
+    if factory == "Flat":
+        assert found == {None: None}
+    else:
+        assert 0.1 < found[None] < 0.95  # one cluster of 16 is searched
+        assert found["nprobe=16"] == 1
+
+
+def test_the_verdict_warns_of_an_index_that_is_searched_too_little(report):
+    assert "warning" not in verdict(report | {"dense_against_exact": {"1": 0.9, "2": 0.5}}, 1, "bm25")
+    said = verdict(report | {"dense_against_exact": {"1": 0.899, "2": 0.95}}, 1, "bm25")
+    assert (
+        "the dense index finds 89.9% of what exact search finds in the first 1: retrieval.index_search"
+        in said
+    )
+    unmeasured = {"passages": 4, "methods": {"dense": {}}, "dense_against_exact": {"1": 0.5}}
+    assert "finds 50.0% of what exact search finds" in verdict(unmeasured, 1, "dense")
 
 
 def test_what_a_service_finds_is_measured_alike_and_what_it_served_is_said(make_corpus, tmp_path, report):
