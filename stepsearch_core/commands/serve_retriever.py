@@ -32,8 +32,12 @@ def add(commands: Any) -> None:
     takes("--host", default="127.0.0.1", help=f"the address to listen on {default}")
     takes("--port", type=_port, default=8000, help=f"0 takes a free one; it is printed {default}")
     takes("--workers", type=_count, default=1, help=f"processes, which share the index in memory {default}")
-    takes("--cache", metavar="FOLDER", help="keep rankings here, for all servers of this machine")
-    takes("--cache-gb", type=_amount, default=10.0, help=f"its size, beyond which the oldest go {default}")
+    takes(
+        "--cache", type=_folder, metavar="FOLDER", help="keep rankings here, for all servers of this machine"
+    )
+    takes(
+        "--cache-gb", type=_gigabytes, default=10.0, help=f"its size, beyond which the oldest go {default}"
+    )
     takes("--max-batch", type=_count, default=64, help=f"queries searched at once {default}")
     takes("--queue", type=_count, default=8192, help=f"queries that may wait; beyond that, 429 {default}")
     takes("--topk", type=_count, default=3, help=f"documents a query, unless a request says {default}")
@@ -50,8 +54,20 @@ def _count(text: str) -> int:
 
 def _port(text: str) -> int:
     if not 0 <= (value := int(text)) <= 65_535:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{value} is not from 0 to 65535")
     return value
+
+
+def _gigabytes(text: str) -> float:
+    if not 0.001 <= (value := float(text)) <= 1e6:  # an empty database has 32 kB
+        raise argparse.ArgumentTypeError(f"{value:g} is not from 0.001 to 1000000")
+    return value
+
+
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a folder has a name; leave the option out for no cache")
+    return text
 
 
 def _amount(text: str) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,15 +46,17 @@ def serve(settings: ServingSettings, host: str, port: int, workers: int) -> None
         params, corpus, _ = look(settings)
         place = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         message = f"serving {params.method} over {len(corpus):,} passages on {place}"
+        announce = partial(print, message, flush=True)
         if workers == 1:
             app = open_app(settings)
-            _listen(listener, message)
+            _listen(listener)
+            announce()
             _run(app, settings, listener)
         else:
-            _listen(listener, message)
+            _listen(listener)
             with TemporaryDirectory(prefix="stepsearch-metrics-") as folder:
                 os.environ[FOLDER_VARIABLE] = folder
-                run_workers(workers, partial(_work, settings), listener)
+                run_workers(workers, partial(_work, settings), listener, announce)
 
 
 def look(settings: ServingSettings) -> tuple[RetrievalParams, Corpus, Fingerprint]:
@@ -88,8 +91,10 @@ def open_app(settings: ServingSettings) -> FastAPI:
     return create_app(ranker, corpus, searched, settings)
 
 
-def _work(settings: ServingSettings, listener: socket.socket) -> None:
-    _run(open_app(settings), settings, listener)
+def _work(settings: ServingSettings, listener: socket.socket, ready: Callable[[], None]) -> None:
+    app = open_app(settings)
+    ready()
+    _run(app, settings, listener)
 
 
 def _run(app: FastAPI, settings: ServingSettings, listener: socket.socket) -> None:
@@ -123,11 +128,10 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _listen(listener: socket.socket, message: str) -> None:
+def _listen(listener: socket.socket) -> None:
     try:
         listener.listen(_LISTEN_BACKLOG)
     except OSError as error:
         raise DataError(
             f"cannot listen here: {error.strerror}", "{}:{}".format(*listener.getsockname())
         ) from None
-    print(message, flush=True)

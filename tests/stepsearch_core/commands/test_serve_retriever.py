@@ -18,12 +18,10 @@ def test_what_is_not_said_has_a_value():
     "arguments",
     [
         ("--method", "remote"),
-        ("--port", "65536"),
-        ("--port", "-1"),
+        ("--port", "many"),
         ("--workers", "0"),
         ("--timeout", "inf"),
         ("--timeout", "nan"),
-        ("--cache-gb", "0"),
         ("--topk", "2.5"),
     ],
 )
@@ -32,6 +30,23 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(arguments, capsys):
         main(["serve-retriever", *arguments])
     assert ended.value.code == 2
     assert f"argument {arguments[0]}: invalid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--port", "65536", "65536 is not from 0 to 65535"),
+        ("--port", "-1", "-1 is not from 0 to 65535"),
+        ("--cache-gb", "0", "0 is not from 0.001 to 1000000"),
+        ("--cache-gb", "1e300", "1e+300 is not from 0.001 to 1000000"),
+        ("--cache-gb", "nan", "nan is not from 0.001 to 1000000"),
+        ("--cache", "", "a folder has a name; leave the option out for no cache"),
+    ],
+)
+def test_a_refused_value_comes_with_what_is_possible(option, value, reason, capsys):
+    with pytest.raises(SystemExit):
+        main(["serve-retriever", f"{option}={value}"])
+    assert f"argument {option}: {reason}\n" in capsys.readouterr().err
 
 
 def test_without_a_pipeline_it_is_one_line(tmp_path, monkeypatch):

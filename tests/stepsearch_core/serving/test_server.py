@@ -144,7 +144,8 @@ class Hanging:
 settings = ServingSettings(timeout=1)
 app = create_app(Hanging(), Corpus.open(sys.argv[1]), SEARCHED, settings)
 with _bound("127.0.0.1", 0) as listener:
-    _listen(listener, str(listener.getsockname()[1]))
+    _listen(listener)
+    print(listener.getsockname()[1], flush=True)
     _run(app, settings, listener)
 """
 

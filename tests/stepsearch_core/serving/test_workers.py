@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 
 import httpx
 import psutil
@@ -37,15 +39,25 @@ def test_workers_share_port_metrics_and_cache_are_replaced_when_they_die_and_end
     assert not second.is_running()
 
 
-def test_a_worker_that_cannot_open_the_index_ends_the_server_with_one_line(data, server_process, tmp_path):
+def test_a_worker_that_cannot_open_the_index_ends_the_server_with_one_line(data, tmp_path):
     broken = shutil.copytree(data, tmp_path / "broken")
     (broken / "index" / "dense" / "index.faiss").write_bytes(b"cut short")
-    server = server_process("--workers", "2", "--method", "dense", data=broken)
-    assert server.process.wait(60) == 1
-    told = [line for line in server.log.splitlines() if line.startswith("stepsearch: ")]
-    assert told
-    assert all("index.faiss: no whole index" in line for line in told)
-    assert "Traceback" not in server.log
+    command = [
+        sys.executable,
+        "-m",
+        "stepsearch_core.cli",
+        "serve-retriever",
+        "--port",
+        "0",
+        "--workers",
+        "3",
+    ]
+    command += ["--data", str(broken), "--params", str(data / "params.yaml"), "--method", "dense"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, "")  # it never said that it serves
+    (told,) = ended.stderr.splitlines()
+    assert told.startswith("stepsearch: ")
+    assert "index.faiss: no whole index" in told
 
 
 def test_workers_end_with_a_server_that_is_killed_so_that_another_can_take_its_port(server_process):
