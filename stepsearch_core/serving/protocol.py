@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
 
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus
@@ -21,6 +21,15 @@ from stepsearch_core.retrieval.remote import MAX_QUERY_CHARACTERS
 from stepsearch_core.retrieval.retriever import Ranking
 from stepsearch_core.serving.settings import MAX_QUERIES
 
+
+def _no_truth_value(value: Any) -> Any:
+    """`true` would count as 1."""
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth_value)]
 Query = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]
 
 
@@ -28,7 +37,7 @@ class RetrieveRequest(BaseModel):
     """Queries, how many documents each may find (null or 0: the server's default), and whether to score."""
 
     queries: list[Query] = Field(max_length=MAX_QUERIES)
-    topk: int | None = Field(None, ge=0)
+    topk: Count | None = Field(None, ge=0)
     return_scores: bool = False
 
 
@@ -36,7 +45,7 @@ class SingleRequest(BaseModel):
     """One query, and how many documents it may find (null or 0: the server's default)."""
 
     query: Query
-    top_k: int | None = Field(None, ge=0)
+    top_k: Count | None = Field(None, ge=0)
 
 
 def _kind(value: Any) -> str:

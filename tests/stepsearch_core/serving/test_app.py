@@ -97,6 +97,13 @@ def test_odd_queries_are_searched(serve, rankers, query):
         (b'{"query": "a", "top_k": 101}', 422, "invalid_request", "topk: 101 is above"),
         (b'{"queries": [1]}', 422, "invalid_request", "queries.0: "),
         (b'{"queries": [null]}', 422, "invalid_request", "queries.0: "),
+        (
+            b'{"queries": ["a"], "topk": true}',
+            422,
+            "invalid_request",
+            "topk: Value error, true and false are no",
+        ),
+        (b'{"query": "a", "top_k": false}', 422, "invalid_request", "top_k: Value error, true and"),
         (b'{"queries": ["a"], "topk": "many"}', 422, "invalid_request", "topk: "),
         (b'{"queries": ["a"], "topk": -1}', 422, "invalid_request", "topk: "),
         (b'{"queries": ["a"], "topk": 1000000000}', 422, "invalid_request", "topk: 1000000000 is above"),
