@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from stepsearch_core.base.terminal import terminal
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import load_params
 from stepsearch_core.retrieval.index import open_retriever
@@ -29,6 +30,7 @@ class QueryRequest(BaseModel):
     return_scores: bool = False
 
 
+@terminal()
 def main() -> None:
     """Serve until killed."""
     data = Path(sys.argv[1])

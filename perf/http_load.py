@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stepsearch_core.base.streams import Name, stream
+from stepsearch_core.base.terminal import terminal
 
 TOPK = 3
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -86,6 +87,7 @@ async def open_loop(port: int, queries: list[str], rate: float) -> Times:
     return times
 
 
+@terminal()
 def main() -> None:
     """Send what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m perf.http_load", description=__doc__)

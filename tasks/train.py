@@ -30,8 +30,8 @@ def main(params: Params) -> None:
     seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
-    searched = fingerprint(params.retrieval, DATA / "index", corpus)
     trainer, validation, tokenizer = open_trainer(DATA, corpus, params)
+    searched = fingerprint(params.retrieval, DATA / "index", corpus)
     with run_folder(params) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
         settings, _ = listed("train", params)
