@@ -116,6 +116,8 @@ def refuses(url):
         httpx.get(f"{url}/health")
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:
+        return False  # it was connected, and was closed before it had asked
     return False
 
 
