@@ -10,9 +10,7 @@ hop's answer tells these two apart, roughly.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from perf.measure import report
+from perf.real_data import CORPUS, DEV, real_data
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.text import normalize, words
 from stepsearch_core.base.types import Passage
@@ -39,13 +38,9 @@ def main(quick: bool) -> None:
     Raises:
         SystemExit: `STEPSEARCH_REAL_DATA` names no folder.
     """
-    folder = Path(os.environ.get("STEPSEARCH_REAL_DATA", "-"))
-    if not (folder / "corpus.jsonl").is_file():
-        sys.exit(
-            "skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_dev551.jsonl"
-        )
-    passages = list(read_corpus_file(folder / "corpus.jsonl"))
-    gold, answers = _gold(folder / "musique_ans_dev551.jsonl")
+    folder = real_data(CORPUS, DEV)
+    passages = list(read_corpus_file(folder / CORPUS))
+    gold, answers = _gold(folder / DEV)
     gold = gold[:QUICK_PARAGRAPHS] if quick else gold
     of_title: dict[str, list[Passage]] = defaultdict(list)
     for passage in passages:
@@ -75,7 +70,7 @@ def main(quick: bool) -> None:
         },
         {"overlap_there": float(np.median(there)), "overlap_missing": float(np.median(missing))},
         1,
-        [[paragraph.id for paragraph in gold], folder / "corpus.jsonl"],
+        [[paragraph.id for paragraph in gold], folder / CORPUS],
         there=len(there),
         missing=len(missing),
         quantiles=QUANTILES,

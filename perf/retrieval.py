@@ -31,7 +31,8 @@ import numpy as np
 import yaml
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
-from perf.retrieval_recall import CORPUS, DEPTHS, QUESTIONS, real_corpus, real_data, recall
+from perf.real_data import CORPUS, DEV, real_data
+from perf.retrieval_recall import DEPTHS, real_corpus, recall
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params, load_params
@@ -51,7 +52,7 @@ _PROFILES = Path(__file__).parents[1] / "conf"
 
 def main(quick: bool) -> None:
     """Print all figures; `quick` sends a tenth of the requests, once, and measures no rollout."""
-    real = real_data()
+    real = real_data(CORPUS, DEV)
     repeats, requests = (1, 600) if quick else (3, 6000)
     with tempfile.TemporaryDirectory(prefix="stepsearch-retrieval-") as name:
         data = Path(name)
@@ -82,7 +83,7 @@ def main(quick: bool) -> None:
             operator.truediv, rollouts["remote"], rollouts["here"]
         )
         sides |= {f"trajectories_per_second_{name}": values for name, values in rollouts.items()}
-    workload = [real / CORPUS, real / QUESTIONS, CLIENTS, requests]
+    workload = [real / CORPUS, real / DEV, CLIENTS, requests]
     report("retrieval", figures, sides, repeats, workload, passages=len(corpus), requests=requests)
 
 

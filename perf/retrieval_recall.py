@@ -6,12 +6,11 @@ settings of the profile `musique_local`.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from perf.real_data import CORPUS, DEV
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.types import Question
 from stepsearch_core.benchmarks.gold import GoldMatches
@@ -22,21 +21,7 @@ from stepsearch_core.retrieval.coverage import measure
 from stepsearch_core.retrieval.index import build_index, open_ranker
 from stepsearch_core.runtime.work_folder import ROOT
 
-CORPUS = "corpus.jsonl"
-QUESTIONS = "musique_ans_dev551.jsonl"
 DEPTHS = (3, 10)
-
-
-def real_data() -> Path:
-    """The folder of published files.
-
-    Raises:
-        SystemExit: STEPSEARCH_REAL_DATA names none.
-    """
-    folder = os.environ.get("STEPSEARCH_REAL_DATA")
-    if not folder:
-        sys.exit("skipped: STEPSEARCH_REAL_DATA names no folder of published benchmark files")
-    return Path(folder)
 
 
 def real_corpus(real: Path, folder: Path) -> Corpus:
@@ -50,7 +35,7 @@ def recall(corpus: Corpus, real: Path, folder: Path, encoder: str | None) -> dic
 
     Args:
         corpus: of `real_corpus`.
-        real: of `real_data`.
+        real: of `real_data.real_data`.
         folder: gets the indexes.
         encoder: the folder of a sentence encoder; None: no hybrid. What it encodes stays in `checkpoints/`.
     """
@@ -71,4 +56,4 @@ def recall(corpus: Corpus, real: Path, folder: Path, encoder: str | None) -> dic
 
 
 def _questions(real: Path) -> Sequence[Question]:
-    return [example.question for example in read_benchmark("musique", real / QUESTIONS, "test")]
+    return [example.question for example in read_benchmark("musique", real / DEV, "test")]

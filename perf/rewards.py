@@ -16,10 +16,8 @@ keys, answers and queries.
 from __future__ import annotations
 
 import operator
-import os
 import random
 import statistics
-import sys
 from dataclasses import replace
 from importlib import import_module
 from itertools import chain, count
@@ -27,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from perf.measure import in_turn, median_of_pairs, report, seconds
+from perf.real_data import CORPUS, TRAIN, real_data
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Action, ActionKind, Question, Trajectory, Turn
 from stepsearch_core.benchmarks.examples import Example
@@ -52,17 +51,11 @@ def main(quick: bool) -> None:
     Raises:
         SystemExit: `STEPSEARCH_REAL_DATA` names no folder.
     """
-    folder = Path(os.environ.get("STEPSEARCH_REAL_DATA", "-"))
-    if not (folder / "corpus.jsonl").is_file():
-        sys.exit(
-            "skipped: STEPSEARCH_REAL_DATA names no folder with corpus.jsonl and musique_ans_train100.jsonl"
-        )
+    folder = real_data(CORPUS, TRAIN)
     trajectories, repeats = (QUICK_TRAJECTORIES, QUICK_REPEATS) if quick else (TRAJECTORIES, REPEATS)
-    examples = list(read_benchmark("musique", folder / "musique_ans_train100.jsonl", "train"))[:trajectories]
+    examples = list(read_benchmark("musique", folder / TRAIN, "train"))[:trajectories]
     with TemporaryDirectory() as work:
-        passages = chain(
-            read_corpus_file(folder / "corpus.jsonl"), *(example.context for example in examples)
-        )
+        passages = chain(read_corpus_file(folder / CORPUS), *(example.context for example in examples))
         build_corpus(passages, Path(work, "corpus"))
         corpus = Corpus.open(Path(work, "corpus"))
         TfidfSimilarity.build(corpus, Path(work, "tfidf"))
