@@ -31,9 +31,6 @@ MEASUREMENTS = {
         " on the published text in STEPSEARCH_REAL_DATA"
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
-    "rollout_gpu": (
-        "decoding with Qwen2.5-0.5B and 3B shapes with random weights, against a GPU's memory bandwidth"
-    ),
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }

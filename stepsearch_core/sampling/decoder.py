@@ -16,7 +16,6 @@ from transformers import PreTrainedModel
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.policy.structure import structure_problem
-from stepsearch_core.sampling.fixed_pass import FixedPass
 from stepsearch_core.sampling.paged_attention import Pass
 
 
@@ -30,7 +29,7 @@ def check_structure(config: Any) -> None:
         raise DataError(problem, "params", field="rollout.engine")
 
 
-def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass | FixedPass) -> torch.Tensor:
+def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass) -> torch.Tensor:
     """States [contexts, hidden] after each context's last new token; stores keys and values."""
     decoder: Any = model.model
     states = decoder.embed_tokens(token_ids)

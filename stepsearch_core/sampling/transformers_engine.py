@@ -9,8 +9,7 @@ share its prefill. Log-probabilities are those of the distribution sampled from 
 truncated). Rows of the vocabulary that the tokenizer has no token for are never drawn; their share, mostly
 below 1e-6, stays in the denominator, as in the trainer.
 
-On a GPU, passes in which everybody decodes are CUDA graphs (`policy.decode_graph`), and sums have no fixed
-order, so bits can change. That has never been run.
+On a GPU sums have no fixed order, so bits can change; that has never been run. There vLLM is the faster one.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ import torch
 from transformers import PreTrainedModel
 
 from stepsearch_core.policy.tokenizers import id_count
-from stepsearch_core.sampling.decode_graph import DecodeGraphs, FixedDecoding, can_be_captured
 from stepsearch_core.sampling.decoder import check_structure, last_states
 from stepsearch_core.sampling.engine import EngineError, Generation, TurnRequest
 from stepsearch_core.sampling.paged_attention import Pass
@@ -42,15 +40,12 @@ class TransformersEngine:
 
     in_place = True
 
-    def __init__(
-        self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0, graphs: bool = True
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
         """
         Args:
             model: the policy.
             tokenizer: the policy's.
             temperature: of slots that are not greedy.
-            graphs: whether decoding on a GPU is captured as CUDA graphs; a CPU has none.
 
         Raises:
             DataError: the model is of a structure that is not written down in `policy.decoder`.
@@ -59,7 +54,6 @@ class TransformersEngine:
         self.model = model
         self.tokenizer = tokenizer
         self.temperature = temperature
-        self.graphs = graphs
         self.stops = StopRule(tokenizer)
         self.known = id_count(tokenizer)
 
@@ -84,9 +78,6 @@ class TransformersSession:
     def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
         self._engine, self._capacity = engine, capacity
         self._cache = PagedCache(engine.model, slots, capacity, _BLOCK)
-        self._decoding: FixedDecoding | None = None
-        if engine.graphs and can_be_captured(engine.model):
-            self._decoding = DecodeGraphs(engine.model, self._cache)
         self._streams: dict[int, np.random.Generator | None] = {}
         self._new: dict[int, list[int]] = {}  # tokens of a slot's context that no pass has seen yet
         self._turns: dict[int, TurnInProgress] = {}
@@ -141,11 +132,7 @@ class TransformersSession:
 
     def _forward(self, slots: list[int]) -> torch.Tensor:
         """Append the slots' new tokens to their contexts; logits [slots, vocabulary] after the last."""
-        model, decoding = self._engine.model, self._decoding
-        if decoding and decoding.model is model and all(len(self._new[slot]) == 1 for slot in slots):
-            for slot in slots:
-                self._cache.append(slot, 1)
-            return decoding.logits(slots, [self._new[slot][0] for slot in slots])
+        model = self._engine.model
         alike = self._alike(slots)
         order = sorted(alike, key=lambda slot: len(self._new[slot]) > 1)
         new = [self._new[slot] for slot in order]

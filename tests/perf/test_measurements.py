@@ -8,9 +8,7 @@ import torch
 from transformers import Qwen2Config
 
 from perf.__main__ import main as perf_main
-from perf.rollout_gpu import decoding_limit, measure, open_engines, tokens_made
 from perf.update_gpu import flops_per_token, tokens_per_second
-from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests.import_graph import ROOT
 
 
@@ -96,7 +94,6 @@ def test_update():
     [
         ("grpo_step", "STEPSEARCH_PEERS_PYTHON", "skipped: STEPSEARCH_PEERS_PYTHON"),
         ("update_gpu", "", "needs a CUDA GPU"),
-        ("rollout_gpu", "", "needs a CUDA GPU"),
     ],
 )
 def test_what_cannot_be_measured_here_says_what_it_needs(name, variable, message, monkeypatch, capsys):
@@ -128,29 +125,6 @@ def test_the_gpus_update_runs_on_a_small_shape_too():
     assert len(rates) == 2
     assert min(rates) > 0
     assert flops_per_token(CONFIG) == pytest.approx(6 * (LAYERS + 3200 * 400 / 1700) + 12 * 2 * 32 * 850)
-
-
-def test_the_gpus_rollout_runs_on_a_small_shape_too():
-    measured = measure(CONFIG, turn=20, repeats=2, all_slots=(1, 3), prompt=10)
-    assert measured.keys() >= {(name, slots) for name in ("graphs", "no_graphs") for slots in (1, 3)}
-    assert {len(rates) for rates in measured.values()} == {2}
-
-
-def test_the_gpus_rollout_counts_tokens_that_were_made(tmp_path):
-    engine = open_engines(CONFIG, 3, 30, tmp_path)["graphs"]
-    assert isinstance(engine, TransformersEngine)
-    assert engine.tokenizer.decode([99, 3]) == "99 3"
-    session = engine.session(3, 30)
-    assert tokens_made(session, [[5, 6], [7], [8] * 9], 1) == 3
-    made = tokens_made(session, [[5, 6], [7], [8] * 9], 20)
-    assert 3 * 20 / 2 < made <= 3 * 20
-
-
-def test_the_limit_of_decoding_is_that_of_its_reading():
-    # 2 bytes of each weight, embeddings once; keys and values of 2 layers, 2 heads of 8, for 50 tokens of 64
-    # contexts
-    read = 2 * (LAYERS + 3200) + 64 * 50 * (2 * 2 * 2 * 8 * 2)
-    assert decoding_limit(CONFIG, 64, 50, 1e9) == pytest.approx(64 * 1e9 / read)
 
 
 @pytest.mark.nightly
