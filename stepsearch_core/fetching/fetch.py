@@ -27,6 +27,7 @@ from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.documents import count_documents, read_documents
 from stepsearch_core.fetching.documents import copy_documents, describe_documents, named_otherwise
 from stepsearch_core.fetching.hub import write_dataset
+from stepsearch_core.fetching.training_share import TEST, TRAIN, move_to_training
 from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
 from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
@@ -53,6 +54,9 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
                 copy_documents(path, temporary / DOCUMENTS, besides)
             elif path.parent != temporary:
                 shutil.copyfile(path, temporary / _target_name(key, path))
+        if params.training_share:
+            moved = move_to_training(temporary, params.training_share)
+            files |= _described_anew(temporary, files, moved)
         if params.source == "datasets":
             files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
         manifest = {
@@ -85,6 +89,11 @@ def remarks(manifest: dict[str, Any]) -> list[str]:
         f" {row['field'] + ': ' if row['field'] else ''}{row['reason']}"
         for row in manifest["dropped"]
     ]
+    if moved := manifest["files"].get(TRAIN, {}).get("rows from musique"):
+        said.append(
+            f"{moved} questions of musique are training questions (fetch.training_share): figures on the"
+            " rest are not comparable to published ones"
+        )
     said += [
         f"{key}: {count} x {what}"
         for key, found in manifest["oddities"].items()
@@ -155,6 +164,18 @@ def _describe(key: str, account: Account, besides: Collection[Path]) -> dict[str
     else:
         size = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     return {"file": path.name, **size, "rows": rows, "dropped": len(account.dropped)}
+
+
+def _described_anew(folder: Path, files: dict[str, Any], moved: int) -> dict[str, Any]:
+    """The entries of MuSiQue's two files after `moved` rows of one went into the other."""
+    rows = {TRAIN: files.get(TRAIN, {}).get("rows", 0) + moved, TEST: files[TEST]["rows"] - moved}
+    described = {}
+    for key, count in rows.items():
+        path = folder / STANDARD_NAMES[key]
+        size = {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": count}
+        described[key] = {"file": path.name, "dropped": 0, **files.get(key, {}), **size}
+    described[TRAIN]["rows from musique"] = moved
+    return described
 
 
 def _count_rows(key: str, account: Account, besides: Collection[Path]) -> int:

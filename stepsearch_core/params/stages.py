@@ -44,13 +44,17 @@ class DatasetParams:
 
 @section("fetch")
 class FetchParams:
-    """Where benchmarks come from: the generated world, `files` (by name) in `folder`, or `datasets`."""
+    """Where benchmarks come from: the generated world, `files` (by name) in `folder`, or `datasets`.
+
+    `fetching/training_share.py` says which questions `training_share` moves.
+    """
 
     source: str = one_of("world", "files", "datasets")
     folder: str = anything()
     files: dict[str, str] = anything()
     datasets: dict[str, DatasetParams] = anything()
     max_dropped_rows: int = number(at_least=0)
+    training_share: float = share()
     world: WorldParams = field(default_factory=WorldParams)
 
 
