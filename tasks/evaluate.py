@@ -6,6 +6,7 @@ from stepsearch_core.base.io import write_json
 from stepsearch_core.evaluation.examination import examine
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
+from tasks.launch import launch
 from tasks.stage import DATA, TIMINGS, run
 
 
@@ -13,6 +14,8 @@ def main(params: Params) -> None:
     """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,records/POLICY/BENCHMARK.jsonl}`."""
     out = DATA / "evaluate"
     examined = examine(DATA, params)
+    if examined is None:
+        return  # the first rank writes
     for policy, records in examined.records.items():
         write_records(out / "records" / policy, records)
     write_json(out / "metrics.json", examined.metrics)
@@ -21,4 +24,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run("evaluate", main)
+    run("evaluate", lambda params: launch("evaluate", main, params, params.evaluate.processes))

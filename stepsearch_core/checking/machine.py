@@ -66,7 +66,7 @@ def check_gpus(subject: Subject) -> Iterator[Finding]:
             f"{params.hardware.gpus} GPUs are planned for, {here} are here",
             "run it where they are; without GPUs training happens in main memory",
         )
-    for stage in ("index", "warmstart", "train"):
+    for stage in ("index", "warmstart", "train", "evaluate"):
         processes = getattr(params, stage).processes
         if 0 < here < processes:
             yield subject.error(

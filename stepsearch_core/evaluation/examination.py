@@ -1,7 +1,7 @@
 """The examination: policies answer benchmarks, free-running, and every answered question gets its record.
 
 Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's measures are
-means.
+means. Of several ranks each answers and scores its share, and all have the records of the whole.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.summary import summarize
+from stepsearch_core.learning.distributed import gather, is_main, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import Rules, warnings
 from stepsearch_core.params import BENCHMARKS, Params
@@ -46,7 +47,9 @@ FOLDERS = {
 """Where the stages' outputs hold each policy."""
 
 Answer = Callable[[str, Sequence[Question]], list[Trajectory]]
-"""Trajectories of a benchmark's questions, those of one question side by side."""
+"""This rank's share (`own_items`) of the trajectories on a benchmark's questions, those of one question side
+by side.
+"""
 
 BenchmarkRecords = dict[str, list[QuestionRecord]]
 """Benchmark -> a record for each question answered."""
@@ -66,12 +69,15 @@ class Examined:
     seconds: dict[str, float]
 
 
-def examine(data: Path, params: Params) -> Examined:
+def examine(data: Path, params: Params) -> Examined | None:
     """Let all policies of `evaluate.policies` answer; log which measures are beyond their limits.
 
     Args:
         data: has the folders `fetch`, `corpus`, `index`, `warmstart` and `train`.
         params: sections `evaluate`, `environment`, `retrieval`, `rollout` and `model`, and the seed.
+
+    Returns:
+        What came out, on the first rank; None on the others, which have answered their shares.
 
     Raises:
         DataError: a damaged or missing folder, or a context longer than a model's.
@@ -88,6 +94,8 @@ def examine(data: Path, params: Params) -> Examined:
         examined = examination.oracle if name == "oracle" else examination.policy
         records[name] = examination.records(examined(name, folder))
         seconds[name] = time.perf_counter() - started
+    if not is_main():
+        return None
     metrics = summarize(records, params.evaluate, params.seed)
     for line in warnings(metrics, records, params.evaluate.benchmarks):
         logging.getLogger("evaluate").warning(line)
@@ -141,11 +149,11 @@ class Examination:
         rollout = Rollout(self._engine, self.retriever, renderer, self.in_flight)
 
         def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
-            label = f"{name} on {benchmark}"
+            label = _label(name, benchmark)
             if self.samples is None:
-                return rollout.greedy(questions, label)
+                return rollout.greedy(questions[own_items()], label)
             stream_of = partial(stream, self.seed, Name.EVALUATION, BENCHMARKS.index(benchmark))
-            return rollout.sample(questions, self.samples, stream_of, progress=label)
+            return rollout.sample(questions, self.samples, stream_of, own_items(), label)
 
         return answer
 
@@ -154,27 +162,29 @@ class Examination:
         renderer = Renderer(load_tokenizer(folder), self.environment)
 
         def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
-            asked = [question for question in questions if question.has_decomposition]
-            label = f"{name} on {benchmark}"
+            asked = [question for question in questions if question.has_decomposition][own_items()]
+            label = _label(name, benchmark)
             return ask_gold_sub_questions(asked, self.retriever, renderer, self.rollout, label)
 
         return answer
 
     def records(self, answer: Answer) -> BenchmarkRecords:
-        """The records of all benchmarks' questions as `answer` answers them."""
+        """The records of all benchmarks' questions as `answer` answers them; called by every rank."""
         return {
             benchmark: self._records(answer(benchmark, questions), questions)
             for benchmark, questions in self.questions.items()
         }
 
-    def _records(
-        self, trajectories: Sequence[Trajectory], questions: Sequence[Question]
-    ) -> list[QuestionRecord]:
+    def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
         asked = {question.id: question for question in questions}
         score = Scorer(self.similarity, asked)
-        return one_a_question(
-            [
-                record(played, asked[played.question_id], score(played), self.corpus.get, self.rules)
-                for played in trajectories
-            ]
-        )
+        made = [
+            record(played, asked[played.question_id], score(played), self.corpus.get, self.rules)
+            for played in mine
+        ]
+        return one_a_question(gather(made))
+
+
+def _label(policy: str, benchmark: str) -> str | None:
+    """The name of a progress bar, which one rank shows."""
+    return f"{policy} on {benchmark}" if is_main() else None

@@ -16,15 +16,17 @@ from stepsearch_core.evaluation.comparison import Records, compare, read_evaluat
 from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
 from stepsearch_core.evaluation.promotion import HISTORY, LATEST, PROMOTED, append, now, read_promotion
+from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
 
 
-def reevaluate(data: Path, params: Params) -> dict[str, Any]:
+def reevaluate(data: Path, params: Params) -> dict[str, Any] | None:
     """Evaluate, compare with the promotion and with the re-evaluation before this one, record.
 
     Returns:
-        What `comparison.json` holds: when, of which promotion, what changed since, the comparisons.
+        What `comparison.json` holds: when, of which promotion, what changed since, the comparisons; None on
+        ranks but the first, which have answered their shares.
 
     Raises:
         DataError: nothing has been promoted, none of its questions was asked again, or a damaged or missing
@@ -35,9 +37,11 @@ def reevaluate(data: Path, params: Params) -> dict[str, Any]:
     time = now()
     seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
+    examination = Examination(data, params)
+    records = examination.records(examination.policy("promoted", PROMOTED / "policy"))
+    if not is_main():
+        return None
     with atomic_folder(folder) as temporary:
-        examination = Examination(data, params)
-        records = examination.records(examination.policy("promoted", PROMOTED / "policy"))
         write_records(temporary / "records", records)
         answers: Records = {name: {record.id: record for record in made} for name, made in records.items()}
         against = {name: compare(read_evaluation(path), answers) for name, path in earlier.items()}

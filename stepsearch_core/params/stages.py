@@ -105,6 +105,7 @@ class SynthesizeParams:
 class EvaluateParams:
     """Which policies answer which benchmarks, on how many questions each (null: all)."""
 
+    processes: int = number(at_least=1)
     benchmarks: list[str] = one_of(*BENCHMARKS)
     policies: list[str] = one_of(*POLICIES)
     questions: int | None = number(at_least=1)

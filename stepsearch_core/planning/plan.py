@@ -133,7 +133,7 @@ def check_fits(plan: Plan, params: Params) -> None:
     hardware = params.hardware
     main = plan.index
     if hardware.gpus:
-        processes = max(params.train.processes, params.warmstart.processes)
+        processes = max(params.train.processes, params.warmstart.processes, params.evaluate.processes)
         if processes > hardware.gpus:
             raise ParamsError(
                 f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)"

@@ -23,6 +23,7 @@ def patient_group() -> torch.distributed.ProcessGroup:
     """The ranks as a group over main memory, which waits without a time-out; first asked for by all."""
     global _patient
     if _patient is None:
+        join_process_group()
         _patient = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
     return _patient
 

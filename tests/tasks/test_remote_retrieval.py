@@ -95,7 +95,9 @@ def test_a_tenth_of_all_requests_slow_or_failing_changes_nothing(micro, fork, se
         for stage in (synthesize, train, evaluate):
             stage.main(params)
         promote(Path("data"), params)
-        assert reevaluate(Path("data"), params)["changed"] == []
+        comparison = reevaluate(Path("data"), params)
+        assert comparison is not None
+        assert comparison["changed"] == []
     assert_same_results(fork, micro, *SYNTHESIZED, *TRAINED, "evaluate/metrics.json")
     assert len(faulty.asked) > 60  # so that each trouble was met
     served = read_json("data/evaluate/evaluated.json")["fingerprint"]["service"]

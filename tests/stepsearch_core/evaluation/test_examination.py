@@ -1,5 +1,8 @@
 """Examinations of policies that know nothing, on the micro profile's benchmarks."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,16 +10,18 @@ import torch
 from transformers import AutoConfig
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_json
 from stepsearch_core.base.types import ActionKind
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
+from stepsearch_core.evaluation.comparison import read_evaluation
 from stepsearch_core.evaluation.examination import FOLDERS, Examination, examine
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from tasks import corpus, fetch, index
 from tests.checkout import link_checkout
-from tests.profiles import profile
+from tests.profiles import profile, whole
 from tests.vllm_parts import needs_vllm
 
 pytestmark = pytest.mark.slow
@@ -53,6 +58,7 @@ def evaluated(folder, monkeypatch):
         params = profile("micro", *SMALL, *overrides)
         params.evaluate.policies = list(policies)
         examined = examine(Path("data"), params)
+        assert examined is not None
         records = {
             policy: [record for made in examined.records[policy].values() for record in made]
             for policy in policies
@@ -101,6 +107,28 @@ def test_the_oracle_asks_once_whatever_samples_says(evaluated):
         queries = [turn.query for turn in record.turns if turn.action is ActionKind.SEARCH]
         wanted = [" ".join(hop.sub_question.replace(">>", " ").split()) for hop in record.hops]
         assert queries == wanted[: len(queries)] != []
+
+
+@pytest.mark.parametrize(
+    "override", ["evaluate.samples=null", pytest.param("evaluate.samples=3", marks=pytest.mark.nightly)]
+)
+def test_two_processes_answer_as_one_does(evaluated, folder, override):
+    """Through the stage, which starts them; three samples of a question are never one process's alone."""
+    policies = ("warmstart", "trained", "oracle")
+    expected, metrics = evaluated(override, policies=policies)
+    (folder / "params.yaml").write_text(whole("micro", *SMALL, override, "evaluate.processes=2"))
+    environment = {**os.environ, "STEPSEARCH_CHECK": "off", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "tasks.evaluate"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("finished in") == 1
+    made = folder / "data" / "evaluate"
+    for policy in policies:
+        answered = read_evaluation(made / "records" / policy)
+        together = {id: record for records in answered.values() for id, record in records.items()}
+        assert together == {record.id: record for record in expected[policy]}
+    assert read_json(made / "metrics.json") == metrics
+    assert set(read_json(folder / "data" / "timings" / "evaluate.json")) == set(policies)
 
 
 @needs_vllm

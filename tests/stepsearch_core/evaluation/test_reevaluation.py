@@ -2,7 +2,10 @@
 reads.
 """
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from stepsearch_core.retrieval.index import open_retriever
 from tasks import corpus, evaluate, fetch, index
 from tasks import reevaluate as reevaluate_task
 from tests.checkout import link_checkout
-from tests.profiles import profile
+from tests.profiles import profile, whole
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +100,20 @@ def test_an_unchanged_policy_is_not_flagged(service, capsys):
     assert "not significantly worse" in capsys.readouterr().out
 
 
+@pytest.mark.nightly
+def test_two_processes_re_evaluate_once(service):
+    """Through the task, which starts them."""
+    Path("params.yaml").write_text(whole("micro", "evaluate.benchmarks=[hotpotqa]", "evaluate.processes=2"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "tasks.reevaluate"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("not significantly worse") == 1
+    assert [row["event"] for row in history()] == ["promotion", "reevaluation"]
+    comparison = read_json("reevaluations/latest.json")
+    assert comparison["against"]["promotion"]["difference"]["f1"]["value"] == 0.0
+
+
 def test_a_damaged_policy_is_flagged(service):
     policy, tokenizer = load_policy("promoted/policy")
     torch.manual_seed(0)
@@ -105,6 +122,7 @@ def test_a_damaged_policy_is_flagged(service):
             weights.add_(0.5 * weights.std() * torch.randn_like(weights))
     save_policy(policy, tokenizer, Path("promoted/policy"))
     comparison = reevaluate(Path("data"), service)
+    assert comparison is not None
     assert comparison == read_json("reevaluations/latest.json")
     assert comparison["degraded"]
     assert comparison["changed"] == ["policy"]
@@ -119,6 +137,7 @@ def test_a_smaller_corpus_is_flagged(service):
     build_corpus(kept, "data/corpus", GoldMatcher((), service.corpus).write)
     index.main(service)
     comparison = reevaluate(Path("data"), service)
+    assert comparison is not None
     assert comparison == read_json("reevaluations/latest.json")
     assert comparison["degraded"]
     assert {"corpus", "index"} <= set(comparison["changed"])
