@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from stepsearch_core.base.limits import anything, number, one_of, share
+from stepsearch_core.params.cards import CARDS
 from stepsearch_core.params.defaults import section
 from stepsearch_core.params.shared import METHODS
 
@@ -129,6 +130,7 @@ class HardwareParams:
     """What `stepsearch plan` plans for; no stage reads it. GB are 10^9 bytes."""
 
     gpus: int = number(at_least=0)
+    gpu: str | None = one_of(*CARDS)
     gpu_memory_gb: float = number(at_least=0)
     memory_gb: float = number(above=0)
     disk_gb: float = number(above=0)

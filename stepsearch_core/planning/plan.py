@@ -1,4 +1,4 @@
-"""The plan of a profile: memory, tokens, disk, downloads, and whether they fit the hardware that it names.
+"""The plan of a profile: memory, tokens, time, disk, downloads, and whether they fit the hardware it names.
 
 GPUs are taken to share trajectories evenly. Warm start and training run one after the other; what one GPU
 holds at most is what the larger of the two does. GB are 10^9 bytes.
@@ -13,12 +13,12 @@ from typing import Any
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.params import Params, ParamsError
 from stepsearch_core.planning.disk import (
-    built_indexes,
     dense_footprint,
     disk_bytes,
     downloads,
     passage_count,
 )
+from stepsearch_core.planning.duration import Durations, durations
 from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.retrieval.footprint import gpu_bytes
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
@@ -52,6 +52,8 @@ class Plan:
     tokens_per_step: int
     deepspeed: dict[str, Any]
     vllm: dict[str, Any] | None
+    durations: Durations | None
+    """None where no speed is known: without a GPU that `hardware.gpu` names."""
 
     @property
     def peak(self) -> float:
@@ -108,6 +110,7 @@ def make_plan(params: Params) -> Plan:
         train.questions_per_step * train.samples_per_question * length,
         deepspeed_config(train.zero_stage, train.max_grad_norm, dtype == "bfloat16"),
         vllm,
+        durations(params, shape),
     )
 
 
@@ -150,50 +153,13 @@ def check_fits(plan: Plan, params: Params) -> None:
     _check("disk", sum(plan.disk.values()), hardware.disk_gb, "hardware.disk_gb")
 
 
-def plan_lines(plan: Plan, params: Params) -> list[str]:
-    """The plan as text."""
-    hardware, gpus = params.hardware, params.hardware.gpus
-    where = f"each of {gpus} GPUs of {hardware.gpu_memory_gb:g} GB" if gpus else "main memory"
-    passages = passage_count(params.fetch)
-    lines = [
-        f"profile            {params.profile}",
-        (
-            f"policy             {plan.shape.parameters:,} parameters"
-            f" ({plan.shape.trained + plan.shape.critic:,} trained)"
-        ),
-        f"tokens a step      {plan.tokens_per_step:,} at most",
-        "",
-        f"{where}: {_gb(plan.peak)} at most",
-    ]
-    parts_of = {
-        "always": plan.states,
-        "sampling": plan.sampling,
-        "update": plan.update,
-        "warmstart": plan.warmstart,
-    }
-    for title, parts in parts_of.items():
-        lines += [f"  {title:<9} {name:<18} {_gb(size):>10}" for name, size in parts.items()]
-    index = _gb(plan.index) if passages else "known once the corpus is fetched"
-    if "dense" not in built_indexes(params):
-        index = "none"
-    lines += ["", f"dense index in main memory: {index}"]
-    lines += [
-        "",
-        f"disk: {_gb(sum(plan.disk.values()))}" + ("" if passages else ", besides corpus and indexes"),
-    ]
-    lines += [f"  {name:<28} {_gb(size):>10}" for name, size in plan.disk.items() if size]
-    lines += ["", f"downloads: {', '.join(plan.downloads) or 'none'}", "", f"DeepSpeed: {plan.deepspeed}"]
-    if plan.vllm:
-        lines.append(f"vLLM: {plan.vllm}")
-    return lines
-
-
 def _check(what: str, needed: float, available_gb: float, key: str) -> None:
     if needed > available_gb * 1e9:
         raise ParamsError(
-            f"does not fit: {what}: {_gb(needed)} needed, {available_gb:.2f} GB available ({key})"
+            f"does not fit: {what}: {gb(needed)} needed, {available_gb:.2f} GB available ({key})"
         )
 
 
-def _gb(size: float) -> str:
+def gb(size: float) -> str:
+    """A number of bytes, to the megabytes that small models take."""
     return f"{size / 1e9:.2f} GB"

@@ -61,6 +61,8 @@ class Architecture:
     vocab_size: int
     normalises_heads: bool
     """Whether queries and keys are normalised, as in Qwen3."""
+    embeddings: int
+    """Of `parameters`, those of the vocabulary: one matrix if input and output share it, else two."""
 
 
 def architecture(
@@ -85,6 +87,7 @@ def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architectu
     parameters, adapters, critic = count(config, train)
     critic = critic if has_critic and train.critic == "model" else 0
     hidden = config["hidden_size"]
+    matrix = config["vocab_size"] * hidden
     value_head = (hidden + 1) * hidden + hidden + 1 if has_critic and not critic else 0
     return Architecture(
         parameters=parameters,
@@ -97,6 +100,7 @@ def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architectu
         key_value_size=key_value_heads(config) * head_size(config),
         vocab_size=config["vocab_size"],
         normalises_heads=config["model_type"] == "qwen3",
+        embeddings=matrix if config.get("tie_word_embeddings") else 2 * matrix,
     )
 
 

@@ -20,6 +20,7 @@ SHAPE = Architecture(
     key_value_size=32,
     vocab_size=300,
     normalises_heads=False,
+    embeddings=0,
 )
 
 
@@ -91,7 +92,7 @@ def test_the_cache_is_that_of_the_sampler():
     model = tiny.model(tiny.tokenizer())
     cache = PagedCache(model, rows=3, capacity=16, block=8)
     size = cache.keys[:, 1:].nbytes + cache.values[:, 1:].nbytes  # but for the block that is scratch
-    shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True)
+    shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True, 0)
     assert cache_bytes(shape, 3, 16, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
 
 

@@ -1,0 +1,106 @@
+"""A plan as text: what `stepsearch plan` prints."""
+
+from __future__ import annotations
+
+from stepsearch_core.params import Params
+from stepsearch_core.params.cards import CARDS
+from stepsearch_core.planning.disk import built_indexes, passage_count
+from stepsearch_core.planning.duration import Durations
+from stepsearch_core.planning.plan import Plan, gb
+from stepsearch_core.planning.speed import BANDWIDTH_SHARE, COMPUTE_SHARE, PASS_SECONDS
+
+
+def plan_lines(plan: Plan, params: Params) -> list[str]:
+    """The plan, section by section with an empty line between them."""
+    sections = [
+        _policy_lines(plan, params),
+        _time_lines(plan.durations, params),
+        _memory_lines(plan, params),
+        [f"dense index in main memory: {_index(plan, params)}"],
+        _disk_lines(plan, params),
+        [f"downloads: {', '.join(plan.downloads) or 'none'}"],
+        [f"DeepSpeed: {plan.deepspeed}", *([f"vLLM: {plan.vllm}"] if plan.vllm else [])],
+    ]
+    first, *others = sections
+    return first + [line for section in others for line in ("", *section)]
+
+
+def spell(seconds: float) -> str:
+    """A duration in the unit that suits it: 41 s, 12 min, 3.1 h, 126 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 3600:.0f} h"
+
+
+def _policy_lines(plan: Plan, params: Params) -> list[str]:
+    trained = plan.shape.trained + plan.shape.critic
+    return [
+        f"profile            {params.profile}",
+        f"policy             {plan.shape.parameters:,} parameters ({trained:,} trained)",
+        f"tokens a step      {plan.tokens_per_step:,} at most",
+    ]
+
+
+def _time_lines(durations: Durations | None, params: Params) -> list[str]:
+    """Seconds and hours with what they rest on, or how to come by them."""
+    if durations is None:
+        return ["time: not known beforehand on this hardware; once steps of `train` have run it is printed here"]
+    card, train = params.hardware.gpu, params.train
+    parts = {"rollout": durations.rollout, "scoring": durations.scoring, "update": durations.update}
+    step = ", ".join(f"{name} {spell(seconds)}" for name, seconds in parts.items())
+    hours = train.processes * durations.train / 3600
+    lines = [
+        f"time on {train.processes} x {card}: {spell(durations.step)} a step ({step})",
+        f"  train              {spell(durations.train):>10} ({train.steps} steps, {hours:.3g} GPU-hours)",
+    ]
+    others = {
+        "warm start": durations.warmstart,
+        "evaluation": durations.evaluate,
+        "encoding passages": durations.encode,
+    }
+    lines += [f"  {name:<18} {spell(seconds):>10}" for name, seconds in others.items() if seconds]
+    return lines + _assumptions(durations, params)
+
+
+def _assumptions(durations: Durations, params: Params) -> list[str]:
+    lengths, card = durations.lengths, CARDS[params.hardware.gpu or ""]
+    wait = PASS_SECONDS[params.rollout.engine]
+    return [
+        f"  assumed: trajectories of {lengths.tokens:,} tokens, {lengths.written:,} of them written,",
+        f"    {COMPUTE_SHARE:.0%} of {card.tflops:g} TFLOP/s, {BANDWIDTH_SHARE:.0%} of {card.bandwidth:g} GB/s,"
+        f" {wait * 1000:g} ms a decoding pass besides;",
+        "    searches, communication and checkpoints are not counted",
+    ]
+
+
+def _memory_lines(plan: Plan, params: Params) -> list[str]:
+    hardware = params.hardware
+    where = (
+        f"each of {hardware.gpus} GPUs of {hardware.gpu_memory_gb:g} GB" if hardware.gpus else "main memory"
+    )
+    parts_of = {
+        "always": plan.states,
+        "sampling": plan.sampling,
+        "update": plan.update,
+        "warmstart": plan.warmstart,
+    }
+    lines = [f"{where}: {gb(plan.peak)} at most"]
+    for title, parts in parts_of.items():
+        lines += [f"  {title:<9} {name:<18} {gb(size):>10}" for name, size in parts.items()]
+    return lines
+
+
+def _index(plan: Plan, params: Params) -> str:
+    if "dense" not in built_indexes(params):
+        return "none"
+    return gb(plan.index) if passage_count(params.fetch) else "known once the corpus is fetched"
+
+
+def _disk_lines(plan: Plan, params: Params) -> list[str]:
+    known = passage_count(params.fetch) is not None
+    total = f"disk: {gb(sum(plan.disk.values()))}" + ("" if known else ", besides corpus and indexes")
+    return [total, *(f"  {name:<28} {gb(size):>10}" for name, size in plan.disk.items() if size)]
