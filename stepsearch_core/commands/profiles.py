@@ -90,7 +90,8 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from stepsearch_core.planning.plan import check_fits, make_plan, plan_lines  # torch: seconds to import
+    from stepsearch_core.planning.lines import plan_lines
+    from stepsearch_core.planning.plan import check_fits, make_plan
 
     params = read_profile(options.name, options.overrides)
     plan = make_plan(params)

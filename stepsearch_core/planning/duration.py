@@ -72,7 +72,7 @@ class Durations:
 
 
 def typical_lengths(environment: EnvironmentParams) -> Lengths:
-    """What a trajectory is taken to be: some searches, turns that end before their limit, full observations."""
+    """What a trajectory is taken to be: turns that end before their limit, and full observations."""
     searches = math.ceil(environment.max_searches * SEARCH_SHARE)
     turn = math.ceil(environment.max_turn_tokens * TURN_SHARE)
     prompt = round(len(STYLES[environment.prompt].prompt.split()) * WORD_TOKENS) + QUESTION_TOKENS
@@ -167,7 +167,7 @@ class _Clock:
         return shown * self.forward * training_passes(warmstart.gradient_checkpointing) or None
 
     def evaluate(self) -> float | None:
-        """Of all policies but the oracle, which generates nothing; None where the questions are not known."""
+        """Of all policies but the oracle, which generates nothing; None if the questions are not known."""
         evaluate, questions = self.params.evaluate, question_count(self.params)
         if questions is None:
             return None
@@ -175,7 +175,7 @@ class _Clock:
         return policies * self.rollout(questions * (evaluate.samples or 1), evaluate.batch_size)
 
     def encode(self) -> float | None:
-        """Of the dense index's passages, by an encoder of the size that its dimensions tell; None without."""
+        """Of the dense index's passages, by an encoder of the size that its dimensions tell, or None."""
         retrieval, index = self.params.retrieval, self.params.index
         passages = passage_count(self.params.fetch)
         is_built = "dense" in built_indexes(self.params) and not index.ready_made

@@ -48,7 +48,7 @@ def _policy_lines(plan: Plan, params: Params) -> list[str]:
 def _time_lines(durations: Durations | None, params: Params) -> list[str]:
     """Seconds and hours with what they rest on, or how to come by them."""
     if durations is None:
-        return ["time: not known beforehand on this hardware; once steps of `train` have run it is printed here"]
+        return ["time: not known for this hardware; once `train` has made steps it stands here"]
     card, train = params.hardware.gpu, params.train
     parts = {"rollout": durations.rollout, "scoring": durations.scoring, "update": durations.update}
     step = ", ".join(f"{name} {spell(seconds)}" for name, seconds in parts.items())
@@ -71,8 +71,8 @@ def _assumptions(durations: Durations, params: Params) -> list[str]:
     wait = PASS_SECONDS[params.rollout.engine]
     return [
         f"  assumed: trajectories of {lengths.tokens:,} tokens, {lengths.written:,} of them written,",
-        f"    {COMPUTE_SHARE:.0%} of {card.tflops:g} TFLOP/s, {BANDWIDTH_SHARE:.0%} of {card.bandwidth:g} GB/s,"
-        f" {wait * 1000:g} ms a decoding pass besides;",
+        f"    {COMPUTE_SHARE:.0%} of {card.tflops:g} TFLOP/s, {BANDWIDTH_SHARE:.0%} of"
+        f" {card.bandwidth:,g} GB/s, {wait * 1000:g} ms a decoding pass besides;",
         "    searches, communication and checkpoints are not counted",
     ]
 

@@ -16,7 +16,6 @@ from stepsearch_core.planning.disk import (
     dense_footprint,
     disk_bytes,
     downloads,
-    passage_count,
 )
 from stepsearch_core.planning.duration import Durations, durations
 from stepsearch_core.policy.structure import DTYPE_BYTES

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from stepsearch_core.params.cards import CARDS
 
 COMPUTE_SHARE = 0.4
-"""Of the peak, in forward and backward passes: "model FLOPs utilisation" (Chowdhery et al., arXiv 2204.02311,
-section 4.1: .46 for PaLM, .21 to .33 for models before it; about .4 is what frameworks report of GPUs since).
+"""Of the peak, in forward and backward passes: "model FLOPs utilisation".
+
+Chowdhery et al. (arXiv 2204.02311, section 4.1) have .46 for PaLM and .21 to .33 for models before it.
 """
 BANDWIDTH_SHARE = 0.7
 """Of the memory bandwidth, where decoding reads weights and cache."""

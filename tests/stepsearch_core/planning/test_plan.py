@@ -1,7 +1,8 @@
 import pytest
 
 from stepsearch_core.params import ParamsError
-from stepsearch_core.planning.plan import check_fits, make_plan, plan_lines
+from stepsearch_core.planning.lines import plan_lines
+from stepsearch_core.planning.plan import check_fits, make_plan
 from tests.profiles import NAMES, profile
 
 GPU_PROFILES = ("single_gpu", "paper_3b", "paper_7b")

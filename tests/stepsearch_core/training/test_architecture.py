@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from transformers import AutoConfig, GPTNeoXConfig, Qwen2Config
+from transformers import AutoConfig, GPTNeoXConfig, LlamaConfig, Qwen2Config
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import THINK
@@ -41,6 +41,21 @@ def test_published_sizes_without_a_download(size, parameters):
             architecture(ModelParams(source=name), TokenizerParams(), "paper", TrainParams()).parameters
             == parameters
         )
+
+
+def test_smollm2_135m_has_as_many_parameters_as_are_published(tmp_path):
+    """By hand, of its `config.json`: 30 layers, 9 heads of 64, 3 for keys and values, one embedding."""
+    LlamaConfig(
+        vocab_size=49_152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, head_dim=64,
+        num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+    ).save_pretrained(tmp_path)  # fmt: skip
+    shape = architecture(
+        ModelParams(source=str(tmp_path)), TokenizerParams(), "paper", TrainParams(algorithm="grpo")
+    )
+    layer = 2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536 + 2 * 576
+    assert shape.parameters == shape.actor == 49_152 * 576 + 30 * layer + 576 == 134_515_008
+    assert shape.embeddings == 49_152 * 576
+    assert (shape.key_value_size, shape.vocab_size) == (192, 49_152)
 
 
 def test_a_folder_is_read(tmp_path):
@@ -85,6 +100,7 @@ def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
     shape = architecture(ModelParams(source=str(tmp_path)), TokenizerParams(), "paper", train)
     linear = (8 * 24 + 24) + (8 * 8 + 8) + (8 * 6 + 6) + (6 * 8 + 8)
     assert shape.parameters == 2 * 10 * 8 + linear + 3 * 2 * 8
+    assert shape.embeddings == 2 * 10 * 8
 
 
 def test_planning_a_profile_needs_no_torch():
