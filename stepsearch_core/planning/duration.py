@@ -172,7 +172,8 @@ class _Clock:
         if questions is None:
             return None
         policies = len(set(evaluate.policies) - {"oracle"})
-        return policies * self.rollout(questions * (evaluate.samples or 1), evaluate.batch_size)
+        answers = questions * (evaluate.samples or 1) / evaluate.processes
+        return policies * self.rollout(answers, evaluate.batch_size)
 
     def encode(self) -> float | None:
         """Of the dense index's passages, by an encoder of the size that its dimensions tell, or None."""
