@@ -114,10 +114,22 @@ def check_context(config: Any, tokens: int) -> None:
         raise DataError(problem, "params", field="environment.max_trajectory_tokens")
 
 
-def save_policy(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
-    """Write model (safetensors) and tokenizer; the folder appears whole or not at all."""
+def save_policy(
+    model: PreTrainedModel,
+    tokenizer: Any,
+    folder: Path,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write model (safetensors) and tokenizer; the folder appears whole or not at all.
+
+    Args:
+        model: has the configuration, and the weights where `weights` gives no others.
+        tokenizer: the model's.
+        folder: to be made.
+        weights: every parameter by its name, in place of the model's own.
+    """
     with atomic_folder(folder) as temporary:
-        model.save_pretrained(temporary, safe_serialization=True)
+        model.save_pretrained(temporary, safe_serialization=True, state_dict=weights)
         tokenizer.save_pretrained(temporary)
 
 

@@ -71,4 +71,4 @@ class Engine(Protocol):
         """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""
 
     def sleep(self) -> None:
-        """Give back memory that only sampling needs, until the next session."""
+        """Give back memory that only sampling needs; new weights come before the next session."""

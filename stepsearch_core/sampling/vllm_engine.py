@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from stepsearch_core.policy.adapters import plain_shapes, plain_weights
 from stepsearch_core.runtime.process_group import join_process_group
 from stepsearch_core.sampling.engine import EngineError
 from stepsearch_core.sampling.vllm_session import VllmSession, vllm_errors
@@ -55,12 +56,15 @@ class VllmEngine:
             from vllm.triton_utils import dispatcher
             from vllm.v1.engine.llm_engine import LLMEngine
 
+            from stepsearch_core.sampling.vllm_weights import BACKEND
+
             dispatcher.vars = _attributes
             join_process_group()
             self._vllm = LLMEngine.from_engine_args(
                 EngineArgs(
                     **arguments,
                     distributed_executor_backend="external_launcher" if "RANK" in os.environ else "uni",
+                    weight_transfer_config={"backend": BACKEND},
                     disable_log_stats=True,
                     use_tqdm_on_load=False,
                 )
@@ -70,12 +74,12 @@ class VllmEngine:
             gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
             config = AutoConfig.from_pretrained(arguments["model"])
             with torch.device("meta"):
-                self._shapes = _shapes(AutoModelForCausalLM.from_config(config))
+                self._shapes = plain_shapes(AutoModelForCausalLM.from_config(config))
             self._vocab_size: int = config.get_text_config().vocab_size
         self.tokenizer, self.temperature = tokenizer, temperature
         self.longest: int = arguments["max_model_len"]
         self._has_sleep_mode: bool = arguments.get("enable_sleep_mode", False)
-        self._asleep = False
+        self._asleep = self._empty = False
         self._freed: list[tuple[torch.UntypedStorage, int]] = []
         self._session: VllmSession | None = None
 
@@ -83,11 +87,13 @@ class VllmEngine:
         """Open a session; the turns of the one before are given up.
 
         Raises:
-            ValueError: contexts longer than the engine was made for.
+            ValueError: contexts longer than the engine was made for, or no weights since it slept.
             EngineError: the memory that `sleep` gave back is not to be had.
         """
         if capacity > self.longest:
             raise ValueError(f"contexts of {capacity} tokens, the engine was made for {self.longest}")
+        if self._empty:
+            raise ValueError("the engine has slept, which forgets the weights: `update` brings them")
         self._end_session()
         self._wake()
         self._session = VllmSession(
@@ -96,41 +102,44 @@ class VllmEngine:
         return self._session
 
     def update(self, policy: PreTrainedModel) -> None:
-        """Copy the weights of `policy`, a model without adapters, and forget contexts of older ones.
+        """Copy the weights of `policy`, adapters added in, and forget contexts of older ones.
 
         Raises:
             EngineError: it is not the model that was loaded.
         """
         self._end_session()
         with vllm_errors("could not take new weights"):
-            given = _shapes(policy)
+            from stepsearch_core.sampling.vllm_weights import push
+
+            given = plain_shapes(policy)
             # of a missing one vLLM would keep the old values
             for name in sorted(given.keys() | self._shapes.keys()):
                 if given.get(name) != self._shapes.get(name):
                     raise ValueError(
                         f"{name} is {given.get(name)}, in the model that was loaded {self._shapes.get(name)}"
                     )
-            if self._asleep and self._has_sleep_mode:
+            if self._empty and self._has_sleep_mode:
                 self._vllm.wake_up(["weights"])
-            self._vllm.collective_rpc(
-                "reload_weights", kwargs={"weights_iterator": policy.named_parameters()}
-            )
+            push(self._vllm, plain_weights(policy))
+            self._empty = False
             if policy.config.tie_word_embeddings:
                 self._vllm.apply_model(_prepare_output_layer)
             self._forget()
 
     def sleep(self) -> None:
-        """Give back the memory of the cache, on a GPU that of the weights too, which wait in main memory."""
-        if self._asleep:
-            return
+        """Give back the memory of the cache, on a GPU that of the weights too, of which no copy is kept.
+
+        Level 2 of vLLM's sleep mode: only what is no weight, tables of rotary embeddings say, waits in main
+        memory and comes back when the weights do. A CPU keeps the weights, packed for its kernels.
+        """
         self._end_session()
         with vllm_errors("could not give its memory back"):
-            if self._has_sleep_mode:
-                self._vllm.sleep(level=1)
-            else:
+            if self._has_sleep_mode and not self._empty:
+                self._vllm.sleep(level=2)
+            elif not self._has_sleep_mode and not self._asleep:
                 self._forget()
                 [self._freed] = self._vllm.collective_rpc(_free_cache)
-        self._asleep = True
+        self._asleep = self._empty = True
 
     def _wake(self) -> None:
         if not self._asleep:
@@ -155,10 +164,6 @@ class VllmEngine:
             raise EngineError("vLLM could not forget what it has computed: its cache is in use")
 
 
-def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
-    return {name: parameter.shape for name, parameter in model.named_parameters()}
-
-
 def _attributes(value: object) -> Mapping[str, Any]:
     """`vars` for vLLM's search of all that is imported, which stops at an object of numba's (in bm25s)."""
     found = vars(value)
@@ -166,7 +171,7 @@ def _attributes(value: object) -> Mapping[str, Any]:
 
 
 def _prepare_output_layer(model: Any) -> None:
-    """Where output and input embeddings are one, `reload_weights` leaves the output's packed copy (CPU)."""
+    """Where output and input embeddings are one, an update leaves the output's packed copy (on a CPU)."""
     model.lm_head.quant_method.process_weights_after_loading(model.lm_head)
 
 

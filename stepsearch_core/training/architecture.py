@@ -173,8 +173,8 @@ def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from stepsearch_core.learning.actor_critic import Critic
+    from stepsearch_core.policy.adapters import add_adapters
     from stepsearch_core.policy.models import parameter_count
-    from stepsearch_core.training.adapters import add_adapters
 
     with torch.device("meta"):
         arguments = {name: value for name, value in config.items() if name != "model_type"}

@@ -36,8 +36,8 @@ from stepsearch_core.learning.deepspeed_engine import (
 )
 from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import TrainParams
+from stepsearch_core.policy.adapters import add_adapters, plain_weights, without_adapters
 from stepsearch_core.policy.models import save_policy
-from stepsearch_core.training.adapters import add_adapters, merged, without_adapters
 
 
 class Learner:
@@ -150,12 +150,8 @@ class Learner:
         if self.critic is not None:
             self.critic.load(folder / "critic")
 
-    def plain_policy(self) -> PreTrainedModel:
-        """The policy with whole weights and without adapters: itself, or a copy that has them merged."""
-        return merged(self.policy) if self.params.lora_rank else self.policy
-
     def export(self, tokenizer: Any, folder: Path) -> None:
-        """Write `policy/`, adapters merged in, and `critic/`; called by every rank, written by one.
+        """Write `policy/`, adapters added in, and `critic/`; called by every rank, written by one.
 
         Both are plain: the policy's and a critic model's are `save_pretrained`'s, a value head is one
         safetensors file.
@@ -165,7 +161,8 @@ class Learner:
         weights = {} if head is None else whole_weights(head)
         if not is_main():
             return
-        save_policy(self.plain_policy(), tokenizer, folder / "policy")
+        plain = dict(plain_weights(self.policy)) if self.params.lora_rank else None
+        save_policy(self.policy, tokenizer, folder / "policy", plain)
         if not weights:
             return
         with atomic_folder(folder / "critic") as critic:

@@ -74,7 +74,8 @@ class Trainer:
 
         Args:
             policy: trained in place.
-            rollout: samples from `policy`, at a temperature that the update takes as well.
+            rollout: samples from `policy`, at a temperature that the update takes as well; an engine with
+                weights of its own may be asleep.
             questions: asked in seeded permutations.
             scorer: of `questions`.
             params: the section `train`.
@@ -94,6 +95,7 @@ class Trainer:
         self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
         self.learner = Learner(policy, params, self.algorithm.critic)
         self.mismatch = MismatchGuard(params.max_mismatch, policy.dtype)
+        self._push()  # an engine that slept while all this was made has no weights
 
     def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
         """One training step (from 1): its metrics and the trajectories sampled for it.
@@ -158,7 +160,7 @@ class Trainer:
         """The sampling engine gets the weights as they are now."""
         self.learner.push()
         if not self.rollout.engine.in_place:
-            self.rollout.engine.update(self.learner.plain_policy())
+            self.rollout.engine.update(self.learner.policy)
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
         """Greedy answers to held-out questions of the training file; undefined measures are left out."""
