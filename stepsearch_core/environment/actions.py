@@ -29,10 +29,15 @@ prompts, passages or notices, so tags in them mean nothing. Every text has one o
 | white space in an action | runs become one blank; all else is kept, whatever the script | the same |
 | a long action | kept whole: only the turn's limit in tokens bounds it | the same |
 
+A turn is over with the token in which a closing tag ends in the decoded text, whatever the engine
+(`sampling.turns.StopRule`). Text in that token behind the tag (a full stop, a line's end, half a character)
+was sampled with it: the token stays in the context and is trained whole, but its text is no part of the
+action, of this turn's form or of the next turn. What an engine has sampled behind that token is dropped.
+
 `has_think` is true where reasoning stands before the action; to the lenient reading one of its two tags is
 enough, for a model may forget the other. A turn begins where the context ends: if a chat template has opened
 the reasoning, its tag is put before what the policy wrote (`search_environment`), and the turns that we
-write do not repeat it. Special tokens are no text: decoding leaves them out. In the last turn,
+write do not repeat it. Special tokens but tags are no text: decoding leaves them out. In the last turn,
 `search_environment` makes a search INVALID too. Departures of `lenient` from the released code: empty
 queries, which it runs, are INVALID; and of a pair that is opened twice it takes the outer one, here it is
 the inner, so that a thought that names `<search>` does no harm.
@@ -146,3 +151,5 @@ THINK = Grammar("think")
 """The paper's."""
 PLAN = Grammar("plan", comment="observation")
 """The released training prompt's: a plan in every turn, before it a comment on each document found."""
+TAGS = frozenset((*THINK.tags, *PLAN.tags))
+"""Every tag of any style."""

@@ -18,6 +18,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from stepsearch_core.environment.decoding import TurnDecoder
+
 
 class TextEncoder:
     """Encodes and decodes for one fast tokenizer, remembering what it has encoded."""
@@ -25,6 +27,7 @@ class TextEncoder:
     def __init__(self, tokenizer: Any, tags: Collection[str]) -> None:
         """`tags`: the control tokens that a turn of the policy may hold."""
         self._tokenizer = tokenizer
+        self._decoder = TurnDecoder(tokenizer)
         self._unknown = tokenizer.unk_token_id
         self._control = control_tokens(tokenizer)
         self._never = self._control.keys() - {self._unknown}  # of text that spells none
@@ -52,8 +55,8 @@ class TextEncoder:
         return list(self._plain(text, 0, len(text), self._tags))
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Text of token ids, special tokens left out."""
-        return self._tokenizer.decode(token_ids, skip_special_tokens=True)
+        """Text of token ids, special tokens left out (`environment.decoding`)."""
+        return self._decoder.text(token_ids)
 
     def _ours_uncached(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False))

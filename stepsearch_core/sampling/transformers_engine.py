@@ -125,7 +125,7 @@ class TransformersSession:
             self._new[slot] = [token]
             turn.append(token, log_prob, self._engine.stops)
             if turn.done:
-                text = self._engine.tokenizer.decode(turn.ids, skip_special_tokens=True)
+                text = self._engine.stops.text(turn.ids)
                 ended[slot] = Generation(turn.ids, turn.log_probs, text)
         self._turns = {slot: turn for slot, turn in turns.items() if not turn.done}
         return ended

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from stepsearch_core.environment.actions import STOP_STRINGS
+from stepsearch_core.environment.decoding import TurnDecoder
 from stepsearch_core.environment.encoding import end_ids
-from stepsearch_core.policy.tokenizers import id_count
-
-_STOP_WINDOW = 12  # no tokenizer writes a stop string in more tokens than it has characters
 
 
 class TurnInProgress:
@@ -36,25 +35,27 @@ class TurnInProgress:
 
 
 class StopRule:
-    """A turn ends with a stop string or one of `end_ids`; text is decoded after tokens that may close it."""
+    """A turn ends with one of `end_ids`, or with the token in which a stop string ends in the turn's text.
+
+    In which token that is depends on the tokenizer: `</search>` may be one or many, its last may hold text
+    behind it (`>.`, see `Renderer.closed`), and the bytes before it may be no whole character.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
         self._ends = end_ids(tokenizer)
-        texts = tokenizer.batch_decode([[token] for token in range(id_count(tokenizer))])
-        self._may_close = {token for token, text in enumerate(texts) if may_close(text)}
+        self._decoder = TurnDecoder(tokenizer)
+        self._may_close = {token for spelled, token in tokenizer.get_vocab().items() if ">" in spelled}
 
-    def ends(self, ids: list[int]) -> bool:
-        """Whether a turn of these tokens is over."""
+    def text(self, ids: Sequence[int]) -> str:
+        """What a turn of these tokens says."""
+        return self._decoder.text(ids)
+
+    def ends(self, ids: Sequence[int]) -> bool:
+        """Whether a turn of these tokens is over with the last of them."""
         if ids[-1] in self._ends:
             return True
-        if ids[-1] not in self._may_close:
-            return False
-        tail = self._tokenizer.decode(ids[-_STOP_WINDOW:], skip_special_tokens=True)
-        return any(stop in tail for stop in STOP_STRINGS)
+        return ids[-1] in self._may_close and any(stop in self.text(ids) for stop in STOP_STRINGS)
 
-
-def may_close(text: str) -> bool:
-    """Whether a stop string may end within the text of a token."""
-    ends = [text[: place + 1] for place, letter in enumerate(text) if letter == ">"]
-    return any(stop.endswith(end) or end.endswith(stop) for end in ends for stop in STOP_STRINGS)
+    def length(self, ids: Sequence[int]) -> int:
+        """How many of these tokens, sampled by an engine with a rule of its own, are the turn's."""
+        return next((count for count in range(1, len(ids)) if self.ends(ids[:count])), len(ids))

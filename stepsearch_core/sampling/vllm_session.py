@@ -15,6 +15,7 @@ from stepsearch_core.environment.actions import STOP_STRINGS
 from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.policy.tokenizers import id_count
 from stepsearch_core.sampling.engine import EngineError, Generation, TurnRequest
+from stepsearch_core.sampling.turns import StopRule
 
 _NEVER = -100.0
 """Added to the logits of rows that no token of the tokenizer has; vLLM allows no less."""
@@ -34,7 +35,7 @@ class VllmSession:
     ) -> None:
         """Use `vllm`, an `LLMEngine` that has no other requests; its model embeds `vocab_size` tokens."""
         self._vllm = vllm
-        self._tokenizer = tokenizer
+        self._stops = StopRule(tokenizer)
         self._temperature = temperature
         self._capacity = capacity
         self._ends = sorted(end_ids(tokenizer))
@@ -105,10 +106,11 @@ class VllmSession:
         for output in ended:
             slot = self._running.pop(output.request_id)
             turn = output.outputs[0]
-            ids = list(turn.token_ids)
-            log_probs = [at[token].logprob for at, token in zip(turn.logprobs, ids, strict=True)]
+            # vLLM holds text back while it ends within a character, and then stops late
+            ids = list(turn.token_ids)[: self._stops.length(turn.token_ids)]
+            log_probs = [at[token].logprob for at, token in zip(turn.logprobs, ids, strict=False)]
             self._contexts[slot] += ids
-            made[slot] = Generation(ids, log_probs, self._tokenizer.decode(ids, skip_special_tokens=True))
+            made[slot] = Generation(ids, log_probs, self._stops.text(ids))
         return made
 
     def end(self) -> bool:

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from stepsearch_core.base.types import Author, Passage, StopReason
+from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
@@ -12,7 +13,7 @@ from stepsearch_core.retrieval.retriever import Hit
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
-from tests import tiny
+from tests import across_tags, tiny
 from tests.stepsearch_core.rollout.recording import Recording
 
 TOKENIZERS = {
@@ -118,6 +119,18 @@ def test_an_answer_without_a_search(retriever, kind, prompt):
     upper, lower = play(scripts, retriever, tokenizer, prompt)
     assert (upper.answer, lower.answer) == ("Norway é", "oslo")
     assert [len(made.segments) for made in (upper, lower)] == [2, 2]
+
+
+def test_tags_that_are_special_tokens(retriever):
+    tokenizer = across_tags.special_tags()
+    script = [THINK.search_turn("hm", "ada born"), THINK.answer_turn("", "norway")]
+    made = play([script, script], retriever, tokenizer, "minimal")[0]
+    assert [(turn.action.kind, turn.action.text) for turn in made.turns] == [
+        ("search", "ada born"),
+        ("answer", "norway"),
+    ]
+    assert [turn.text for turn in made.turns] == script
+    assert "<information>" in shown(tokenizer, made)[0]
 
 
 class Traps:

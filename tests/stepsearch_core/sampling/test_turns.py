@@ -6,22 +6,8 @@ from stepsearch_core.base.types import ActionKind
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.policy.tokenizers import prepare
-from stepsearch_core.sampling.turns import StopRule, TurnInProgress, may_close
-from tests import published, tiny
-
-
-@pytest.mark.parametrize(
-    "text", [">", "h>", " </search>", "</answer> and", "r>>", "x</answer>y", "search>", ">h"]
-)
-def test_tokens_in_which_a_stop_string_may_end(text):
-    assert may_close(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "search", "</search", "</think>", "<search >", " >", "x>", "</Answer>"]
-)
-def test_tokens_in_which_none_can(text):
-    assert not may_close(text)
+from stepsearch_core.sampling.turns import StopRule, TurnInProgress
+from tests import across_tags, published, tiny
 
 
 def byte_pairs_across_tags(*ends):
@@ -85,3 +71,41 @@ def test_text_of_tokens_of_its_own_behind_the_tag_is_text_outside_of_it(parser, 
 def test_each_of_several_ends_ends_a_turn():
     stops = StopRule(prepare(published.llama_3(), [401, 402]))
     assert [token for token in range(405) if stops.ends([80, token])] == [401, 402, 404]
+
+
+def test_special_tokens_within_a_tag_are_no_text_however_many():
+    tokenizer = published.qwen()
+    special = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    opening, closing = tokenizer.encode("<search> oslo </sea"), tokenizer.encode("rch>")
+    ids, stops = [*opening, *[special] * 20, *closing], StopRule(tokenizer)
+    assert [stops.ends(ids[: count + 1]) for count in range(len(ids))] == [False] * (len(ids) - 1) + [True]
+    assert stops.text(ids) == "<search> oslo </search>"
+
+
+def test_half_a_character_before_a_tag_does_not_hide_it():
+    tokenizer = published.qwen()
+    half = tokenizer.encode("é")[:1]
+    ids, stops = [*half, *tokenizer.encode("</search>")], StopRule(tokenizer)
+    assert stops.ends(ids)
+    assert stops.text(ids) == "\ufffd</search>"
+
+
+def test_a_tag_that_is_a_special_token_ends_a_turn_and_is_text():
+    tokenizer = across_tags.special_tags()
+    playing = Episode(tiny.ADA, 0, Renderer(tokenizer, across_tags.environment()))
+    ids = sampled(tokenizer, "<think> hm </think> <search> oslo </search>. and more")
+    text = StopRule(tokenizer).text([*ids, tokenizer.convert_tokens_to_ids("<|im_end|>")])
+    assert text == "<think> hm </think> <search> oslo </search>"
+    action = playing.act(ids, None, text)
+    assert (action.kind, action.text, action.has_think) == (ActionKind.SEARCH, "oslo", True)
+
+
+@pytest.mark.parametrize("behind", ["", ".", ".</", across_tags.TORN])
+def test_what_an_engine_samples_behind_the_end_of_a_turn_is_not_the_turn_s(behind):
+    tokenizer = across_tags.qwen()
+    stops = StopRule(tokenizer)
+    ids, _ = across_tags.searching(tokenizer, "oslo", behind)
+    more = tokenizer.encode("\nand <answer> rome </answer>", add_special_tokens=False)
+    assert stops.length([*ids, *more]) == stops.length(ids) == len(ids)
+    assert stops.length(ids[:-1]) == len(ids) - 1  # cut by its limit
+    assert stops.length([5, tokenizer.eos_token_id, *ids]) == 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepsearch_core.sampling.engine import TurnRequest
-from tests import tiny
+from tests import across_tags, tiny
 from tests.stepsearch_core.sampling.writers import untagged_bpe, writer
 from tests.vllm_parts import (
     CAPACITY,
@@ -88,6 +88,24 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(multi_token, text, text_wri
     made = turn(session, 0, prompt, 60)
     assert made.text == text_written
     assert made.token_ids == rest[: len(made.token_ids)]
+
+
+@needs_vllm
+def test_a_turn_ends_with_its_tag_though_the_token_begins_a_character_as_well(tmp_path):
+    """vLLM waits for the rest of a character before it looks for the tag."""
+    tokenizer = across_tags.qwen()
+    half, _ = across_tags.searching(tokenizer, "oslo", across_tags.TORN)
+    ids = [*tokenizer.encode("o"), *half, *tokenizer.encode("oslo and on <answer> rome </answer>")]
+    policy, prompt, rest = writer(model(tokenizer=tokenizer), tokenizer, ids)
+    engine = loaded(policy, tokenizer, tmp_path / "policy", slots=1)
+    session = engine.session(1, CAPACITY)
+    session.open(0, None)
+    made = turn(session, 0, prompt, 60)
+    assert made.token_ids == half
+    assert made.text.endswith("</search>\ufffd")
+    assert made.log_probs == pytest.approx(expected(policy, prompt, made, 1.0), abs=1e-4)
+    again = turn(session, 0, rest[len(half) : -1], 1)  # the context is what the trajectory holds
+    assert again.log_probs == pytest.approx(expected(policy, [*prompt, *rest[:-1]], again, 1.0), abs=1e-4)
 
 
 @needs_vllm

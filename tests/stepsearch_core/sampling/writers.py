@@ -22,8 +22,8 @@ def untagged_bpe():
 
 
 def writer(model, tokenizer, text):
-    """Let a model learn one text by heart; the model, the first token of the text, and the rest of it."""
-    ids = tokenizer.encode(text, add_special_tokens=False)
+    """Let a model learn a text (or its tokens) by heart; the model, the first token, and the others."""
+    ids = tokenizer.encode(text, add_special_tokens=False) if isinstance(text, str) else text
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     context = torch.tensor([ids])
     for _ in range(60):
