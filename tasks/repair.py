@@ -45,16 +45,16 @@ def repair() -> list[str]:
         DvcException: this folder is no DVC project.
     """
     done = _go_on_without_git()
-    if not _lock_is_damaged() and not _rwlock_is_stale():
+    if not lock_is_damaged() and not rwlock_is_stale():
         return done
     try:
         with (
             Repo() as repo,
             repo.lock,
         ):  # a living DVC may be in the middle of writing; it holds this lock then
-            if _lock_is_damaged():
+            if lock_is_damaged():
                 done.append(_replace_lock())
-            if _rwlock_is_stale():
+            if rwlock_is_stale():
                 RWLOCK.unlink()
                 done.append(f"{RWLOCK} was left by a process that was killed: removed")
     except LockError:
@@ -62,7 +62,7 @@ def repair() -> list[str]:
     return done
 
 
-def _lock_is_damaged() -> bool:
+def lock_is_damaged() -> bool:
     """Whether DVC refuses dvc.lock, or would keep one whose last entry is not whole; none at all is fine."""
     try:
         content = COMPILED_LOCKFILE_SCHEMA(load_yaml(LOCK))
@@ -87,7 +87,7 @@ def _replace_lock() -> str:
             committed = file.read()
         with atomic_write(LOCK, "wb") as file:
             file.write(committed)
-        if not _lock_is_damaged():
+        if not lock_is_damaged():
             return f"{LOCK} was damaged: it is the last commit's again ({_KEPT})"
         LOCK.unlink()
     return f"{LOCK} was damaged: removed ({_KEPT})"
@@ -96,7 +96,7 @@ def _replace_lock() -> str:
 _KEPT = f"the damaged one is {DAMAGED}; results come back from DVC's cache"
 
 
-def _rwlock_is_stale() -> bool:
+def rwlock_is_stale() -> bool:
     """Whether the file in which DVC's processes say what they use is damaged or names none that lives."""
     try:
         written = RWLOCK.stat().st_mtime

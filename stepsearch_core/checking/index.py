@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psutil
 
+from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import open_segmenter
+from stepsearch_core.checking.disk import existing, size_of
 from stepsearch_core.checking.finding import Finding, Severity
-from stepsearch_core.checking.machine import existing, size_of
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
 from stepsearch_core.checking.weights import weight_problem
@@ -20,7 +21,7 @@ from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.policy.structure import local_folder, read_config
 from stepsearch_core.retrieval.bm25_memory import admit_bm25
-from stepsearch_core.retrieval.footprint import footprint, gigabytes
+from stepsearch_core.retrieval.footprint import footprint
 from stepsearch_core.retrieval.gpu import open_gpu
 from stepsearch_core.runtime.work_folder import ROOT
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+from stepsearch_core.base.amounts import gigabytes
+from stepsearch_core.checking.disk import existing, size_of
 from stepsearch_core.checking.finding import Finding
+from stepsearch_core.checking.gpus import gpus_here
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.plan import check_fits
-from stepsearch_core.retrieval.footprint import gigabytes
 from stepsearch_core.runtime.work_folder import ROOT
 
 CACHE = Path(".dvc/cache")
@@ -122,28 +123,3 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             yield subject.error(
                 "hardware.disk_gb", problem, f"free space, or put data/, checkpoints/ and {CACHE} elsewhere"
             )
-
-
-def gpus_here() -> int:
-    """GPUs of this machine that a process may use, as NVIDIA's own tool counts them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    tool = shutil.which("nvidia-smi")
-    if visible == "" or tool is None:
-        return 0
-    try:
-        listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=10).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    count = sum(line.startswith("GPU ") for line in listed.splitlines())
-    return count if visible is None else min(count, len(visible.split(",")))
-
-
-def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that is there."""
-    path = path.absolute()
-    return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of the files below a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0

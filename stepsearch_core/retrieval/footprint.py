@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.factory import make_index, naming_faiss, training_positions
@@ -107,8 +108,3 @@ def _refusal(what: str, needed: float, free: float, passages: int, remedy: str) 
         f" {gigabytes(free)} are free: {remedy}"
     )
     return DataError(problem, "params", field="retrieval.index_factory")
-
-
-def gigabytes(size: float) -> str:
-    """A number of bytes for a message."""
-    return f"{size / 1e9:.1f} GB"

@@ -10,10 +10,10 @@ from typing import Any
 import faiss
 import numpy as np
 
+from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
 from stepsearch_core.retrieval.factory import faiss_reason
-from stepsearch_core.retrieval.footprint import gigabytes
 from stepsearch_core.runtime.devices import own_gpu
 
 
