@@ -18,9 +18,7 @@ def test_without_a_profile(machine):
 
 
 @pytest.mark.slow
-def test_the_active_profile_from_the_stage_that_comes_next(
-    machine, micro_params, tmp_path
-):
+def test_the_active_profile_from_the_stage_that_comes_next(machine, micro_params, tmp_path):
     path = micro_params("fetch.source=files", "fetch.folder=nowhere", "fetch.files={corpus: c.jsonl}")
     assert any("nowhere" in line for line in said(checkout.check_profile, machine(path)))
     (tmp_path / "data" / "fetch").mkdir(parents=True)
