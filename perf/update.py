@@ -29,7 +29,7 @@ from perf.workload import (
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.actor_critic import ActorCritic
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.deepspeed_engine import BETAS, DeepSpeedEngine
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
@@ -85,7 +85,7 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
 
     def module_and_optimizer() -> tuple[ActorCritic, torch.optim.Optimizer]:
         module = ActorCritic(default_model(params))
-        return module, torch.optim.AdamW(module.parameters(), lr=1e-5, betas=BETAS, weight_decay=0.0)
+        return module, adamw(module.parameters(), learning_rate=1e-5, weight_decay=0.0)
 
     def loss(outputs: object) -> torch.Tensor:
         return (outputs.values.square() - outputs.log_probs - 0.01 * outputs.entropy).sum() / count  # type: ignore[attr-defined]
@@ -99,7 +99,7 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
         optimizer.step()
         optimizer.zero_grad()
 
-    engine = DeepSpeedEngine(*module_and_optimizer(), params.train.max_grad_norm)
+    engine = DeepSpeedEngine(*module_and_optimizer(), params.train)
 
     def deepspeed_step() -> None:
         for number, batch in enumerate(batches, start=1):

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.learning.deepspeed_engine import whole_weights
+from stepsearch_core.learning.batching import token_batch
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, whole_weights
 from stepsearch_core.learning.distributed import (
     all_reduce_sum,
     barrier,
@@ -43,6 +44,7 @@ VARIANTS: dict[str, dict] = {
     "critic_zero3": {"critic": "model", "zero_stage": 3},
     "lora": {"lora_rank": 2, "learning_rate": 1e-2},
     "lora_zero3": {"lora_rank": 2, "learning_rate": 1e-2, "zero_stage": 3},
+    "offloaded": {"zero_stage": 2, "offload_optimizer": True, "offload_reference": True},
 }
 
 
@@ -96,6 +98,9 @@ def updated(variant, folder):
 
     made = learner(variant)
     result = {"statistics": run(made, 0), "weights": trained_weights(made)}
+    with torch.no_grad():
+        batch = token_batch(TRAJECTORIES, WORD.pad_token_id)
+        result["reference"] = made.reference_log_probs(batch, 1.0).numpy()
     with RunFolder(folder / f"{world_size()}_{variant}", {}, []) as run_folder:
         run_folder.save(2, made.save, {"history": [{"rank": rank()}]})
         run(made, 1)
@@ -115,6 +120,15 @@ def tuned(**changes):
     rows = []
     fine_tune(policy, TRAJECTORIES, params, WORD.pad_token_id, 0, lambda step, row: rows.append(row))
     return {"rows": rows, "weights": weights(policy)}
+
+
+def summed(gradient_dtype):
+    """The norm of a gradient of 1 from the first rank and a 512th from each of the others."""
+    module = torch.nn.Linear(1, 1, bias=False).bfloat16()
+    settings = TrainParams(zero_stage=2, max_grad_norm=1.0, gradient_dtype=gradient_dtype)
+    engine = DeepSpeedEngine(module, adamw(module.parameters(), 1e-3, 0.0), settings)
+    engine.accumulate(engine(torch.tensor([[1.0 if is_main() else 2.0**-9]]).bfloat16()).sum(), last=True)
+    return engine.grad_norm
 
 
 def damaged(folder):
@@ -166,6 +180,8 @@ def main(folder):
     result = {f"tuned{stage}": tuned(zero_stage=stage) for stage in range(4)}
     result |= {
         "tuned_checkpointing": tuned(zero_stage=2, gradient_checkpointing=True),
+        "tuned_offloaded": tuned(zero_stage=3, gradient_checkpointing=True, offload_optimizer=True),
+        "gradient_sums": {dtype: summed(dtype) for dtype in ("model", "float32")},
         "damaged": damaged(folder),
     }
     result |= {"trained": trained(folder)}

@@ -86,7 +86,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
         return
     hardware = subject.params.hardware
     memory = psutil.virtual_memory()
-    needed: float = plan.index + (0 if hardware.gpus else plan.peak * subject.params.train.processes)
+    needed: float = plan.index + plan.offloaded
+    needed += 0 if hardware.gpus else plan.peak * subject.params.train.processes
     if needed > memory.total:
         problem = (
             f"{gigabytes(needed)} of main memory are needed, this machine has {gigabytes(memory.total)}"

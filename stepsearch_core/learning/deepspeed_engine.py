@@ -20,14 +20,23 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.learning.deepspeed_config import deepspeed_config
+from stepsearch_core.learning.deepspeed_config import deepspeed_config, frozen_config
 from stepsearch_core.learning.distributed import world_size
+from stepsearch_core.params import LearningParams
 from stepsearch_core.runtime.process_group import join_process_group
 
 _TAG = "deepspeed"
 
-BETAS = (0.9, 0.95)
-"""Of AdamW, in the warm start and in PPO."""
+
+def adamw(parameters: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """The optimizer of the warm start and of PPO, for parameters or groups of them.
+
+    Fused, it passes over its states once: on a CPU, where offloaded states are stepped, that takes a tenth
+    of the time; on a GPU it needs no copies beside them.
+    """
+    return torch.optim.AdamW(
+        parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True
+    )
 
 
 class DeepSpeedEngine:
@@ -37,13 +46,12 @@ class DeepSpeedEngine:
         self,
         module: nn.Module,
         optimizer: torch.optim.Optimizer,
-        max_grad_norm: float,
-        zero_stage: int = 0,
+        params: LearningParams,
         scheduler: LRScheduler | None = None,
     ) -> None:
         deepspeed = prepare_deepspeed()
         bfloat16 = next(module.parameters()).dtype is torch.bfloat16
-        config = deepspeed_config(zero_stage, max_grad_norm, bfloat16)
+        config = deepspeed_config(params, bfloat16)
         self.engine, *_ = deepspeed.initialize(
             model=module, optimizer=optimizer, lr_scheduler=scheduler, config=config, dist_init_required=None
         )
@@ -116,12 +124,10 @@ class DeepSpeedEngine:
         return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
 
 
-def frozen(module: nn.Module, zero_stage: int, device: torch.device) -> nn.Module:
-    """A module that is only asked: its weights sharded over ranks under ZeRO 3, else whole on `device`."""
-    if zero_stage < 3:
-        return module.to(device)
+def frozen(module: nn.Module, offload: bool) -> nn.Module:
+    """A module that is only asked: its weights sharded over ranks, in main memory if it is to `offload`."""
     bfloat16 = next(module.parameters()).dtype is torch.bfloat16
-    engine, *_ = prepare_deepspeed().initialize(model=module, config=deepspeed_config(3, 0.0, bfloat16))
+    engine, *_ = prepare_deepspeed().initialize(model=module, config=frozen_config(offload, bfloat16))
     return engine
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 
-import torch
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
 from stepsearch_core.base.streams import Name, stream
@@ -22,7 +21,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
 from stepsearch_core.learning.batching import length_groups, token_batch
-from stepsearch_core.learning.deepspeed_engine import BETAS, DeepSpeedEngine, copy_whole
+from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
@@ -85,14 +84,10 @@ def fine_tune(
     trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
     if params.gradient_checkpointing:
         recompute_activations(trained)
-    optimizer = torch.optim.AdamW(
-        trained.parameters(), lr=params.learning_rate, betas=BETAS, weight_decay=params.weight_decay
-    )
+    optimizer = adamw(trained.parameters(), params.learning_rate, params.weight_decay)
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedEngine(
-        Likelihood(trained), optimizer, params.max_grad_norm, params.zero_stage, scheduler
-    )
+    engine = DeepSpeedEngine(Likelihood(trained), optimizer, params, scheduler)
     tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
     trained.train()
     with progress(order, "warm start", "batch") as bar:

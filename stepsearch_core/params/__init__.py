@@ -32,7 +32,13 @@ from stepsearch_core.params.stages import (
     SynthesizeParams,
     WorldParams,
 )
-from stepsearch_core.params.training import GuardParams, TrainParams, WarmstartParams, WatchParams
+from stepsearch_core.params.training import (
+    GuardParams,
+    LearningParams,
+    TrainParams,
+    WarmstartParams,
+    WatchParams,
+)
 from stepsearch_core.params.values import params_yaml
 
 __all__ = [
@@ -49,6 +55,7 @@ __all__ = [
     "GuardParams",
     "HardwareParams",
     "IndexParams",
+    "LearningParams",
     "ModelParams",
     "Params",
     "ParamsError",

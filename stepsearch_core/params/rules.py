@@ -24,6 +24,27 @@ class Rule:
     holds: Callable[[Params], bool]
 
 
+def _of_sharding(section: str) -> tuple[Rule, Rule]:
+    """What warm start and training must satisfy alike."""
+    learning = attrgetter(section)
+    return (
+        Rule(
+            f"{section}.offload_optimizer",
+            f"possible without ZeRO: set {section}.zero_stage to 1, 2 or 3",
+            lambda p: not learning(p).offload_optimizer or learning(p).zero_stage >= 1,
+        ),
+        Rule(
+            f"{section}.gradient_dtype",
+            f"possible beside bfloat16 weights without ZeRO 2 or 3: set {section}.zero_stage to one of them",
+            lambda p: (
+                p.model.dtype != "bfloat16"
+                or learning(p).gradient_dtype == "model"
+                or learning(p).zero_stage >= 2
+            ),
+        ),
+    )
+
+
 RULES = (
     Rule(
         "environment.max_turn_tokens",
@@ -120,6 +141,13 @@ RULES = (
         "train.kl_estimator",
         "possible in the loss, where the gradient of k1 is zero on average",
         lambda p: p.train.kl_estimator != "k1" or p.train.kl_placement == "reward",
+    ),
+    *_of_sharding("warmstart"),
+    *_of_sharding("train"),
+    Rule(
+        "train.offload_reference",
+        "possible without a reference of its own: train.kl_coefficient above 0 and train.lora_rank 0",
+        lambda p: not p.train.offload_reference or (p.train.kl_coefficient > 0 and not p.train.lora_rank),
     ),
     Rule(
         "watch.trackers",

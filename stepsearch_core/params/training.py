@@ -21,6 +21,8 @@ class WarmstartParams:
     max_grad_norm: float = number(above=0)
     gradient_checkpointing: bool = anything()
     zero_stage: int = number(at_least=0, at_most=3)
+    offload_optimizer: bool = anything()
+    gradient_dtype: str = one_of("model", "float32")
 
 
 @section("watch.guard")
@@ -69,9 +71,16 @@ class TrainParams:
     min_survivors: float = share()
     max_grad_norm: float = number(above=0)
     zero_stage: int = number(at_least=0, at_most=3)
+    offload_optimizer: bool = anything()
+    offload_reference: bool = anything()
+    gradient_dtype: str = one_of("model", "float32")
     checkpoint_every: int = number(at_least=1)
     validate_every: int = number(at_least=1)
     logged_trajectories: int = number(at_least=0)
+
+
+LearningParams = WarmstartParams | TrainParams
+"""The sections that say how weights are trained: what both have, one reader takes from either."""
 
 
 @section("watch")

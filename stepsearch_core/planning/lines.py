@@ -16,7 +16,7 @@ def plan_lines(plan: Plan, params: Params) -> list[str]:
         _policy_lines(plan, params),
         _time_lines(plan.durations, params),
         _memory_lines(plan, params),
-        [f"dense index in main memory: {_index(plan, params)}"],
+        [f"dense index in main memory: {_index(plan, params)}", *_offloaded_lines(plan)],
         _disk_lines(plan, params),
         [f"downloads: {', '.join(plan.downloads) or 'none'}"],
         [f"DeepSpeed: {plan.deepspeed}", *([f"vLLM: {plan.vllm}"] if plan.vllm else [])],
@@ -92,6 +92,10 @@ def _memory_lines(plan: Plan, params: Params) -> list[str]:
     for title, parts in parts_of.items():
         lines += [f"  {title:<9} {name:<18} {gb(size):>10}" for name, size in parts.items()]
     return lines
+
+
+def _offloaded_lines(plan: Plan) -> list[str]:
+    return [f"offloaded to main memory, by all processes: {gb(plan.offloaded)}"] if plan.offloaded else []
 
 
 def _index(plan: Plan, params: Params) -> str:

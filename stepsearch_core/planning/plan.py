@@ -27,6 +27,8 @@ from stepsearch_core.training.memory import (
     cache_bytes,
     held_bytes,
     logit_bytes,
+    offloaded_bytes,
+    offloaded_reference_bytes,
     state_bytes,
 )
 
@@ -44,6 +46,8 @@ class Plan:
     """Held besides while the policy learns."""
     warmstart: dict[str, float]
     """Held by the warm start; nothing without epochs."""
+    offloaded: float
+    """In main memory, of all processes together: what DeepSpeed keeps there instead of on GPUs."""
     index: int
     """In main memory: the dense index while it is searched, or what building it takes."""
     disk: dict[str, int]
@@ -103,11 +107,12 @@ def make_plan(params: Params) -> Plan:
         sampling,
         update,
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
+        _offloaded(params, shape),
         dense.memory if on_gpu else max(dense.index, dense.memory),
         disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,
-        deepspeed_config(train.zero_stage, train.max_grad_norm, dtype == "bfloat16"),
+        deepspeed_config(train, dtype == "bfloat16"),
         vllm,
         durations(params, shape),
     )
@@ -118,12 +123,19 @@ def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, f
     dtype = params.model.dtype
     warmstart = params.warmstart
     length = params.environment.max_trajectory_tokens
-    states = state_bytes(
-        shape.parameters, shape.parameters, dtype, warmstart.zero_stage, warmstart.processes
-    )
+    states = state_bytes(shape.parameters, shape.parameters, dtype, warmstart)
     rows = math.ceil(warmstart.batch_size / warmstart.processes)
     activations = activation_bytes(shape, rows * length, dtype, warmstart.gradient_checkpointing)
     return states | {"activations": activations, "logits": logit_bytes(shape, rows * written)}
+
+
+def _offloaded(params: Params, shape: Architecture) -> float:
+    """Of the warm start or of training, whichever is more."""
+    dtype, warmstart, train = params.model.dtype, params.warmstart, params.train
+    before = offloaded_bytes(shape.parameters, dtype, warmstart) if warmstart.epochs else 0.0
+    states = offloaded_bytes(shape.trained + shape.critic, dtype, train)
+    reference = offloaded_reference_bytes(shape, dtype, train)
+    return max(before * warmstart.processes, (states + reference) * train.processes)
 
 
 def check_fits(plan: Plan, params: Params) -> None:
@@ -133,7 +145,7 @@ def check_fits(plan: Plan, params: Params) -> None:
         ParamsError: something does not fit; gives what is needed and what there is.
     """
     hardware = params.hardware
-    main = plan.index
+    main = plan.index + int(plan.offloaded)
     if hardware.gpus:
         processes = max(params.train.processes, params.warmstart.processes, params.evaluate.processes)
         if processes > hardware.gpus:

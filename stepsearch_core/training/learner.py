@@ -2,9 +2,9 @@
 
 Who learns is settled once, here. The actor is the policy's weights, or low-rank adapters on them (`peft`);
 the critic is a head on the actor, a model of its own, or missing. The reference is the policy as it started:
-a frozen copy; with adapters the actor without them; missing without a KL coefficient. ZeRO 3 shards the
-actor's weights, so there it trains a copy and `push` brings its weights to the policy that samples;
-otherwise the policy is trained in place.
+a frozen copy, which DeepSpeed can keep in main memory; with adapters the actor without them; missing without
+a KL coefficient. ZeRO 3 shards the actor's weights, so there it trains a copy and `push` brings its weights
+to the policy that samples; otherwise the policy is trained in place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from stepsearch_core.learning.actor_critic import (
 )
 from stepsearch_core.learning.batching import TokenBatch
 from stepsearch_core.learning.deepspeed_engine import (
-    BETAS,
     DeepSpeedEngine,
+    adamw,
     copy_whole,
     frozen,
     whole_weights,
@@ -64,9 +64,7 @@ class Learner:
             None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
         )
         policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
-        self._reference = (
-            None if reference is None else frozen(Likelihood(reference), params.zero_stage, policy.device)
-        )
+        self._reference = None if reference is None else self._fixed(Likelihood(reference))
 
     def _groups(self, module: ActorCritic) -> list[dict[str, Any]]:
         groups = [
@@ -82,10 +80,13 @@ class Learner:
         return groups
 
     def _engine(self, module: torch.nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedEngine:
-        optimizer = torch.optim.AdamW(
-            groups, lr=self.params.value_learning_rate, betas=BETAS, weight_decay=0.0
-        )
-        return DeepSpeedEngine(module, optimizer, self.params.max_grad_norm, self.params.zero_stage)
+        optimizer = adamw(groups, self.params.value_learning_rate, weight_decay=0.0)
+        return DeepSpeedEngine(module, optimizer, self.params)
+
+    def _fixed(self, module: torch.nn.Module) -> torch.nn.Module:
+        if self.params.zero_stage == 3 or self.params.offload_reference:
+            return frozen(module, self.params.offload_reference)
+        return module.to(self.policy.device)
 
     def outputs(self, batch: TokenBatch, temperature: float, with_entropy: bool = True) -> TokenOutputs:
         """Log-probabilities, entropies (if asked for) and values of a batch's policy tokens."""

@@ -8,7 +8,7 @@ leave.
 
 from __future__ import annotations
 
-from stepsearch_core.params import TrainParams
+from stepsearch_core.params import LearningParams, TrainParams
 from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.training.architecture import Architecture
 
@@ -16,38 +16,60 @@ LOGIT_BYTES = 24
 """Six float32 copies: logits, log-probabilities, exponentials, and three gradients (measured on a CPU)."""
 
 
-def state_bytes(parameters: int, trained: int, dtype: str, zero_stage: int, gpus: int) -> dict[str, float]:
+def state_bytes(parameters: int, trained: int, dtype: str, params: LearningParams) -> dict[str, float]:
     """Weights, gradients and optimizer states on each GPU of `parameters`, `trained` of them with gradients.
 
     ZeRO (Rajbhandari et al., arXiv 1910.02054, section 3.1 and figure 1): mixed-precision Adam keeps 2 bytes
     a parameter for weights, 2 for gradients and 12 for optimizer states (float32 weights and both moments).
     Stage 1 divides the last by the number of GPUs, stage 2 gradients as well, stage 3 weights as well. With
     float32 weights the moments take 8 bytes; DeepSpeed's stages 1-3 keep float32 weights of their own even
-    then.
+    then. Optimizer states that are offloaded are not on the GPU (`offloaded_bytes`).
     """
+    stage, gpus = params.zero_stage, params.processes
     size = DTYPE_BYTES[dtype]
-    optimizer = 8 if dtype == "float32" and zero_stage == 0 else 12
+    summed = 4 if params.gradient_dtype == "float32" else size
+    optimizer = 8 if dtype == "float32" and stage == 0 else 12
     return {
-        "weights": parameters * size / (gpus if zero_stage >= 3 else 1),
-        "gradients": trained * size / (gpus if zero_stage >= 2 else 1),
-        "optimizer states": trained * optimizer / (gpus if zero_stage >= 1 else 1),
+        "weights": parameters * size / (gpus if stage >= 3 else 1),
+        "gradients": trained * summed / (gpus if stage >= 2 else 1),
+        "optimizer states": (
+            0 if params.offload_optimizer else trained * optimizer / (gpus if stage >= 1 else 1)
+        ),
     }
+
+
+def offloaded_bytes(trained: int, dtype: str, params: LearningParams) -> float:
+    """What each process keeps in main memory of `trained` parameters whose optimizer states are offloaded.
+
+    Besides the 12 bytes of states, DeepSpeed has float32 gradients for the step there, and gradients in the
+    weights' dtype that wait for the last micro-batch.
+    """
+    return trained * (12 + 4 + DTYPE_BYTES[dtype]) / params.processes if params.offload_optimizer else 0.0
 
 
 def held_bytes(shape: Architecture, dtype: str, train: TrainParams) -> tuple[dict[str, float], float]:
     """What each GPU holds throughout training, by name, and its gradients, which come and go."""
     stage = train.zero_stage
-    ranks = train.processes
-    states = state_bytes(shape.actor, shape.trained, dtype, stage, ranks)
-    critic = state_bytes(shape.critic, shape.critic, dtype, stage, ranks)
+    states = state_bytes(shape.actor, shape.trained, dtype, train)
+    critic = state_bytes(shape.critic, shape.critic, dtype, train)
     gradients = states.pop("gradients") + critic.pop("gradients")
     weights = shape.parameters * DTYPE_BYTES[dtype]
     states |= {"critic": sum(critic.values())} if shape.critic else {}
-    if train.kl_coefficient and not train.lora_rank:  # with adapters it is the actor without them
-        states["reference"] = weights / (ranks if stage == 3 else 1)
+    if _has_own_reference(train) and not train.offload_reference:
+        states["reference"] = weights / (train.processes if stage == 3 else 1)
     if stage == 3:
         states["whole policy"] = weights
     return states, gradients
+
+
+def offloaded_reference_bytes(shape: Architecture, dtype: str, train: TrainParams) -> float:
+    """What each process keeps in main memory of a reference that is offloaded, which shards it too."""
+    return shape.parameters * DTYPE_BYTES[dtype] / train.processes if train.offload_reference else 0.0
+
+
+def _has_own_reference(train: TrainParams) -> bool:
+    """With adapters the reference is the actor without them."""
+    return train.kl_coefficient > 0 and not train.lora_rank
 
 
 def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing: bool) -> int:

@@ -59,6 +59,11 @@ def refusal(path, overrides=None) -> str:
             "retrieval.bm25_engine: 'tantivy' is not possible but with bm25_k1=1.2 and bm25_b=0.75",
         ),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
+        ("train.offload_optimizer=true", "train.offload_optimizer: True is not possible without ZeRO: set"),
+        (
+            "warmstart.offload_optimizer=true",
+            "warmstart.offload_optimizer: True is not possible without ZeRO: set warmstart.zero_stage to",
+        ),
         (
             "watch.guard.min_format_valid=2",
             "watch.guard.min_format_valid: 2.0 is not at least 0 and at most 1",
@@ -198,6 +203,28 @@ def test_all_that_is_wrong_is_said_at_once():
         "model.heads",
         "train.kl_estimator",
     ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            ["model.dtype=bfloat16", "train.gradient_dtype=float32", "train.zero_stage=1"],
+            "train.gradient_dtype: 'float32' is not possible beside bfloat16 weights without ZeRO 2 or 3",
+        ),
+        (
+            ["train.offload_reference=true", "train.lora_rank=8"],
+            "train.offload_reference: True is not possible without a reference of its own",
+        ),
+        (
+            ["train.offload_reference=true", "train.kl_coefficient=0", "watch.guard.max_kl=null"],
+            "train.offload_reference: True is not possible without a reference of its own",
+        ),
+    ],
+)
+def test_what_deepspeed_cannot_do_is_said_before(overrides, problem):
+    assert refusal(TINY, overrides).startswith(problem)
+    load_profile(TINY, overrides[1:] if "dtype" in problem else overrides[:1])
 
 
 def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):

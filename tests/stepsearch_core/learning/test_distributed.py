@@ -71,6 +71,8 @@ def test_an_update_does_not_depend_on_the_number_of_processes(results, variant):
     assert first["statistics"] == second["statistics"]  # they are the whole batch's
     assert near(first["statistics"], one["statistics"])
     assert one["statistics"]["grad_norm"] > 0.5  # clipping was in force
+    assert near(one["reference"], results[0]["zero0"]["reference"])
+    assert near(first["reference"], one["reference"])
     for name in ("weights", "continued"):
         assert torch.equal(first[name], second[name])
         assert near(first[name], one[name])
@@ -84,7 +86,7 @@ def test_a_checkpoint_of_two_processes_continues_with_two(results, variant):
         assert result["rows"] == [{"rank": 0}]
 
 
-WARM_STARTS = [*(f"tuned{stage}" for stage in range(4)), "tuned_checkpointing"]
+WARM_STARTS = [*(f"tuned{stage}" for stage in range(4)), "tuned_checkpointing", "tuned_offloaded"]
 
 
 @pytest.mark.parametrize("name", WARM_STARTS)
@@ -98,6 +100,11 @@ def test_the_warm_start_depends_neither_on_the_number_of_processes_nor_on_what_s
     assert near(first["rows"], one["rows"])
     assert torch.equal(first["weights"], second["weights"])
     assert near(first["weights"], one["weights"])
+
+
+def test_gradients_of_ranks_are_summed_in_float32_if_told_to(results):
+    """Bfloat16 has steps of a 128th above 1."""
+    assert results[1]["gradient_sums"] == {"model": 1.0, "float32": 1.0 + 1 / 512}
 
 
 def test_a_damaged_file_is_said_by_all_ranks_whoever_read_it(results):

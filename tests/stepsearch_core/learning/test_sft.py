@@ -144,6 +144,29 @@ def test_steps_epochs_and_learning_rate():
         scheduler.step()
 
 
+def kept_for_backward_passes(**changes):
+    """Bytes that autograd keeps in a batch of the warm start, its weights left out, and the loss."""
+    saved = {}
+
+    def pack(tensor):
+        saved[tensor.untyped_storage().data_ptr()] = tensor  # kept, so that no address is used twice
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        policy, history = tune(WarmstartParams(epochs=1, batch_size=2, **changes))
+    weights = {parameter.untyped_storage().data_ptr() for parameter in policy.parameters()}
+    return sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in weights), history
+
+
+@pytest.mark.parametrize("stage", [0, pytest.param(3, marks=pytest.mark.slow)])
+def test_gradient_checkpointing_saves_memory(stage):
+    (plain, loss), (checkpointed, same) = (
+        kept_for_backward_passes(zero_stage=stage, gradient_checkpointing=on) for on in (False, True)
+    )
+    assert checkpointed < plain / 2
+    assert same == loss
+
+
 def test_the_seed_decides_everything():
     params = WarmstartParams(epochs=2, batch_size=1)
     one, same, other = (tune(params, seed, COPIES * 4)[1] for seed in (0, 0, 1))

@@ -41,6 +41,12 @@ def test_without_a_card_it_says_how_times_are_come_by():
     assert any(line.startswith("time: not known for this hardware") for line in printed("tiny"))
 
 
+def test_what_is_offloaded_is_said():
+    assert "offloaded" not in "\n".join(printed("paper_3b"))
+    lines = printed("paper_3b", "train.offload_optimizer=true")
+    assert any(line.startswith("offloaded to main memory, by all processes: 5") for line in lines)
+
+
 def test_sections_stand_apart():
     lines = printed("single_gpu")
     assert lines[0] == "profile            single_gpu"

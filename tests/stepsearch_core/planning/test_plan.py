@@ -36,7 +36,7 @@ def test_a_smaller_machine_is_refused_with_the_numbers(name, kind):
 )
 def test_the_papers_larger_model_needs_each_of_its_settings(override):
     with pytest.raises(ParamsError, match="memory of each GPU"):
-        check_fits(*planned("paper_7b", override))
+        check_fits(*planned("paper_7b", "train.gradient_dtype=model", override))
 
 
 def test_every_process_has_a_gpu_of_its_own():
@@ -106,6 +106,20 @@ def test_a_critic_model_adapters_and_zero_3_are_counted():
     assert parts["zero3"].states["whole policy"] == 2 * count
 
 
+def test_what_is_offloaded_counts_as_main_memory_of_all_processes():
+    """Qwen2.5-3B on eight GPUs: 12 + 4 + 2 bytes a trained parameter, 2 a parameter of the reference."""
+    plain, _ = planned("paper_3b")
+    plan, params = planned("paper_3b", "train.offload_optimizer=true", "train.offload_reference=true")
+    assert plain.offloaded == 0
+    assert plan.offloaded == 18 * plan.shape.trained + 2 * plan.shape.parameters
+    freed = plain.states["optimizer states"] + plain.states["reference"]
+    assert sum(plan.states.values()) == sum(plain.states.values()) - freed
+    check_fits(plan, params)
+    params.hardware.memory_gb = (plan.index + plan.offloaded - 1) / 1e9
+    with pytest.raises(ParamsError, match="main memory"):
+        check_fits(plan, params)
+
+
 def test_another_sampler_has_weights_of_its_own():
     params = profile("paper_7b")
     params.rollout.engine = "vllm"
@@ -118,6 +132,7 @@ def test_another_sampler_has_weights_of_its_own():
 def test_the_deepspeed_configuration_is_that_of_training():
     plan, _ = planned("paper_7b")
     assert plan.deepspeed["zero_optimization"] == {"stage": 2}
+    assert plan.deepspeed["communication_data_type"] == "fp32"
     assert plan.deepspeed["bf16"] == {"enabled": True}
     assert planned("tiny")[0].deepspeed["bf16"] == {"enabled": False}
 
@@ -140,10 +155,10 @@ def test_the_warm_start_is_counted_and_fits_as_training_does():
     check_fits(plan, params)
     count = 7_615_616_512
     states = plan.warmstart["weights"] + plan.warmstart["gradients"] + plan.warmstart["optimizer states"]
-    assert states == 2 * count + (2 + 12) * count / 8
+    assert states == 2 * count + (4 + 12) * count / 8
     for override in ("warmstart.zero_stage=0", "warmstart.batch_size=80", "warmstart.processes=1"):
         with pytest.raises(ParamsError, match="memory of each GPU"):
-            check_fits(*planned("paper_7b", *begun, override))
+            check_fits(*planned("paper_7b", *begun, "warmstart.gradient_dtype=model", override))
     kept = planned("paper_7b", *begun, "warmstart.gradient_checkpointing=false")[0].warmstart
     assert kept["activations"] > 10 * plan.warmstart["activations"]
     assert not planned("paper_7b")[0].warmstart  # no epochs, nothing to hold

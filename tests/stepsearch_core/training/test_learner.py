@@ -7,8 +7,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.learning import deepspeed_engine
 from stepsearch_core.learning.actor_critic import Likelihood
 from stepsearch_core.learning.batching import token_batch
+from stepsearch_core.learning.deepspeed_config import deepspeed_config
 from stepsearch_core.learning.deepspeed_engine import prepare_deepspeed, whole_weights
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.learner import Learner
@@ -28,8 +30,12 @@ KINDS = pytest.mark.parametrize(
             {"critic": "model", "lora_rank": 2, "zero_stage": 3, "gradient_checkpointing": True},
             marks=pytest.mark.slow,
         ),
+        pytest.param(
+            {"critic": "model", "zero_stage": 2, "offload_optimizer": True, "offload_reference": True},
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["head", "critic", "lora", "zero3", "all"],
+    ids=["head", "critic", "lora", "zero3", "all", "offloaded"],
 )
 
 
@@ -151,13 +157,52 @@ def kept_for_the_backward_pass(made, part):
     return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in weights)
 
 
-@pytest.mark.parametrize("part", ["actor", "critic"])
-def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part):
+@pytest.mark.parametrize(("part", "rank"), [("actor", 0), ("critic", 0), ("actor", 2)])
+def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part, rank):
     plain, checkpointed = (
-        kept_for_the_backward_pass(learner(critic="model", gradient_checkpointing=on), part)
+        kept_for_the_backward_pass(learner(critic="model", lora_rank=rank, gradient_checkpointing=on), part)
         for on in (False, True)
     )
     assert checkpointed < plain / 2
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_gradient_checkpointing_changes_no_result(rank):
+    """Sampling leaves the policy in evaluation mode, in which it would be off."""
+    made = []
+    for on in (False, True):
+        trained = learner(critic="model", lora_rank=rank, gradient_checkpointing=on)
+        trained.policy.eval()
+        trained.train()
+        learn(trained)
+        made.append(outputs(trained))
+    for one, other in zip(*made, strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_weights_that_zero_3_frees_between_layers_are_there_when_layers_are_computed_again(monkeypatch):
+    """It keeps small weights whole, all of them in a model of this size: here it must keep none."""
+
+    def keeping_none(params, bfloat16):
+        config = deepspeed_config(params, bfloat16)
+        config["zero_optimization"] |= {
+            "stage3_param_persistence_threshold": 0,
+            "stage3_max_live_parameters": 0,
+            "stage3_max_reuse_distance": 0,
+        }
+        return config
+
+    monkeypatch.setattr(deepspeed_engine, "deepspeed_config", keeping_none)
+    changes = {"gradient_checkpointing": True, "offload_reference": True, "offload_optimizer": True}
+    sharded, plain = learner(critic="model", zero_stage=3, **changes), learner(critic="model")
+    for made in (sharded, plain):
+        made.train()
+        learn(made)
+    first = next(sharded.actor.engine.module.parameters())
+    assert first.numel() == 0  # freed
+    for one, other in zip(outputs(sharded), outputs(plain), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
 
 
 @pytest.mark.slow

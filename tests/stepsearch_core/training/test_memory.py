@@ -4,9 +4,18 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
+from stepsearch_core.params import TrainParams
 from stepsearch_core.sampling.paged_cache import PagedCache
 from stepsearch_core.training.architecture import Architecture
-from stepsearch_core.training.memory import activation_bytes, cache_bytes, logit_bytes, state_bytes
+from stepsearch_core.training.memory import (
+    activation_bytes,
+    cache_bytes,
+    held_bytes,
+    logit_bytes,
+    offloaded_bytes,
+    offloaded_reference_bytes,
+    state_bytes,
+)
 from tests import tiny
 
 SHAPE = Architecture(
@@ -24,6 +33,10 @@ SHAPE = Architecture(
 )
 
 
+def sharded(stage, gpus, **changes):
+    return TrainParams(zero_stage=stage, processes=gpus, **changes)
+
+
 @pytest.mark.parametrize(
     ("dtype", "stage", "expected"),
     [
@@ -36,17 +49,36 @@ SHAPE = Architecture(
     ],
 )
 def test_states_of_100_parameters_on_4_gpus(dtype, stage, expected):
-    assert tuple(state_bytes(100, 100, dtype, stage, 4).values()) == expected
+    assert tuple(state_bytes(100, 100, dtype, sharded(stage, 4)).values()) == expected
 
 
 def test_frozen_weights_have_neither_gradients_nor_optimizer_states():
-    assert tuple(state_bytes(100, 10, "bfloat16", 2, 4).values()) == (200, 5, 30)
+    assert tuple(state_bytes(100, 10, "bfloat16", sharded(2, 4)).values()) == (200, 5, 30)
+
+
+def test_float32_gradients_take_4_bytes_each():
+    made = state_bytes(100, 100, "bfloat16", sharded(2, 4, gradient_dtype="float32"))
+    assert tuple(made.values()) == (200, 100, 300)
+
+
+def test_what_is_offloaded_leaves_the_gpu_for_main_memory():
+    """100 parameters on 4 GPUs: 12 bytes of states, 4 of gradients for the step, 2 of those that wait."""
+    offloaded = sharded(2, 4, offload_optimizer=True, offload_reference=True, kl_coefficient=0.1)
+    assert tuple(state_bytes(100, 100, "bfloat16", offloaded).values()) == (200, 50, 0)
+    assert offloaded_bytes(100, "bfloat16", offloaded) == 100 * (12 + 4 + 2) / 4
+    shape = replace(SHAPE, parameters=100, actor=100, trained=100)
+    assert held_bytes(shape, "bfloat16", offloaded)[0] == {"weights": 200, "optimizer states": 0}
+    assert offloaded_reference_bytes(shape, "bfloat16", offloaded) == 200 / 4
+    plain = sharded(2, 4, kl_coefficient=0.1)
+    assert held_bytes(shape, "bfloat16", plain)[0]["reference"] == 200
+    assert offloaded_bytes(100, "bfloat16", plain) == 0
+    assert offloaded_reference_bytes(shape, "bfloat16", plain) == 0
 
 
 def test_zero_paper_figure_1():
     """7.5 billion parameters on 64 GPUs: 120 GB without ZeRO, 31.4, 16.6 and 1.9 GB with its stages."""
     totals = [
-        sum(state_bytes(7_500_000_000, 7_500_000_000, "bfloat16", stage, 64).values()) / 1e9
+        sum(state_bytes(7_500_000_000, 7_500_000_000, "bfloat16", sharded(stage, 64)).values()) / 1e9
         for stage in range(4)
     ]
     assert totals == pytest.approx([120, 31.4, 16.6, 1.9], abs=0.05)
