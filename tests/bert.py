@@ -1,7 +1,9 @@
 """A random sentence encoder of 16 dimensions, saved as a published one is."""
 
 import copy
+import json
 from pathlib import Path
+from typing import Any
 
 WORDS = [f"word{number}" for number in range(300)]
 """All that its tokenizer knows, besides `query`, `passage` and the colon."""
@@ -36,4 +38,30 @@ def save_bert(folder: Path, **specials: str | None) -> str:
     for special, token in specials.items():
         setattr(saved, special, token)
     saved.save_pretrained(folder)
+    return str(folder)
+
+
+def save_modules(
+    folder: Path, *modules: tuple[str, dict[str, Any]], prompts: dict[str, str] | None = None
+) -> str:
+    """Save the BERT with what sentence-transformers reads beside it; returns the folder's name.
+
+    Args:
+        folder: Gets the files.
+        modules: The kind and the configuration of each module behind the BERT.
+        prompts: By their names in the model's configuration.
+    """
+    save_bert(folder)
+    names = [f"{place}_{kind}" for place, (kind, _) in enumerate(modules, start=1)]
+    for name, (_, config) in zip(names, modules, strict=True):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text(json.dumps(config))
+    kinds = ["Transformer", *(kind for kind, _ in modules)]
+    listed = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for place, (kind, path) in enumerate(zip(kinds, ["", *names], strict=True))
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 8}))
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts or {}}))
     return str(folder)

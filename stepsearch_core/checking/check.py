@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.checking import documents, environment, files, index, machine, model, service, tokenizer
+from stepsearch_core.checking import (
+    documents,
+    encoder,
+    environment,
+    files,
+    index,
+    machine,
+    model,
+    service,
+    tokenizer,
+)
 from stepsearch_core.checking.finding import Finding, Severity, worst_first
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.subject import Subject
@@ -38,7 +48,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("fetch", documents.check_documents),
     ("synthesize", files.check_training_questions),
     ("evaluate", files.check_unused),
-    ("evaluate", index.check_encoder),
+    ("evaluate", encoder.check_encoder),
     ("evaluate", index.check_words),
     ("index", index.check_bm25_memory),
     ("index", index.check_factory),

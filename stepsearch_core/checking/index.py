@@ -1,4 +1,4 @@
-"""Retrieval: the encoder is here, FAISS can index so many passages, the report measures what is used."""
+"""Retrieval: FAISS can index so many passages, the machine holds them, the report measures what is used."""
 
 from __future__ import annotations
 
@@ -12,43 +12,18 @@ from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import open_segmenter
 from stepsearch_core.checking.disk import existing, size_of
-from stepsearch_core.checking.finding import Finding, Severity
+from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.sampling import count_lines
 from stepsearch_core.checking.subject import Subject, is_question_file
-from stepsearch_core.checking.weights import weight_problem
 from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
-from stepsearch_core.policy.structure import local_folder, read_config
+from stepsearch_core.policy.structure import local_folder
 from stepsearch_core.retrieval.bm25_memory import admit_bm25
 from stepsearch_core.retrieval.footprint import footprint
 from stepsearch_core.retrieval.gpu import open_gpu
+from stepsearch_core.retrieval.sentence_files import read_sentence_files
 from stepsearch_core.runtime.work_folder import ROOT
-
-
-def check_encoder(subject: Subject) -> Iterator[Finding]:
-    """The sentence encoder is here and whole, or will be downloaded."""
-    encoder = subject.params.retrieval.encoder
-    if encoder == "hashing" or "dense" not in built_indexes(subject.params):
-        return
-    folder = local_folder(encoder)
-    if folder is None:
-        if encoder.startswith((".", "/", "~")) or encoder.count("/") > 1:
-            problem = f"{encoder!r} is no folder"
-            yield subject.error("retrieval.encoder", problem, "a folder, a name of the hub, or hashing")
-        else:
-            yield subject.download("retrieval.encoder", encoder, "the sentence encoder")
-        return
-    try:
-        read_config(folder)
-        problem_of = weight_problem(folder)
-    except DataError as error:
-        problem_of = error.place, error.problem
-    if problem_of:
-        place, problem = problem_of
-        yield Finding(
-            Severity.ERROR, place, "retrieval.encoder", problem, "copy or download the folder again, whole"
-        )
 
 
 def check_words(subject: Subject) -> Iterator[Finding]:
@@ -204,9 +179,11 @@ def _dimensions(subject: Subject) -> int | None:
     if retrieval.encoder == "hashing":
         return retrieval.dimensions
     folder = local_folder(retrieval.encoder)
+    if folder is None:
+        return ENCODER_DIMENSIONS.get(retrieval.encoder)
     try:
-        return read_config(folder)["hidden_size"] if folder else ENCODER_DIMENSIONS.get(retrieval.encoder)
-    except (DataError, KeyError):
+        return read_sentence_files(folder).dimensions
+    except DataError:
         return None
 
 

@@ -93,9 +93,12 @@ class RetrievalParams:
 
     What follows `patience` is of the indexes that are built here; a service has settings of its own.
 
-    `dtype` is what a GPU encodes in, and what encoded passages are kept in until the index is filled. The
-    index's own precision is its factory's: `SQfp16` is Flat in float16. On a GPU, `dtype: float16` keeps the
-    vectors of Flat in float16 as well.
+    `dtype` is what encoded passages are kept in until the index is filled. The index's own precision is its
+    factory's: `SQfp16` is Flat in float16. On a GPU, `dtype: float16` keeps the vectors of Flat in float16,
+    too.
+
+    `encoder_dtype` and the prompts are a sentence encoder's. A prompt goes before each text; the model's own
+    are those that its files name, which E5's do not.
     """
 
     method: str = one_of(*METHODS)
@@ -107,6 +110,9 @@ class RetrievalParams:
     bm25_b: float = share()
     stopwords: str | None = anything()
     encoder: str = anything()
+    encoder_dtype: str = one_of("float32", "float16", "bfloat16")
+    query_prompt: str | None = anything()
+    passage_prompt: str | None = anything()
     dimensions: int = number(at_least=1, at_most=32_768)
     dtype: str = one_of("float32", "float16")
     index_factory: str = anything()

@@ -33,8 +33,8 @@ def fingerprint(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
     """The fingerprint of what `index.open_retriever` opens with the same arguments.
 
     `index` hashes what the manifest says of the indexes that the method searches (corpus, settings,
-    versions) and what the search adds: the method, how thoroughly vectors are searched and, where rankings
-    are fused, the fusion's constant.
+    versions) and what the search adds: the method, how thoroughly vectors are searched, what prompt queries
+    get and, where rankings are fused, the fusion's constant.
 
     Of `remote` it is what the service says.
 
@@ -53,4 +53,6 @@ def fingerprint(params: RetrievalParams, folder: Path | str, corpus: Corpus) -> 
         searched["fusion_constant"] = params.fusion_constant
     if "dense" in settings:
         searched["index_search"] = params.index_search
+        if params.encoder != "hashing":
+            searched["query_prompt"] = params.query_prompt
     return Fingerprint(corpus.hash, len(corpus), sha256_json(searched), params.method)

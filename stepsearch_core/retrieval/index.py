@@ -138,6 +138,8 @@ def _settings(params: RetrievalParams, ready_made: bool) -> dict[str, dict[str, 
     segmenter = {"segmenter": params.segmenter}
     if params.encoder == "hashing":
         dense |= {"dimensions": params.dimensions, **segmenter}
+    else:
+        dense |= {"encoder_dtype": params.encoder_dtype, "passage_prompt": params.passage_prompt}
     bm25 = {"engine": params.bm25_engine, "k1": params.bm25_k1, "b": params.bm25_b}
     return {"bm25": bm25 | {"stopwords": params.stopwords, **segmenter}, "dense": dense}
 
@@ -145,7 +147,8 @@ def _settings(params: RetrievalParams, ready_made: bool) -> dict[str, dict[str, 
 def _versions(params: RetrievalParams) -> dict[str, str]:
     import faiss
 
-    named = {name: version(name) for name in (params.bm25_engine, "regex", "scikit-learn", "transformers")}
+    names = (params.bm25_engine, "regex", "scikit-learn", "sentence-transformers", "transformers")
+    named = {name: version(name) for name in names}
     return named | {"faiss": faiss.__version__}  # faiss-cpu and faiss-gpu are distributions of one module
 
 

@@ -1,7 +1,7 @@
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import Params, RetrievalParams
-from stepsearch_core.retrieval.encoders import HashingEncoder
+from stepsearch_core.retrieval.hashing_encoder import HashingEncoder
 from stepsearch_core.retrieval.index import build_index
 from tasks.encode import main
 from tasks.index_work import index_work

@@ -106,11 +106,11 @@ THREE_RANKS = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from stepsearch_core.params import load_params
-from stepsearch_core.retrieval import encoders, shards
+from stepsearch_core.retrieval import sentence_encoder, shards
 from tasks.index import main
 shards.SHARD_PASSAGES = 64
 if __name__ == "__main__":
-    encoders.TransformersEncoder.encode_passages = None  # this process leaves that to the ranks
+    sentence_encoder.SentenceEncoder.encode_passages = None  # this process leaves that to the ranks
     main(load_params("params.yaml", ["index.processes=3"]))
 """
 

@@ -1,4 +1,3 @@
-import json
 import sys
 
 import faiss
@@ -186,20 +185,3 @@ def test_a_search_parameter_is_of_the_ready_made_index(look, published):
     assert look(*search, published(400, factory="IVF8,Flat")).findings == []
     (line,) = look(*search, published(400)).findings
     assert "retrieval.index_search: 'nprobe=8': could not set parameter nprobe; null always works" in line
-
-
-def test_encoders_that_are_not_here_or_not_whole(look, tmp_path, monkeypatch):
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    seen = look("retrieval.encoder=intfloat/e5-base-v2")
-    assert seen.status == 0
-    assert "the sentence encoder intfloat/e5-base-v2 will be downloaded" in seen.findings[0]
-    seen = look("retrieval.encoder=./encoder")
-    assert seen.status == 1
-    assert "retrieval.encoder: './encoder' is no folder" in seen.findings[0]
-    (tmp_path / "encoder").mkdir()
-    seen = look("retrieval.encoder=./encoder")
-    assert "error: encoder/config.json: retrieval.encoder: no such file" in seen.findings[0]
-    (tmp_path / "encoder" / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 8}))
-    seen = look("retrieval.encoder=./encoder")
-    assert seen.status == 1
-    assert "retrieval.encoder: no weights" in seen.findings[0]

@@ -5,7 +5,9 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import RetrievalParams
+from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.index import build_index, open_retriever
+from tests.bert import save_bert
 
 TEXTS = [
     ("Ada Lovelace", "She wrote notes."),
@@ -42,7 +44,8 @@ def test_the_manifest_says_what_the_index_was_made_from(built):
     corpus, folder, manifest = built
     assert json.loads((folder / "manifest.json").read_text()) == manifest
     assert (manifest["corpus"], manifest["passages"]) == (corpus.hash, 3)
-    assert set(manifest["versions"]) == {"bm25s", "regex", "scikit-learn", "transformers", "faiss"}
+    software = {"bm25s", "regex", "scikit-learn", "sentence-transformers", "transformers", "faiss"}
+    assert set(manifest["versions"]) == software
 
 
 def test_an_index_of_another_corpus_is_refused(built, make_corpus):
@@ -71,6 +74,22 @@ def test_an_index_of_other_settings_is_refused(built, method, change, named):
     corpus, folder, _ = built
     with pytest.raises(DataError, match=rf"field '{named}': the index was built with .* build it again"):
         open_retriever(replace(PARAMS, method=method, **change), folder, corpus)
+
+
+def test_how_a_sentence_encoder_encodes_passages_belongs_to_the_index_and_its_queries_do_not(
+    make_corpus, tmp_path
+):
+    corpus, bert = make_corpus(TEXTS), save_bert(tmp_path / "bert")
+    params = RetrievalParams(method="dense", encoder=bert)
+    build_index(corpus, params, tmp_path / "index")
+    before = fingerprint(params, tmp_path / "index", corpus)
+    asked = replace(params, query_prompt="query: ")
+    assert len(open_retriever(asked, tmp_path / "index", corpus).search(["word1"], 3)[0]) == 3
+    assert fingerprint(asked, tmp_path / "index", corpus) != before
+    assert fingerprint(replace(params, dimensions=5), tmp_path / "index", corpus) == before
+    for change in ({"passage_prompt": "passage: "}, {"encoder_dtype": "bfloat16"}):
+        with pytest.raises(DataError, match=r"field 'dense': the index was built with .* build it again"):
+            open_retriever(replace(params, **change), tmp_path / "index", corpus)
 
 
 def test_settings_of_an_index_that_is_not_searched_do_not_matter(built):
