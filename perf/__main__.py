@@ -9,6 +9,10 @@ from stepsearch_core.base.terminal import terminal
 
 MEASUREMENTS = {
     "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
+    "encoder": (
+        "a sentence encoder, which STEPSEARCH_ENCODER names: passages a second in float32 and bfloat16, what"
+        " it finds in the published text of STEPSEARCH_REAL_DATA"
+    ),
     "gae": "errors of the advantages against the estimator's definition",
     "gold_overlap": (
         "which overlap tells gold paragraphs cut anew from others of their title, on the text in"

@@ -8,7 +8,7 @@ half of ours come at random moments (`p99_over_median`). `cache_hit_ms` is what 
 that the cache knows, by its own clock. `remote_rollout_share` lets the active profile's warm start (`dvc
 repro warmstart` first) answer its training questions through a server on loopback, and in its own process.
 Recall is that of resolved sub-questions; STEPSEARCH_ENCODER names the folder of a sentence encoder, without
-which there is no hybrid. It encodes the passages once, minutes to a quarter of an hour.
+which BM25 is alone. It encodes the passages once, minutes to a quarter of an hour.
 """
 
 from __future__ import annotations

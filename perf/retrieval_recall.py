@@ -1,4 +1,4 @@
-"""What BM25 and its fusion with a sentence encoder find: resolved sub-questions of published MuSiQue.
+"""What BM25, a sentence encoder and their fusion find: resolved sub-questions of published MuSiQue.
 
 On the 551 development questions and the 36,836 passages of the folder in STEPSEARCH_REAL_DATA, with the
 settings of the profile `musique_local`.
@@ -30,19 +30,23 @@ def real_corpus(real: Path, folder: Path) -> Corpus:
     return Corpus.open(folder)
 
 
-def recall(corpus: Corpus, real: Path, folder: Path, encoder: str | None) -> dict[tuple[str, int], float]:
+def recall(
+    corpus: Corpus, real: Path, folder: Path, encoder: str | None, encoder_dtype: str = "float32"
+) -> dict[tuple[str, int], float]:
     """The share of sub-questions that find their support, by method and depth.
 
     Args:
         corpus: of `real_corpus`.
         real: of `real_data.real_data`.
         folder: gets the indexes.
-        encoder: the folder of a sentence encoder; None: no hybrid. What it encodes stays in `checkpoints/`.
+        encoder: the folder of a sentence encoder; None: BM25 alone. What it encodes stays in `checkpoints/`.
+        encoder_dtype: what it computes in.
     """
-    methods = ("bm25", "hybrid") if encoder else ("bm25",)
+    methods = ("bm25", "dense", "hybrid") if encoder else ("bm25",)
     params = load_profile(Path(__file__).parents[1] / "conf" / "musique_local.yaml").retrieval
     params = replace(params, method=methods[-1], encoder=encoder or "hashing", index_factory="Flat")
-    work = ROOT / f"perf_{sha256_json([corpus.hash, params.encoder])[:16]}"
+    params.encoder_dtype = encoder_dtype
+    work = ROOT / f"perf_{sha256_json([corpus.hash, params.encoder, encoder_dtype])[:16]}"
     if encoder:
         work.mkdir(parents=True, exist_ok=True)
     build_index(corpus, params, folder, work if encoder else None)

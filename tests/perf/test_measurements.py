@@ -9,6 +9,7 @@ from transformers import Qwen2Config
 
 from perf.__main__ import main as perf_main
 from perf.update_gpu import flops_per_token, tokens_per_second
+from tests.bert import save_bert
 from tests.import_graph import ROOT
 
 
@@ -44,6 +45,16 @@ def test_rewards(real_data):
     assert figures["reward_speedup"] > 20  # 100 on an idle machine
     assert line["workload"]["repeats"] == 3
     assert 60 < line["workload"]["words_per_passage"] < 120
+
+
+@pytest.mark.slow
+def test_encoder(real_data, tmp_path):
+    line = last_line("encoder", STEPSEARCH_ENCODER=save_bert(tmp_path / "bert"))
+    sides, figures = line["both_sides"], line["figures"]
+    (ratio,) = (b / a for a, b in zip(*sides.values(), strict=True))
+    assert figures["bfloat16_speedup"] == pytest.approx(ratio)
+    assert 0.99 < figures["least_cosine"] <= 1
+    assert line["workload"]["dimensions"] == 16
 
 
 def test_without_published_text_the_rewards_are_skipped():

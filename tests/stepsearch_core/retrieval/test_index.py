@@ -87,9 +87,10 @@ def test_how_a_sentence_encoder_encodes_passages_belongs_to_the_index_and_its_qu
     assert len(open_retriever(asked, tmp_path / "index", corpus).search(["word1"], 3)[0]) == 3
     assert fingerprint(asked, tmp_path / "index", corpus) != before
     assert fingerprint(replace(params, dimensions=5), tmp_path / "index", corpus) == before
-    for change in ({"passage_prompt": "passage: "}, {"encoder_dtype": "bfloat16"}):
+    changed = (replace(params, passage_prompt="passage: "), replace(params, encoder_dtype="bfloat16"))
+    for other in changed:
         with pytest.raises(DataError, match=r"field 'dense': the index was built with .* build it again"):
-            open_retriever(replace(params, **change), tmp_path / "index", corpus)
+            open_retriever(other, tmp_path / "index", corpus)
 
 
 def test_settings_of_an_index_that_is_not_searched_do_not_matter(built):

@@ -197,7 +197,7 @@ def test_a_table_of_vectors_is_a_sentence_encoder_too(tmp_path):
     kind = "sentence_transformers.models.StaticEmbedding"
     (tmp_path / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": kind}]))
     encoder = open_encoder(tmp_path)
-    wanted = [[0.6, 0, 0.8], [0, 1, 0], [0, 1, 0]]
+    wanted = np.array([[0.6, 0, 0.8], [0, 1, 0], [0, 1, 0]])
     assert np.allclose(encoder.encode_passages(["word0", "word1", "word1 [PAD]"]), wanted, atol=1e-6)
     assert sentence_dimensions(str(tmp_path)) == encoder.dimensions == 3
 
