@@ -35,7 +35,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", model.check_weights),
     ("evaluate", model.check_structure),
     ("evaluate", model.check_context),
-    ("evaluate", model.check_vocabulary),
+    ("train", model.check_training),
     ("train", model.check_adapters),
     ("warmstart", model.check_ignored),
     ("evaluate", tokenizer.check_template),

@@ -8,8 +8,7 @@ from pathlib import Path
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.checking.weights import tensor_shapes, weight_problem
-from stepsearch_core.policy.structure import context_limit, structure_problem
-from stepsearch_core.policy.tokenizers import id_count
+from stepsearch_core.policy.structure import FAMILIES, context_limit, structure_problem
 
 _AGAIN = "copy or download the model's folder again, whole"
 
@@ -74,18 +73,19 @@ def check_context(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_vocabulary(subject: Subject) -> Iterator[Finding]:
-    """Every token of the tokenizer has an embedding."""
-    if subject.model_folder is None or subject.config is None or subject.tokenizer is None:
+def check_training(subject: Subject) -> Iterator[Finding]:
+    """A model of a family that is not written down can be trained, with adapters if it is to have them."""
+    config, train = subject.config, subject.params.train
+    if config is None or config["model_type"] in FAMILIES:
         return
-    tokens = id_count(subject.tokenizer)
-    rows = subject.config["vocab_size"]
-    if tokens > rows:
-        problem = f"the tokenizer has ids up to {tokens - 1}, the model embeds {rows}"
-        remedy = "take model and tokenizer from one place, or enlarge the model's embeddings and save it"
-        yield Finding(
-            Severity.ERROR, str(subject.model_folder / "config.json"), "vocab_size", problem, remedy
-        )
+    from stepsearch_core.policy.adapters import add_adapters
+    from stepsearch_core.policy.models import empty_model, training_problem
+
+    model = empty_model(config)
+    if problem := training_problem(model):
+        yield subject.error("model.source", problem, f"a model of {', '.join(FAMILIES)} can be trained")
+    elif train.lora_rank:
+        add_adapters(model, train.lora_rank, train.lora_alpha)
 
 
 def check_adapters(subject: Subject) -> Iterator[Finding]:
@@ -120,7 +120,7 @@ def check_ignored(subject: Subject) -> Iterator[Finding]:
 def check_readable(subject: Subject) -> Iterator[Finding]:
     """Configuration and tokenizer can be read, the tags be written, and the chat template taken apart."""
     _ = subject.config, subject.tokenizer, subject.renderer
-    for error in subject.refused:
+    for error in {str(error): error for error in subject.refused}.values():
         yield subject.refusal(error, "another model, tokenizer or style of prompt, or mend the file")
 
 

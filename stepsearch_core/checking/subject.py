@@ -125,7 +125,7 @@ class Subject:
         """The tokenizer, or one that stands in for it; None if it is still to come or unreadable."""
         try:
             if self.model_folder:
-                return published_tokenizer(self.model_folder, (self.config or {}).get("vocab_size"))
+                return published_tokenizer(self.model_folder, self.config or {})
         except DataError as error:
             self.refused.append(error)
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,15 @@ def stand_in(params: Params, texts: Iterable[str]) -> Any:
     return train_tokenizer(chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
 
 
-def published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
+def published_tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
     """The tokenizer of a folder, by the library's general class: a second less than finding the right one.
 
+    Args:
+        folder: the model's.
+        config: what its `config.json` says; nothing if that cannot be read.
+
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: there is none, it is damaged, or the model has fewer rows.
     """
     if not (folder / "tokenizer.json").is_file():
         from stepsearch_core.policy.models import load_tokenizer
@@ -35,7 +39,7 @@ def published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
 
     from stepsearch_core.policy.tokenizers import prepare
 
-    ends = None
+    ends = config.get("eos_token_id")
     if (folder / "generation_config.json").is_file():
         ends = read_object(folder / "generation_config.json").get("eos_token_id")
     try:
@@ -43,4 +47,4 @@ def published_tokenizer(folder: Path, vocab_size: int | None) -> Any:
     except Exception as error:  # the library's Rust part raises plain ones
         problem = f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}"
         raise DataError(problem, folder / "tokenizer.json") from None
-    return prepare(tokenizer, ends, vocab_size)
+    return prepare(tokenizer, ends, config.get("vocab_size"))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
@@ -68,7 +69,7 @@ def chat_of(tokenizer: Any, prompt: str) -> Chat:
     if not getattr(tokenizer, "chat_template", None):
         raise DataError("the tokenizer has no chat template", "params", field=_FIELD)
     asked = {"role": "user", "content": prompt.format(question=_QUESTION)}
-    before, after = _split(_rendered(tokenizer, [asked]), _QUESTION)
+    before, after = _split(_rendered(tokenizer, [asked]), _QUESTION, "the user's question", tokenizer)
     end, closing, end_text = end_of_turn(tokenizer)
     return Chat(before, after, end, closing, end_text)
 
@@ -87,7 +88,8 @@ def end_of_turn(tokenizer: Any) -> tuple[int | None, str, str]:
         {"role": role, "content": text}
         for role, text in (("user", "a"), ("assistant", _TURN), ("user", _NOTICE))
     ]
-    closing = _split(_split(_rendered(tokenizer, talk), _TURN)[1], _NOTICE)[0].lstrip()
+    _, behind = _split(_rendered(tokenizer, talk), _TURN, "what the assistant said before", tokenizer)
+    closing = _split(behind, _NOTICE, "what the user says after the assistant", tokenizer)[0].lstrip()
     first = tokenizer.encode(closing, add_special_tokens=False)[:1]
     end_text = control_tokens(tokenizer).get(first[0]) if first else None
     return (first[0], closing, end_text) if end_text else (None, closing, "")
@@ -110,14 +112,20 @@ def _rendered(tokenizer: Any, messages: list[dict[str, str]], today: date = TODA
             messages, tokenize=False, add_generation_prompt=True, strftime_now=today.strftime
         )
     except Exception as error:  # a template is a program: it may raise anything
-        problem = f"the tokenizer's chat template fails: {' '.join(str(error).split())[:200]}"
-        raise DataError(problem, "params", field=_FIELD) from None
+        reason = " ".join(str(error).split())[:200]
+        roles = ", ".join(message["role"] for message in messages)
+        raise _problem(tokenizer, f"fails for messages of {roles}: {reason}") from None
 
 
-def _split(text: str, mark: str) -> tuple[str, str]:
+def _split(text: str, mark: str, what: str, tokenizer: Any) -> tuple[str, str]:
     before, found, after = text.partition(mark)
     if not found or mark in after:
-        raise DataError(
-            "the tokenizer's chat template does not write a message once", "params", field=_FIELD
-        )
+        raise _problem(tokenizer, f"does not write {what} once, as it was given")
     return before, after
+
+
+def _problem(tokenizer: Any, what: str) -> DataError:
+    folder = tokenizer.name_or_path
+    file = Path(folder, "chat_template.jinja")
+    where = f" ({file if file.is_file() else folder})" if folder else ""
+    return DataError(f"the tokenizer's chat template{where} {what}", "params", field=_FIELD)

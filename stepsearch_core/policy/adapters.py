@@ -16,12 +16,25 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from stepsearch_core.base.errors import DataError
+
 
 def add_adapters(policy: PreTrainedModel, rank: int, alpha: float) -> None:
-    """Put adapters into `policy` and freeze its own weights; at first they change nothing."""
+    """Put adapters into `policy` and freeze its own weights; at first they change nothing.
+
+    Raises:
+        DataError: it has no linear layer to adapt.
+    """
     policy.requires_grad_(False)
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear")  # type: ignore[arg-type]
-    inject_adapter_in_model(config, policy)
+    try:
+        inject_adapter_in_model(config, policy)
+    except ValueError as error:
+        problem = (
+            f"{rank}, but no layer of {type(policy).__name__} takes an adapter"
+            f" ({' '.join(str(error).split())[:200]}): 0 trains all weights"
+        )
+        raise DataError(problem, "params", field="train.lora_rank") from None
 
 
 @contextmanager

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, Qwen3Config
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    Qwen3Config,
+)
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder
 from stepsearch_core.params import ModelParams
-from stepsearch_core.policy.structure import context_limit
+from stepsearch_core.policy.structure import check_weights_kind, context_limit
 from stepsearch_core.policy.tokenizers import prepare
+
+_SCALES = (
+    "final_logit_softcapping",
+    "logits_scaling",
+    "logit_scale",
+    "lm_head_multiplier",
+    "output_multiplier",
+)
+"""What configurations call a change of the logits behind the output layer (Gemma, Granite, Cohere, ...)."""
 
 
 def build_model(params: ModelParams, tokenizer: Any) -> PreTrainedModel:
@@ -55,9 +72,10 @@ def load_policy(source: str | Path, dtype: str = "auto") -> tuple[PreTrainedMode
     model's generation config, so that it ends one wherever the policy is used.
 
     Raises:
-        DataError: neither a folder with a whole model nor a name that can be found, or weights of another
-            architecture.
+        DataError: neither a folder with a whole model nor a name that can be found, weights of another
+            architecture, or fewer of them than the tokenizer has tokens.
     """
+    check_weights_kind(source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -87,8 +105,9 @@ def load_tokenizer(source: str | Path) -> Any:
     """The tokenizer alone of a Hugging Face name or folder, prepared as `load_policy` does.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or it has more tokens than the model beside it.
     """
+    check_weights_kind(source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
@@ -96,10 +115,46 @@ def load_tokenizer(source: str | Path) -> Any:
             f"no tokenizer can be loaded: {' '.join(str(error).split())[:300]}", source
         ) from None
     try:
+        config = AutoConfig.from_pretrained(source).get_text_config()
+    except (OSError, ValueError):  # no model is there
+        return prepare(tokenizer)
+    try:
         ends = GenerationConfig.from_pretrained(source).eos_token_id
     except (OSError, ValueError):  # it has no such file
-        ends = None
-    return prepare(tokenizer, ends)
+        ends = config.eos_token_id
+    return prepare(tokenizer, ends, config.vocab_size)
+
+
+def empty_model(config: Mapping[str, Any]) -> PreTrainedModel:
+    """A model of a `config.json` without memory for its weights, on torch's meta device.
+
+    Raises:
+        DataError: transformers makes no model of it.
+    """
+    arguments = {name: value for name, value in config.items() if name != "model_type"}
+    try:
+        with torch.device("meta"):
+            made = AutoConfig.for_model(config["model_type"], **arguments)
+            return AutoModelForCausalLM.from_config(made)
+    except (ValueError, StrictDataclassError) as error:
+        problem = f"no model can be made of its config.json: {' '.join(str(error).split())[:200]}"
+        raise DataError(problem, "params", field="model.source") from None
+
+
+def training_problem(model: PreTrainedModel) -> str | None:
+    """Why a model cannot be trained here, or None: how its logits are made of its last states.
+
+    Of a trajectory only the policy's tokens get logits, by `lm_head` from the states of `model`
+    (`learning.actor_critic`).
+    """
+    config = model.config.get_text_config()
+    if not (hasattr(model, "model") and hasattr(model, "lm_head")):
+        return f"training takes models of layers `model` and `lm_head`, {config.model_type} has others"
+    for name in _SCALES:
+        if getattr(config, name, None) not in (None, 1):
+            value = getattr(config, name)
+            return f"{config.model_type} changes its logits by {name} ({value:g}), which training leaves out"
+    return None
 
 
 def check_context(config: Any, tokens: int) -> None:

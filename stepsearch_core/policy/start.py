@@ -8,9 +8,16 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.params import EnvironmentParams, ModelParams, TokenizerParams
-from stepsearch_core.policy.models import build_model, check_context, load_policy, load_tokenizer
+from stepsearch_core.policy.models import (
+    build_model,
+    check_context,
+    load_policy,
+    load_tokenizer,
+    training_problem,
+)
 from stepsearch_core.policy.tokenizers import train_tokenizer
 
 
@@ -26,10 +33,12 @@ def starting_policy(
         texts: what a tokenizer is trained on; not read for a published model.
 
     Raises:
-        DataError: no such model, or one of shorter contexts.
+        DataError: no such model, one that cannot be trained, or one of shorter contexts.
     """
     if model.source:
         policy, published = load_policy(model.source, model.dtype)
+        if problem := training_problem(policy):
+            raise DataError(problem, "params", field="model.source")
     else:
         published = starting_tokenizer(model, tokenizer, environment, texts)
         policy = build_model(model, published)

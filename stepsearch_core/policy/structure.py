@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
@@ -36,9 +37,27 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The configuration of a model's folder.
 
     Raises:
-        DataError: it is missing, no JSON object, or names no type of model.
+        DataError: it is missing, no JSON object, or names no type of model; or there are GGUF files alone.
     """
+    check_weights_kind(folder)
     return read_object(folder / "config.json", ("model_type",))
+
+
+def check_weights_kind(source: str | Path) -> None:
+    """See whether a model's folder has weights as transformers writes them.
+
+    Raises:
+        DataError: it has GGUF files alone, or `source` is one.
+    """
+    path = Path(source)
+    folder = path if path.is_dir() else path.parent
+    files = sorted(folder.glob("*.gguf")) if path.is_dir() else [path] * path.match("*.gguf")
+    if files and not any(path for ending in ("safetensors", "bin") for path in folder.glob(f"*.{ending}")):
+        problem = (
+            f"{files[0].name} is a GGUF file, weights rounded for llama.cpp: take the folder that it was"
+            " made from, with model.safetensors, or make one of it (docs/bring_your_own.md)"
+        )
+        raise DataError(problem, folder)
 
 
 def structure_problem(config: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,8 @@ the prompt's style is one token.
 A published tokenizer may lack what the rest of the code relies on; `prepare` settles that once, where it is
 loaded:
 
-* no padding token: the one that ends a text stands in; what is padded is never attended to nor trained;
+* no padding token, or one that the model has no row for: the one that ends a text stands in; what is padded
+  is never attended to nor trained;
 * several tokens that end a turn (a list in `generation_config.json`, a chat template's own end of turn): all
   do (`environment.encoding.end_ids`);
 * begin-of-text, which some put before every text: `environment.renderer` does so with every prompt;
@@ -67,29 +68,36 @@ def prepare(tokenizer: Any, ends: int | Sequence[int] | None = None, vocab_size:
     Args:
         tokenizer: as `AutoTokenizer` loads it.
         ends: `eos_token_id` of the model's generation config.
-        vocab_size: rows of the model's embeddings; a padding token beyond them is replaced.
+        vocab_size: rows of the model's embeddings, one for every token but that for padding.
 
     Returns:
         The tokenizer.
 
     Raises:
-        DataError: it is no fast one, or has no token that could end a text.
+        DataError: it is no fast one, has no token that could end a text, or more tokens than the model.
     """
     if not tokenizer.is_fast:
         problem = (
             f"{type(tokenizer).__name__} is no fast tokenizer: it does not say which text a token is of"
         )
         raise DataError(problem, tokenizer.name_or_path)
+    ids = set(tokenizer.get_vocab().values())
+    beyond = {token for token in ids if vocab_size is not None and token >= vocab_size}
+    if beyond - {tokenizer.pad_token_id}:
+        problem = (
+            f"the tokenizer has ids up to {max(beyond)}, the model embeds {vocab_size}: take both from one"
+            " place, or enlarge the model's embeddings and save it"
+        )
+        raise DataError(problem, tokenizer.name_or_path)
     more = [ends] if isinstance(ends, int) else list(ends or ())
     if tokenizer.chat_template:
         with suppress(DataError):  # of a template that nobody may want to use
             more += [end for end in [end_of_turn(tokenizer)[0]] if end is not None]
-    tokenizer.turn_ends = frozenset(more) | ({tokenizer.eos_token_id} - {None})
+    tokenizer.turn_ends = frozenset(more) & ids | ({tokenizer.eos_token_id} - {None})
     if not tokenizer.turn_ends:
         problem = "the tokenizer has no token that ends a text, and the model's generation config names none"
         raise DataError(problem, tokenizer.name_or_path)
-    pad = tokenizer.pad_token_id
-    if pad is None or (vocab_size is not None and pad >= vocab_size):
+    if tokenizer.pad_token_id is None or beyond:
         end = tokenizer.eos_token_id
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(
             min(tokenizer.turn_ends) if end is None else end

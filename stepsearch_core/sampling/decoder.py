@@ -26,7 +26,7 @@ def check_structure(config: Any) -> None:
         DataError: another family, attention to a window only, or positions embedded by the longest context.
     """
     if problem := structure_problem(config.to_dict()):
-        raise DataError(problem, "params", field="rollout.engine")
+        raise DataError(f"{problem}; vllm samples from more kinds", "params", field="rollout.engine")
 
 
 def last_states(model: PreTrainedModel, token_ids: torch.Tensor, pass_: Pass) -> torch.Tensor:

@@ -170,16 +170,14 @@ def _counted(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, i
 def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int]:
     """As `_counted`, for any family, by building the modules without memory."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
 
     from stepsearch_core.learning.actor_critic import Critic
     from stepsearch_core.policy.adapters import add_adapters
-    from stepsearch_core.policy.models import parameter_count
+    from stepsearch_core.policy.models import empty_model, parameter_count
 
+    policy = empty_model(config)
+    parameters = parameter_count(policy)
     with torch.device("meta"):
-        arguments = {name: value for name, value in config.items() if name != "model_type"}
-        policy = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **arguments))
-        parameters = parameter_count(policy)
         critic = parameter_count(Critic(policy)) if train.critic == "model" else 0
         if train.lora_rank:
             add_adapters(policy, train.lora_rank, train.lora_alpha)

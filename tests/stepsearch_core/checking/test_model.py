@@ -73,6 +73,18 @@ def test_a_folder_that_is_not_whole(look, model, damage, problem):
     assert any(problem in line for line in seen.findings if line.startswith("error")), seen.findings
 
 
+@pytest.mark.parametrize("lost", ["*", "model.safetensors"])
+def test_a_folder_with_a_gguf_file_alone(look, model, lost):
+    for path in model.glob(lost):
+        path.unlink()
+    (model / "policy.Q4_1.gguf").write_bytes(b"GGUF")
+    seen = look(f"model.source={model}", *FITS)
+    assert seen.status == 1
+    (error,) = [line for line in seen.findings if line.startswith("error: ")]
+    assert f"{model}: policy.Q4_1.gguf is a GGUF file" in error
+    assert "model.safetensors" in error
+
+
 def test_weights_of_another_shape_than_the_configuration(look, model, edit):
     rows = json.loads((model / "config.json").read_text())["vocab_size"]
     edit(model / "config.json", vocab_size=rows + 8)
@@ -93,6 +105,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model(look, model):
     seen = look(f"model.source={model}", *FITS)
     assert seen.status == 1
     assert f"the tokenizer has ids up to {last + 1}, the model embeds {last + 1}" in seen.findings[0]
+    assert "enlarge the model's embeddings" in seen.findings[0]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +121,33 @@ def test_a_kind_of_model_that_the_engine_does_not_sample(look, model, edit, valu
     assert seen.status == 1
     assert problem in seen.findings[0]
     assert "rollout.engine: vllm" in seen.findings[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"model_type": "gpt2"}, "training takes models of layers `model` and `lm_head`, gpt2 has others"),
+        (
+            {"model_type": "granite", "logits_scaling": 8.0},
+            "granite changes its logits by logits_scaling (8)",
+        ),
+        ({"model_type": "cohere", "logit_scale": 0.25}, "cohere changes its logits by logit_scale (0.25)"),
+    ],
+)
+def test_a_kind_of_model_that_cannot_be_trained(look, model, edit, values, problem):
+    edit(model / "config.json", **values)
+    overrides = f"model.source={model}", *FITS, "rollout.engine=vllm"
+    errors = [line for line in look(*overrides).findings if line.startswith("error: ")]
+    assert any("model.source: " in line and problem in line for line in errors), errors
+    assert not any(problem in line for line in look(*overrides, "--from", "evaluate").findings)
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_adapters_for_a_model_without_layers_that_take_them(look, model, edit, rank):
+    edit(model / "config.json", model_type="olmo2", num_hidden_layers=0, layer_types=[])
+    seen = look(f"model.source={model}", *FITS, "rollout.engine=vllm", f"train.lora_rank={rank}")
+    errors = [line for line in seen.findings if "train.lora_rank: 4, but no layer of Olmo2" in line]
+    assert len(errors) == bool(rank), seen.findings
 
 
 def test_quantised_weights_cannot_be_trained(look, model, edit):

@@ -66,8 +66,8 @@ def test_a_template_that_is_not_there_fails_or_is_left_unused(look, model, edit,
     seen = look(f"model.source={model}", *FITS)
     assert seen.status == 1
     assert (
-        "environment.chat_template: the tokenizer's chat template fails: no system turns here"
-        in seen.findings[0]
+        f"environment.chat_template: the tokenizer's chat template ({template}) fails for messages of user: "
+        "no system turns here" in seen.findings[0]
     )
     template.unlink()
     seen = look(f"model.source={model}", *FITS)

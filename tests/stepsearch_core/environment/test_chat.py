@@ -1,6 +1,7 @@
 """Chat templates taken apart, and episodes within them."""
 
 import pytest
+from transformers import AutoTokenizer
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
@@ -187,9 +188,26 @@ def test_what_is_closed_or_no_tag_is_not_opened(ending):
 @pytest.mark.parametrize(
     ("template", "problem"),
     [
-        ("{{ raise_exception('one turn only') }}", "fails: one turn only"),
-        ("{% for m in messages %}{{ m.content | lower }}{% endfor %}", "does not write a message once"),
-        ("{% for m in messages %}{{ m.content * 2 }}{% endfor %}", "does not write a message once"),
+        ("{{ raise_exception('no users') }}", "fails for messages of user: no users"),
+        ("{% for m in messages %}{{ m.content", "fails for messages of user: "),
+        ("{% for m in messages %}{{ m.content | lower }}{% endfor %}", "does not write the user's question"),
+        (
+            "{% for m in messages %}{{ m.content * 2 }}{% endfor %}",
+            "does not write the user's question once",
+        ),
+        (
+            "{% if messages | length > 1 %}{{ raise_exception('one turn only') }}{% endif %}"
+            + published.CHATML,
+            "fails for messages of user, assistant, user: one turn only",
+        ),
+        (
+            published.CHATML.replace("m.content", "'' if m.role == 'assistant' else m.content"),
+            "does not write what the assistant said before once, as it was given",
+        ),
+        (
+            published.CHATML.replace("for m in messages", "for m in messages[:2]"),
+            "does not write what the user says after the assistant once",
+        ),
     ],
 )
 def test_a_template_that_cannot_be_used_is_refused(template, problem):
@@ -197,6 +215,15 @@ def test_a_template_that_cannot_be_used_is_refused(template, problem):
         DataError, match=rf"field 'environment\.chat_template': the tokenizer's chat template {problem}"
     ):
         chat_of(published.qwen(template), "Question : {question}")
+
+
+def test_the_file_of_a_template_that_fails_is_named(tmp_path):
+    published.qwen("{{ raise_exception('no users') }}").save_pretrained(tmp_path)
+    with pytest.raises(
+        DataError, match=rf"chat template \({tmp_path}/chat_template\.jinja\) fails"
+    ) as caught:
+        chat_of(AutoTokenizer.from_pretrained(tmp_path), "{question}")
+    assert "\n" not in str(caught.value)
 
 
 @EVERY

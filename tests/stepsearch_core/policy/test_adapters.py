@@ -2,7 +2,9 @@ import copy
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.learning.actor_critic import Likelihood
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.policy.adapters import add_adapters, plain_shapes, plain_weights, without_adapters
@@ -84,3 +86,13 @@ def test_in_bfloat16_a_sum_is_rounded_once(adapted):
     base, down, up = (parameters[f"{name}.{part}.weight"].double() for part in parts)
     exact = base + 4.0 * up @ down
     assert torch.equal(dict(plain_weights(policy))[f"{name}.weight"], exact.float().to(torch.bfloat16))
+
+
+def test_a_model_without_a_layer_to_adapt_is_refused():
+    policy = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model("llama", num_hidden_layers=0, hidden_size=32, vocab_size=9)
+    )
+    with pytest.raises(
+        DataError, match=r"field 'train\.lora_rank': 4, but no layer of LlamaForCausalLM takes"
+    ):
+        add_adapters(policy, rank=4, alpha=8.0)

@@ -7,15 +7,18 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.encoding import end_ids
+from stepsearch_core.learning.actor_critic import token_states
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import ModelParams
 from stepsearch_core.policy.models import (
     build_model,
     check_context,
+    empty_model,
     load_policy,
     load_tokenizer,
     parameter_count,
     save_policy,
+    training_problem,
 )
 from tests import published, tiny
 
@@ -129,6 +132,70 @@ def test_weights_of_another_architecture_are_named_with_both_shapes(tmp_path, ch
     with pytest.raises(DataError, match=f"policy: no model can be loaded: .*{problem}") as caught:
         load_policy(tmp_path / "policy")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_policy, load_tokenizer])
+def test_a_folder_with_a_gguf_file_alone_is_named(tmp_path, load):
+    WORD.save_pretrained(tmp_path)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    for source in (tmp_path, tmp_path / "model.gguf"):
+        with pytest.raises(DataError, match=rf"^{tmp_path}: model\.gguf is a GGUF file"):
+            load(source)
+    save_policy(tiny.model(WORD), WORD, tmp_path / "both")
+    (tmp_path / "both" / "model.gguf").write_bytes(b"GGUF")
+    load(tmp_path / "both")
+
+
+@pytest.mark.parametrize("load", [load_policy, load_tokenizer])
+def test_a_model_with_fewer_rows_than_tokens_is_refused(tmp_path, load):
+    model = tiny.model(WORD)
+    model.resize_token_embeddings(len(WORD) - 1)
+    save_policy(model, WORD, tmp_path)
+    problem = f"{tmp_path}: the tokenizer has ids up to {len(WORD) - 1}, the model embeds {len(WORD) - 1}"
+    with pytest.raises(DataError, match=problem):
+        load(tmp_path)
+
+
+SMALL = {"vocab_size": 50, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1} | {
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("llama", {}),
+        ("mistral", {}),
+        ("olmo2", {}),
+        ("opt", {"ffn_dim": 48, "word_embed_proj_dim": 32}),
+        ("granite", {"logits_scaling": 1.0}),
+        ("granite", {"logits_scaling": 8.0}),
+        ("gemma2", {"final_logit_softcapping": 0.01}),
+        ("cohere", {"logit_scale": 0.25}),
+    ],
+)
+def test_what_can_be_trained_has_the_logits_that_training_makes(kind, values):
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, **(SMALL | values), pad_token_id=0, bos_token_id=1, eos_token_id=2)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    batch = token_batch(tiny.random_trajectories(range(50), 2), 0)
+    with torch.no_grad():
+        ids = torch.from_numpy(batch.input_ids)
+        whole = model(ids, use_cache=False).logits[batch.predictors]
+        equal = torch.allclose(model.lm_head(token_states(model, batch)), whole, atol=1e-5)
+    assert equal == (training_problem(model) is None)
+
+
+def test_models_without_memory():
+    made = empty_model({"model_type": "olmo2", **SMALL})
+    assert {parameter.device.type for parameter in made.parameters()} == {"meta"}
+    for config in (
+        {"model_type": "nobodys"},
+        {"model_type": "gemma2", "num_hidden_layers": 2, "layer_types": [1]},
+    ):
+        with pytest.raises(DataError, match=r"model\.source.*no model can be made of its config\.json"):
+            empty_model(config)
 
 
 def test_a_tokenizer_can_be_loaded_alone(tmp_path):

@@ -106,8 +106,14 @@ def test_a_tokenizer_without_padding_pads_with_what_ends_a_text():
 
 def test_padding_that_the_model_has_no_row_for_is_replaced():
     tokenizer = published.qwen()
-    assert prepare(tokenizer, vocab_size=404).pad_token_id == 403
-    assert prepare(tokenizer, vocab_size=403).pad_token_id == tokenizer.eos_token_id
+    assert prepare(tokenizer, vocab_size=406).pad_token_id == 403
+    tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    assert prepare(tokenizer, vocab_size=406).pad_token_id == tokenizer.eos_token_id == 405
+
+
+def test_more_tokens_than_the_model_has_rows_for_are_refused():
+    with pytest.raises(DataError, match="the tokenizer has ids up to 405, the model embeds 405: take both"):
+        prepare(published.qwen(), vocab_size=405)  # 405 ends its turns, 403 pads
 
 
 @pytest.mark.parametrize(
@@ -116,6 +122,7 @@ def test_padding_that_the_model_has_no_row_for_is_replaced():
         (None, {401, 404}),  # its end of text, and the end of a turn in its chat template
         (401, {401, 404}),
         ([401, 402, 404], {401, 402, 404}),
+        ([401, 128_009], {401, 404}),  # no token of this tokenizer
     ],
 )
 def test_every_token_that_ends_a_turn_is_known(ends, expected):
