@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from stepsearch_core.learning.batching import TokenBatch
+from stepsearch_core.learning.token_log_probs import TokenLogProbs
 
 
 class TokenOutputs(NamedTuple):
@@ -34,24 +35,24 @@ class ActorCritic(nn.Module):
     """Policy and, if it has one, value head as one module, so that one DeepSpeed engine trains both."""
 
     def __init__(
-        self, policy: PreTrainedModel, with_value_head: bool = True, entropy_gradient: bool = False
+        self,
+        policy: PreTrainedModel,
+        with_value_head: bool = True,
+        entropy_gradient: bool = False,
+        kernel: str = "chunked",
     ) -> None:
         super().__init__()
-        self.policy, self.entropy_gradient = policy, entropy_gradient
+        self.policy, self.scores = policy, TokenLogProbs(entropy_gradient, kernel)
         self.value_head = _value_head(policy) if with_value_head else None
 
     def forward(
         self, batch: TokenBatch, temperature: float = 1.0, with_entropy: bool = True
     ) -> TokenOutputs:
-        """Score the policy tokens of `batch`; logits are made for these only."""
+        """Score the policy tokens of `batch`."""
         hidden = token_states(self.policy, batch)
-        logits = self.policy.lm_head(hidden).float() / temperature
         targets = torch.from_numpy(batch.targets).to(hidden.device)
-        log_probs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        entropy = values = torch.zeros_like(log_probs)
-        if with_entropy:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.entropy_gradient):
-                entropy = _entropy(logits)
+        log_probs, entropy = self.scores(hidden, self.policy.lm_head, targets, temperature, with_entropy)
+        values = torch.zeros_like(log_probs)
         if self.value_head is not None:
             values = self.value_head(hidden.detach()).squeeze(-1).float()
         return TokenOutputs(log_probs, entropy, values)
@@ -77,15 +78,16 @@ class Critic(nn.Module):
 class Likelihood(nn.Module):
     """Log-probabilities of a batch's policy tokens, as a module that DeepSpeed can wrap."""
 
-    def __init__(self, policy: PreTrainedModel) -> None:
+    def __init__(self, policy: PreTrainedModel, kernel: str = "chunked") -> None:
         super().__init__()
-        self.policy = policy
+        self.policy, self.scores = policy, TokenLogProbs(kernel=kernel)
 
     def forward(self, batch: TokenBatch, temperature: float = 1.0) -> Tensor:
         """Log-probabilities [tokens]."""
-        logits = self.policy.lm_head(token_states(self.policy, batch)).float() / temperature
-        targets = torch.from_numpy(batch.targets).to(logits.device)
-        return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        hidden = token_states(self.policy, batch)
+        targets = torch.from_numpy(batch.targets).to(hidden.device)
+        log_probs: Tensor = self.scores(hidden, self.policy.lm_head, targets, temperature, False)[0]
+        return log_probs
 
 
 def recompute_activations(model: PreTrainedModel) -> None:
@@ -101,12 +103,6 @@ def token_states(model: PreTrainedModel, batch: TokenBatch) -> Tensor:
     hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
     rows, positions = batch.predictors
     return hidden[torch.from_numpy(rows).to(device), torch.from_numpy(positions).to(device)]
-
-
-def _entropy(logits: Tensor) -> Tensor:
-    """Entropy [tokens] in nats of the distributions that logits [tokens, vocabulary] give."""
-    log_probs = torch.log_softmax(logits, dim=-1)
-    return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
 def _value_head(policy: PreTrainedModel) -> nn.Sequential:

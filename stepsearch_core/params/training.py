@@ -51,6 +51,7 @@ class TrainParams:
     minibatches: int = number(at_least=1)
     epochs: int = number(at_least=1)
     micro_batch_tokens: int = number(at_least=1)
+    log_probs: str = one_of("chunked", "liger")
     gradient_checkpointing: bool = anything()
     lora_rank: int = number(at_least=0)
     lora_alpha: float = number(above=0)

@@ -83,7 +83,7 @@ def make_plan(params: Params) -> Plan:
     update = {
         "gradients": gradients,
         "activations": activation_bytes(shape, together, dtype, train.gradient_checkpointing),
-        "logits": logit_bytes(shape, together * written // length),
+        "logits": logit_bytes(shape, together * written // length, dtype, params.hardware.gpus),
     }
     if shape.critic:  # both have passed forward before either goes backward
         update["critic's activations"] = activation_bytes(
@@ -126,7 +126,8 @@ def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, f
     states = state_bytes(shape.parameters, shape.parameters, dtype, warmstart)
     rows = math.ceil(warmstart.batch_size / warmstart.processes)
     activations = activation_bytes(shape, rows * length, dtype, warmstart.gradient_checkpointing)
-    return states | {"activations": activations, "logits": logit_bytes(shape, rows * written)}
+    logits = logit_bytes(shape, rows * written, dtype, params.hardware.gpus)
+    return states | {"activations": activations, "logits": logits}
 
 
 def _offloaded(params: Params, shape: Architecture) -> float:

@@ -58,13 +58,15 @@ class Learner:
             for model in filter(None, (self._trained, critic and critic.critic)):
                 recompute_activations(model)
         with_value_head = has_critic and critic is None
-        module = ActorCritic(self._trained, with_value_head, entropy_gradient=params.entropy_coefficient > 0)
+        module = ActorCritic(
+            self._trained, with_value_head, params.entropy_coefficient > 0, params.log_probs
+        )
         self.actor = self._engine(module, self._groups(module))
         self.critic = (
             None if critic is None else self._engine(critic, [{"params": list(critic.parameters())}])
         )
         policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
-        self._reference = None if reference is None else self._fixed(Likelihood(reference))
+        self._reference = None if reference is None else self._fixed(Likelihood(reference, params.log_probs))
 
     def _groups(self, module: ActorCritic) -> list[dict[str, Any]]:
         groups = [

@@ -1,19 +1,22 @@
 """Memory of one GPU (or of the machine, without GPUs) in bytes: formulas, each with its source.
 
 They describe what `training.learner` lays out: actor, critic and reference under DeepSpeed ZeRO, logits of
-policy tokens only. What depends on kernels is an upper estimate; buckets, the CUDA context and fragmentation
-are covered by `sampling.vllm_arguments.RESERVED_SHARE`. A plan shows them, and a run gives vLLM what they
-leave.
+some policy tokens at a time. What depends on kernels is an upper estimate; buckets, the CUDA context and
+fragmentation are covered by `sampling.vllm_arguments.RESERVED_SHARE`. A plan shows them, and a run gives
+vLLM what they leave.
 """
 
 from __future__ import annotations
 
+from stepsearch_core.learning.logit_chunks import chunk_tokens
 from stepsearch_core.params import LearningParams, TrainParams
 from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.training.architecture import Architecture
 
-LOGIT_BYTES = 24
-"""Six float32 copies: logits, log-probabilities, exponentials, and three gradients (measured on a CPU)."""
+LOGIT_BYTES = 36
+"""Of each logit of a chunk, nine float32 copies: six of log-probabilities (logits, those divided by the
+temperature, a softmax, and gradients), three more where entropies have a gradient (measured on a CPU).
+"""
 
 
 def state_bytes(parameters: int, trained: int, dtype: str, params: LearningParams) -> dict[str, float]:
@@ -92,9 +95,13 @@ def activation_bytes(shape: Architecture, tokens: int, dtype: str, checkpointing
     return tokens * (layers + (4 + b) * h)
 
 
-def logit_bytes(shape: Architecture, policy_tokens: int) -> int:
-    """Logits of a micro-batch's policy tokens, with their gradients (`training.actor_critic`)."""
-    return LOGIT_BYTES * shape.vocab_size * policy_tokens
+def logit_bytes(shape: Architecture, policy_tokens: int, dtype: str, gpus: int) -> int:
+    """Logits of a chunk of policy tokens, and a micro-batch's gradient of the output layer's weights.
+
+    As `learning.token_log_probs` makes them: more policy tokens are more chunks, one after the other.
+    """
+    chunk = min(policy_tokens, chunk_tokens("cuda" if gpus else "cpu", shape.vocab_size))
+    return shape.vocab_size * (LOGIT_BYTES * chunk + DTYPE_BYTES[dtype] * shape.hidden_size)
 
 
 def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:

@@ -20,12 +20,15 @@ def test_what_does_not_fit_the_hardware_that_is_named(look):
 
 def test_packages_that_are_not_installed(look, monkeypatch):
     real = machine.find_spec
-    missing = {"vllm", "wandb", "tensorboard", "faiss"}
+    missing = {"vllm", "wandb", "tensorboard", "faiss", "liger_kernel"}
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name in missing else real(name))
-    seen = look("rollout.engine=vllm", "watch.trackers=[dvclive, wandb, tensorboard]")
+    seen = look(
+        "rollout.engine=vllm", "train.log_probs=liger", "watch.trackers=[dvclive, wandb, tensorboard]"
+    )
     assert seen.status == 1
     for words in (
         "vLLM is not installed",
+        "train.log_probs: liger-kernel is not installed",
         "wandb is not installed",
         "tensorboard is not installed",
         "FAISS is not",

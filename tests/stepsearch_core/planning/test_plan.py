@@ -24,7 +24,7 @@ def test_every_profile_fits_the_hardware_that_it_names(name):
 @pytest.mark.parametrize("name", GPU_PROFILES)
 @pytest.mark.parametrize("kind", ["gpu_memory_gb", "memory_gb", "disk_gb"])
 def test_a_smaller_machine_is_refused_with_the_numbers(name, kind):
-    plan, params = planned(name, f"hardware.{kind}=20")
+    plan, params = planned(name, f"hardware.{kind}=12")
     with pytest.raises(
         ParamsError, match=rf"does not fit: .* GB needed, [\d.]+ GB available \(hardware\.{kind}\)"
     ):
@@ -156,7 +156,7 @@ def test_the_warm_start_is_counted_and_fits_as_training_does():
     count = 7_615_616_512
     states = plan.warmstart["weights"] + plan.warmstart["gradients"] + plan.warmstart["optimizer states"]
     assert states == 2 * count + (4 + 12) * count / 8
-    for override in ("warmstart.zero_stage=0", "warmstart.batch_size=80", "warmstart.processes=1"):
+    for override in ("warmstart.zero_stage=0", "warmstart.batch_size=320", "warmstart.processes=1"):
         with pytest.raises(ParamsError, match="memory of each GPU"):
             check_fits(*planned("paper_7b", *begun, "warmstart.gradient_dtype=model", override))
     kept = planned("paper_7b", *begun, "warmstart.gradient_checkpointing=false")[0].warmstart

@@ -4,6 +4,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
+from perf.measure import peak_bytes
+from stepsearch_core.learning.logit_chunks import CHUNK_BYTES
+from stepsearch_core.learning.token_log_probs import TokenLogProbs
 from stepsearch_core.params import TrainParams
 from stepsearch_core.sampling.paged_cache import PagedCache
 from stepsearch_core.training.architecture import Architecture
@@ -129,4 +132,23 @@ def test_the_cache_is_that_of_the_sampler():
 
 
 def test_logits():
-    assert logit_bytes(SHAPE, 10) == 24 * 300 * 10
+    weights = 4 * 300 * 64
+    assert logit_bytes(SHAPE, 10, "float32", gpus=0) == 36 * 300 * 10 + weights
+    chunk = 2**25 // (4 * 300)
+    assert logit_bytes(SHAPE, 10**6, "float32", gpus=0) == 36 * 300 * chunk + weights
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("entropy_gradient", [False, True])
+def test_logits_take_what_torch_allocates_however_many_tokens(dtype, entropy_gradient, monkeypatch):
+    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 2000 * 100)  # 100 tokens
+    head = torch.nn.Linear(64, 2000, bias=False, dtype=getattr(torch, dtype))
+    hidden = torch.randn(1000, 64, dtype=head.weight.dtype, requires_grad=True)
+    targets = torch.zeros(1000, dtype=torch.long)
+
+    def both_passes():
+        log_probs, entropy = TokenLogProbs(entropy_gradient)(hidden, head, targets, 1.0, True)
+        (log_probs + entropy).sum().backward()
+
+    planned = logit_bytes(replace(SHAPE, vocab_size=2000), 1000, dtype, gpus=0)
+    assert (0.8 if entropy_gradient else 0.5) < peak_bytes(both_passes) / planned < 1.1
