@@ -12,7 +12,7 @@ liger-kernel's function in its place, which on GPUs of compute capability 9.0 is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,10 +47,8 @@ class TokenLogProbs(nn.Module):
         """
         differentiated = with_entropy and self.entropy_gradient
         if self._liger is None:
-            entropies = with_entropy, differentiated
-            scores: tuple[Tensor, Tensor] = _Chunks.apply(
-                hidden, head.weight, head.bias, targets, temperature, entropies
-            )
+            asked = _Asked(temperature, with_entropy, differentiated)
+            scores: tuple[Tensor, Tensor] = _Chunks.apply(hidden, head.weight, head.bias, targets, asked)
             return scores
         if head.bias is not None:
             raise DataError("its output layer has a bias, which train.log_probs: liger cannot use", "policy")
@@ -74,6 +72,14 @@ def liger_function() -> Any:
     return LigerFusedLinearScaledCrossEntropyFunction.apply
 
 
+class _Asked(NamedTuple):
+    """What is asked of the scores."""
+
+    temperature: float
+    entropy: bool
+    entropy_gradient: bool
+
+
 class _Chunks(torch.autograd.Function):
     """The scores by chunks of tokens, and their gradients by the same chunks again."""
 
@@ -84,21 +90,18 @@ class _Chunks(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         targets: Tensor,
-        temperature: float,
-        entropies: tuple[bool, bool],
+        asked: _Asked,
     ) -> tuple[Tensor, Tensor]:
-        """`entropies`: whether they are wanted, and whether with a gradient."""
         log_probs = hidden.new_zeros(len(hidden), dtype=torch.float32)
         entropy = torch.zeros_like(log_probs)
-        wanted, differentiated = entropies
         for rows in _chunks(hidden, weight):
             logits = nn.functional.linear(hidden[rows], weight, bias)
-            log_probs[rows], scaled = _log_probs(logits, targets[rows], temperature)
-            if wanted:
+            log_probs[rows], scaled = _log_probs(logits, targets[rows], asked.temperature)
+            if asked.entropy:
                 entropy[rows] = _entropy(scaled)
         ctx.save_for_backward(hidden, weight, bias, targets)
-        ctx.temperature, ctx.differentiated = temperature, differentiated
-        if not differentiated:
+        ctx.asked = asked
+        if not asked.entropy_gradient:
             ctx.mark_non_differentiable(entropy)
         return log_probs, entropy
 
@@ -111,8 +114,8 @@ class _Chunks(torch.autograd.Function):
         )
         for rows in _chunks(hidden, weight):
             logits = nn.functional.linear(hidden[rows], weight, bias)
-            slopes = [of[rows] for of in of_scores[: 1 + ctx.differentiated]]
-            of_logits = _gradient(logits, targets[rows], ctx.temperature, slopes)
+            slopes = [of[rows] for of in of_scores[: 1 + ctx.asked.entropy_gradient]]
+            of_logits = _gradient(logits, targets[rows], ctx.asked.temperature, slopes)
             del logits
             if of_hidden is not None:
                 torch.mm(of_logits, weight, out=of_hidden[rows])
@@ -120,7 +123,7 @@ class _Chunks(torch.autograd.Function):
                 of_weight.addmm_(of_logits.t(), hidden[rows])
             if of_bias is not None:
                 of_bias += of_logits.sum(dim=0)
-        return of_hidden, of_weight, of_bias, None, None, None
+        return of_hidden, of_weight, of_bias, None, None
 
 
 def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[slice]:
