@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.params import ParamsError
+from stepsearch_core.training.pace import PaceTracker
 from stepsearch_core.training.tracker import untimed
 
 TENSORBOARD = Path("tensorboard")
@@ -99,20 +100,29 @@ class WandbTracker:
 
 
 class Trackers:
-    """The trackers of these names, as one.
+    """The trackers of these names, and what measures the pace, as one.
 
     Args:
         names: out of `dvclive`, `tensorboard`, `wandb`.
         folder: gets DVCLive's files.
         run: what wandb calls the run.
         config: parameters that wandb shows with it.
+        pace: gets every row as they do; None for none.
 
     Raises:
         ParamsError: wandb cannot start a run.
     """
 
-    def __init__(self, names: Sequence[str], folder: Path, run: str, config: Mapping[str, Any]) -> None:
-        self._trackers: list[DvcLiveTracker | TensorBoardTracker | WandbTracker] = []
+    def __init__(
+        self,
+        names: Sequence[str],
+        folder: Path,
+        run: str,
+        config: Mapping[str, Any],
+        pace: PaceTracker | None = None,
+    ) -> None:
+        self._trackers: list[DvcLiveTracker | TensorBoardTracker | WandbTracker | PaceTracker]
+        self._trackers = [] if pace is None else [pace]
         if "dvclive" in names:
             self._trackers.append(DvcLiveTracker(folder / "dvclive"))
         if "tensorboard" in names:

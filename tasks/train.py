@@ -13,6 +13,8 @@ from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
+from stepsearch_core.training.pace import FILE as PACE
+from stepsearch_core.training.pace import PaceTracker
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import seconds_by_phase, untimed
 from tasks.launch import launch
@@ -35,7 +37,10 @@ def main(params: Params) -> None:
     with run_folder(params) as folder:
         name = f"{params.train.algorithm}-seed{params.seed}"
         settings, _ = listed("train", params)
-        tracker = Trackers(params.watch.trackers, out, name, settings) if is_main() else None
+        tracker = None
+        if is_main():
+            pace = PaceTracker(TIMINGS / PACE, params)
+            tracker = Trackers(params.watch.trackers, out, name, settings, pace)
         kept = KeptRecords(params.train, trainer.scorer, corpus.get)
         history, samples = train(trainer, folder, validation, params.watch.guard, tracker, kept)
         trainer.learner.export(tokenizer, out)

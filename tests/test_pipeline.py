@@ -60,6 +60,9 @@ def test_every_stage_leaves_what_it_promises(micro):
     shown = run(micro, "stepsearch_core.cli", "show")
     assert "Mean" in shown
     assert "train, when it last ran here: rollout " in shown
+    planned = run(micro, "stepsearch_core.cli", "plan", "micro")
+    assert "measured here: " in planned
+    assert "for 3 of 3 steps" in planned
 
 
 @pytest.mark.parametrize("stage", ["warmstart", "train"])

@@ -30,11 +30,13 @@ def add(commands: Any) -> None:
         "plan",
         help="say what a profile needs of the hardware",
         description=(
-            "Print memory, tokens, disk and downloads of conf/NAME.yaml; exit with 1 if they do not fit."
+            "Print memory, tokens, times, disk and downloads of conf/NAME.yaml; exit with 1 if they do not"
+            " fit. Once training has made steps here, what they took and what is left is printed, too."
         ),
         epilog="example: stepsearch plan paper_7b hardware.gpus=4 train.micro_batch_tokens=4096",
     )
     _takes_a_profile(plan, "hardware.gpus=4")
+    plan.add_argument("--data", type=Path, default=Path("data"), help="the stages' outputs (default: data)")
     plan.set_defaults(run=_plan)
 
     params = commands.add_parser("params", help="print the page of all parameters, in Markdown")
@@ -92,10 +94,12 @@ def _profile(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace) -> None:
     from stepsearch_core.planning.lines import plan_lines
     from stepsearch_core.planning.plan import check_fits, make_plan
+    from stepsearch_core.training.pace import FILE, read_pace
 
     params = read_profile(options.name, options.overrides)
     plan = make_plan(params)
-    print("\n".join(plan_lines(plan, params)))
+    pace = read_pace(options.data / "timings" / FILE, params.profile)
+    print("\n".join(plan_lines(plan, params, pace)))
     check_fits(plan, params)
 
 

@@ -8,13 +8,15 @@ from stepsearch_core.planning.disk import built_indexes, passage_count
 from stepsearch_core.planning.duration import Durations
 from stepsearch_core.planning.plan import Plan, gb
 from stepsearch_core.planning.speed import BANDWIDTH_SHARE, COMPUTE_SHARE, PASS_SECONDS
+from stepsearch_core.training.pace import Pace
+from stepsearch_core.training.tracker import PHASES
 
 
-def plan_lines(plan: Plan, params: Params) -> list[str]:
-    """The plan, section by section with an empty line between them."""
+def plan_lines(plan: Plan, params: Params, pace: Pace | None = None) -> list[str]:
+    """The plan, section by section with an empty line between them; with `pace` what a run took so far."""
     sections = [
         _policy_lines(plan, params),
-        _time_lines(plan.durations, params),
+        _time_lines(plan.durations, params, measured=pace is not None) + _pace_lines(pace, params),
         _memory_lines(plan, params),
         [f"dense index in main memory: {_index(plan, params)}", *_offloaded_lines(plan)],
         _disk_lines(plan, params),
@@ -45,10 +47,10 @@ def _policy_lines(plan: Plan, params: Params) -> list[str]:
     ]
 
 
-def _time_lines(durations: Durations | None, params: Params) -> list[str]:
+def _time_lines(durations: Durations | None, params: Params, measured: bool) -> list[str]:
     """Seconds and hours with what they rest on, or how to come by them."""
     if durations is None:
-        return ["time: not known for this hardware; once `train` has made steps it stands here"]
+        return [] if measured else ["time: not known for this hardware; once `train` has made steps it is"]
     card, train = params.hardware.gpu, params.train
     parts = {"rollout": durations.rollout, "scoring": durations.scoring, "update": durations.update}
     step = ", ".join(f"{name} {spell(seconds)}" for name, seconds in parts.items())
@@ -64,6 +66,23 @@ def _time_lines(durations: Durations | None, params: Params) -> list[str]:
     }
     lines += [f"  {name:<18} {spell(seconds):>10}" for name, seconds in others.items() if seconds]
     return lines + _assumptions(durations, params)
+
+
+def _pace_lines(pace: Pace | None, params: Params) -> list[str]:
+    """What a run of this profile has shown, and what is left of it."""
+    if pace is None:
+        return []
+    steps, left = params.train.steps, max(0, params.train.steps - pace.done)
+    phases = ", ".join(f"{phase} {spell(pace.mean(phase))}" for phase in PHASES)
+    so_far = sum(row["seconds"] for row in pace.rows)
+    lines = [
+        f"measured here: {spell(pace.mean())} a step ({phases})",
+        f"  train              {spell(so_far):>10} for {pace.done} of {steps} steps"
+        + (f", {spell(left * pace.mean())} for those left" if left else ""),
+    ]
+    if others := pace.differences(params):
+        lines.append(f"  the run had other values of {', '.join(others)}")
+    return lines
 
 
 def _assumptions(durations: Durations, params: Params) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.guard import Guard
 from stepsearch_core.training.run_folder import RunFolder
-from stepsearch_core.training.tracker import Tracker
+from stepsearch_core.training.tracker import TIMING, Tracker
 from stepsearch_core.training.trainer import Trainer
 
 Keep = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
@@ -58,12 +59,15 @@ def train(
     guard = Guard(limits, folder)
     guard.check(history)
     warned: set[str] = set()
+    began = time.perf_counter()
     with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
         for step in bar:
             metrics, trajectories = trainer.step(step)
             if step % params.validate_every == 0 or step == params.steps:
                 metrics |= trainer.validate(validation)
-            row = _row(step, metrics)
+            ended = time.perf_counter()
+            row = _row(step, metrics | {f"{TIMING}step": ended - began})
+            began = ended
             history.append(row)
             _log(tracker, row)
             guard.check([row])

@@ -45,6 +45,7 @@ STATISTICS = (
     Statistic("mismatch/steps_beyond", "Steps beyond", "in a row with a mismatch beyond its limit"),
     Statistic("loss", "Warm-start loss", "cross-entropy per policy token"),
     Statistic("learning_rate", "Learning rate", "of a batch of the warm start"),
+    Statistic(f"{TIMING}step", "Step", "seconds, with validation and the checkpoint before it"),
     Statistic(f"{TIMING}rollout", "Rollout", "seconds"),
     Statistic(f"{TIMING}retrieval_wait", "Waiting for searches", "seconds of the rollout"),
     Statistic(f"{TIMING}experience", "Experience", "seconds for scoring and credit"),

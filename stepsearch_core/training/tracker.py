@@ -7,6 +7,8 @@ from typing import Protocol
 
 TIMING = "timing/"
 """Begins the names of metrics that measure time, which no run has twice."""
+PHASES = ("rollout", "experience", "update")
+"""Of a training step."""
 
 
 def untimed(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -16,8 +18,7 @@ def untimed(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def seconds_by_phase(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """How long each phase of a training step took, over all rows of a history."""
-    phases = ("rollout", "experience", "update")
-    return {phase: sum(row.get(f"{TIMING}{phase}", 0.0) for row in history) for phase in phases}
+    return {phase: sum(row.get(f"{TIMING}{phase}", 0.0) for row in history) for phase in PHASES}
 
 
 class Tracker(Protocol):

@@ -2,6 +2,8 @@ import pytest
 
 from stepsearch_core.planning.lines import plan_lines, spell
 from stepsearch_core.planning.plan import make_plan
+from stepsearch_core.training.pace import Pace, settings
+from stepsearch_core.training.tracker import PHASES
 from tests.profiles import profile
 
 
@@ -52,3 +54,27 @@ def test_sections_stand_apart():
     assert lines[0] == "profile            single_gpu"
     assert lines.count("") == 6
     assert all(lines[number + 1] for number, line in enumerate(lines[:-1]) if not line)
+
+
+def test_a_run_s_pace_and_what_is_left_of_it():
+    rows = [
+        {"step": step, "seconds": 60.0, "rollout": 30.0, "experience": 9.0, "update": 20.0}
+        for step in range(1, 13)
+    ]
+    params = profile("tiny", "train.steps=72")
+    pace = Pace("tiny", settings(params), rows)
+    lines = plan_lines(make_plan(params), params, pace)
+    assert lines[4] == "measured here: 60 s a step (rollout 30 s, experience 9.0 s, update 20 s)"
+    assert " ".join(lines[5].split()) == "train 12 min for 12 of 72 steps, 60 min for those left"
+    assert not any(line.startswith("time:") or "other values" in line for line in lines)
+    params = profile("tiny", "train.steps=12", "rollout.batch_size=8")
+    lines = plan_lines(make_plan(params), params, pace)
+    assert " ".join(lines[5].split()) == "train 12 min for 12 of 12 steps"
+    assert lines[6] == "  the run had other values of rollout.batch_size"
+
+
+def test_an_estimate_stays_beside_what_was_measured():
+    params = profile("paper_3b")
+    pace = Pace("paper_3b", settings(params), [{"step": 1} | dict.fromkeys(("seconds", *PHASES), 40.0)])
+    text = "\n".join(plan_lines(make_plan(params), params, pace))
+    assert text.index("time on 8 x H100") < text.index("measured here: 40 s a step")

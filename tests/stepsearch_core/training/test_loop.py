@@ -67,6 +67,8 @@ def test_rows_of_a_run(warm, retriever, tmp_path):
     }
     assert all(np.isfinite(value) for row in history for value in row.values())
     assert {name for row in history for name in row} - {"step"} <= LOGGED.keys()
+    phases = ("rollout", "experience", "update")
+    assert all(row["timing/step"] > sum(row[f"timing/{phase}"] for phase in phases) for row in history[1:])
     assert [row for _, row in tracker.rows] == history
     assert all(row["mismatch/max"] < 1e-4 for row in history[1:])
     assert [path.name for path in next(tmp_path.iterdir()).glob("step_*")] == ["step_000005"]
