@@ -98,7 +98,7 @@ def _plan(options: argparse.Namespace) -> None:
 
     params = read_profile(options.name, options.overrides)
     plan = make_plan(params)
-    pace = read_pace(options.data / "timings" / FILE, params.profile)
+    pace = read_pace(options.data / "timings" / FILE, params)
     print("\n".join(plan_lines(plan, params, pace)))
     check_fits(plan, params)
 

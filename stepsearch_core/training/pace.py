@@ -1,6 +1,6 @@
 """How fast a training run goes: the seconds of its steps, kept beside its results for `stepsearch plan`.
 
-A file of JSON lines: the run's profile and settings first, then a row for each step. A resumed run writes
+A file of JSON lines: the run's settings first, then a row for each step. A resumed run writes
 the steps before it once more. It lies where DVC does not look, since no run takes as long as another.
 """
 
@@ -24,7 +24,6 @@ _SECTIONS = ("model", "environment", "rollout", "retrieval", "train")
 class Pace:
     """What a run took so far."""
 
-    profile: str
     settings: dict[str, Any]
     """What decides how long a step takes, by dotted keys."""
     rows: list[dict[str, float]]
@@ -51,7 +50,7 @@ class PaceTracker:
 
     def __init__(self, path: Path, params: Params) -> None:
         self._path = path
-        self._rows: list[dict[str, Any]] = [{"profile": params.profile, "settings": settings(params)}]
+        self._rows: list[dict[str, Any]] = [{"settings": settings(params)}]
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Add a step; what is no step (the validation before the first) is left out."""
@@ -73,8 +72,8 @@ def settings(params: Params) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != "train.steps"}
 
 
-def read_pace(path: Path, profile: str) -> Pace | None:
-    """The pace of the last run here, if it was of this profile.
+def read_pace(path: Path, params: Params) -> Pace | None:
+    """The pace of the last run here, if it trained the model of `params`.
 
     Raises:
         DataError: the file is damaged.
@@ -82,6 +81,8 @@ def read_pace(path: Path, profile: str) -> Pace | None:
     if not path.is_file():
         return None
     first, *rows = [row for _, row in read_jsonl(path)] or [{}]
-    if not {"profile", "settings"} <= first.keys():
-        raise DataError("does not begin with a profile and its settings; remove the file", path, 1)
-    return Pace(profile, first["settings"], rows) if first["profile"] == profile and rows else None
+    if "settings" not in first:
+        raise DataError("does not begin with the settings of a run; remove the file", path, 1)
+    pace = Pace(first["settings"], rows)
+    other_model = any(key.startswith("model.") for key in pace.differences(params))
+    return pace if rows and not other_model else None

@@ -62,7 +62,7 @@ def test_a_run_s_pace_and_what_is_left_of_it():
         for step in range(1, 13)
     ]
     params = profile("tiny", "train.steps=72")
-    pace = Pace("tiny", settings(params), rows)
+    pace = Pace(settings(params), rows)
     lines = plan_lines(make_plan(params), params, pace)
     assert lines[4] == "measured here: 60 s a step (rollout 30 s, experience 9.0 s, update 20 s)"
     assert " ".join(lines[5].split()) == "train 12 min for 12 of 72 steps, 60 min for those left"
@@ -75,6 +75,6 @@ def test_a_run_s_pace_and_what_is_left_of_it():
 
 def test_an_estimate_stays_beside_what_was_measured():
     params = profile("paper_3b")
-    pace = Pace("paper_3b", settings(params), [{"step": 1} | dict.fromkeys(("seconds", *PHASES), 40.0)])
+    pace = Pace(settings(params), [{"step": 1} | dict.fromkeys(("seconds", *PHASES), 40.0)])
     text = "\n".join(plan_lines(make_plan(params), params, pace))
     assert text.index("time on 8 x H100") < text.index("measured here: 40 s a step")

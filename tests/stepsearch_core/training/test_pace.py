@@ -9,7 +9,7 @@ STEPS = [(1, 9.0), (2, 4.0), (3, 6.0)]
 
 
 def params(**changed):
-    made = Params(profile="mine")
+    made = Params(profile="x")
     for name, value in changed.items():
         setattr(made.train, name, value)
     return made
@@ -26,7 +26,7 @@ def written(path, steps=STEPS, made=None):
     for step, seconds in steps:
         tracker.log(step, row(seconds))
     tracker.close()
-    return read_pace(path / FILE, "mine")
+    return read_pace(path / FILE, made or params())
 
 
 def test_what_is_written_reads_back(tmp_path):
@@ -51,12 +51,14 @@ def test_the_first_step_chooses_kernels_and_does_not_count(tmp_path):
     assert written(tmp_path, STEPS[:1]).mean() == 9.0
 
 
-def test_a_run_of_another_profile_or_without_steps_is_none(tmp_path):
-    assert read_pace(tmp_path / FILE, "mine") is None
+def test_a_run_of_another_model_or_without_steps_is_none(tmp_path):
+    made = params()
+    assert read_pace(tmp_path / FILE, made) is None
     written(tmp_path)
-    assert read_pace(tmp_path / FILE, "other") is None
-    PaceTracker(tmp_path / FILE, params()).log(0, {"validation/f1": 0.5})
-    assert read_pace(tmp_path / FILE, "mine").done == 3  # a validation alone writes nothing
+    PaceTracker(tmp_path / FILE, made).log(0, {"validation/f1": 0.5})
+    assert read_pace(tmp_path / FILE, made).done == 3  # a validation alone writes nothing
+    made.model.layers = 9
+    assert read_pace(tmp_path / FILE, made) is None
 
 
 def test_settings_that_differ_are_named_but_not_the_number_of_steps(tmp_path):
@@ -66,8 +68,8 @@ def test_settings_that_differ_are_named_but_not_the_number_of_steps(tmp_path):
     assert pace.differences(params(micro_batch_tokens=99)) == ["rollout.engine"]
 
 
-@pytest.mark.parametrize("text", ["", '{"step": 1}\n', '{"profile": "mine"}\n'])
+@pytest.mark.parametrize("text", ["", '{"step": 1}\n'])
 def test_a_file_of_something_else_is_one_error(tmp_path, text):
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(DataError, match=r"train_steps\.jsonl.*does not begin with a profile"):
-        read_pace(tmp_path / FILE, "mine")
+    with pytest.raises(DataError, match=r"train_steps\.jsonl.*does not begin with the settings"):
+        read_pace(tmp_path / FILE, params())
