@@ -22,4 +22,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run("encode", main)
+    run("encode", main, in_ranks=True)

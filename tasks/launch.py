@@ -1,7 +1,10 @@
-"""A stage's work in several processes of this machine, under torch's launcher.
+"""A stage's work in several processes: of this machine under torch's launcher, or those that were started.
 
 The stage's own process watches over the ranks and does nothing else: a rank that fails ends the others and
 the stage, with the rank's error said once; the ranks die with the stage's process, however it dies.
+
+On several machines one starts the ranks with a launcher made for that, `torchrun` or DeepSpeed's. The stage
+is then a rank itself, starts none, and leaves it to the launcher to end the others.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stepsearch_core.base.errors import DataError, ExplainedError
+from stepsearch_core.base.ranks import LauncherError, launched, world_size
 from stepsearch_core.params import Params, ParamsError
 from stepsearch_core.runtime.devices import take_device
 from tasks.stage import log_to_stderr
@@ -25,20 +30,27 @@ if TYPE_CHECKING:
 
 
 def launch(name: str, work: Callable[[Params], None], params: Params, processes: int) -> None:
-    """Run `work(params)` in `processes` ranks, or right here if it is to be one.
+    """Run `work(params)` in `processes` ranks; right here if it is to be one, or is one already.
 
     Args:
         name: the stage's, for logs and errors.
         work: a function at the top of its module.
         params: given to every rank.
-        processes: on this machine; with GPUs, rank i takes the i-th.
+        processes: over all machines; with GPUs, rank i of a machine takes the i-th.
 
     Raises:
+        LauncherError: another launcher has started more or fewer; or one of its ranks ended before.
         SystemExit: a rank failed, or a signal ended the launcher; the ranks are gone then.
     """
-    if processes == 1:
-        take_device()  # an outside launcher may have started several of these
-        work(params)
+    if launched() and world_size() != processes:
+        raise LauncherError(
+            f"{name}.processes is {processes}, but {world_size()} were started: start {processes}, or set"
+            f" {name}.processes={world_size()}, so that the parameters say what has run"
+        )
+    if launched() or processes == 1:
+        take_device()
+        with _naming_lost_rank():
+            work(params)
         return
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -66,6 +78,21 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
             sys.exit(f"{name}: {_reason(error.failures)}")
         except SignalException as received:
             sys.exit(128 + received.sigval)
+
+
+@contextmanager
+def _naming_lost_rank() -> Iterator[None]:
+    """Around a rank's work: when another rank ends, on another machine, this one's connection to it breaks.
+
+    Raises:
+        LauncherError: that happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "gloo/transport" not in str(error):
+            raise
+        raise LauncherError("another rank has ended, and says why where it was started") from None
 
 
 def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:

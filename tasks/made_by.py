@@ -11,22 +11,13 @@ The stage `index` keeps nothing that a service has a part in, and it has to run 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import asdict
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.runtime.software import versions
-
-PIPELINE = Path("dvc.yaml")
-_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+from tasks.pipeline import listed
 
 
 def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
@@ -45,17 +36,3 @@ def made_by(stage: str, params: Params) -> tuple[dict[str, Any], list[Path]]:
     if stage != "index":
         parameters |= searched_service(params.retrieval)
     return parameters, inputs + [encoder] * encoder.is_dir()
-
-
-def listed(stage: str, params: Params, pipeline: Path = PIPELINE) -> tuple[dict[str, Any], list[Path]]:
-    """A stage's `params`, with their values, and its `deps`, as DVC reads them, `${key}` filled in."""
-    entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
-    values = asdict(params)
-    keys = [key for item in entry["params"] for key in ([item] if isinstance(item, str) else values)]
-    deps = [_REFERENCE.sub(lambda match: str(_value(values, match[1])), dep) for dep in entry["deps"]]
-    return {key: _value(values, key) for key in keys}, list(map(Path, deps))
-
-
-def _value(values: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key."""
-    return reduce(getitem, key.split("."), values)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from stepsearch_core.base.ranks import is_main, rank, world_size
 from stepsearch_core.base.terminal import terminal
 
 DATA = Path("data")
@@ -28,8 +29,11 @@ run takes as long as another and equal results have to have equal hashes.
 
 
 @terminal()
-def run(name: str, work: Callable[..., None]) -> None:
+def run(name: str, work: Callable[..., None], in_ranks: bool = False) -> None:
     """Run `work(params)` as the stage `name`, after a look at all that can be known before (`look_first`).
+
+    Under an outside launcher each of its ranks runs this, if the work is `in_ranks`: the first looks and
+    says how it goes, and each says what ends it. Any other work is one process's.
 
     Bad parameters, bad data and errors that explain themselves exit with 1 and one line; an unreachable
     network with 75 (`EX_TEMPFAIL`), so that who started the stage can tell what is worth another try.
@@ -43,8 +47,13 @@ def run(name: str, work: Callable[..., None]) -> None:
 
     parser = argparse.ArgumentParser(prog=f"python -m tasks.{name}", description=f"Run the stage {name}.")
     parser.add_argument("--params", default="params.yaml", help="parameter file (default: params.yaml)")
+    # DeepSpeed's launcher passes what it sets in the environment, too
+    parser.add_argument("--local_rank", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    log_to_stderr(name)
+    log_to_stderr(name, logging.INFO if is_main() else logging.WARNING)
+    who = f"{name}: rank {rank()}" if world_size() > 1 else name
+    if world_size() > 1 and not in_ranks:
+        sys.exit(f"{who}: this stage is one process's work, but {world_size()} were started; start it alone")
     started = time.monotonic()
     try:
         params = load_params(arguments.params)
@@ -53,10 +62,10 @@ def run(name: str, work: Callable[..., None]) -> None:
     except BrokenPipeError:  # a kind of ConnectionError, but it is the terminal that is gone
         raise
     except (ConnectionError, TimeoutError, UnreachableError, httpx.TransportError) as error:
-        print(f"{name}: network: {error}", file=sys.stderr)
+        print(f"{who}: network: {error}", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
     except (DataError, ParamsError, ExplainedError) as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{who}: {error}")
     logging.getLogger(name).info("finished in %.1f s", time.monotonic() - started)
 
 
@@ -72,11 +81,7 @@ def look_first(name: str, path: Path, fetch_first: bool) -> None:
     """
     from stepsearch_core.params.stages import LOOKED_AT
 
-    if (
-        name not in LOOKED_AT
-        or os.environ.get("STEPSEARCH_CHECK") == "off"
-        or os.environ.get("RANK", "0") != "0"
-    ):
+    if name not in LOOKED_AT or os.environ.get("STEPSEARCH_CHECK") == "off" or not is_main():
         return
     from stepsearch_core.base.io import atomic_write
 

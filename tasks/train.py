@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.io import discard, write_json, write_jsonl
+from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.learning.distributed import is_main, world_size
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.runtime.work_folder import ROOT
@@ -17,8 +17,10 @@ from stepsearch_core.training.pace import FILE as PACE
 from stepsearch_core.training.pace import PaceTracker
 from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import seconds_by_phase, untimed
+from tasks.agreement import agree
 from tasks.launch import launch
-from tasks.made_by import listed, made_by
+from tasks.made_by import made_by
+from tasks.pipeline import listed
 from tasks.stage import DATA, TIMINGS, run
 from tasks.tracking import Trackers, check_installed
 
@@ -29,12 +31,15 @@ def main(params: Params) -> None:
     `retriever.json` says what was searched.
     """
     check_installed(params.watch.trackers)
+    agree("train", params, model=params.retrieval.encoder)
     seed_torch(params.seed, Name.INITIAL_LEARNER)
     out = DATA / "train"
     corpus = Corpus.open(DATA / "corpus")
     trainer, validation, tokenizer = open_trainer(DATA, corpus, params)
     searched = fingerprint(params.retrieval, DATA / "index", corpus)
     with run_folder(params) as folder:
+        if is_main() and out.exists():
+            discard(out)  # DVC has done it; another launcher has not
         name = f"{params.train.algorithm}-seed{params.seed}"
         settings, _ = listed("train", params)
         tracker = None
@@ -61,4 +66,4 @@ def run_folder(params: Params) -> RunFolder:
 
 
 if __name__ == "__main__":
-    run("train", lambda params: launch("train", main, params, params.train.processes))
+    run("train", lambda params: launch("train", main, params, params.train.processes), in_ranks=True)

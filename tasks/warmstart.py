@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from stepsearch_core.base.io import write_json, write_jsonl
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.learning.distributed import is_main
+from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import save_policy
@@ -18,12 +19,14 @@ from stepsearch_core.policy.tokenizers import training_texts
 from stepsearch_core.policy.writable import refuse_unwritable, warn_of_unwritable, written_answers
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
+from tasks.agreement import agree
 from tasks.launch import launch
 from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
     """Tokenizer, model, fine-tuning; writes `data/warmstart/{policy,metrics.jsonl,answers.json}`."""
+    agree("warmstart", params, model=params.model.source)
     seed_torch(params.seed, Name.INITIAL_POLICY)
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
@@ -31,7 +34,8 @@ def main(params: Params) -> None:
     texts = training_texts(
         questions.values(), (turn.said for trajectory in shown for turn in trajectory.turns), corpus
     )
-    policy, tokenizer = starting_policy(params.model, params.tokenizer, params.environment, texts)
+    with downloading(params.model.source):
+        policy, tokenizer = starting_policy(params.model, params.tokenizer, params.environment, texts)
     answers = written_answers(tokenizer, [question.answers for question in questions.values()])
     refuse_unwritable(answers, tokenizer, params.model, params.tokenizer)
     warn_of_unwritable(answers)
@@ -61,4 +65,8 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run("warmstart", lambda params: launch("warmstart", main, params, params.warmstart.processes))
+    run(
+        "warmstart",
+        lambda params: launch("warmstart", main, params, params.warmstart.processes),
+        in_ranks=True,
+    )

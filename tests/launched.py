@@ -8,7 +8,8 @@ from datetime import timedelta
 import torch.distributed
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.learning.distributed import barrier, gather, is_main, rank
+from stepsearch_core.base.ranks import is_main, rank
+from stepsearch_core.learning.distributed import barrier, gather
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.runtime.process_group import join_process_group

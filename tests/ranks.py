@@ -5,6 +5,7 @@ FOLDER/WORLD_RANK.pt.
 """
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,16 @@ import numpy as np
 import torch
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.ranks import is_main, rank, world_size
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, whole_weights
 from stepsearch_core.learning.distributed import (
     all_reduce_sum,
     barrier,
+    downloading,
     gather,
-    is_main,
     own_items,
     own_micro_batch,
-    rank,
-    world_size,
 )
 from stepsearch_core.learning.sft import fine_tune
 from stepsearch_core.params import TrainParams, WarmstartParams
@@ -158,6 +158,30 @@ def damaged(folder):
     return said
 
 
+def apart(folder):
+    """What a rank says of a folder that it has for itself, as on a machine of its own."""
+    try:
+        with RunFolder(folder / f"apart{world_size()}_{rank()}", {}, []):
+            return None
+    except DataError as error:
+        return str(error)
+
+
+def turns(folder):
+    """The order in which two ranks of this machine load something, which the first one does slowly."""
+    log = folder / f"turns{world_size()}"
+    order = {}
+    for source in ("some/model", str(folder), None):
+        with downloading(source):
+            time.sleep(0 if rank() else 0.5)
+            with log.open("a") as file:
+                file.write(f"{rank()}")
+        barrier()
+        order[source and source.replace(str(folder), "folder")] = log.read_text()[-world_size() :]
+        barrier()
+    return order
+
+
 def trained(folder):
     """Two steps of the trainer from a policy that searches, and a validation."""
     policy = tiny.model(WORD)
@@ -183,6 +207,8 @@ def main(folder):
         "tuned_offloaded": tuned(zero_stage=3, gradient_checkpointing=True, offload_optimizer=True),
         "gradient_sums": {dtype: summed(dtype) for dtype in ("model", "float32")},
         "damaged": damaged(folder),
+        "apart": apart(folder),
+        "turns": turns(folder),
     }
     result |= {"trained": trained(folder)}
     result |= {variant: updated(variant, folder) for variant in VARIANTS}

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.ranks import world_size
 from stepsearch_core.learning.deepspeed_config import deepspeed_config, frozen_config
-from stepsearch_core.learning.distributed import world_size
 from stepsearch_core.params import LearningParams
 from stepsearch_core.runtime.process_group import join_process_group
 

@@ -1,4 +1,4 @@
-"""Data parallelism: which rank this process is, which work is its own, and how results come together.
+"""Data parallelism: which work is a rank's own, and how results come together.
 
 Every rank holds the same data and computes its share; `gather` gives every rank the whole again, in the
 order that one process would have made it in. One process is rank 0 of 1: each function then returns what it
@@ -7,34 +7,21 @@ was given.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch.distributed
 from tqdm import tqdm
 
+from stepsearch_core.base.ranks import is_first_here, is_main, rank, world_size
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.runtime.process_group import patient_group
 
 Item = TypeVar("Item")
 _NOTHING = object()
-
-
-def rank() -> int:
-    """The number of this process, from 0; torch's launcher sets it."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def world_size() -> int:
-    """The number of processes."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def is_main() -> bool:
-    """True for the one rank that writes files, logs and progress bars."""
-    return rank() == 0
 
 
 def own_items() -> slice:
@@ -78,6 +65,21 @@ def barrier() -> None:
     """Wait for all ranks, as long as it takes."""
     if world_size() > 1:
         torch.distributed.barrier(group=patient_group())
+
+
+@contextmanager
+def downloading(source: str | None) -> Iterator[None]:
+    """Around the loading of what may be a name of the hub; entered by every rank.
+
+    The first rank of each machine goes first, and the others find it in the machine's cache. A folder (or
+    nothing, None) is for all at once.
+    """
+    in_turn = world_size() > 1 and source is not None and not Path(source).exists()
+    if in_turn and not is_first_here():
+        barrier()
+    yield
+    if in_turn and is_first_here():
+        barrier()
 
 
 def progress(items: Iterable[Item], description: str, unit: str) -> tqdm[Item]:

@@ -7,7 +7,6 @@ after it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stepsearch_core.base.io import write_array
+from stepsearch_core.base.ranks import rank, world_size
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RetrievalParams
 
@@ -78,7 +78,7 @@ def encode_own_shards(params: RetrievalParams, corpus: Corpus, folder: Path) -> 
     """
     from stepsearch_core.retrieval.encoders import fit_encoder  # seconds to import
 
-    rank, ranks = (int(os.environ.get(name, usual)) for name, usual in (("RANK", "0"), ("WORLD_SIZE", "1")))
     encoder = fit_encoder(params, corpus, folder)
-    for _ in encode_corpus(encoder, corpus, folder, shard_starts(range(len(corpus)))[rank::ranks]):
+    starts = shard_starts(range(len(corpus)))[rank() :: world_size()]
+    for _ in encode_corpus(encoder, corpus, folder, starts):
         pass

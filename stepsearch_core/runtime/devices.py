@@ -6,16 +6,15 @@ before that was settled got the first one.
 
 from __future__ import annotations
 
-import os
-
 from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.ranks import local_rank
 
 
 class DeviceError(ExplainedError):
     """There are fewer GPUs than ranks."""
 
 
-def device_of(local_rank: int, gpus: int) -> str:
+def device_of(rank: int, gpus: int) -> str:
     """The device of a rank, counted from 0 on its machine, with so many GPUs visible; as torch writes it.
 
     Raises:
@@ -23,12 +22,12 @@ def device_of(local_rank: int, gpus: int) -> str:
     """
     if gpus == 0:
         return "cpu"
-    if local_rank >= gpus:
+    if rank >= gpus:
         raise DeviceError(
-            f"process {local_rank + 1} on this machine has no GPU: {gpus} are visible"
-            " (CUDA_VISIBLE_DEVICES); lower the stage's `processes`"
+            f"process {rank + 1} on this machine has no GPU: {gpus} are visible"
+            " (CUDA_VISIBLE_DEVICES); lower the stage's `processes`, or start fewer here"
         )
-    return f"cuda:{local_rank}"
+    return f"cuda:{rank}"
 
 
 def own_gpu(gpus: int) -> int:
@@ -37,9 +36,8 @@ def own_gpu(gpus: int) -> int:
     Raises:
         DeviceError: there is none for it.
     """
-    rank = int(os.environ.get("LOCAL_RANK", "0"))
-    device_of(rank, gpus)
-    return rank
+    device_of(local_rank(), gpus)
+    return local_rank()
 
 
 def own_device() -> str:
@@ -47,7 +45,7 @@ def own_device() -> str:
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return device_of(int(os.environ.get("LOCAL_RANK", "0")), gpus)
+    return device_of(local_rank(), gpus)
 
 
 def take_device() -> None:

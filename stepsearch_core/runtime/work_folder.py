@@ -9,20 +9,22 @@ apart.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.hashes import sha256_file, sha256_json
+from stepsearch_core.base.hashes import sha256_files, sha256_json
 from stepsearch_core.base.io import discard
 
 ROOT = Path("checkpoints")
 """Where stages keep them."""
-_OWN = ("lock", "pid")
+OWNER = "pid"
+"""The file in a folder that says who works in it: a process and its machine."""
+_OWN = ("lock", OWNER)
 
 
 class WorkFolder:
@@ -36,14 +38,7 @@ class WorkFolder:
         Raises:
             DataError: an input is missing.
         """
-        for path in inputs:
-            if not path.exists():
-                raise DataError("no such file or folder", path)
-        files = [file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-        files = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
-        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
-            contents = dict(zip(map(str, files), pool.map(sha256_file, files), strict=True))
-        made_by = {"parameters": parameters, "inputs": contents}
+        made_by = {"parameters": parameters, "inputs": sha256_files(inputs)}
         self.path = root / sha256_json(made_by)[:16]
         self._lock = FileLock(self.path / "lock")
 
@@ -54,15 +49,15 @@ class WorkFolder:
             DataError: another process works in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        owner = self.path / "pid"
+        owner = self.path / OWNER
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            pid = owner.read_text() if owner.is_file() else "unknown"
+            who = owner.read_text() if owner.is_file() else "unknown"
             raise DataError(
-                f"process {pid} is {self.activity} here; wait for it or end it", self.path
+                f"process {who} is {self.activity} here; wait for it or end it", self.path
             ) from None
-        owner.write_text(str(os.getpid()))
+        owner.write_text(f"{os.getpid()} on {socket.gethostname()}")
         return self
 
     def __exit__(self, *exception: object) -> None:

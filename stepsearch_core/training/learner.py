@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from stepsearch_core.base.io import atomic_folder
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.learning.actor_critic import (
     ActorCritic,
     Critic,
@@ -34,7 +35,6 @@ from stepsearch_core.learning.deepspeed_engine import (
     frozen,
     whole_weights,
 )
-from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.adapters import add_adapters, plain_weights, without_adapters
 from stepsearch_core.policy.models import save_policy

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.distributed import progress
 from stepsearch_core.metrics.measures import MEASURES
@@ -71,7 +72,8 @@ def train(
             history.append(row)
             _log(tracker, row)
             guard.check([row])
-            _warn(row, warned)
+            if is_main():
+                _warn(row, warned)
             kept += keep(step, trajectories)
             bar.set_postfix(
                 f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False

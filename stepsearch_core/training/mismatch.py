@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.types import Trajectory
-from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.training.losses import MAX_LOG_RATIO
 
 BFLOAT16_ALLOWANCE = 4.0

@@ -10,10 +10,11 @@ from stepsearch_core.base.types import Passage, Question, Trajectory
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import Params, TrainParams
 from stepsearch_core.policy.models import check_context, load_policy
-from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.index import indexes_of, open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.presets import scorer_and_weights
@@ -49,7 +50,8 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     renderer = Renderer(tokenizer, params.environment)
     questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
     validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
-    retriever = open_retriever(params.retrieval, data / "index", corpus)
+    with downloading(params.retrieval.encoder if "dense" in indexes_of([params.retrieval.method]) else None):
+        retriever = open_retriever(params.retrieval, data / "index", corpus)
 
     def held() -> float:
         shape = architecture_of(policy.config.to_dict(), params.train)

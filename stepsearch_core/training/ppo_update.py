@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.ranks import world_size
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, world_size
+from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner

@@ -1,7 +1,8 @@
 """Checkpoints in progress: the last of a training run, with the metrics so far, in its work folder.
 
 Of several ranks the first holds the lock and does everything here but what takes long: all write the
-checkpoint together, and each hashes and reads back its share of the files. A checkpoint holds the SHA-256 of
+checkpoint together, and each hashes and reads back its share of the files. So machines need the folder in
+common. A checkpoint holds the SHA-256 of
 its files as they were written; older ones go only after it has been read back.
 """
 
@@ -26,8 +27,9 @@ from stepsearch_core.base.io import (
     write_json,
     write_jsonl,
 )
-from stepsearch_core.learning.distributed import barrier, gather, is_main, own_items
-from stepsearch_core.runtime.work_folder import WorkFolder
+from stepsearch_core.base.ranks import is_main
+from stepsearch_core.learning.distributed import barrier, gather, own_items
+from stepsearch_core.runtime.work_folder import OWNER, WorkFolder
 
 Item = TypeVar("Item")
 _PREFIX = "step_"
@@ -43,11 +45,17 @@ class RunFolder(WorkFolder):
         """Take the folder.
 
         Raises:
-            DataError: another run trains in it.
+            DataError: another run trains in it, or not all ranks have this folder in common.
         """
         if is_main():
             super().__enter__()
         barrier()
+        owner = self.path / OWNER
+        seen = gather([owner.read_text() if owner.is_file() else None])
+        blind = [rank for rank, read in enumerate(seen) if read != seen[0]]
+        if blind:
+            problem = f"rank {blind[0]} does not find here what the first rank has written:"
+            raise DataError(f"{problem} machines that train together have one checkout in common", self.path)
         return self
 
     def last_step(self) -> int:

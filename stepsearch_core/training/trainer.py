@@ -22,10 +22,11 @@ import torch
 from transformers import PreTrainedModel
 
 from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.ranks import world_size
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.distributed import gather, own_items, own_micro_batch, world_size
+from stepsearch_core.learning.distributed import gather, own_items, own_micro_batch
 from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError

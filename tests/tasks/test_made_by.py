@@ -12,7 +12,8 @@ from dvc.repo import Repo
 from stepsearch_core.params import RetrievalParams, load_params
 from stepsearch_core.runtime.work_folder import WorkFolder
 from tasks import made_by as module
-from tasks.made_by import listed, made_by
+from tasks.made_by import made_by
+from tasks.pipeline import listed
 from tasks.train import run_folder
 from tests.checkout import copy_checkout
 from tests.import_graph import ROOT

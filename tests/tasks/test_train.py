@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -126,7 +127,7 @@ def start_training(folder: Path) -> tuple[subprocess.Popen, int]:
         assert process.poll() is None
         time.sleep(0.02)
     trains_here = next(folder.glob("checkpoints/*/step_*")).parent
-    return process, int((trains_here / "pid").read_text())
+    return process, int((trains_here / "pid").read_text().split()[0])
 
 
 def test_dvcs_process_group_killed(checkout):
@@ -147,7 +148,7 @@ def test_dvc_alone_killed_the_next_run_names_the_trainer_that_lives_on(checkout)
     refused = run(checkout, "dvc", "repro", "train", check=False)
     while "Directory not empty" in refused:  # DVC clears data/train first, where the trainer is just writing
         refused = run(checkout, "dvc", "repro", "train", check=False)
-    assert f"process {trainer} is training here" in refused
+    assert f"process {trainer} on {socket.gethostname()} is training here" in refused
     os.kill(trainer, signal.SIGKILL)
 
 

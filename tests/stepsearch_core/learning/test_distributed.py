@@ -117,6 +117,19 @@ def test_a_damaged_file_is_said_by_all_ranks_whoever_read_it(results):
     assert first[-1] == one[-1] == 1
 
 
+def test_a_folder_that_ranks_do_not_have_in_common_is_said_by_all(results):
+    one, first, second = (result["apart"] for result in results)
+    assert one is None
+    for said in (first, second):
+        assert "rank 1 does not find here what the first rank has written" in said
+
+
+def test_what_may_be_downloaded_is_loaded_by_the_first_rank_of_a_machine_before_the_others(results):
+    assert results[0]["turns"] == {"some/model": "0", "folder": "0", None: "0"}
+    for result in results[1:]:
+        assert result["turns"] == {"some/model": "01", "folder": "10", None: "10"}
+
+
 def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
     one, first, second = (result["trained"] for result in results)
     assert first["tokens"] == second["tokens"] == one["tokens"]  # the same streams, whoever samples

@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,10 @@ def test_another_process_cannot_take_a_folder_in_use(tmp_path):
         other = taker(tmp_path)
         _, errors = other.communicate(timeout=120)
         assert other.returncode == 1
-        assert f"DataError: {folder.path}: process {os.getpid()} is training here" in errors
+        assert (
+            f"DataError: {folder.path}: process {os.getpid()} on {socket.gethostname()} is training here"
+            in errors
+        )
     again = taker(tmp_path)
     assert "taken" in again.communicate(timeout=120)[0]  # free again
 
@@ -57,14 +61,14 @@ def test_a_killed_process_leaves_the_folder_free(tmp_path):
     other = taker(tmp_path)
     assert other.stdout.readline() == "taken\n"
     with (
-        pytest.raises(DataError, match=f"process {other.pid} is training here"),
+        pytest.raises(DataError, match=f"process {other.pid} on .* is training here"),
         RunFolder(tmp_path, PARAMETERS, []),
     ):
         pass
     other.send_signal(signal.SIGKILL)
     other.communicate(timeout=120)
     with RunFolder(tmp_path, PARAMETERS, []) as folder:
-        assert (folder.path / "pid").read_text() == str(os.getpid())
+        assert (folder.path / "pid").read_text() == f"{os.getpid()} on {socket.gethostname()}"
 
 
 def test_a_folder_is_named_by_parameters_and_the_content_of_inputs(tmp_path):
