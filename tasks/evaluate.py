@@ -6,12 +6,14 @@ from stepsearch_core.base.io import write_json
 from stepsearch_core.evaluation.examination import examine
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
+from tasks.agreement import agree
 from tasks.launch import launch
 from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
     """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,records/POLICY/BENCHMARK.jsonl}`."""
+    agree("evaluate", params, model=params.retrieval.encoder)
     out = DATA / "evaluate"
     examined = examine(DATA, params)
     if examined is None:
@@ -24,4 +26,6 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run("evaluate", lambda params: launch("evaluate", main, params, params.evaluate.processes))
+    run(
+        "evaluate", lambda params: launch("evaluate", main, params, params.evaluate.processes), in_ranks=True
+    )

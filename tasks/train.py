@@ -66,4 +66,8 @@ def run_folder(params: Params) -> RunFolder:
 
 
 if __name__ == "__main__":
-    run("train", lambda params: launch("train", main, params, params.train.processes), in_ranks=True)
+    run(
+        "train",
+        lambda params: launch("train", main, params, params.train.processes),
+        in_ranks=True,
+    )

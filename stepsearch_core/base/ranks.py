@@ -47,12 +47,6 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def local_world_size() -> int | None:
-    """The number of the run's processes on this machine; None if the launcher does not say."""
-    said = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("LOCAL_SIZE")  # torch's, DeepSpeed's
-    return int(said) if said else None
-
-
 def is_main() -> bool:
     """True for the one rank that writes outputs, logs and progress bars."""
     return rank() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -62,8 +63,9 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
 
 
 def check_gpus(subject: Subject) -> Iterator[Finding]:
-    """There are the GPUs that the profile names, and one for each process."""
+    """There are the GPUs that the profile names, and one for each process of this machine."""
     here, params = gpus_here(), subject.params
+    machines = params.hardware.machines
     if params.hardware.gpus > here:
         yield subject.warning(
             "hardware.gpus",
@@ -71,7 +73,7 @@ def check_gpus(subject: Subject) -> Iterator[Finding]:
             "run it where they are; without GPUs training happens in main memory",
         )
     for stage in ("index", "warmstart", "train", "evaluate"):
-        processes = getattr(params, stage).processes
+        processes = math.ceil(getattr(params, stage).processes / (1 if stage == "index" else machines))
         if 0 < here < processes:
             yield subject.error(
                 f"{stage}.processes", f"{processes} processes on {here} GPUs", f"at most {here}"
@@ -89,8 +91,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
         return
     hardware = subject.params.hardware
     memory = psutil.virtual_memory()
-    needed: float = plan.index + plan.offloaded
-    needed += 0 if hardware.gpus else plan.peak * subject.params.train.processes
+    processes = 0 if hardware.gpus else math.ceil(subject.params.train.processes / hardware.machines)
+    needed: float = plan.index + plan.offloaded + plan.peak * processes
     if needed > memory.total:
         problem = (
             f"{gigabytes(needed)} of main memory are needed, this machine has {gigabytes(memory.total)}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.benchmarks.gold import GoldMatches
@@ -24,7 +25,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.summary import summarize
-from stepsearch_core.learning.distributed import gather, is_main, own_items
+from stepsearch_core.learning.distributed import downloading, gather, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import Rules, warnings
 from stepsearch_core.params import BENCHMARKS, Params
@@ -115,7 +116,8 @@ class Examination:
         self.in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         self.rollout = params.rollout
         self.corpus = Corpus.open(data / "corpus")
-        self.retriever = open_retriever(params.retrieval, data / "index", self.corpus)
+        with downloading(params.retrieval.encoder):
+            self.retriever = open_retriever(params.retrieval, data / "index", self.corpus)
         self.similarity = TfidfSimilarity.open(
             data / "index" / "tfidf", self.corpus, params.retrieval.segmenter
         )

@@ -12,11 +12,11 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import atomic_folder, read_json, write_json
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.evaluation.comparison import Records, compare, read_evaluation, without_questions
 from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
 from stepsearch_core.evaluation.promotion import HISTORY, LATEST, PROMOTED, append, now, read_promotion
-from stepsearch_core.learning.distributed import is_main
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
 

@@ -129,6 +129,7 @@ class ReportParams:
 class HardwareParams:
     """What `stepsearch plan` plans for; no stage reads it. GB are 10^9 bytes."""
 
+    machines: int = number(at_least=1)
     gpus: int = number(at_least=0)
     gpu: str | None = one_of(*CARDS)
     gpu_memory_gb: float = number(at_least=0)

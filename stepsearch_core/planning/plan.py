@@ -149,10 +149,9 @@ def check_fits(plan: Plan, params: Params) -> None:
     main = plan.index + int(plan.offloaded)
     if hardware.gpus:
         processes = max(params.train.processes, params.warmstart.processes, params.evaluate.processes)
-        if processes > hardware.gpus:
-            raise ParamsError(
-                f"{processes} processes need as many GPUs; there are {hardware.gpus} (hardware.gpus)"
-            )
+        if processes > hardware.gpus * hardware.machines:
+            there = f"{hardware.gpus * hardware.machines}{' on all machines' * (hardware.machines > 1)}"
+            raise ParamsError(f"{processes} processes need as many GPUs; there are {there} (hardware.gpus)")
         _check(
             "memory of each GPU",
             plan.peak,
@@ -160,7 +159,8 @@ def check_fits(plan: Plan, params: Params) -> None:
             "hardware.gpu_memory_gb",
         )
     else:
-        main += int(plan.peak) * max(params.train.processes, params.warmstart.processes)
+        processes = max(params.train.processes, params.warmstart.processes)
+        main += int(plan.peak) * math.ceil(processes / hardware.machines)
     _check("main memory", main, hardware.memory_gb, "hardware.memory_gb")
     _check("disk", sum(plan.disk.values()), hardware.disk_gb, "hardware.disk_gb")
 

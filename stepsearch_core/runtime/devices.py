@@ -41,7 +41,7 @@ def own_gpu(gpus: int) -> int:
 
 
 def own_device() -> str:
-    """The device of this process; torch's launcher sets `LOCAL_RANK`."""
+    """The device of this process; its number on the machine is that of its GPU."""
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0

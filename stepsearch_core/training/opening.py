@@ -14,7 +14,7 @@ from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import Params, TrainParams
 from stepsearch_core.policy.models import check_context, load_policy
-from stepsearch_core.retrieval.index import indexes_of, open_retriever
+from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.presets import scorer_and_weights
@@ -50,7 +50,7 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     renderer = Renderer(tokenizer, params.environment)
     questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
     validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
-    with downloading(params.retrieval.encoder if "dense" in indexes_of([params.retrieval.method]) else None):
+    with downloading(params.retrieval.encoder):
         retriever = open_retriever(params.retrieval, data / "index", corpus)
 
     def held() -> float:

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.hashes import sha256_file, sha256_folder, sha256_json, sha256_samples
+from stepsearch_core.base.hashes import sha256_file, sha256_files, sha256_folder, sha256_json, sha256_samples
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
 
@@ -11,6 +11,19 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS
 def test_a_files_hash_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == ABC
+
+
+def test_hashes_of_files_and_of_all_below_folders_follow_their_content(tmp_path):
+    code = tmp_path / "code"
+    (code / "deep" / "__pycache__").mkdir(parents=True)
+    for file in (tmp_path / "alone", code / "deep" / "a", code / "deep" / "__pycache__" / "a.pyc"):
+        file.write_bytes(b"abc")
+    paths = [tmp_path / "alone", code]
+    assert sha256_files(paths) == {str(tmp_path / "alone"): ABC, str(code / "deep" / "a"): ABC}
+    (code / "deep" / "a").write_bytes(b"abd")  # as long as it was
+    assert sha256_files(paths)[str(code / "deep" / "a")] == sha256_file(code / "deep" / "a") != ABC
+    with pytest.raises(DataError, match="none: no such file or folder"):
+        sha256_files([*paths, tmp_path / "none"])
 
 
 def test_a_large_files_samples_are_spread_over_all_of_it(tmp_path):

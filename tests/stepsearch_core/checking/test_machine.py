@@ -45,6 +45,15 @@ def test_gpus_that_are_planned_for(look, monkeypatch, here, status):
     assert any(f"2 processes on {here} GPUs" in line for line in seen.findings) == (here == 1)
 
 
+@pytest.mark.parametrize(("machines", "status"), [(1, 1), (2, 0)])
+def test_processes_are_shared_by_machines(look, monkeypatch, machines, status):
+    monkeypatch.setattr(machine, "gpus_here", lambda: 4)
+    numbers = ("train.processes=8", "hardware.gpus=4", f"hardware.machines={machines}")
+    seen = look(*numbers, "hardware.gpu_memory_gb=80")
+    assert seen.status == status
+    assert any("8 processes on 4 GPUs" in line for line in seen.findings) == (machines == 1)
+
+
 def test_main_memory(look, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(10**12, 10**6))
     seen = look()
