@@ -47,7 +47,7 @@ class Plan:
     warmstart: dict[str, float]
     """Held by the warm start; nothing without epochs."""
     offloaded: float
-    """In main memory, of all processes together: what DeepSpeed keeps there instead of on GPUs."""
+    """In main memory, of all processes of a machine together: what DeepSpeed keeps there instead of on GPUs."""
     index: int
     """In main memory: the dense index while it is searched, or what building it takes."""
     disk: dict[str, int]
@@ -136,7 +136,11 @@ def _offloaded(params: Params, shape: Architecture) -> float:
     before = offloaded_bytes(shape.parameters, dtype, warmstart) if warmstart.epochs else 0.0
     states = offloaded_bytes(shape.trained + shape.critic, dtype, train)
     reference = offloaded_reference_bytes(shape, dtype, train)
-    return max(before * warmstart.processes, (states + reference) * train.processes)
+    machines = params.hardware.machines
+    return max(
+        before * math.ceil(warmstart.processes / machines),
+        (states + reference) * math.ceil(train.processes / machines),
+    )
 
 
 def check_fits(plan: Plan, params: Params) -> None:

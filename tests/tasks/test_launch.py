@@ -9,6 +9,7 @@ import pytest
 
 from stepsearch_core.params import Params
 from tasks.launch import launch
+from tests.checkout import link_checkout
 from tests.import_graph import ROOT
 from tests.profiles import whole
 
@@ -89,7 +90,7 @@ def test_the_ranks_die_with_the_stage(name):
 
 @pytest.mark.slow
 def test_a_stage_without_its_inputs_says_so_once(tmp_path):
-    (tmp_path / "params.yaml").write_text(whole("micro", "train.processes=2"))
+    (link_checkout(tmp_path) / "params.yaml").write_text(whole("micro", "train.processes=2"))
     status, _, errors = finish(start("tasks.train", cwd=tmp_path))
     assert status == 1
     assert errors.strip().splitlines() == [errors.strip()]
