@@ -47,7 +47,7 @@ class Plan:
     warmstart: dict[str, float]
     """Held by the warm start; nothing without epochs."""
     offloaded: float
-    """In main memory, of all processes of a machine together: what DeepSpeed keeps there instead of on GPUs."""
+    """In main memory, of all processes of a machine: what DeepSpeed keeps there instead of on GPUs."""
     index: int
     """In main memory: the dense index while it is searched, or what building it takes."""
     disk: dict[str, int]
