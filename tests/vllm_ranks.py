@@ -1,42 +1,54 @@
-"""What each rank of a test of vLLM runs: `python -m tests.vllm_ranks FOLDER` under torch's launcher.
+"""What each rank of a test of vLLM runs: `python -m tests.vllm_ranks FOLDER N` under torch's launcher.
 
-FOLDER holds the policy to start from. Rank r takes new weights, plays 1 + 3r greedy turns and writes them to
-r.json.
+FOLDER holds the policy to start from. vLLM has another one's weights, sleeps and gets the policy's; then the
+ranks play, N of them on each model, and put together what they played: rank r writes it to r.json.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import torch
 
+from stepsearch_core.base.ranks import rank
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.learning.distributed import gather, own_items
 from stepsearch_core.params import RolloutParams
-from stepsearch_core.sampling.engine import TurnRequest
+from stepsearch_core.policy.models import load_policy
+from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.vllm_arguments import vllm_arguments
 from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests import tiny
-from tests.vllm_parts import SECOND, SHAPE, WORD
+from tests.stepsearch_core.rollout.troubles import Delayed
+from tests.vllm_parts import SECOND, SHAPE
+
+QUESTIONS = [tiny.ADA, tiny.BOB, tiny.ADA]
+SAMPLES = 4
 
 
-def main(folder: Path):
-    rank = int(os.environ["RANK"])
-    arguments = vllm_arguments(str(folder / "policy"), SHAPE, tiny.ENVIRONMENT, RolloutParams(batch_size=2))
-    engine = VllmEngine(arguments, WORD)
+def main(folder: Path, shared_by: int):
+    policy, tokenizer = load_policy(folder / "policy")
+    params = RolloutParams(engine="vllm", batch_size=3, tensor_parallel=shared_by)
+    arguments = vllm_arguments(str(folder / "policy"), SHAPE, tiny.ENVIRONMENT, params)
+    engine = VllmEngine(arguments, tokenizer)
     engine.update(SECOND)
-    turns = []
-    for number in range(1 + 3 * rank):
-        session = engine.session(1, 100)
-        session.open(0, None)
-        prompt = [5 + rank, 6, 7 + number]
-        session.submit(0, TurnRequest(prompt, 10))
-        made = {}
-        while not made:
-            made = session.advance()
-        turns.append([prompt, made[0].token_ids])
-    (folder / f"{rank}.json").write_text(json.dumps(turns))
+    here = folder / str(rank())
+    here.mkdir()
+    # each rank's searches come back in an order of their own
+    retriever = Delayed(tiny.retriever(here), seed=rank())
+    rollout = Rollout(engine, retriever, Renderer(tokenizer, tiny.ENVIRONMENT), params)
+    rollout.greedy([tiny.ADA, tiny.BOB][own_items(engine.shared_by)])
+    engine.sleep()
+    engine.update(policy)
+    part = own_items(engine.shared_by)
+    played = [
+        *gather(rollout.greedy(QUESTIONS[part])),
+        *gather(rollout.sample(QUESTIONS, SAMPLES, tiny.streams(1), part)),
+    ]
+    rows = [(each.token_ids, each.policy_mask, each.log_probs, len(each.searches)) for each in played]
+    (folder / f"{rank()}.json").write_text(json.dumps(rows))
     torch.distributed.barrier()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -47,6 +47,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def local_size() -> int:
+    """The number of processes of the run on this machine: torch's launcher says it, or DeepSpeed's."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("LOCAL_SIZE") or "1")
+
+
 def is_main() -> bool:
     """True for the one rank that writes outputs, logs and progress bars."""
     return rank() == 0

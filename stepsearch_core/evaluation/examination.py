@@ -149,13 +149,14 @@ class Examination:
             self._engine.update(model)
         renderer = Renderer(tokenizer, self.environment)
         rollout = Rollout(self._engine, self.retriever, renderer, self.in_flight)
+        part = own_items(self._engine.shared_by)
 
         def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
             label = _label(name, benchmark)
             if self.samples is None:
-                return rollout.greedy(questions[own_items()], label)
+                return rollout.greedy(questions[part], label)
             stream_of = partial(stream, self.seed, Name.EVALUATION, BENCHMARKS.index(benchmark))
-            return rollout.sample(questions, self.samples, stream_of, own_items(), label)
+            return rollout.sample(questions, self.samples, stream_of, part, label)
 
         return answer
 

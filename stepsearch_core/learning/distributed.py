@@ -24,9 +24,12 @@ Item = TypeVar("Item")
 _NOTHING = object()
 
 
-def own_items() -> slice:
-    """Selects the items of this rank from any sequence: every `world_size()`-th one."""
-    return slice(rank(), None, world_size())
+def own_items(shared_by: int = 1) -> slice:
+    """Selects the items of this rank from any sequence: every `world_size()`-th one.
+
+    Where so many ranks in a row work on the same items (`Engine.shared_by`), those of its group.
+    """
+    return slice(rank() // shared_by, None, world_size() // shared_by)
 
 
 def own_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
@@ -40,7 +43,7 @@ def own_micro_batch(group: Sequence[Item]) -> tuple[list[Item], float]:
 
 
 def gather(mine: Sequence[Item]) -> list[Item]:
-    """The items of all ranks in order, on every rank: undoes `own_items`."""
+    """The items of all ranks in order, on every rank: undoes `own_items`; of a group one rank gives them."""
     if world_size() == 1:
         return list(mine)
     parts: list[Any] = [None] * world_size()

@@ -102,6 +102,16 @@ RULES = (
         lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
     ),
     Rule(
+        "rollout.tensor_parallel",
+        "possible but with rollout.engine=vllm",
+        lambda p: p.rollout.tensor_parallel == 1 or p.rollout.engine == "vllm",
+    ),
+    Rule(
+        "rollout.tensor_parallel",
+        "a divisor of train.processes and of evaluate.processes: so many of them share a model",
+        lambda p: all(stage.processes % p.rollout.tensor_parallel == 0 for stage in (p.train, p.evaluate)),
+    ),
+    Rule(
         "retrieval.bm25_engine",
         "possible but with bm25_k1={} and bm25_b={}, which it fixes".format(*TANTIVY_CONSTANTS),
         lambda p: (

@@ -66,6 +66,7 @@ class RolloutParams:
     """How trajectories are sampled."""
 
     engine: str = one_of("transformers", "vllm")
+    tensor_parallel: int = number(at_least=1)
     batch_size: int = number(at_least=1)
     temperature: float = number(at_least=0.001)
     retrieval_workers: int = number(at_least=1)

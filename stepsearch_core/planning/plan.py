@@ -19,7 +19,6 @@ from stepsearch_core.planning.disk import (
 )
 from stepsearch_core.planning.duration import Durations, durations
 from stepsearch_core.policy.structure import DTYPE_BYTES
-from stepsearch_core.retrieval.footprint import gpu_bytes
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
 from stepsearch_core.training.memory import (
@@ -30,6 +29,11 @@ from stepsearch_core.training.memory import (
     offloaded_bytes,
     offloaded_reference_bytes,
     state_bytes,
+)
+from stepsearch_core.training.sampler_memory import (
+    beside_sampler,
+    least_share_bytes,
+    sampler_weight_bytes,
 )
 
 
@@ -75,8 +79,7 @@ def make_plan(params: Params) -> Plan:
     shape = architecture(params.model, params.tokenizer, params.environment.prompt, train)
     environment = params.environment
     rollout = params.rollout
-    states, gradients = held_bytes(shape, dtype, train)
-    weights = shape.parameters * DTYPE_BYTES[dtype]
+    _, gradients = held_bytes(shape, dtype, train)
     length = environment.max_trajectory_tokens
     written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
     together = max(train.micro_batch_tokens, length)
@@ -89,16 +92,17 @@ def make_plan(params: Params) -> Plan:
         update["critic's activations"] = activation_bytes(
             shape, together, dtype, train.gradient_checkpointing
         )
-    sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
-    if rollout.engine != "transformers":  # which samples from weights that are there anyway
-        sampling["sampler's weights"] = weights
     dense = dense_footprint(params)
     on_gpu = params.retrieval.device == "cuda"
-    if on_gpu and dense.index:
-        states["dense index"] = gpu_bytes(params.retrieval, dense.index)
+    states = beside_sampler(shape, params, dense.index)
+    sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
+    if rollout.engine == "vllm":  # transformers samples from weights that are there anyway
+        sampling["sampler's weights"] = sampler_weight_bytes(shape, params)
     vllm = None
-    if params.hardware.gpus and params.hardware.gpu_memory_gb > 0:
-        share = memory_share(sum(states.values()), params.hardware.gpu_memory_gb * 1e9)
+    gpu = params.hardware.gpu_memory_gb * 1e9
+    if rollout.engine == "vllm" and params.hardware.gpus and gpu:
+        share = memory_share(sum(states.values()), gpu)
+        sampling["key-value cache"] = share * gpu - sampling["sampler's weights"]  # all that it is given
         source = params.model.source or "data/warmstart/policy"
         vllm = vllm_arguments(source, params.model, environment, rollout, share)
     return Plan(
@@ -162,6 +166,10 @@ def check_fits(plan: Plan, params: Params) -> None:
             hardware.gpu_memory_gb * (1 - RESERVED_SHARE),
             "hardware.gpu_memory_gb",
         )
+        if plan.vllm:  # a part of the GPU, which the rest may leave too small
+            least = least_share_bytes(plan.shape, params)
+            given = sum(plan.sampling.values()) / 1e9
+            _check("vLLM's share of each GPU", least, given, "rollout.tensor_parallel splits its model")
     else:
         processes = max(params.train.processes, params.warmstart.processes)
         main += int(plan.peak) * math.ceil(processes / hardware.machines)

@@ -52,7 +52,8 @@ class Rollout:
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `part` selects.
 
-        Trajectory i of all draws from `stream_of(i)`, whoever samples it.
+        Trajectory i of all draws from `stream_of(i)`, whoever samples it. Of ranks that share a model, each
+        with the same `part`, the first has them and the others none.
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [stream_of(number) for number in range(len(episodes))]
@@ -67,11 +68,20 @@ class Rollout:
     ) -> list[Trajectory]:
         """Play new episodes to their ends; their trajectories, in order. Those done stay as they are.
 
+        None on a rank that samples for another one (`Engine.played`).
+
         Args:
             episodes: the engine's contexts are opened in their order.
             streams: what each draws its random numbers from; None: all are greedy.
             progress: the name of a progress bar, if there is to be one.
         """
+        with self.engine.played() as here:
+            if not here:
+                return []
+            self._play(episodes, streams, progress)
+        return [episode.trajectory for episode in episodes]
+
+    def _play(self, episodes: Sequence[Episode], streams: Streams, progress: str | None) -> None:
         waiting = deque(number for number, episode in enumerate(episodes) if not episode.done)
         k = self.renderer.params.passages_per_search
         bar = tqdm(total=len(waiting), desc=progress, disable=progress is None, unit="trajectory")
@@ -85,7 +95,6 @@ class Rollout:
                     table.fail()
             self.waited += searches.waited
             self.failure = searches.failure or self.failure
-        return [episode.trajectory for episode in episodes]
 
 
 class _Table:

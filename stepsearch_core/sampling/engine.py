@@ -8,6 +8,7 @@ done begins a new context at once. Ids in, ids out; text is decoded once, for th
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +67,14 @@ class Engine(Protocol):
 
     in_place: bool
     """True: it samples from the model that is trained, adapters included, and needs no new weights."""
+
+    shared_by: int
+    """How many ranks in a row sample with one model; of them the first has trajectories to play."""
+
+    def played(self) -> AbstractContextManager[bool]:
+        """Entered by every rank to play: True where there is something to play. Elsewhere it samples what
+        the first rank of its model plays, and is left when that one has played.
+        """
 
     def update(self, policy: PreTrainedModel) -> None:
         """Sample with the weights of `policy` from now on; nothing computed with older ones is kept."""

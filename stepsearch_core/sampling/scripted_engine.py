@@ -8,6 +8,7 @@ script when it is due: a generator can look at its episode before it says what c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -20,6 +21,7 @@ class ScriptedEngine:
     """Writes `scripts`, each once, encoded as `renderer` encodes what the environment writes."""
 
     in_place = True
+    shared_by = 1
 
     def __init__(self, renderer: Renderer, scripts: Iterable[Iterable[str]]) -> None:
         self._renderer, self._scripts = renderer, iter(scripts)
@@ -27,6 +29,10 @@ class ScriptedEngine:
     def session(self, slots: int, capacity: int) -> ScriptedSession:
         """Open a session, which goes on with the scripts that no context has had yet."""
         return ScriptedSession(self._renderer, self._scripts)
+
+    def played(self) -> nullcontext[bool]:
+        """Every rank plays."""
+        return nullcontext(True)
 
     def update(self, policy: PreTrainedModel) -> None:
         """Nothing to do: no weights write here."""

@@ -15,6 +15,7 @@ On a GPU sums have no fixed order, so bits can change; that has never been run. 
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class TransformersEngine:
     """Samples from `model`, which the trainer may go on updating in place: nothing is copied."""
 
     in_place = True
+    shared_by = 1
 
     def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
         """
@@ -63,6 +65,10 @@ class TransformersEngine:
         """
         self.model.eval()
         return TransformersSession(self, slots, capacity)
+
+    def played(self) -> nullcontext[bool]:
+        """Every rank plays."""
+        return nullcontext(True)
 
     def update(self, policy: PreTrainedModel) -> None:
         """Sample from `policy`; nothing is kept between sessions."""

@@ -7,6 +7,7 @@ are left out.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from stepsearch_core.params import EnvironmentParams, ModelParams, RolloutParams
@@ -22,13 +23,14 @@ RESERVED_SHARE = 0.05
 
 
 def memory_share(held: float, gpu: float) -> float:
-    """What vLLM gets of a GPU's memory: `GPU_MEMORY_SHARE`, or less where the trainer leaves less.
+    """What vLLM gets of a GPU's memory, in hundredths: `GPU_MEMORY_SHARE`, or what the trainer leaves.
 
     Args:
-        held: bytes that lie beside it throughout: a trainer's (`training.memory.held_bytes`) or a policy's.
+        held: bytes that lie beside it throughout: a trainer's (`training.sampler_memory`) or a policy's.
         gpu: bytes that the GPU has.
     """
-    return max(0.0, min(GPU_MEMORY_SHARE, 1 - RESERVED_SHARE - held / gpu))
+    left = 1 - RESERVED_SHARE - held / gpu
+    return max(0, min(round(100 * GPU_MEMORY_SHARE), math.floor(100 * left))) / 100
 
 
 def vllm_arguments(
@@ -41,14 +43,15 @@ def vllm_arguments(
     """Keyword arguments of `vllm.EngineArgs`.
 
     Prefix caching keeps a trajectory's context over its turns; sleep mode gives the memory back for the
-    update. Each process samples its own share of the trajectories, so nothing is split over GPUs (the
-    release splits the model over 4).
+    update. Each process samples its own share of the trajectories, or `rollout.tensor_parallel` of them do
+    together with a model that is split over their GPUs (the release splits it over 4).
 
     Args:
         source: name or folder of the policy to start from; its tokenizer is there, too.
         model: its dtype.
         environment: `max_trajectory_tokens` is the longest context.
-        rollout: `batch_size` is how many trajectories run at once.
+        rollout: `batch_size` is how many trajectories run at once on each model, `tensor_parallel` how many
+            GPUs have a part of it.
         share: of the GPU's memory (`memory_share`); None without a GPU: then nothing is compiled, and the
             cache holds `batch_size` contexts of full length.
     """
@@ -62,10 +65,10 @@ def vllm_arguments(
         "enable_prefix_caching": True,
         "logprobs_mode": "processed_logprobs",
         "generation_config": "vllm",
-        "tensor_parallel_size": 1,
+        "tensor_parallel_size": rollout.tensor_parallel,
     }
     if share is not None:
-        return arguments | {"gpu_memory_utilization": round(share, 2), "enable_sleep_mode": True}
+        return arguments | {"gpu_memory_utilization": share, "enable_sleep_mode": True}
     blocks = slots * -(-tokens // _CPU_BLOCK) + 1  # vLLM keeps one empty
     return arguments | {
         "enforce_eager": True,

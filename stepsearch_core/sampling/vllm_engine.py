@@ -11,7 +11,8 @@ import gc
 import importlib.util
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from stepsearch_core.policy.adapters import plain_shapes, plain_weights
 from stepsearch_core.runtime.process_group import join_process_group
 from stepsearch_core.sampling.engine import EngineError
+from stepsearch_core.sampling.vllm_group import Group, Leader
 from stepsearch_core.sampling.vllm_session import VllmSession, vllm_errors
 
 _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "CRITICAL"}
@@ -60,6 +62,8 @@ class VllmEngine:
 
             dispatcher.vars = _attributes
             join_process_group()
+            self.shared_by: int = arguments["tensor_parallel_size"]
+            self._group = Group(self.shared_by) if self.shared_by > 1 else None
             self._vllm = LLMEngine.from_engine_args(
                 EngineArgs(
                     **arguments,
@@ -72,6 +76,7 @@ class VllmEngine:
             # It would end the process group, which is the trainer's as well.
             self._vllm.engine_core._finalizer.detach()
             gc.unfreeze()  # vLLM has frozen whatever there was, the trainer's garbage too
+            self._asked = Leader(self._vllm, self._group) if self._group else self._vllm
             config = AutoConfig.from_pretrained(arguments["model"])
             with torch.device("meta"):
                 self._shapes = plain_shapes(AutoModelForCausalLM.from_config(config))
@@ -97,9 +102,23 @@ class VllmEngine:
         self._end_session()
         self._wake()
         self._session = VllmSession(
-            self._vllm, self.tokenizer, self.temperature, slots, capacity, self._vocab_size
+            self._asked, self.tokenizer, self.temperature, slots, capacity, self._vocab_size
         )
         return self._session
+
+    @contextmanager
+    def played(self) -> Iterator[bool]:
+        """See `Engine.played`."""
+        if self._group is None:
+            yield True
+        elif self._group.leads:
+            yield True
+            self._end_session()
+            self._asked.dismiss()
+        else:
+            self._wake()
+            self._group.repeat(self._vllm)
+            yield False
 
     def update(self, policy: PreTrainedModel) -> None:
         """Copy the weights of `policy`, adapters added in, and forget contexts of older ones.

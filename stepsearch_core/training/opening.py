@@ -15,6 +15,7 @@ from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import Params, TrainParams
 from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.ready_made import index_files
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.presets import scorer_and_weights
@@ -24,7 +25,7 @@ from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.training.architecture import architecture_of
-from stepsearch_core.training.memory import held_bytes
+from stepsearch_core.training.sampler_memory import beside_sampler
 from stepsearch_core.training.trainer import Trainer
 
 
@@ -55,8 +56,9 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
 
     def held() -> float:
         shape = architecture_of(policy.config.to_dict(), params.train)
-        states, _ = held_bytes(shape, params.model.dtype, params.train)
-        return sum(states.values())
+        dense = data / "index" / "dense"
+        files = index_files(dense) if params.retrieval.device == "cuda" and dense.is_dir() else []
+        return sum(beside_sampler(shape, params, sum(file.stat().st_size for file in files)).values())
 
     engine = open_engine(
         policy,

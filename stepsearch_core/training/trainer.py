@@ -108,7 +108,8 @@ class Trainer:
         started, waited = time.perf_counter(), self.rollout.waited
         questions, samples = self._draw(step), self.params.samples_per_question
         stream_of = partial(stream, self.seed, Name.TRAJECTORIES, step)
-        sampled = gather(self.rollout.sample(questions, samples, stream_of, own_items()))
+        part = own_items(self.rollout.engine.shared_by)
+        sampled = gather(self.rollout.sample(questions, samples, stream_of, part))
         self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
@@ -165,7 +166,7 @@ class Trainer:
 
     def validate(self, questions: Sequence[Question]) -> dict[str, float]:
         """Greedy answers to held-out questions of the training file; undefined measures are left out."""
-        trajectories = gather(self.rollout.greedy(questions[own_items()]))
+        trajectories = gather(self.rollout.greedy(questions[own_items(self.rollout.engine.shared_by)]))
         rows = [
             measure_all(trajectory, question, BRIEF, self.rules)
             for trajectory, question in zip(trajectories, questions, strict=True)

@@ -7,6 +7,7 @@ class Recording:
     def __init__(self, engine):
         self.engine, self.requests, self.generations = engine, [], []
         self.in_place, self.update, self.sleep = engine.in_place, engine.update, engine.sleep
+        self.shared_by, self.played = engine.shared_by, engine.played
 
     def session(self, slots, capacity):
         session = self.engine.session(slots, capacity)

@@ -10,7 +10,7 @@ WORD = tiny.tokenizer()
 
 def test_limits_are_those_of_the_profile():
     environment, rollout = EnvironmentParams(max_trajectory_tokens=4096), RolloutParams(batch_size=32)
-    arguments = vllm_arguments("some/model", ModelParams(dtype="bfloat16"), environment, rollout, 0.4321)
+    arguments = vllm_arguments("some/model", ModelParams(dtype="bfloat16"), environment, rollout, 0.43)
     assert arguments == {
         "model": "some/model",
         "dtype": "bfloat16",

@@ -1,14 +1,9 @@
 """Memory and errors of the real vLLM."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import psutil
 import pytest
 
-from stepsearch_core.policy.models import save_policy
 from stepsearch_core.sampling.engine import EngineError, TurnRequest
 from stepsearch_core.sampling.vllm_engine import VllmEngine
 from tests.vllm_parts import (
@@ -98,19 +93,6 @@ def test_a_pass_that_fails_is_one_clear_line_and_the_next_session_works(engine, 
             written(FIRST, ids, 20)[0],
             pytest.approx(written(FIRST, ids, 20)[1], abs=1e-4),
         )
-
-
-@needs_vllm
-def test_each_process_of_a_run_samples_by_itself(tmp_path):
-    """With other contexts and another number of passes than its neighbour."""
-    save_policy(FIRST, WORD, tmp_path / "policy")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*launcher, "-m", "tests.vllm_ranks", str(tmp_path)], check=True, timeout=300)
-    for rank in (0, 1):
-        turns = json.loads((tmp_path / f"{rank}.json").read_text())
-        assert len(turns) == 1 + 3 * rank
-        for prompt, made in turns:
-            assert made == written(SECOND, prompt, len(made))[0]
 
 
 @needs_vllm
