@@ -102,7 +102,7 @@ def make_plan(params: Params) -> Plan:
     gpu = params.hardware.gpu_memory_gb * 1e9
     if rollout.engine == "vllm" and params.hardware.gpus and gpu:
         share = memory_share(sum(states.values()), gpu)
-        sampling["key-value cache"] = share * gpu - sampling["sampler's weights"]  # all that it is given
+        sampling = {"vLLM's share": share * gpu}
         source = params.model.source or "data/warmstart/policy"
         vllm = vllm_arguments(source, params.model, environment, rollout, share)
     return Plan(

@@ -34,7 +34,7 @@ def open_engine(
         model: the dtype.
         environment: limits of contexts and turns.
         rollout: the engine, its temperature and slots.
-        held: counts the bytes that a trainer holds on the GPU beside vLLM; without one it is the policy.
+        held: counts the bytes that lie on the GPU beside vLLM; else it is the policy.
 
     Raises:
         EngineError: vLLM is not installed or cannot load the policy.

@@ -29,8 +29,8 @@ def memory_share(held: float, gpu: float) -> float:
         held: bytes that lie beside it throughout: a trainer's (`training.sampler_memory`) or a policy's.
         gpu: bytes that the GPU has.
     """
-    left = 1 - RESERVED_SHARE - held / gpu
-    return max(0, min(round(100 * GPU_MEMORY_SHARE), math.floor(100 * left))) / 100
+    left = round(1 - RESERVED_SHARE - held / gpu, 9)  # .45, and not what floats make of .95 - .5
+    return max(0.0, min(GPU_MEMORY_SHARE, math.floor(100 * left) / 100))
 
 
 def vllm_arguments(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,6 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     with downloading(params.retrieval.encoder):
         retriever = open_retriever(params.retrieval, data / "index", corpus)
 
-    def held() -> float:
-        shape = architecture_of(policy.config.to_dict(), params.train)
-        dense = data / "index" / "dense"
-        files = index_files(dense) if params.retrieval.device == "cuda" and dense.is_dir() else []
-        return sum(beside_sampler(shape, params, sum(file.stat().st_size for file in files)).values())
-
     engine = open_engine(
         policy,
         tokenizer,
@@ -67,7 +62,7 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
         params.model,
         params.environment,
         params.rollout,
-        held=held,
+        held=partial(bytes_beside_sampler, policy.config.to_dict(), data / "index", params),
     )
     engine.sleep()  # the trainer's states come while the sampler lies on the GPU without weights and cache
     similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
@@ -84,6 +79,14 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
         seed=params.seed,
     )
     return trainer, validation, tokenizer
+
+
+def bytes_beside_sampler(config: Mapping[str, Any], index: Path, params: Params) -> float:
+    """What a GPU holds beside vLLM in a run that trains such a model, counted as in its plan."""
+    dense = index / "dense"
+    files = index_files(dense) if params.retrieval.device == "cuda" and dense.is_dir() else []
+    size = sum(file.stat().st_size for file in files)
+    return sum(beside_sampler(architecture_of(config, params.train), params, size).values())
 
 
 class KeptRecords:

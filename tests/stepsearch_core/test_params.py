@@ -58,6 +58,14 @@ def refusal(path, overrides=None) -> str:
             "retrieval.bm25_engine=tantivy",
             "retrieval.bm25_engine: 'tantivy' is not possible but with bm25_k1=1.2 and bm25_b=0.75",
         ),
+        (
+            "rollout.tensor_parallel=2",
+            "rollout.tensor_parallel: 2 is not possible but with rollout.engine=vllm",
+        ),
+        (
+            "rollout={engine: vllm, tensor_parallel: 2}",
+            "rollout.tensor_parallel: 2 is not a divisor of train.processes and of evaluate.processes",
+        ),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
         ("train.offload_optimizer=true", "train.offload_optimizer: True is not possible without ZeRO: set"),
         (
@@ -161,6 +169,7 @@ def test_an_error_of_a_value_tells_which(override):
         "fetch.folder=../questions",
         "train.samples_per_question=2 train.minibatches=256",
         "train.minibatches=128",
+        "rollout.engine=vllm rollout.tensor_parallel=2 train.processes=4 evaluate.processes=2",
         "reward.answer_weight=0",
         "environment.prompt=released",
         "retrieval.method=remote retrieval.url=https://retrieval_1.lab:8000/",

@@ -18,7 +18,7 @@ def test_every_profile_fits_the_hardware_that_it_names(name):
     plan, params = planned(name)
     check_fits(plan, params)
     assert f"{plan.shape.parameters:,} parameters" in plan_lines(plan, params)[1]
-    assert (plan.vllm is None) == (params.hardware.gpus == 0)
+    assert (plan.vllm is None) == (params.rollout.engine == "transformers")
 
 
 @pytest.mark.parametrize("name", GPU_PROFILES)
@@ -78,7 +78,8 @@ def test_what_a_service_holds_is_not_needed_here():
 def test_the_peak_is_the_larger_of_sampling_and_update():
     plan, _ = planned("paper_7b")
     held = sum(plan.states.values())
-    assert plan.peak == held + sum(plan.update.values()) > held + sum(plan.sampling.values())
+    sampling, update = sum(plan.sampling.values()), sum(plan.update.values())
+    assert plan.peak == held + max(sampling, update)
     assert plan.tokens_per_step == 256 * 4096
 
 
@@ -120,13 +121,37 @@ def test_what_is_offloaded_counts_as_main_memory_of_all_processes():
         check_fits(plan, params)
 
 
-def test_another_sampler_has_weights_of_its_own():
-    params = profile("paper_7b")
-    params.rollout.engine = "vllm"
-    plan = make_plan(params)
+@pytest.mark.parametrize("name", GPU_PROFILES)
+def test_vllm_gets_a_share_of_the_gpu_and_no_more(name):
+    plan, params = planned(name)
     assert plan.vllm is not None
-    assert plan.sampling["sampler's weights"] == 2 * 7_615_616_512
-    assert plan.vllm["gpu_memory_utilization"] * 80e9 >= sum(plan.sampling.values())
+    given = plan.vllm["gpu_memory_utilization"] * params.hardware.gpu_memory_gb * 1e9
+    assert plan.sampling == {"vLLM's share": pytest.approx(given)}
+    assert sum(plan.states.values()) + given <= 0.95 * params.hardware.gpu_memory_gb * 1e9
+
+
+def test_transformers_samples_with_the_weights_that_are_there():
+    plan, _ = planned("paper_7b", "rollout.engine=transformers")
+    assert plan.vllm is None
+    # 28 layers of 4 heads of 128, keys and values, 2 bytes each
+    assert plan.sampling == {"key-value cache": 32 * 4096 * 28 * 2 * 4 * 128 * 2}
+
+
+def test_a_model_that_does_not_fit_beside_the_trainer_is_split_over_gpus():
+    """Beside 66.6 GB of states .13 of 82 GB are left for 15.2 GB of weights."""
+    whole = (
+        "train.critic=model",
+        "hardware.gpu_memory_gb=82",
+        "train.micro_batch_tokens=4096",
+        "environment.max_turn_tokens=100",
+    )
+    with pytest.raises(
+        ParamsError, match=r"vLLM's share of each GPU: 15\.\d+ GB needed, 10\.66 GB .+tensor"
+    ):
+        check_fits(*planned("paper_7b", *whole))
+    halves = ("rollout.tensor_parallel=2", "evaluate.processes=8")
+    plan, params = planned("paper_7b", *whole, *halves)
+    check_fits(plan, params)
 
 
 def test_the_deepspeed_configuration_is_that_of_training():

@@ -37,6 +37,7 @@ class Breaking:
 
     def __init__(self, engine, passes):
         self.engine, self.passes, self.count = engine, passes, 0
+        self.played = engine.played
 
     def session(self, slots, capacity):
         session = self.engine.session(slots, capacity)
@@ -57,6 +58,7 @@ class Closed:
 
     def __init__(self, engine, sessions):
         self.engine, self.sessions = engine, sessions
+        self.played = engine.played
 
     def session(self, slots, capacity):
         self.sessions -= 1

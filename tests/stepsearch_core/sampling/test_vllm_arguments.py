@@ -9,7 +9,10 @@ WORD = tiny.tokenizer()
 
 
 def test_limits_are_those_of_the_profile():
-    environment, rollout = EnvironmentParams(max_trajectory_tokens=4096), RolloutParams(batch_size=32)
+    environment, rollout = (
+        EnvironmentParams(max_trajectory_tokens=4096),
+        RolloutParams(batch_size=32, tensor_parallel=2),
+    )
     arguments = vllm_arguments("some/model", ModelParams(dtype="bfloat16"), environment, rollout, 0.43)
     assert arguments == {
         "model": "some/model",
@@ -21,7 +24,7 @@ def test_limits_are_those_of_the_profile():
         "enable_sleep_mode": True,
         "logprobs_mode": "processed_logprobs",
         "generation_config": "vllm",
-        "tensor_parallel_size": 1,
+        "tensor_parallel_size": 2,
     }
 
 
@@ -38,7 +41,8 @@ def test_without_a_gpu_the_cache_holds_all_contexts_at_full_length(tmp_path):
 
 @pytest.mark.parametrize(
     ("held", "share"),
-    [(0, 0.6), (28, 0.6), (40, 0.45), (80, 0.0)],  # of 80 GB: .95 - .35 leaves .6, .95 - .5 less
+    # of 80 GB: .95 - .35 leaves .6, .95 - .5 less; a part of a hundredth is nobody's
+    [(0, 0.6), (28, 0.6), (40, 0.45), (40.1, 0.44), (80, 0.0)],
 )
 def test_a_gpu_is_shared_with_what_the_trainer_holds(held, share):
-    assert memory_share(held * 1e9, 80e9) == pytest.approx(share)
+    assert memory_share(held * 1e9, 80e9) == share
