@@ -6,6 +6,7 @@ from stepsearch_core.base.ranks import (
     is_main,
     launched,
     local_rank,
+    local_size,
     rank,
     world_size,
 )
@@ -42,3 +43,10 @@ def test_a_launcher_that_says_half_of_it_is_refused(monkeypatch, missing):
         monkeypatch.setenv(name, SET[name])
     with pytest.raises(LauncherError, match=rf"the environment lacks {missing} of RANK, LOCAL_RANK,"):
         launched()
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_WORLD_SIZE", "LOCAL_SIZE"])
+def test_either_launcher_says_how_many_ranks_a_machine_has(monkeypatch, variable):
+    assert local_size() == 1
+    monkeypatch.setenv(variable, "4")
+    assert local_size() == 4
