@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from stepsearch_core.doctor.trial import NotHereError, require
+
 
 def doubled(number):
     return {"twice": 2 * number}
@@ -43,3 +45,23 @@ def aborted_at_exit():
 
     atexit.register(os.abort)
     return 1
+
+
+def trial_sound(overrides):
+    return {"overrides": len(overrides), "gap": 0.01234}
+
+
+def trial_refused(overrides):
+    require(False, "the loss is nan")
+
+
+def trial_absent(overrides):
+    raise NotHereError("no GPU")
+
+
+def trial_aborted(overrides):
+    os.abort()
+
+
+def trial_hung(overrides):
+    time.sleep(60)

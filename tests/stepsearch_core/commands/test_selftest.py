@@ -1,0 +1,37 @@
+import json
+
+import pytest
+import torch
+
+from stepsearch_core.cli import main
+from stepsearch_core.doctor.trials import TRIALS
+from stepsearch_core.params.defaults import DEFAULTS
+from stepsearch_core.profiles import load_profile
+
+
+@pytest.mark.slow
+def test_some_trials_and_the_file_for_an_issue(tmp_path, capsys):
+    file = tmp_path / "selftest.json"
+    with pytest.raises(SystemExit) as ended:
+        main(["selftest", "process_group", "faiss_gpu", "--out", str(file)])
+    assert ended.value.code == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("process_group           ok: backend ")
+    assert second.startswith("faiss_gpu ")
+    assert last.endswith(f"all of it is in {file}")
+    written = json.loads(file.read_text())
+    assert [trial["name"] for trial in written["trials"]] == ["process_group", "faiss_gpu"]
+    if not torch.cuda.is_available():
+        assert written["trials"][1]["status"] == "not here"
+
+
+def test_a_trial_that_there_is_not(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["selftest", "perpetual_motion"])
+    assert "invalid choice: 'perpetual_motion'" in capsys.readouterr().err
+
+
+def test_trials_have_names_of_their_own_and_parameters_that_there_are():
+    assert len({trial.name for trial in TRIALS}) == len(TRIALS)
+    for trial in TRIALS:
+        load_profile(DEFAULTS, trial.overrides)
