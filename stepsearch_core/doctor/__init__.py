@@ -1,1 +1,1 @@
-"""What is wrong on a machine and in a checkout, and what to type: `stepsearch doctor`."""
+"""What is wrong on a machine, and what to type (`stepsearch doctor`); what works on it (`selftest`)."""

@@ -20,6 +20,7 @@ from stepsearch_core.doctor.here import Here
 
 LOOKS: tuple[Callable[[Here], Iterator[Finding]], ...] = (
     packages.check_pins,
+    packages.check_installation,
     packages.check_conflicts,
     packages.check_torch,
     packages.check_faiss,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.doctor.here import PROJECT, Here, pip, plain
+
+PYPROJECT = Path("pyproject.toml")
 
 
 def check_pins(here: Here) -> Iterator[Finding]:
@@ -31,6 +35,21 @@ def check_pins(here: Here) -> Iterator[Finding]:
                 whose = f"the extra {extra}" if extra else "the project"
                 problem = f"{version} is installed, {whose} takes {plain(requirement)}"
                 yield Finding(severity, requirement.name, "", problem, remedy)
+
+
+def check_installation(here: Here) -> Iterator[Finding]:
+    """A checkout that has been brought up to date is installed again where its requirements have changed."""
+    if PROJECT not in here.installed or not PYPROJECT.is_file():
+        return
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("project", {})
+    if project.get("name") != PROJECT:
+        return
+    wanted = {Requirement(text) for text in project["dependencies"]}
+    if changed := wanted ^ set(here.extras[""]):
+        named = ", ".join(sorted({requirement.name for requirement in changed}))
+        problem = f"{PROJECT} was installed before its requirements changed ({named})"
+        remedy = pip("install", "--editable", "'.[cpu]'" if not here.gpus else "'.[gpu]'")
+        yield Finding(Severity.WARNING, str(PYPROJECT), "", problem, remedy)
 
 
 def check_conflicts(here: Here) -> Iterator[Finding]:

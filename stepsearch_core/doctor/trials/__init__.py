@@ -5,12 +5,14 @@ from __future__ import annotations
 from stepsearch_core.doctor.trial import Trial
 
 _CRITIC = "train.critic=model"
+_OFFLOAD = ("train.offload_optimizer=true", "train.offload_reference=true", "train.kl_coefficient=0.01")
 _BFLOAT16 = "model.dtype=bfloat16"
 
 TRIALS = (
     Trial("process_group", "sums and objects over NCCL (a CPU: gloo), one rank", "group:exchange"),
     Trial("faiss_cpu", "a Flat and an IVF index rank as plain products do", "faiss:on_cpu"),
     Trial("faiss_gpu", "both on the GPU, trained and filled there, rank as on the CPU", "faiss:on_gpu"),
+    Trial("encoder", "a sentence encoder in float16 and bfloat16, near float32", "encoders:half"),
     Trial("sampling_float32", "episodes of the transformers engine, against the model", "sampling:own"),
     Trial("sampling_bfloat16", "the same in bfloat16", "sampling:own", (_BFLOAT16,)),
     Trial("warmstart", "fine-tuning, then greedy episodes against BM25", "training:warm_start"),
@@ -32,6 +34,12 @@ TRIALS = (
             (f"train.zero_stage={stage}", _BFLOAT16),
         )
         for stage in (1, 2, 3)
+    ),
+    Trial(
+        "train_offload",
+        "a training step whose optimizer and reference lie in main memory, gradients in float32",
+        "training:step",
+        (_BFLOAT16, "train.zero_stage=2", "train.gradient_dtype=float32", *_OFFLOAD),
     ),
     Trial("vllm", "episodes, sleep, new weights, waking; graphs on a GPU", "sampling:vllm", limit=480),
     Trial(

@@ -45,6 +45,7 @@ SMALL = (
     "train.micro_batch_tokens=2048",
     "train.critic_warmup_steps=0",
     "train.learning_rate=0.001",
+    "train.entropy_coefficient=0.01",  # something to learn where no random answer earns a reward
 )
 """Of the default parameters' shape of everything, in seconds."""
 

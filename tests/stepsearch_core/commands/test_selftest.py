@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from stepsearch_core.cli import main
 from stepsearch_core.doctor.trials import TRIALS
 from stepsearch_core.params.defaults import DEFAULTS
 from stepsearch_core.profiles import load_profile
+from tests.import_graph import ROOT
 
 
 @pytest.mark.slow
@@ -35,3 +37,9 @@ def test_trials_have_names_of_their_own_and_parameters_that_there_are():
     assert len({trial.name for trial in TRIALS}) == len(TRIALS)
     for trial in TRIALS:
         load_profile(DEFAULTS, trial.overrides)
+
+
+def test_the_page_about_the_first_hour_has_every_trial():
+    page = (ROOT / "docs" / "first_hour.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [(trial.name, trial.meaning) for trial in TRIALS]

@@ -43,6 +43,19 @@ def test_what_is_not_installed(machine, monkeypatch):
     assert line.startswith("warning: stepsearch: not installed: it runs from the folder alone")
 
 
+def test_a_checkout_that_asks_for_more_than_was_installed(machine, tmp_path):
+    here = machine()
+    wanted = [str(requirement) for requirement in here.extras[""]]
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text(f'[project]\nname = "stepsearch"\ndependencies = {wanted}\n')
+    assert said(packages.check_installation, here) == []
+    pyproject.write_text(f'[project]\nname = "stepsearch"\ndependencies = {[*wanted, "another>=1"]}\n')
+    (line,) = said(packages.check_installation, here)
+    assert "stepsearch was installed before its requirements changed (another) -> python -m pip" in line
+    pyproject.write_text('[project]\nname = "somebody-elses"\n')
+    assert said(packages.check_installation, here) == []
+
+
 def test_dependencies_that_do_not_fit_each_other(machine, install):
     install("peft", "0.19.5", ["numpy>=9", "tqdm", "psutil<1; extra == 'other'", "not-there>=3"])
     here = machine()
