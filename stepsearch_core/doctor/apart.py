@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -67,7 +68,7 @@ class Apart:
         with self._printed.open("wb") as printed:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closed when this process is gone, however it goes
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that whatever it starts can be ended with it
@@ -106,6 +107,8 @@ class Apart:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.stdin:
+            self._process.stdin.close()
         return self._process.wait()
 
 
@@ -124,6 +127,7 @@ _WHY: dict[int, str] = {
 
 def main() -> None:
     """Call the function and write what it returned or raised."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     name, answer, arguments = sys.argv[1:]
     module, _, function = name.partition(":")
     said: dict[str, Any]
@@ -134,6 +138,12 @@ def main() -> None:
         trace = _tail("".join(traceback.format_exception(error)))
         said = {"error": type(error).__name__, "reason": reason, "trace": trace}
     write_json(answer, said | _peaks())
+
+
+def _end_with_parent() -> None:
+    """Wait until nobody can say anything to this process any more, then end it with all that it started."""
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _peaks() -> dict[str, int]:

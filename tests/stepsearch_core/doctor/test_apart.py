@@ -1,9 +1,12 @@
+import subprocess
+import sys
 import time
 
 import psutil
 import pytest
 
 from stepsearch_core.doctor.apart import Apart
+from tests.import_graph import ROOT
 
 PARTS = "tests.stepsearch_core.doctor.parts"
 
@@ -50,11 +53,29 @@ def test_a_hang_ends_with_all_that_it_has_started(tmp_path):
         time.sleep(0.05)
     ended = asked.ending(0.5)
     assert ended.reason.startswith("not done after 0 s") or ended.reason.startswith("not done after 1 s")
-    pids = list(map(int, file.read_text().split()))
-    gone = time.monotonic() + 5
+    assert all_end(list(map(int, file.read_text().split())))
+
+
+def test_it_ends_with_the_process_that_started_it_however_that_ends(tmp_path):
+    file = tmp_path / "pids"
+    code = (
+        f"from stepsearch_core.doctor.apart import Apart\n"
+        f"Apart('{PARTS}:sleeping', file={str(file)!r}).ending(60.0)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    while not file.is_file() or not file.read_text():
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    assert all_end(list(map(int, file.read_text().split())))
+
+
+def all_end(pids):
+    """Whether none of these processes lives any more, at once or after a while."""
+    gone = time.monotonic() + 20
     while any(map(alive, pids)) and time.monotonic() < gone:
         time.sleep(0.05)
-    assert not any(map(alive, pids))
+    return not any(map(alive, pids))
 
 
 def alive(pid):
