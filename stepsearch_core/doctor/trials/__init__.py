@@ -26,6 +26,12 @@ TRIALS = (
         "training:same_update",
         ("train.gradient_checkpointing=true", _CRITIC),
     ),
+    Trial(
+        "fused_log_probs",
+        "an update in bfloat16 with liger-kernel as without it",
+        "training:same_update",
+        ("train.log_probs=liger", _BFLOAT16),
+    ),
     *(
         Trial(
             f"zero_{stage}",

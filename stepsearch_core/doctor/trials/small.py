@@ -66,11 +66,13 @@ def small_params(overrides: Sequence[str]) -> Params:
     """The default parameters with `SMALL` and `overrides` laid over them.
 
     Raises:
-        NotHereError: they name an engine that is not installed.
+        NotHereError: they name an engine or a kernel that is not installed.
     """
     params = load_profile(DEFAULTS, [*SMALL, *overrides])
-    if params.rollout.engine == "vllm" and find_spec("vllm") is None:
-        raise NotHereError("vLLM is not installed")
+    needed = {"vllm": params.rollout.engine == "vllm", "liger_kernel": params.train.log_probs == "liger"}
+    for module, is_needed in needed.items():
+        if is_needed and find_spec(module) is None:
+            raise NotHereError(f"{module} is not installed")
     return params
 
 

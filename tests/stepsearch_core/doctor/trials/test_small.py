@@ -25,5 +25,5 @@ def test_the_parts_are_those_of_a_pipeline_and_go_with_the_block():
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed")
 def test_an_engine_that_is_not_installed_is_not_here():
-    with pytest.raises(NotHereError, match="vLLM is not installed"):
+    with pytest.raises(NotHereError, match="vllm is not installed"):
         small_params(("rollout.engine=vllm",))
