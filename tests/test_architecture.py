@@ -21,6 +21,7 @@ LAYERS = (
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 CORE = {name: path for name, path in project_modules().items() if name.startswith("stepsearch_core.")}
 MAY_IMPORT_TORCH = (
+    "stepsearch_core.doctor.trials.",
     "stepsearch_core.retrieval.sentence_encoder",
     "stepsearch_core.runtime.process_group",
     *(f"stepsearch_core.{part}" for part in ("policy", "sampling", "learning", "training")),

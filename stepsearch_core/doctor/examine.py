@@ -58,6 +58,7 @@ def examine(params: Path, data: Path) -> Examination:
         data: The stages' outputs.
     """
     with Here(params, data) as here:
+        here.begin()
         found: list[Finding] = []
         for look in LOOKS:
             try:

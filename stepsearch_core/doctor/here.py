@@ -33,35 +33,51 @@ class Here:
     """The machine at hand, and the checkout in the working folder."""
 
     def __init__(self, params: Path, data: Path) -> None:
-        """Begin to ask what takes seconds, side by side.
+        """Nothing is looked at before it is asked for.
 
         Args:
             params: The active profile's file.
             data: The stages' outputs.
         """
         self.path, self.data = params, data
-        self._asked = {"torch": Apart(f"{_PROBES}:torch_facts")}
-        if params.is_file():
-            arguments = {"params": str(params), "start": self.next_stage, "data": str(data)}
-            self._asked["profile"] = Apart(f"{_PROBES}:profile_findings", **arguments)
-        if find_spec("faiss"):
-            self._asked["faiss"] = Apart(f"{_PROBES}:faiss_facts")
-        if LOOK.is_file():
-            self._asked["checkout"] = Apart("tasks.look:look", params=str(params))
+        self._asked: dict[str, Apart | None] = {}
         self._endings: dict[str, Ending] = {}
 
     def __enter__(self) -> Here:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for asked in self._asked.values():
+        for asked in filter(None, self._asked.values()):
             asked.end()
 
+    def begin(self) -> None:
+        """Ask all that takes seconds, side by side; `ending` asks what has not begun."""
+        for name in ("torch", "profile", "faiss", "checkout"):
+            if name not in self._asked:
+                self._asked[name] = self._ask(name)
+
     def ending(self, name: str) -> Ending | None:
-        """What became of the process that was to tell of `torch`, `faiss`, `profile` or `checkout`."""
-        if name in self._asked and name not in self._endings:
-            self._endings[name] = self._asked[name].ending(PATIENCE)
+        """What became of the process that was to tell of `torch`, `profile`, `faiss` or `checkout`; None
+        where there is nothing to ask.
+        """
+        if name not in self._asked:
+            self._asked[name] = self._ask(name)
+        if name not in self._endings and (asked := self._asked[name]):
+            self._endings[name] = asked.ending(PATIENCE)
         return self._endings.get(name)
+
+    def _ask(self, name: str) -> Apart | None:
+        paths = {"params": str(self.path), "data": str(self.data)}
+        match name:
+            case "torch":
+                return Apart(f"{_PROBES}:torch_facts")
+            case "profile" if self.path.is_file():
+                return Apart(f"{_PROBES}:profile_findings", start=self.next_stage, **paths)
+            case "faiss" if find_spec("faiss"):
+                return Apart(f"{_PROBES}:faiss_facts")
+            case "checkout" if LOOK.is_file():
+                return Apart("tasks.look:look", params=str(self.path))
+        return None
 
     def told(self, name: str) -> Any:
         """The value that it told; None without one."""

@@ -25,6 +25,7 @@ def test_the_active_profile_from_the_stage_that_comes_next(machine, micro_params
     assert not any("nowhere" in line for line in said(checkout.check_profile, machine(path)))
 
 
+@pytest.mark.slow
 def test_parameters_that_are_broken(machine, micro_params):
     path = micro_params()
     path.write_text(path.read_text().replace("steps: 3", "steps: -3"))
