@@ -22,6 +22,9 @@ MEASUREMENTS = {
     "kills": (
         "`dvc repro` on the profile micro killed 50 times at random moments, and how it ended after each"
     ),
+    "logits": (
+        "memory and time of log-probabilities over a vocabulary of 49,152: all logits at once against chunks"
+    ),
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "retrieval_build": (
