@@ -9,7 +9,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Measured(NamedTuple):
+    """What one part of a measurement gives to `report`."""
+
+    figures: dict[str, Any]
+    both_sides: dict[str, Any]
+    workload: dict[str, Any]
+    """Under the part's name, what was run."""
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -5,10 +5,13 @@ import sys
 
 import pytest
 import torch
-from transformers import Qwen2Config
+from transformers import AutoModelForCausalLM, Qwen2Config
 
+from perf import logits, real_model_update
 from perf.__main__ import main as perf_main
+from perf.measure import peak_bytes
 from perf.update_gpu import flops_per_token, tokens_per_second
+from stepsearch_core.learning.logit_chunks import CHUNK_BYTES
 from tests.bert import save_bert
 from tests.import_graph import ROOT
 
@@ -104,6 +107,7 @@ def test_update():
     ("name", "variable", "message"),
     [
         ("grpo_step", "STEPSEARCH_PEERS_PYTHON", "skipped: STEPSEARCH_PEERS_PYTHON"),
+        ("real_model", "STEPSEARCH_SMOLLM", "skipped: STEPSEARCH_SMOLLM"),
         ("update_gpu", "", "needs a CUDA GPU"),
     ],
 )
@@ -128,6 +132,36 @@ CONFIG = Qwen2Config(vocab_size=100, num_key_value_heads=2, tie_word_embeddings=
 # a layer: q and o 32 * 32, k and v 32 * 16, biases 32 + 16 + 16, MLP 3 * 32 * 64, two norms; then the last
 # norm
 LAYERS = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 64 + 3 * 32 * 64 + 2 * 32) + 32
+
+
+@pytest.mark.nightly
+def test_logits():
+    """Seconds vary with what else runs; memory does not."""
+    figures = last_line("logits")["figures"]
+    assert figures["logits_memory_ratio"] > 2.5  # above 5 with four times the tokens
+    assert figures["logits_memory_ratio_float32"] > 2.5
+
+
+def test_both_sides_of_logits_make_the_same(monkeypatch):
+    monkeypatch.setattr(logits, "VOCABULARY", 4000)
+    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 4000 * 100)
+    passes = logits.both_passes(2000, torch.float32)
+    for one, other in zip(passes["plain"](), passes["chunked"](), strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+    assert peak_bytes(passes["plain"]) > 5 * peak_bytes(passes["chunked"])
+
+
+@pytest.mark.slow
+def test_the_update_of_a_real_model_runs_on_a_small_one_too(tmp_path):
+    AutoModelForCausalLM.from_config(CONFIG).save_pretrained(tmp_path)
+    measured = real_model_update.measure(tmp_path, 2, True)
+    updates, limits = measured.both_sides.values()
+    ratios = [one / other for one, other in zip(updates, limits, strict=True)]
+    assert measured.figures == {"real_update_share": pytest.approx(sum(ratios) / 2)}
+    for row in real_model_update.ragged_lengths(20, 3):
+        total = sum(map(abs, row))
+        assert 300 <= total < 1100
+        assert sum(size for size in row if size > 0) == pytest.approx(total / 4, abs=3)
 
 
 @pytest.mark.slow

@@ -1,0 +1,30 @@
+"""A real language model, SmolLM2-135M-Instruct in bfloat16, each part in a file of its own.
+
+`perf.real_model_update`: the PPO update.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perf import real_model_update
+from perf.measure import report
+from perf.smollm import smollm
+
+PARTS = (real_model_update,)
+"""Each has a `measure(folder, repeats, quick)` that gives a `perf.measure.Measured`."""
+
+
+def main(quick: bool) -> None:
+    """Measure all parts one after the other; print their figures together."""
+    folder = smollm()
+    repeats = 1 if quick else 3
+    figures: dict[str, Any] = {}
+    both_sides: dict[str, Any] = {}
+    workloads: dict[str, Any] = {}
+    for part in PARTS:
+        measured = part.measure(folder, repeats, quick)
+        figures |= measured.figures
+        both_sides |= measured.both_sides
+        workloads |= measured.workload
+    report("real_model", figures, both_sides, repeats, workloads, **workloads)
