@@ -34,7 +34,9 @@ def open_encoder(folder, **settings):
 
 def states(folder, text):
     """The last hidden states of a text's words, [words, 16]: by transformers alone."""
-    known = {":": 2, "query": 3, "passage": 4} | {word: number + 5 for number, word in enumerate(WORDS)}
+    known = {"[UNK]": 1, ":": 2, "query": 3, "passage": 4} | {
+        word: number + 5 for number, word in enumerate(WORDS)
+    }
     ids = [known[word] for word in text.replace(":", " : ").split()]
     with torch.inference_mode():
         return AutoModel.from_pretrained(folder).eval()(torch.tensor([ids])).last_hidden_state[0]
@@ -169,6 +171,24 @@ def test_special_tokens_that_a_prompt_spells_are_special(save):
     asked = open_encoder(folder).encode_queries(["word1"])
     spelled = open_encoder(folder, query_prompt="never_seen ").encode_queries(["word1"])  # one unknown token
     assert np.allclose(asked, spelled, atol=1e-6)
+
+
+def test_special_tokens_of_a_chat_template_are_special(tmp_path):
+    """The library puts a text into the template of a folder that no file says how to pool."""
+    template = "{% for message in messages %}[UNK] {{ message.content }}{% endfor %}"
+    folder = save_bert(tmp_path / "chat", chat_template=template)
+    wanted = unit([states(folder, f"[UNK] {text}").mean(0) for text in TEXTS])
+    assert np.allclose(open_encoder(folder).encode_passages(TEXTS), wanted, atol=1e-5)
+
+
+def test_a_model_of_images_too_is_refused(save):
+    """It would take a text that is an address of an image for one, and fetch it."""
+    folder = save("seeing", MEAN)
+    how = {"method": "forward", "method_output_name": "last_hidden_state"}
+    config = {"modality_config": {"text": how, "image": how}, "module_output_name": "token_embeddings"}
+    (Path(folder) / "sentence_bert_config.json").write_text(json.dumps(config))
+    with pytest.raises(DataError, match=r"no encoder '.*' can be loaded: it encodes image besides text"):
+        open_encoder(folder)
 
 
 def test_a_model_without_padding_pads_with_its_end_of_text(tmp_path):
