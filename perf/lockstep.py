@@ -56,8 +56,7 @@ def _turn(
     for row, context in enumerate(contexts):  # padded on the left, as `generate` wants it
         ids[row, longest - len(context) :] = torch.tensor(context)
         mask[row, longest - len(context) :] = 1
-    # The default profile's tokenizer has one token for each tag; `stop_strings` does not work with it.
-    closing = [tokenizer.convert_tokens_to_ids(stop) for stop in STOP_STRINGS] if stop_strings else []
+    stops, closing = _stops(tokenizer) if stop_strings else ({}, [])
     made: Any = model.generate(  # type: ignore[operator]
         input_ids=ids,
         attention_mask=mask,
@@ -65,6 +64,7 @@ def _turn(
         max_new_tokens=max(episode.turn_tokens for episode in live),
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=[tokenizer.eos_token_id, *closing],
+        **stops,
     )
     searching = []
     for episode, row in zip(live, made[:, longest:].tolist(), strict=True):
@@ -78,6 +78,16 @@ def _turn(
         hits = retriever.search([query for _, query in searching], renderer.params.passages_per_search)
         for (episode, _), found in zip(searching, hits, strict=True):
             episode.observe([hit.passage for hit in found])
+
+
+def _stops(tokenizer: Any) -> tuple[dict[str, Any], list[int]]:
+    """Arguments of `generate` that end a turn, and ids that do: of tags that are tokens, as in the default
+    profile, with whose tokenizer `stop_strings` does not work.
+    """
+    ids = [tokenizer.encode(stop, add_special_tokens=False) for stop in STOP_STRINGS]
+    if all(len(tokens) == 1 for tokens in ids):
+        return {}, [token for tokens in ids for token in tokens]
+    return {"stop_strings": list(STOP_STRINGS), "tokenizer": tokenizer}, []
 
 
 def _cut(text: str) -> str:

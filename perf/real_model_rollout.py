@@ -1,0 +1,80 @@
+"""Sampling a real model: our loop with the better engine against the usual lock-step loop.
+
+On the active profile's warm start, its index and its training questions (`stepsearch profile smollm`, then
+`dvc repro warmstart`). 32 trajectories at once, greedy, observations of up to 400 tokens. The lock-step loop
+(`perf.lockstep`) stops `generate` by stop strings, decodes, and prefills every turn's whole context anew. In
+bfloat16 what is sampled depends on the batch, so the two write different trajectories: each side's own
+sampled tokens count.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import operator
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from perf.lockstep import play
+from perf.measure import median_of_pairs, seconds
+from stepsearch_core.base.types import Trajectory
+from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import load_params
+from stepsearch_core.policy.models import load_policy
+from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.synthesis.questions import load_questions
+from tasks.stage import DATA
+
+IN_FLIGHT = 32
+OBSERVATION_TOKENS = 400
+
+
+def sides(quick: bool) -> dict[str, Callable[[], float]]:
+    """Sampled tokens a second of the lock-step loop and of ours with each engine that is installed."""
+    folder = DATA / "warmstart" / "policy"
+    if not folder.is_dir():
+        sys.exit(f"real_model: no policy in {folder}: run `dvc repro warmstart` with the profile smollm first")
+    params = load_params()
+    environment = replace(params.environment, max_observation_tokens=OBSERVATION_TOKENS)
+    retriever = open_retriever(params.retrieval, DATA / "index", Corpus.open(DATA / "corpus"))
+    model, tokenizer = load_policy(folder)
+    renderer = Renderer(tokenizer, environment)
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")[: IN_FLIGHT // 4 if quick else IN_FLIGHT]
+
+    def rate(make: Callable[[], Sequence[Trajectory]]) -> Callable[[], float]:
+        made: list[Trajectory] = []
+
+        def side() -> float:
+            took = seconds(lambda: made.extend(make()))
+            sampled = sum(sum(trajectory.policy_mask) for trajectory in made)
+            made.clear()
+            return sampled / took
+
+        return side
+
+    def ours(name: str) -> Callable[[], float]:
+        settings = replace(params.rollout, engine=name, batch_size=IN_FLIGHT)
+        engine = open_engine(model, tokenizer, folder, params.model, environment, settings)
+        rollout = Rollout(engine, retriever, renderer, settings)
+        return rate(lambda: rollout.greedy(questions))
+
+    def lockstep() -> Sequence[Trajectory]:
+        return play(
+            model, tokenizer, retriever, renderer, questions, batch_size=IN_FLIGHT, stop_strings=True
+        )
+
+    engines = ["transformers", *(["vllm"] if importlib.util.find_spec("vllm") else [])]
+    return {f"rollout_{name}": ours(name) for name in engines} | {"rollout_lockstep": rate(lockstep)}
+
+
+def figures(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The ratio, of the better engine."""
+    ratios = [
+        median_of_pairs(operator.truediv, rates, values["rollout_lockstep"])
+        for name, rates in values.items()
+        if name.startswith("rollout_") and name != "rollout_lockstep"
+    ]
+    return {"real_rollout_speedup": max(ratios)}
