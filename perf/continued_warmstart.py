@@ -1,49 +1,86 @@
-"""A control: the trained policy against one with at least as much wall time of supervised training.
+"""A control: the trained policy against one with as much wall time of supervised training.
 
 The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
-times as many epochs as should fit into the wall time that the stage `train` took; then both policies answer
-all benchmarks and are compared by question.
+times as many epochs as should fit into the wall time that the stage `train` took; it is kept, so that a run
+that was killed need not train again. Then it answers all benchmarks; its answers are compared by question
+with those of the trained policy, which stage `evaluate` wrote.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 from perf.measure import report
-from stepsearch_core.base.io import read_json
+from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.bootstrap import differences, stratified_mean_interval
-from stepsearch_core.evaluation.examination import FOLDERS, Examination
+from stepsearch_core.evaluation.comparison import read_evaluation
+from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.learning.sft import fine_tune, replay
-from stepsearch_core.params import load_params
+from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import load_policy, save_policy
+from stepsearch_core.rollout.records import QuestionRecord
+from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.stage import DATA, TIMINGS
 
-SURPLUS = 1.5
+SURPLUS = 1.1
 """An epoch's time varies with what else the machine does; the control must not get less than its due."""
+MEASURES = ("f1", "support_recall", "searches", "redundancy")
 
 
 def main(quick: bool) -> None:
-    """Train the control, evaluate both and compare; `quick` changes nothing."""
+    """Train the control, evaluate it and compare; `quick` changes nothing."""
     params = load_params()
+    train_seconds = sum(read_json(TIMINGS / "train.json").values())
+    inputs = [DATA / "synthesize", DATA / "warmstart", TIMINGS / "train.json"]
+    with WorkFolder(ROOT, {"control": SURPLUS, "warmstart": asdict(params.warmstart)}, inputs) as work:
+        if not (work.path / "seconds.json").is_file():
+            write_json(work.path / "seconds.json", _train(params, train_seconds, work.path / "policy"))
+        examination = Examination(DATA, params)
+        answered = examination.records(examination.policy("control", work.path / "policy"))
+        control_seconds = read_json(work.path / "seconds.json")
+    control = {name: {record.id: record for record in records} for name, records in answered.items()}
+    trained = read_evaluation(DATA / "evaluate" / "records" / "trained")
+    figures: dict[str, Any] = {}
+    for measure in MEASURES:
+        after, before = _values(trained, measure), _values(control, measure)
+        compared = {
+            "trained": [list(values.values()) for values in after.values()],
+            "control": [list(values.values()) for values in before.values()],
+            "difference": [differences(after[name], before[name]) for name in after],
+        }
+        for side, groups in compared.items():
+            interval = stratified_mean_interval(
+                groups, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0
+            )
+            figures[f"{measure}_{side}"] = asdict(interval)
+    both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}
+    files = [Path("params.yaml"), *sorted((DATA / "synthesize").glob("*.jsonl"))]
+    report("continued_warmstart", figures, both_sides, 1, files)
+
+
+def _train(params: Params, seconds: float, folder: Path) -> float:
+    """Go on with the warm start for as long as `seconds` allow, into `folder`; the seconds that it took."""
     corpus = Corpus.open(DATA / "corpus")
     policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
     renderer = Renderer(tokenizer, params.environment)
-    questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
+    fitting = those_that_fit(load_questions(DATA / "synthesize" / "train.jsonl"), renderer)
+    questions = {question.id: question for question in fitting}
     shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
     trajectories = [
         replay(trajectory.turns, questions[trajectory.question_id], corpus.get, renderer)
         for trajectory in shown
     ]
-    train_seconds = sum(read_json(TIMINGS / "train.json").values())
     seconds_per_epoch = read_json(TIMINGS / "warmstart.json")["fine_tune"] / params.warmstart.epochs
-    params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
+    params.warmstart.epochs = SURPLUS * seconds / seconds_per_epoch
     started = time.perf_counter()
     fine_tune(
         policy,
@@ -53,32 +90,16 @@ def main(quick: bool) -> None:
         params.seed + 1,
         lambda step, metrics: None,
     )
-    control_seconds = time.perf_counter() - started
+    took = time.perf_counter() - started
+    save_policy(policy, tokenizer, folder)
+    return took
 
-    examination = Examination(DATA, params)
-    trained = _f1(examination, "trained", DATA / FOLDERS["trained"])
-    with TemporaryDirectory() as folder:
-        save_policy(policy, tokenizer, Path(folder, "policy"))
-        control = _f1(examination, "control", Path(folder, "policy"))
-    compared = {
-        "trained_f1": [list(scores.values()) for scores in trained],
-        "control_f1": [list(scores.values()) for scores in control],
-        "gain_f1": [differences(after, before) for after, before in zip(trained, control, strict=True)],
+
+def _values(
+    records: Mapping[str, Mapping[str, QuestionRecord]], measure: str
+) -> dict[str, dict[str, float | None]]:
+    """Of each benchmark, in the order of their names: a measure of every question, by its id."""
+    return {
+        name: {key: record.measures[measure] for key, record in sorted(of_benchmark.items())}
+        for name, of_benchmark in sorted(records.items())
     }
-    figures = {
-        name: asdict(
-            stratified_mean_interval(
-                values, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0
-            )
-        )
-        for name, values in compared.items()
-    }
-    both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}
-    files = [Path("params.yaml"), *sorted((DATA / "synthesize").glob("*.jsonl"))]
-    report("continued_warmstart", figures, both_sides, 1, files)
-
-
-def _f1(examination: Examination, name: str, folder: Path) -> list[dict[str, float | None]]:
-    """For each benchmark the F1 of every question, by its id, of the policy in `folder`."""
-    records = examination.records(examination.policy(name, folder))
-    return [{record.id: record.measures["f1"] for record in made} for made in records.values()]

@@ -36,7 +36,9 @@ def sides(quick: bool) -> dict[str, Callable[[], float]]:
     """Sampled tokens a second of the lock-step loop and of ours with each engine that is installed."""
     folder = DATA / "warmstart" / "policy"
     if not folder.is_dir():
-        sys.exit(f"real_model: no policy in {folder}: run `dvc repro warmstart` with the profile smollm first")
+        sys.exit(
+            f"real_model: no policy in {folder}: run `dvc repro warmstart` with the profile smollm first"
+        )
     params = load_params()
     environment = replace(params.environment, max_observation_tokens=OBSERVATION_TOKENS)
     retriever = open_retriever(params.retrieval, DATA / "index", Corpus.open(DATA / "corpus"))
