@@ -12,11 +12,12 @@ from __future__ import annotations
 import importlib.util
 import operator
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from perf.lockstep import play
-from perf.measure import median_of_pairs, seconds
+from perf.measure import Measured, in_turn, median_of_pairs, seconds
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
@@ -32,8 +33,14 @@ IN_FLIGHT = 32
 OBSERVATION_TOKENS = 400
 
 
-def sides(quick: bool) -> dict[str, Callable[[], float]]:
-    """Sampled tokens a second of the lock-step loop and of ours with each engine that is installed."""
+def measure(model_folder: Path, repeats: int, quick: bool) -> Measured:
+    """Time the lock-step loop and ours, with each engine that is installed, in turn.
+
+    Args:
+        model_folder: not read: the active profile's warm start is sampled from.
+        repeats: of each.
+        quick: a quarter of the trajectories.
+    """
     folder = DATA / "warmstart" / "policy"
     if not folder.is_dir():
         sys.exit(
@@ -69,14 +76,15 @@ def sides(quick: bool) -> dict[str, Callable[[], float]]:
         )
 
     engines = ["transformers", *(["vllm"] if importlib.util.find_spec("vllm") else [])]
-    return {f"rollout_{name}": ours(name) for name in engines} | {"rollout_lockstep": rate(lockstep)}
-
-
-def figures(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The ratio, of the better engine."""
+    values = in_turn(
+        {f"rollout_{name}": ours(name) for name in engines} | {"rollout_lockstep": rate(lockstep)}, repeats
+    )
     ratios = [
-        median_of_pairs(operator.truediv, rates, values["rollout_lockstep"])
-        for name, rates in values.items()
-        if name.startswith("rollout_") and name != "rollout_lockstep"
+        median_of_pairs(operator.truediv, values[f"rollout_{name}"], values["rollout_lockstep"])
+        for name in engines
     ]
-    return {"real_rollout_speedup": max(ratios)}
+    return Measured(
+        {"real_rollout_speedup": max(ratios)},
+        values,
+        {"rollout": [[question.question for question in questions], IN_FLIGHT, OBSERVATION_TOKENS]},
+    )
