@@ -22,7 +22,7 @@ BEHIND = ("", ".", ".</", "\n\n", "…", "“")
 """What policies write behind a closing tag; the last two begin with the same bytes, `TORN`."""
 TORN = "\ufffd"
 """How half a character is decoded."""
-PIECES = Regex(
+QWEN_PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -36,9 +36,9 @@ def turn_text(query, behind=""):
     return f"<think> hm </think>\n\n<search> {query}\n</search>{behind}"
 
 
-def _byte_pairs(specials, pieces=PIECES, marks=()):
+def _byte_pairs(specials, pieces=QWEN_PIECES, marks=()):
     made = Tokenizer(models.BPE())
-    cut = [pre_tokenizers.Split(pieces, "isolated")] if pieces else []
+    cut = [pre_tokenizers.Split(Regex(pieces), "isolated")] if pieces else []
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     made.pre_tokenizer = pre_tokenizers.Sequence([*cut, byte_level])
     made.decoder = decoders.ByteLevel()
