@@ -27,7 +27,8 @@ QWEN_PIECES = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 """How Qwen's tokenizers cut a text before they merge; Llama 3's differ in digits alone."""
-SHAPE = replace(tiny.MODEL, max_positions=512)
+# vLLM's CPU kernels begin at heads of 32
+SHAPE = replace(tiny.MODEL, hidden_size=64, heads=2, key_value_heads=1, max_positions=512)
 SPARE_ROWS = 40
 """Of the embeddings, for which the tokenizer has no token."""
 

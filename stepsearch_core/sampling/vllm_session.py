@@ -18,7 +18,9 @@ from stepsearch_core.sampling.engine import EngineError, Generation, TurnRequest
 from stepsearch_core.sampling.turns import StopRule
 
 _NEVER = -100.0
-"""Added to the logits of rows that no token of the tokenizer has; vLLM allows no less."""
+"""Added to the logits of rows that no token of the tokenizer has; vLLM allows no less. Their share, mostly
+below 1e-6, is in the trainer's log-probabilities and not in vLLM's.
+"""
 
 
 class VllmSession:

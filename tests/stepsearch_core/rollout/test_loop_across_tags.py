@@ -15,12 +15,16 @@ from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import RolloutParams, TrainParams
+from stepsearch_core.policy.models import save_policy
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.sampling.vllm_arguments import vllm_arguments
+from stepsearch_core.sampling.vllm_engine import VllmEngine
 from stepsearch_core.training.learner import Learner
 from tests import tiny
-from tests.across_tags import BEHIND, TOKENIZERS, TORN, environment, taught
+from tests.across_tags import BEHIND, SHAPE, TOKENIZERS, TORN, environment, taught
 from tests.stepsearch_core.rollout.recording import Recording
+from tests.vllm_parts import NEEDS_VLLM
 
 pytestmark = pytest.mark.slow
 LIMIT = environment().max_turn_tokens
@@ -30,18 +34,25 @@ ALPHABET = {chr(byte): byte for byte in PRINTABLE} | {chr(256 + n): byte for n, 
 """GPT-2's, in which byte-level tokens are spelled."""
 
 
-@pytest.fixture(scope="module", params=TOKENIZERS)
+@pytest.fixture(scope="module", params=[*TOKENIZERS, pytest.param("qwen-vllm", marks=NEEDS_VLLM)])
 def played(request, tmp_path_factory):
-    tokenizer = TOKENIZERS[request.param]()
+    name, _, with_vllm = request.param.partition("-")
+    tokenizer = TOKENIZERS[name]()
     policy = taught(tokenizer)
-    engine = Recording(TransformersEngine(policy, tokenizer))
+    if with_vllm:
+        folder = tmp_path_factory.mktemp("vllm") / "policy"
+        save_policy(policy, tokenizer, folder)
+        arguments = vllm_arguments(str(folder), SHAPE, environment(), RolloutParams(batch_size=8))
+        engine = Recording(VllmEngine(arguments, tokenizer))
+    else:
+        engine = Recording(TransformersEngine(policy, tokenizer))
     renderer = Renderer(tokenizer, environment())
     rollout = Rollout(
         engine, tiny.retriever(tmp_path_factory.mktemp("index")), renderer, RolloutParams(batch_size=8)
     )
     made = rollout.sample([tiny.ADA, tiny.BOB], 12, tiny.streams(0))
     return SimpleNamespace(
-        name=request.param, tokenizer=tokenizer, policy=policy, engine=engine, renderer=renderer, made=made
+        name=name, tokenizer=tokenizer, policy=policy, engine=engine, renderer=renderer, made=made
     )
 
 
@@ -100,9 +111,13 @@ def test_what_was_sampled_is_what_is_trained_and_nothing_else(played):
 
 def test_the_trainer_finds_the_sampled_log_probabilities_again(played):
     learner = Learner(played.policy, TrainParams(), has_critic=True)
+    batch = token_batch(played.made, played.tokenizer.pad_token_id)
     with torch.no_grad():
-        batch = token_batch(played.made, played.tokenizer.pad_token_id)
         replayed = learner.outputs(batch, 1.0).log_probs.numpy()
+        if not played.engine.in_place:  # vLLM's are of the rows with tokens alone
+            logits = played.policy(torch.from_numpy(batch.input_ids)).logits[batch.predictors]
+            known = logits[:, : len(played.tokenizer)].logsumexp(-1) - logits.logsumexp(-1)
+            replayed = replayed - known.numpy()
     recorded = [log_prob for trajectory in played.made for log_prob in trajectory.log_probs]
     assert np.abs(replayed - recorded).max() < 1e-4
 
