@@ -6,6 +6,7 @@ the tag at which the turn has to end.
 """
 
 import os
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,6 +95,7 @@ class Dictation(torch.nn.Module):
     def __init__(self, head, speeches, known):
         super().__init__()
         self.head, self.speeches, self.known = head, iter(speeches), known
+        self.speech: Iterator[int] = iter(())
 
     def forward(self, states):
         logits = self.head(states)
