@@ -8,6 +8,7 @@ from stepsearch_core.base.io import discard, write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.runtime.work_folder import ROOT
@@ -15,7 +16,6 @@ from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
 from stepsearch_core.training.pace import FILE as PACE
 from stepsearch_core.training.pace import PaceTracker
-from stepsearch_core.training.run_folder import RunFolder
 from stepsearch_core.training.tracker import seconds_by_phase, untimed
 from tasks.agreement import agree
 from tasks.launch import launch

@@ -24,12 +24,12 @@ from stepsearch_core.learning.distributed import (
     own_items,
     own_micro_batch,
 )
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune
 from stepsearch_core.params import TrainParams, WarmstartParams
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
-from stepsearch_core.training.run_folder import RunFolder
 from tests import tiny
 from tests.stepsearch_core.training.trainers import QUESTIONS, WORD, trainer
 

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.learning.run_folder import RunFolder
 
 PARAMETERS = {"train": {"steps": 4}, "seed": 0}
 TEXT = "x" * 100_000

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.params import GuardParams
-from stepsearch_core.training.run_folder import RunFolder
 
 
 class CollapseError(ExplainedError):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.params import GuardParams, TrainParams
 from stepsearch_core.training.guard import WATCHES, CollapseError, Guard
 from stepsearch_core.training.loop import train
-from stepsearch_core.training.run_folder import RunFolder
 from tests import tiny
 from tests.stepsearch_core.training.trainers import QUESTIONS, WORD, trainer
 

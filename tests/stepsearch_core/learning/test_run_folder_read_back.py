@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.learning.run_folder import RunFolder
 from tests.import_graph import ROOT
 from tests.savers import PARAMETERS, TEXT, deep
 

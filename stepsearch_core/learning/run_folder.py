@@ -1,4 +1,4 @@
-"""Checkpoints in progress: the last of a training run, with the metrics so far, in its work folder.
+"""Checkpoints in progress: the last of a warm start or a training run, with its metrics so far.
 
 Of several ranks the first holds the lock and does everything here but what takes long: all write the
 checkpoint together, and each hashes and reads back its share of the files. So machines need the folder in
@@ -37,7 +37,7 @@ _MANIFEST = "manifest.json"
 
 
 class RunFolder(WorkFolder):
-    """One training run's lock, metrics so far and last checkpoint."""
+    """One run's lock, metrics so far and last checkpoint."""
 
     activity = "training"
 
@@ -84,7 +84,7 @@ class RunFolder(WorkFolder):
         """Write a checkpoint, whole or not at all; older ones go once it reads back. Called by every rank.
 
         Args:
-            step: of training.
+            step: of training; the warm start counts batches.
             write: makes a folder with the checkpoint.
             rows: kept with it, by name.
             keep_before: steps; the last checkpoint before each of them stays.
@@ -155,7 +155,7 @@ class RunFolder(WorkFolder):
                 damaged.append(error)
                 continue
             for found in damaged if is_main() else ():
-                logging.getLogger("train").warning("%s; going back to step %d", found, step)
+                logging.getLogger("checkpoints").warning("%s; going back to step %d", found, step)
             return step
         if damaged:
             raise DataError(

@@ -11,13 +11,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.learning.run_folder import RunFolder
 
 PARAMETERS = {"train": {"steps": 4}, "seed": 0}
 TAKE = """
 import sys
 from pathlib import Path
-from stepsearch_core.training.run_folder import RunFolder
+from stepsearch_core.learning.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1]), {"train": {"steps": 4}, "seed": 0}, []):
     print("taken", flush=True)
     sys.stdin.read()
