@@ -204,6 +204,7 @@ def main(folder):
     result = {f"tuned{stage}": tuned(zero_stage=stage) for stage in range(4)}
     result |= {
         "tuned_checkpointing": tuned(zero_stage=2, gradient_checkpointing=True),
+        "tuned_micro_batches": tuned(zero_stage=2, micro_batch_tokens=1),
         "tuned_offloaded": tuned(zero_stage=3, gradient_checkpointing=True, offload_optimizer=True),
         "gradient_sums": {dtype: summed(dtype) for dtype in ("model", "float32")},
         "damaged": damaged(folder),

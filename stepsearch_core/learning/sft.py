@@ -20,9 +20,9 @@ from stepsearch_core.base.types import ActionKind, Passage, Question, Trajectory
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
-from stepsearch_core.learning.batching import length_groups, token_batch
+from stepsearch_core.learning.batching import length_groups, micro_batches, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, copy_whole
-from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress
+from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress, world_size
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
 
@@ -88,22 +88,36 @@ def fine_tune(
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
     engine = DeepSpeedEngine(Likelihood(trained), optimizer, params, scheduler)
-    tokens = [sum(trajectory.policy_mask) for trajectory in trajectories]
     trained.train()
     with progress(order, "warm start", "batch") as bar:
         for step, indices in enumerate(bar, start=1):
             learning_rate = scheduler.get_last_lr()[0]
-            mine, weight = own_micro_batch(indices)
-            log_probs = engine(token_batch([trajectories[index] for index in mine], pad_token_id))
-            loss = -weight * log_probs.sum() / sum(tokens[index] for index in indices)
-            engine.accumulate(loss, last=True)
-            row = all_reduce_sum({"loss": loss.item()})
+            loss = _accumulate(
+                engine, [trajectories[index] for index in indices], params.micro_batch_tokens, pad_token_id
+            )
+            row = all_reduce_sum({"loss": loss})
             log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
             bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
     if trained is not policy:
         copy_whole(trained, policy)
     if params.gradient_checkpointing:
         policy.gradient_checkpointing_disable()
+
+
+def _accumulate(
+    engine: DeepSpeedEngine, batch: Sequence[Trajectory], micro_batch_tokens: int, pad_token_id: int
+) -> float:
+    """One optimizer step on a batch, a micro-batch at a time; this rank's part of the batch's mean loss."""
+    tokens = sum(sum(trajectory.policy_mask) for trajectory in batch)
+    total = 0.0
+    groups = micro_batches(batch, micro_batch_tokens, world_size())
+    for number, group in enumerate(groups, start=1):
+        mine, weight = own_micro_batch(group)
+        log_probs = engine(token_batch([batch[index] for index in mine], pad_token_id))
+        loss = -weight * log_probs.sum() / tokens
+        engine.accumulate(loss, last=number == len(groups))
+        total += loss.item()
+    return total
 
 
 def _batches(trajectories: Sequence[Trajectory], params: WarmstartParams, seed: int) -> Iterator[list[int]]:

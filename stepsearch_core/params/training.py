@@ -15,6 +15,7 @@ class WarmstartParams:
     processes: int = number(at_least=1)
     epochs: float = number(at_least=0)
     batch_size: int = number(at_least=1)
+    micro_batch_tokens: int = number(at_least=1)
     learning_rate: float = number(above=0)
     warmup_ratio: float = share()
     weight_decay: float = number(at_least=0)

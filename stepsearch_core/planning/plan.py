@@ -123,14 +123,14 @@ def make_plan(params: Params) -> Plan:
 
 
 def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, float]:
-    """States and a batch's share of one GPU in the warm start, which trains all and holds no reference."""
+    """States and a micro-batch on one GPU in the warm start, which trains all and holds no reference."""
     dtype = params.model.dtype
     warmstart = params.warmstart
     length = params.environment.max_trajectory_tokens
     states = state_bytes(shape.parameters, shape.parameters, dtype, warmstart)
-    rows = math.ceil(warmstart.batch_size / warmstart.processes)
-    activations = activation_bytes(shape, rows * length, dtype, warmstart.gradient_checkpointing)
-    logits = logit_bytes(shape, rows * written, dtype, params.hardware.gpus)
+    together = max(warmstart.micro_batch_tokens, length)
+    activations = activation_bytes(shape, together, dtype, warmstart.gradient_checkpointing)
+    logits = logit_bytes(shape, together * written // length, dtype, params.hardware.gpus)
     return states | {"activations": activations, "logits": logits}
 
 

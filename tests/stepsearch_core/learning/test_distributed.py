@@ -86,7 +86,10 @@ def test_a_checkpoint_of_two_processes_continues_with_two(results, variant):
         assert result["rows"] == [{"rank": 0}]
 
 
-WARM_STARTS = [*(f"tuned{stage}" for stage in range(4)), "tuned_checkpointing", "tuned_offloaded"]
+WARM_STARTS = [
+    *(f"tuned{stage}" for stage in range(4)),
+    *(f"tuned_{saved}" for saved in ("micro_batches", "checkpointing", "offloaded")),
+]
 
 
 @pytest.mark.parametrize("name", WARM_STARTS)

@@ -7,6 +7,8 @@ from transformers import get_cosine_schedule_with_warmup
 from stepsearch_core.base.types import Author, StopReason
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.learning import sft
+from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
@@ -165,6 +167,29 @@ def test_gradient_checkpointing_saves_memory(stage):
     )
     assert checkpointed < plain / 2
     assert same == loss
+
+
+def test_micro_batches_hold_their_tokens_and_make_the_same_steps(monkeypatch):
+    params = WarmstartParams(epochs=4, batch_size=8, learning_rate=1e-3)
+    passed = []
+
+    def recorded(*arguments):
+        batch = token_batch(*arguments)
+        passed.append(batch.input_ids.size)
+        return batch
+
+    monkeypatch.setattr(sft, "token_batch", recorded)
+    whole, expected = tune(params, trajectories=COPIES * 4)
+    assert len(passed) == len(expected) == 4
+    passed.clear()
+    parts, rows = tune(replace(params, micro_batch_tokens=160), trajectories=COPIES * 4)
+    assert len(passed) == 4 * 4  # two of 80 tokens each
+    assert max(passed) <= 160
+    assert len(rows) == 4
+    for (_, row), (_, wanted) in zip(rows, expected, strict=True):
+        assert row == pytest.approx(wanted, abs=1e-5)
+    for one, other in zip(parts.parameters(), whole.parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-5)
 
 
 def test_the_seed_decides_everything():

@@ -175,15 +175,19 @@ def test_a_critic_model_s_activations_are_kept_beside_the_policy_s():
 
 
 def test_the_warm_start_is_counted_and_fits_as_training_does():
-    begun = ("warmstart.epochs=1", "warmstart.processes=8", "warmstart.batch_size=8")
+    begun = ("warmstart.epochs=1", "warmstart.processes=8")
     plan, params = planned("paper_7b", *begun)
     check_fits(plan, params)
     count = 7_615_616_512
     states = plan.warmstart["weights"] + plan.warmstart["gradients"] + plan.warmstart["optimizer states"]
     assert states == 2 * count + (4 + 12) * count / 8
-    for override in ("warmstart.zero_stage=0", "warmstart.batch_size=320", "warmstart.processes=1"):
+    too_much = ("zero_stage=0", "micro_batch_tokens=600000", "processes=1")
+    for override in (f"warmstart.{setting}" for setting in too_much):
         with pytest.raises(ParamsError, match="memory of each GPU"):
             check_fits(*planned("paper_7b", *begun, "warmstart.gradient_dtype=model", override))
     kept = planned("paper_7b", *begun, "warmstart.gradient_checkpointing=false")[0].warmstart
     assert kept["activations"] > 10 * plan.warmstart["activations"]
     assert not planned("paper_7b")[0].warmstart  # no epochs, nothing to hold
+    wider, _ = planned("paper_7b", *begun, "warmstart.batch_size=320")
+    assert wider.warmstart == plan.warmstart
+    assert plan.warmstart["activations"] == plan.update["activations"]  # of as many tokens
