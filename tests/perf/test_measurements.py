@@ -143,11 +143,12 @@ def test_logits():
 
 
 def test_both_sides_of_logits_make_the_same(monkeypatch):
-    monkeypatch.setattr(logits, "VOCABULARY", 4000)
-    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 4000 * 100)
-    passes = logits.both_passes(2000, torch.float32)
+    monkeypatch.setattr(logits, "VOCABULARY", 2000)
+    monkeypatch.setattr(logits, "HIDDEN", 64)
+    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 2000 * 50)
+    passes = logits.both_passes(1000, torch.float32)
     for one, other in zip(passes["plain"](), passes["chunked"](), strict=True):
-        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+        assert float((one - other).norm() / other.norm()) < 1e-5
     assert peak_bytes(passes["plain"]) > 5 * peak_bytes(passes["chunked"])
 
 
