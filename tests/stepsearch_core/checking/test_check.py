@@ -101,7 +101,7 @@ def test_every_check_belongs_to_a_stage_and_stages_look_before_them():
 @pytest.mark.parametrize("profile", NAMES)
 def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, request):
     overrides = []
-    if profile == "musique_local":
+    if profile in ("musique_local", "smollm"):
         overrides = [f"fetch.folder={request.getfixturevalue('real_data')}"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "0"}
     command = [sys.executable, "-c", NO_NETWORK, profile, *overrides]
@@ -112,9 +112,10 @@ def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, 
     worked = after.children_user + after.children_system - before.children_user - before.children_system
     assert "Traceback" not in done.stderr
     assert "failed:" not in done.stdout
-    assert not [
-        line for line in done.stdout.splitlines() if line.startswith("error") and ": hardware." not in line
-    ], done.stdout  # a machine may be too small for a profile
+    # a machine may be too small for a profile, or have no vLLM
+    here = (": hardware.", ": rollout.engine: vLLM is not installed")
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error")]
+    assert not [line for line in errors if not any(part in line for part in here)], done.stdout
     assert min(seconds, worked) < 10, (seconds, worked)  # of a busy machine other processes have the rest
 
 
