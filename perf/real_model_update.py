@@ -18,7 +18,6 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from perf.measure import Measured, in_turn, median_of_pairs, seconds
 from perf.workload import (
-    default_params,
     equal_lengths,
     experience,
     token_count,
@@ -29,20 +28,21 @@ from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.actor_critic import token_states
 from stepsearch_core.learning.batching import micro_batches, token_batch
+from stepsearch_core.profiles import load_profile
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
 SHORTEST, LONGEST = 300, 1100
 PROMPT = 150
 EQUAL_LENGTH = 704
-MICRO_BATCH_TOKENS = 4096
+PROFILE = Path(__file__).parents[1] / "conf" / "smollm.yaml"
 MINIBATCHES = 2
 
 
 def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     """Time both sides in turn on the model in `folder`."""
     rows = 8 if quick else 24
-    params = replace(default_params().train, minibatches=MINIBATCHES, micro_batch_tokens=MICRO_BATCH_TOKENS)
+    params = replace(load_profile(PROFILE).train, minibatches=MINIBATCHES)
     learner = Learner(_model(folder), params, has_critic=True)
     plain = _model(folder)
     vocabulary = plain.config.vocab_size
@@ -58,7 +58,7 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
         """On as many tokens as the update before it had."""
         written = sum(sum(trajectory.policy_mask) for trajectory in made)
         equal = trajectories(equal_lengths(EQUAL_LENGTH, token_count(made), written), vocabulary)
-        return token_count(equal) / seconds(_passes(plain, equal))
+        return token_count(equal) / seconds(_passes(plain, equal, params.micro_batch_tokens))
 
     sides = {"update": whole_update, "plain_passes": plain_passes}
     in_turn(sides, 1)  # the first time memory is taken
@@ -67,7 +67,7 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     return Measured(
         {"real_update_share": share},
         {f"{side}_tokens_per_second": rates for side, rates in values.items()},
-        {"update": [rows, SHORTEST, LONGEST, PROMPT, EQUAL_LENGTH, MICRO_BATCH_TOKENS, MINIBATCHES]},
+        {"update": [rows, SHORTEST, LONGEST, PROMPT, EQUAL_LENGTH, params.micro_batch_tokens, MINIBATCHES]},
     )
 
 
@@ -85,9 +85,9 @@ def _model(folder: Path) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
 
 
-def _passes(model: PreTrainedModel, made: list[Trajectory]) -> Callable[[], None]:
+def _passes(model: PreTrainedModel, made: list[Trajectory], tokens: int) -> Callable[[], None]:
     """Log-probabilities of the policy's tokens and their gradients, with nothing around them."""
-    groups = micro_batches(made, MICRO_BATCH_TOKENS)
+    groups = micro_batches(made, tokens)
     batches = [token_batch([made[index] for index in group], 0) for group in groups]
 
     def run() -> None:

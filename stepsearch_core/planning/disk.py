@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepsearch_core.params import METHODS, FetchParams, Params
+from stepsearch_core.policy.structure import local_folder
 from stepsearch_core.retrieval.factory import make_index
 from stepsearch_core.retrieval.footprint import Footprint, footprint
 
@@ -80,4 +81,4 @@ def downloads(params: Params) -> list[str]:
     if params.fetch.source == "datasets":
         entries = params.fetch.datasets.values()
         names += [f"{entry.name}@{entry.revision}" for entry in entries if entry.revision]
-    return list(dict.fromkeys(names))
+    return [name for name in dict.fromkeys(names) if not local_folder(name)]

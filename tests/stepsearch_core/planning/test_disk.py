@@ -78,6 +78,12 @@ def test_the_guard_keeps_a_third_checkpoint():
     assert disk_bytes(params, 100, 2)["checkpoints"] == 3 * 14 * 100
 
 
+def test_a_model_in_a_folder_is_no_download(tmp_path):
+    params = Params(profile="x")
+    params.model.source = str(tmp_path)
+    assert downloads(params) == []
+
+
 def test_downloads_name_models_and_revisions_but_no_local_folder():
     params = Params(profile="x", fetch=HUB, retrieval=RetrievalParams(encoder="intfloat/e5-base-v2"))
     params.model.source = "Qwen/Qwen2.5-3B"
