@@ -88,7 +88,6 @@ def _train(params: Params, seconds: float, folder: Path) -> float:
         params.warmstart,
         tokenizer.pad_token_id,
         params.seed + 1,
-        lambda step, metrics: None,
     )
     took = time.perf_counter() - started
     save_policy(policy, tokenizer, folder)

@@ -16,7 +16,7 @@ from stepsearch_core.retrieval.index import open_ranker
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
 from stepsearch_core.synthesis.synthesize import synthesize
-from tasks.made_by import made_by
+from tasks.searching import made_by_searching
 from tasks.stage import DATA, run
 
 
@@ -34,7 +34,7 @@ def main(params: Params) -> None:
     texts = training_texts(questions, (), corpus)
     tokenizer = starting_tokenizer(params.model, params.tokenizer, params.environment, texts)
     renderer = Renderer(tokenizer, params.environment)
-    with WorkFolder(ROOT, *made_by("synthesize", params)) as work:
+    with WorkFolder(ROOT, *made_by_searching("synthesize", params)) as work:
         ranker = open_ranker(params.retrieval, DATA / "index", corpus)
         kept = CachedRanker(ranker, work.path / "searches", searched.index)
         retriever = CorpusRetriever(kept, corpus)

@@ -19,8 +19,8 @@ from stepsearch_core.training.pace import PaceTracker
 from stepsearch_core.training.tracker import seconds_by_phase, untimed
 from tasks.agreement import agree
 from tasks.launch import launch
-from tasks.made_by import made_by
 from tasks.pipeline import listed
+from tasks.searching import made_by_searching
 from tasks.stage import DATA, TIMINGS, run
 from tasks.tracking import Trackers, check_installed
 
@@ -61,7 +61,7 @@ def main(params: Params) -> None:
 
 def run_folder(params: Params) -> RunFolder:
     """The checkpoints of this run; of so many ranks, by `train.processes` or an outside launcher."""
-    parameters, inputs = made_by("train", params)
+    parameters, inputs = made_by_searching("train", params)
     return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs)
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 
 from stepsearch_core.base.io import write_json, write_jsonl
-from stepsearch_core.base.ranks import is_main
+from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import downloading
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.start import starting_policy
 from stepsearch_core.policy.tokenizers import training_texts
 from stepsearch_core.policy.writable import refuse_unwritable, warn_of_unwritable, written_answers
+from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.agreement import agree
 from tasks.launch import launch
+from tasks.made_by import made_by
 from tasks.stage import DATA, TIMINGS, run
 
 
@@ -46,22 +49,19 @@ def main(params: Params) -> None:
         for trajectory in shown
         if trajectory.question_id in asked
     ]
-    history: list[dict[str, float]] = []
-    started = time.perf_counter()
-    fine_tune(
-        policy,
-        trajectories,
-        params.warmstart,
-        tokenizer.pad_token_id,
-        params.seed,
-        log=lambda step, metrics: history.append({"step": step, **metrics}),
-    )
-    if not is_main():
-        return
-    write_json(TIMINGS / "warmstart.json", {"fine_tune": time.perf_counter() - started})
-    write_json(DATA / "warmstart" / "answers.json", answers)
-    write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
-    save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
+    parameters, inputs = made_by("warmstart", params)
+    with RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs) as folder:
+        started = time.perf_counter()
+        history = fine_tune(
+            policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed, folder
+        )
+        if not is_main():
+            return
+        write_json(TIMINGS / "warmstart.json", {"fine_tune": time.perf_counter() - started})
+        write_json(DATA / "warmstart" / "answers.json", answers)
+        write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
+        save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
+        folder.clear()  # as in `train`
 
 
 if __name__ == "__main__":

@@ -142,5 +142,5 @@ def taught(tokenizer, epochs=45):
     policy = build_model(SHAPE, tokenizer)
     policy.resize_token_embeddings(len(tokenizer) + SPARE_ROWS)
     params = WarmstartParams(epochs=epochs, batch_size=3, learning_rate=1e-2)
-    fine_tune(policy, shown, params, tokenizer.pad_token_id, 0, lambda step, metrics: None)
+    fine_tune(policy, shown, params, tokenizer.pad_token_id, 0)
     return policy.eval()

@@ -119,7 +119,7 @@ def searcher(tokenizer, epochs: float = 80):
     shown = [replay(turns(asked), asked, BY_ID.__getitem__, renderer) for asked in (ADA, BOB)]
     policy = model(tokenizer)
     params = WarmstartParams(epochs=epochs, batch_size=2, learning_rate=5e-3)
-    fine_tune(policy, shown, params, tokenizer.pad_token_id, 0, lambda step, metrics: None)
+    fine_tune(policy, shown, params, tokenizer.pad_token_id, 0)
     return policy.eval()
 
 

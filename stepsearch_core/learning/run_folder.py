@@ -1,9 +1,8 @@
 """Checkpoints in progress: the last of a warm start or a training run, with its metrics so far.
 
-Of several ranks the first holds the lock and does everything here but what takes long: all write the
-checkpoint together, and each hashes and reads back its share of the files. So machines need the folder in
-common. A checkpoint holds the SHA-256 of
-its files as they were written; older ones go only after it has been read back.
+Of several ranks the first does everything here but what takes long: all write the checkpoint together, and
+each hashes and reads back its share of the files. So machines need the folder in common. A checkpoint holds
+the SHA-256 of its files as they were written; older ones go only after it has been read back.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from stepsearch_core.base.errors import DataError, naming_full_disk
 from stepsearch_core.base.hashes import sha256_file
@@ -29,34 +28,17 @@ from stepsearch_core.base.io import (
 )
 from stepsearch_core.base.ranks import is_main
 from stepsearch_core.learning.distributed import barrier, gather, own_items
-from stepsearch_core.runtime.work_folder import OWNER, WorkFolder
+from stepsearch_core.learning.shared_folder import SharedFolder
 
 Item = TypeVar("Item")
 _PREFIX = "step_"
 _MANIFEST = "manifest.json"
 
 
-class RunFolder(WorkFolder):
-    """One run's lock, metrics so far and last checkpoint."""
+class RunFolder(SharedFolder):
+    """One run's lock, metrics so far and last checkpoint; a step of the warm start is a batch."""
 
     activity = "training"
-
-    def __enter__(self) -> Self:
-        """Take the folder.
-
-        Raises:
-            DataError: another run trains in it, or not all ranks have this folder in common.
-        """
-        if is_main():
-            super().__enter__()
-        barrier()
-        owner = self.path / OWNER
-        seen = gather([owner.read_text() if owner.is_file() else None])
-        blind = [rank for rank, read in enumerate(seen) if read != seen[0]]
-        if blind:
-            problem = f"rank {blind[0]} does not find here what the first rank has written:"
-            raise DataError(f"{problem} machines that train together have one checkout in common", self.path)
-        return self
 
     def last_step(self) -> int:
         """The step of the last checkpoint that reads back as it was written, or 0. Called by every rank.
@@ -84,7 +66,7 @@ class RunFolder(WorkFolder):
         """Write a checkpoint, whole or not at all; older ones go once it reads back. Called by every rank.
 
         Args:
-            step: of training; the warm start counts batches.
+            step: of the run.
             write: makes a folder with the checkpoint.
             rows: kept with it, by name.
             keep_before: steps; the last checkpoint before each of them stays.

@@ -11,7 +11,9 @@ it.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
@@ -23,12 +25,11 @@ from stepsearch_core.learning.actor_critic import Likelihood, recompute_activati
 from stepsearch_core.learning.batching import length_groups, micro_batches, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress, world_size
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
-
-Log = Callable[[int, dict[str, float]], None]
 
 
 def replay(
@@ -70,17 +71,28 @@ def fine_tune(
     params: WarmstartParams,
     pad_token_id: int,
     seed: int,
-    log: Log,
-) -> None:
-    """Train `policy` in place for `params.epochs` over the trajectories; `log(step, metrics)` after each.
+    folder: RunFolder | None = None,
+) -> list[dict[str, Any]]:
+    """Train `policy` in place for `params.epochs` over the trajectories; returns a row of metrics a batch.
 
-    Every rank passes the same trajectories, takes its share of each batch and logs what the whole batch
+    Every rank passes the same trajectories, takes its share of each batch and gets what the whole batch
     gave. With 0 epochs nothing happens: an instruct model may start as it is. Under ZeRO 3, which shards
     what it trains, a copy is trained, and `policy`, which stays in main memory, gets its weights at the end.
+
+    Args:
+        policy: as it is before the first batch, also to go on.
+        trajectories: what it learns to write.
+        params: the section `warmstart`.
+        pad_token_id: the tokenizer's.
+        seed: of the order.
+        folder: has the checkpoints, the last of which is gone on from; None: none are kept.
+
+    Raises:
+        DataError: there are checkpoints, but none is whole; or a new one does not read back.
     """
     order = list(_batches(trajectories, params, seed))
     if not order:
-        return
+        return []
     trained = copy.deepcopy(policy) if params.zero_stage == 3 else policy
     if params.gradient_checkpointing:
         recompute_activations(trained)
@@ -88,20 +100,29 @@ def fine_tune(
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
     engine = DeepSpeedEngine(Likelihood(trained), optimizer, params, scheduler)
+    start = folder.last_step() if folder else 0
+    history: list[dict[str, Any]] = []
+    if folder and start:
+        history = folder.rows(start, "history")
+        engine.load(folder.checkpoint(start))
+        logging.getLogger("warmstart").info("resuming after batch %d of %d", start, len(order))
     trained.train()
-    with progress(order, "warm start", "batch") as bar:
-        for step, indices in enumerate(bar, start=1):
+    with progress(order[start:], "warm start", "batch") as bar:
+        for step, indices in enumerate(bar, start=start + 1):
             learning_rate = scheduler.get_last_lr()[0]
             loss = _accumulate(
                 engine, [trajectories[index] for index in indices], params.micro_batch_tokens, pad_token_id
             )
-            row = all_reduce_sum({"loss": loss})
-            log(step, row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
+            row = {"step": step, **all_reduce_sum({"loss": loss})}
+            history.append(row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
             bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+            if folder and (step % params.checkpoint_every == 0 or step == len(order)):
+                folder.save(step, engine.save, {"history": history})
     if trained is not policy:
         copy_whole(trained, policy)
     if params.gradient_checkpointing:
         policy.gradient_checkpointing_disable()
+    return history
 
 
 def _accumulate(

@@ -24,6 +24,7 @@ class WarmstartParams:
     zero_stage: int = number(at_least=0, at_most=3)
     offload_optimizer: bool = anything()
     gradient_dtype: str = one_of("model", "float32")
+    checkpoint_every: int = number(at_least=1)
 
 
 @section("watch.guard")

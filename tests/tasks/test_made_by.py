@@ -14,14 +14,17 @@ from stepsearch_core.runtime.work_folder import WorkFolder
 from tasks import made_by as module
 from tasks.made_by import made_by
 from tasks.pipeline import listed
+from tasks.searching import made_by_searching
 from tasks.train import run_folder
 from tests.checkout import copy_checkout
 from tests.import_graph import ROOT
 from tests.profiles import whole
 from tests.services import Service
 
-LONG = ("index", "synthesize", "train")
+LONG = ("index", "synthesize", "warmstart", "train", "evaluate")
 """Stages that keep work in progress."""
+SEARCH = ("synthesize", "train", "evaluate")
+"""Those of them that search."""
 
 
 def asked_of_dvc(stage) -> tuple[dict, set[str]]:
@@ -61,7 +64,8 @@ def copied(tmp_path_factory) -> Path:
     for name in ("fetch/musique.jsonl", "corpus/text", "index/manifest.json", "synthesize/train.jsonl"):
         (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "data" / name).write_text("{}\n")
-    for name in ("synthesize/validation.jsonl", "warmstart/policy/model.safetensors"):
+    policies = [f"{stage}/policy/model.safetensors" for stage in ("warmstart", "train")]
+    for name in ("synthesize/validation.jsonl", *policies):
         (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "data" / name).write_text("{}\n")
     return folder
@@ -74,7 +78,8 @@ def name_of(copied, monkeypatch):
 
     def name(stage, **changes):
         params = replace(load_params(), **changes)
-        return WorkFolder(Path("checkpoints"), *made_by(stage, params)).path.name
+        described = made_by_searching if stage in SEARCH else made_by
+        return WorkFolder(Path("checkpoints"), *described(stage, params)).path.name
 
     return name
 
@@ -95,6 +100,10 @@ def name_of(copied, monkeypatch):
         ("synthesize", "data/fetch/musique.jsonl"),
         ("index", "stepsearch_core/retrieval/encoders.py"),
         ("index", "data/corpus/text"),
+        ("warmstart", "stepsearch_core/learning/sft.py"),
+        ("warmstart", "data/synthesize/train.jsonl"),
+        ("evaluate", "data/fetch/musique.jsonl"),
+        ("evaluate", "data/warmstart/policy/model.safetensors"),
     ],
 )
 def test_what_changes_a_result_starts_anew(copied, name_of, stage, file):
@@ -113,13 +122,22 @@ def test_watching_and_what_the_stage_does_not_read_changes_nothing(copied, name_
     watch = replace(
         params.watch, trackers=["dvclive", "wandb"], guard=replace(params.watch.guard, patience=1)
     )
-    assert name_of(stage, watch=watch, evaluate=replace(params.evaluate, samples=3)) == before
+    assert name_of(stage, watch=watch, report=replace(params.report, case_studies=3)) == before
     path = copied / "stepsearch_core" / "report" / "page.py"
     kept = path.read_bytes()
     path.write_bytes(kept + b"\n")
     assert name_of(stage) == before
     path.write_bytes(kept)
-    assert name_of(stage, retrieval=replace(params.retrieval, bm25_b=0.5)) != before
+    searches = name_of(stage, retrieval=replace(params.retrieval, bm25_b=0.5)) != before
+    assert searches == (stage != "warmstart")
+
+
+def test_a_warm_start_from_a_folder_whose_files_change_starts_anew(name_of, tmp_path):
+    (tmp_path / "weights").write_text("1")
+    local = replace(load_params().model, source=str(tmp_path))
+    before = name_of("warmstart", model=local)
+    (tmp_path / "weights").write_text("2")
+    assert name_of("warmstart", model=local) != before
 
 
 def test_a_parameter_of_training_starts_training_alone_anew(name_of):
@@ -144,7 +162,7 @@ def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path,
     assert name_of("synthesize") != before
 
 
-@pytest.mark.parametrize("stage", ["synthesize", "train"])
+@pytest.mark.parametrize("stage", SEARCH)
 def test_a_service_that_serves_something_else_starts_anew(name_of, stage):
     served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}
     with Service(lambda path, body: (200, {}, served)) as service:

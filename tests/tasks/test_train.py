@@ -4,8 +4,6 @@ happened.
 
 import json
 import os
-import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,34 +15,11 @@ import pytest
 
 from stepsearch_core.base.io import read_jsonl
 from tests.checkout import dvc, profile, run
+from tests.killed import check_kills_change_nothing
 
 pytestmark = pytest.mark.slow
 
 SHORT = ("train.steps=5", "train.checkpoint_every=1", "train.validate_every=100")
-
-# One process imports everything once and forks a trainer for each line "SECONDS" on its input: it kills the
-# trainer with -9 after so many seconds (never for "inf") and answers with how the trainer ended and how long
-# it took.
-FORK_TRAINERS = """
-import os, select, signal, sys, time
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # libraries print while they are imported
-import deepspeed, torch, transformers.models.qwen3.modeling_qwen3
-import tasks.train
-from stepsearch_core.params import load_params
-print("ready", file=answers, flush=True)
-for line in sys.stdin:
-    started, child = time.monotonic(), os.fork()
-    if child == 0:
-        tasks.train.main(load_params())
-        os._exit(0)
-    descriptor = os.pidfd_open(child)
-    timeout = None if line.strip() == "inf" else float(line)
-    if not select.select([descriptor], [], [], timeout)[0]:
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    print(os.waitstatus_to_exitcode(status), time.monotonic() - started, file=answers, flush=True)
-"""
 
 
 @pytest.fixture
@@ -59,56 +34,11 @@ def final_metrics(folder: Path) -> list[dict]:
     return [row for _, row in read_jsonl(folder / "data" / "train" / "metrics.jsonl")]
 
 
-def weights(folder: Path) -> bytes:
-    return (folder / "data" / "train" / "policy" / "model.safetensors").read_bytes()
-
-
 @pytest.mark.parametrize(
     ("kills", "ends", "resumptions"), [(3, 1, 1), pytest.param(30, 10, 11, marks=pytest.mark.nightly)]
 )
 def test_random_kills_and_every_result_is_that_of_an_uninterrupted_run(checkout, kills, ends, resumptions):
-    """A run that was killed is started again, and perhaps killed again; whichever gets through is
-    compared.
-    """
-    trainers = subprocess.Popen(
-        [sys.executable, "-c", FORK_TRAINERS],
-        cwd=checkout,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-    def train(kill_after: float = float("inf")) -> tuple[int, float]:
-        assert trainers.stdout
-        print(kill_after, file=trainers.stdin, flush=True)
-        status, seconds = trainers.stdout.readline().split()
-        return int(status), float(seconds)
-
-    try:
-        assert trainers.stdout
-        assert trainers.stdout.readline() == "ready\n"
-        status, seconds = train()
-        assert status == 0
-        expected, expected_weights = final_metrics(checkout), weights(checkout)
-        assert len(expected) == 6
-        draw, killed, resumed, compared = random.Random(0), 0, 0, 0
-        while killed < kills or compared < ends:
-            # as DVC does before it runs the stage
-            shutil.rmtree(checkout / "data" / "train", ignore_errors=True)
-            resumed += any(checkout.glob("checkpoints/*/step_*"))
-            status, _ = train(draw.uniform(0.0, seconds))
-            if status == -signal.SIGKILL:
-                killed += 1
-                continue
-            assert status == 0
-            assert final_metrics(checkout) == expected
-            assert weights(checkout) == expected_weights
-            compared += 1
-        assert resumed >= resumptions
-    finally:
-        trainers.kill()
+    check_kills_change_nothing(checkout, "train", "*/step_*", kills, ends, resumptions)
 
 
 def start_training(folder: Path) -> tuple[subprocess.Popen, int]:

@@ -14,13 +14,16 @@ from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 from tasks import train, warmstart
 from tests import tiny
+from tests.checkout import link_checkout
+from tests.checkout import profile as write_profile
+from tests.killed import check_kills_change_nothing
 from tests.profiles import profile
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """What the stages read, with a policy of 256 positions."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(link_checkout(tmp_path))
     build_corpus(tiny.PASSAGES, Path("data/corpus"))
     for split in ("train", "validation"):
         write_questions(f"data/synthesize/{split}.jsonl", [tiny.ADA])
@@ -81,3 +84,9 @@ def test_a_vocabulary_that_holds_no_answer_stops_the_warm_start(folder):
     with pytest.raises(DataError, match=problem):
         warmstart.main(profile("micro", *overrides))
     assert not Path("data/warmstart/answers.json").exists()
+
+
+@pytest.mark.slow
+def test_random_kills_and_every_result_is_that_of_an_uninterrupted_run(fork):
+    write_profile(fork, "micro", "warmstart.epochs=2", "warmstart.checkpoint_every=4")
+    check_kills_change_nothing(fork, "warmstart", "*/step_*")

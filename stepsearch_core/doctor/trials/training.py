@@ -45,10 +45,9 @@ def warm_start(overrides: Sequence[str]) -> dict[str, Any]:
         shown = [
             replay(_turns(question), question, parts.corpus.get, renderer) for question in parts.questions
         ]
-        rows: list[dict[str, float]] = []
         policy, params = parts.policy, parts.params
         pad = parts.tokenizer.pad_token_id
-        fine_tune(policy, shown, params.warmstart, pad, params.seed, lambda _, row: rows.append(row))
+        rows = fine_tune(policy, shown, params.warmstart, pad, params.seed)
         first, last = rows[0]["loss"], rows[-1]["loss"]
         require(last < 0.8 * first, f"the loss went from {first:.3g} to {last:.3g} in {len(rows)} batches")
         policy = policy.eval().to(own_device())

@@ -63,7 +63,7 @@ def promoted(tmp_path_factory):
         renderer = Renderer(tokenizer, params.environment)
         shown = ask_gold_sub_questions(questions, retriever, renderer, params.rollout)
         lessons = WarmstartParams(epochs=80, batch_size=4, learning_rate=2e-3)
-        fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0, lambda step, metrics: None)
+        fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0)
         save_policy(policy, tokenizer, Path("data/train/policy"))
         evaluate.main(params)
         promote(Path("data"), params)

@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning import sft
 from stepsearch_core.learning.batching import token_batch
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
@@ -98,13 +100,9 @@ def test_a_question_that_is_too_long_is_not_replayed():
     assert replay(tiny.turns(tiny.ADA), long, tiny.BY_ID.__getitem__, RENDERER).segments == []
 
 
-def tune(params, seed=0, trajectories=COPIES):
+def tune(params, seed=0, trajectories=COPIES, folder=None):
     policy = tiny.model(WORD)
-    history = []
-    fine_tune(
-        policy, trajectories, params, WORD.pad_token_id, seed, lambda step, row: history.append((step, row))
-    )
-    return policy, history
+    return policy, fine_tune(policy, trajectories, params, WORD.pad_token_id, seed, folder)
 
 
 def test_the_first_loss_is_the_mean_over_what_the_policy_wrote():
@@ -112,12 +110,12 @@ def test_the_first_loss_is_the_mean_over_what_the_policy_wrote():
     with torch.no_grad():
         expected = -torch.cat([tiny.plain_log_probs(tiny.model(WORD), made) for made in COPIES]).mean()
     assert len(history) == 1
-    assert history[0][1]["loss"] == pytest.approx(expected.item(), abs=1e-5)
+    assert history[0]["loss"] == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_it_learns_what_the_policy_wrote_and_not_what_the_environment_did():
     policy, history = tune(WarmstartParams(epochs=60, batch_size=2, learning_rate=1e-2))
-    losses = [row["loss"] for _, row in history]
+    losses = [row["loss"] for row in history]
     assert losses[0] > 2.0
     assert losses[-1] < 0.2
     chess = WORD.convert_tokens_to_ids("chess")
@@ -136,10 +134,10 @@ def test_steps_epochs_and_learning_rate():
     params = WarmstartParams(epochs=2.5, batch_size=2, learning_rate=1e-2, warmup_ratio=0.4)
     trajectories = COPIES * 2
     policy, history = tune(params, trajectories=trajectories)
-    assert [step for step, _ in history] == [1, 2, 3, 4, 5]  # 10 trajectories
+    assert [row["step"] for row in history] == [1, 2, 3, 4, 5]  # 10 trajectories
     optimizer = torch.optim.AdamW(policy.parameters(), lr=1e-2)
     scheduler = get_cosine_schedule_with_warmup(optimizer, 2, 5)
-    for _, row in history:
+    for row in history:
         assert row["learning_rate"] == pytest.approx(scheduler.get_last_lr()[0])
         assert row["grad_norm"] > 0
         optimizer.step()
@@ -186,7 +184,7 @@ def test_micro_batches_hold_their_tokens_and_make_the_same_steps(monkeypatch):
     assert len(passed) == 4 * 4  # two of 80 tokens each
     assert max(passed) <= 160
     assert len(rows) == 4
-    for (_, row), (_, wanted) in zip(rows, expected, strict=True):
+    for row, wanted in zip(rows, expected, strict=True):
         assert row == pytest.approx(wanted, abs=1e-5)
     for one, other in zip(parts.parameters(), whole.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-5)
@@ -199,12 +197,35 @@ def test_the_seed_decides_everything():
     assert one != other
 
 
-def test_no_epochs_leave_the_policy_as_it_is():
-    policy, logged = tiny.model(WORD), []
-    fine_tune(
-        policy, COPIES, WarmstartParams(epochs=0.0), WORD.pad_token_id, 0, lambda *row: logged.append(row)
+class Killed(RunFolder):
+    """Ends the warm start right behind its second checkpoint."""
+
+    def save(self, step, write, rows, keep_before=()):
+        super().save(step, write, rows, keep_before)
+        if step == 4:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stage", [0, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_warm_start_that_ended_midway_goes_on_from_its_checkpoint(tmp_path, caplog, stage):
+    params = WarmstartParams(
+        epochs=3, batch_size=2, checkpoint_every=2, zero_stage=stage, learning_rate=1e-2
     )
-    assert logged == []
+    expected, rows = tune(params, trajectories=COPIES * 2)
+    with Killed(tmp_path, {}, []) as folder, pytest.raises(KeyboardInterrupt):
+        tune(params, trajectories=COPIES * 2, folder=folder)
+    caplog.set_level(logging.INFO)
+    with RunFolder(tmp_path, {}, []) as folder:
+        policy, history = tune(params, trajectories=COPIES * 2, folder=folder)
+        assert folder.last_step() == 6
+    assert "resuming after batch 4 of 6" in caplog.text
+    assert history == rows
+    assert all(map(torch.equal, policy.parameters(), expected.parameters()))
+
+
+def test_no_epochs_leave_the_policy_as_it_is():
+    policy, history = tune(WarmstartParams(epochs=0.0))
+    assert history == []
     pairs = zip(policy.parameters(), tiny.model(WORD).parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
@@ -216,7 +237,7 @@ def test_after_the_warm_start_plain_generation_stops_behind_the_answer():
     """
     policy = tiny.model(WORD)
     params = WarmstartParams(epochs=120, batch_size=2, learning_rate=5e-3)
-    fine_tune(policy, COPIES, params, WORD.pad_token_id, 0, lambda step, row: None)
+    fine_tune(policy, COPIES, params, WORD.pad_token_id, 0)
     for copy in COPIES:
         context, written = copy.token_ids, copy.segments[-1].token_ids
         made = policy.eval().generate(
