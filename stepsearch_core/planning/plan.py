@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.learning.deepspeed_config import deepspeed_config
-from stepsearch_core.params import Params, ParamsError
+from stepsearch_core.params import LearningParams, Params, ParamsError
 from stepsearch_core.planning.disk import (
     dense_footprint,
     disk_bytes,
@@ -22,6 +22,7 @@ from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
 from stepsearch_core.training.memory import (
+    PROGRAM_BYTES,
     activation_bytes,
     cache_bytes,
     held_bytes,
@@ -29,6 +30,7 @@ from stepsearch_core.training.memory import (
     offloaded_bytes,
     offloaded_reference_bytes,
     state_bytes,
+    step_bytes,
 )
 from stepsearch_core.training.sampler_memory import (
     beside_sampler,
@@ -63,10 +65,14 @@ class Plan:
     """None where no speed is known: without a GPU that `hardware.gpu` names."""
 
     @property
+    def training_peak(self) -> float:
+        """The most that training holds on one GPU at once; without GPUs, one process in main memory."""
+        return sum(self.states.values()) + max(sum(self.sampling.values()), sum(self.update.values()))
+
+    @property
     def peak(self) -> float:
         """The most that one GPU holds at once."""
-        train = sum(self.states.values()) + max(sum(self.sampling.values()), sum(self.update.values()))
-        return max(train, sum(self.warmstart.values()))
+        return max(self.training_peak, sum(self.warmstart.values()))
 
 
 def make_plan(params: Params) -> Plan:
@@ -88,13 +94,14 @@ def make_plan(params: Params) -> Plan:
         "activations": activation_bytes(shape, together, dtype, train.gradient_checkpointing),
         "logits": logit_bytes(shape, together * written // length, dtype, params.hardware.gpus),
     }
+    update |= _step(shape.trained + shape.critic, params, train)
     if shape.critic:  # both have passed forward before either goes backward
         update["critic's activations"] = activation_bytes(
             shape, together, dtype, train.gradient_checkpointing
         )
     dense = dense_footprint(params)
     on_gpu = params.retrieval.device == "cuda"
-    states = beside_sampler(shape, params, dense.index)
+    states = _program(params) | beside_sampler(shape, params, dense.index)
     sampling: dict[str, float] = {"key-value cache": cache_bytes(shape, rollout.batch_size, length, dtype)}
     if rollout.engine == "vllm":  # transformers samples from weights that are there anyway
         sampling["sampler's weights"] = sampler_weight_bytes(shape, params)
@@ -131,7 +138,21 @@ def _warmstart(params: Params, shape: Architecture, written: int) -> dict[str, f
     together = max(warmstart.micro_batch_tokens, length)
     activations = activation_bytes(shape, together, dtype, warmstart.gradient_checkpointing)
     logits = logit_bytes(shape, together * written // length, dtype, params.hardware.gpus)
-    return states | {"activations": activations, "logits": logits}
+    step = _step(shape.parameters, params, warmstart)
+    return _program(params) | states | {"activations": activations, "logits": logits} | step
+
+
+def _step(trained: int, params: Params, learning: LearningParams) -> dict[str, float]:
+    """What the optimizer's step adds in main memory, whose allocator keeps what activations took; on a GPU
+    the step takes their place.
+    """
+    size = 0.0 if params.hardware.gpus else step_bytes(trained, params.model.dtype, learning)
+    return {"optimizer's step": size} if size else {}
+
+
+def _program(params: Params) -> dict[str, float]:
+    """What a process holds in main memory besides, where that is what holds the model, too."""
+    return {} if params.hardware.gpus else {"program": PROGRAM_BYTES}
 
 
 def _offloaded(params: Params, shape: Architecture) -> float:

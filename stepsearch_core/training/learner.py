@@ -38,6 +38,7 @@ from stepsearch_core.learning.deepspeed_engine import (
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.adapters import add_adapters, plain_weights, without_adapters
 from stepsearch_core.policy.models import save_policy
+from stepsearch_core.runtime.allocator import give_back_freed_memory
 
 
 class Learner:
@@ -67,6 +68,7 @@ class Learner:
         )
         policy.to(self.actor.device)  # type: ignore[arg-type]  # DeepSpeed has moved what it trains to its GPU
         self._reference = None if reference is None else self._fixed(Likelihood(reference, params.log_probs))
+        give_back_freed_memory()  # optimizer states are made through copies
 
     def _groups(self, module: ActorCritic) -> list[dict[str, Any]]:
         groups = [

@@ -17,6 +17,10 @@ LOGIT_BYTES = 36
 """Of each logit of a chunk, nine float32 copies: six of log-probabilities (logits, those divided by the
 temperature, a softmax, and gradients), three more where entropies have a gradient (measured on a CPU).
 """
+PROGRAM_BYTES = 0.55e9
+"""Resident in main memory before there is a model: Python with torch, transformers and DeepSpeed imported
+(measured on Linux, of CPU builds).
+"""
 
 
 def state_bytes(parameters: int, trained: int, dtype: str, params: LearningParams) -> dict[str, float]:
@@ -39,6 +43,13 @@ def state_bytes(parameters: int, trained: int, dtype: str, params: LearningParam
             0 if params.offload_optimizer else trained * optimizer / (gpus if stage >= 1 else 1)
         ),
     }
+
+
+def step_bytes(trained: int, dtype: str, params: LearningParams) -> float:
+    """Float32 gradients, which DeepSpeed makes for the optimizer's step of weights in another dtype."""
+    if dtype == "float32" or params.gradient_dtype == "float32":
+        return 0.0  # they are there anyway
+    return 4 * trained / (params.processes if params.zero_stage else 1)
 
 
 def offloaded_bytes(trained: int, dtype: str, params: LearningParams) -> float:

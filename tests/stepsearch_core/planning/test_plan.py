@@ -3,6 +3,7 @@ import pytest
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.lines import plan_lines
 from stepsearch_core.planning.plan import check_fits, make_plan
+from stepsearch_core.training.memory import PROGRAM_BYTES
 from tests.profiles import NAMES, profile
 
 GPU_PROFILES = ("single_gpu", "paper_3b", "paper_7b")
@@ -49,6 +50,22 @@ def test_without_gpus_everything_lies_in_main_memory():
     assert plan.states["weights"] == 4 * plan.shape.trained
     with pytest.raises(ParamsError, match=r"main memory: [\d.]+ GB needed, 0\.10 GB available"):
         check_fits(plan, params)
+
+
+def test_main_memory_holds_the_program_and_the_optimizer_s_step_as_well():
+    """4 bytes a trained parameter, in bfloat16 alone, and only where there is no GPU."""
+    plan, _ = planned("tiny", "model.dtype=bfloat16")
+    assert plan.states["program"] == plan.warmstart["program"] == PROGRAM_BYTES
+    assert plan.update["optimizer's step"] == 4 * plan.shape.trained
+    assert plan.warmstart["optimizer's step"] == 4 * plan.shape.parameters
+    assert plan.training_peak == sum(plan.states.values()) + sum(plan.update.values())
+    assert plan.peak >= plan.training_peak
+    for other in ("train.gradient_dtype=float32", "model.dtype=float32"):
+        assert "optimizer's step" not in planned("tiny", "model.dtype=bfloat16", other)[0].update
+    sharded = planned("tiny", "model.dtype=bfloat16", "train.zero_stage=1", "train.processes=2")[0]
+    assert sharded.update["optimizer's step"] == 2 * plan.shape.trained
+    on_gpu, _ = planned("single_gpu")
+    assert not {"program", "optimizer's step"} & {*on_gpu.states, *on_gpu.update, *on_gpu.warmstart}
 
 
 def test_an_index_on_a_gpu_is_in_its_memory_and_not_in_main_memory():

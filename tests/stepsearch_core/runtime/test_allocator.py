@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import psutil, torch
 from stepsearch_core.runtime.allocator import give_back_freed_memory
@@ -15,6 +17,7 @@ print(before - psutil.Process().memory_info().rss)
 """
 
 
+@pytest.mark.slow
 def test_what_was_freed_between_what_is_kept_goes_back():
     ran = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert int(ran.stdout) > 200e6
