@@ -27,7 +27,10 @@ MEASUREMENTS = {
     ),
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
-    "real_model": "the PPO update of SmolLM2-135M in STEPSEARCH_SMOLLM's folder against plain passes",
+    "real_model": (
+        "SmolLM2-135M in STEPSEARCH_SMOLLM's folder: sampling, the PPO update, memory against the plan"
+    ),
+    "real_model_memory": "of these the last alone: memory of a training step against the plan",
     "retrieval_build": (
         "time, memory and disk of BM25 and dense indexes from 1,000 to a million generated passages"
     ),

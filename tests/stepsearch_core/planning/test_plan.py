@@ -60,8 +60,9 @@ def test_main_memory_holds_the_program_and_the_optimizer_s_step_as_well():
     assert plan.warmstart["optimizer's step"] == 4 * plan.shape.parameters
     assert plan.training_peak == sum(plan.states.values()) + sum(plan.update.values())
     assert plan.peak >= plan.training_peak
-    for other in ("train.gradient_dtype=float32", "model.dtype=float32"):
-        assert "optimizer's step" not in planned("tiny", "model.dtype=bfloat16", other)[0].update
+    summed = ("train.zero_stage=2", "train.gradient_dtype=float32")
+    for others in (summed, ("model.dtype=float32",)):
+        assert "optimizer's step" not in planned("tiny", "model.dtype=bfloat16", *others)[0].update
     sharded = planned("tiny", "model.dtype=bfloat16", "train.zero_stage=1", "train.processes=2")[0]
     assert sharded.update["optimizer's step"] == 2 * plan.shape.trained
     on_gpu, _ = planned("single_gpu")
