@@ -1,13 +1,14 @@
 """Peak memory of a training step of the profile smollm on this machine, against what its plan says.
 
 A process of its own opens what training opens, samples a batch of contexts that are as long as they may be,
-then scores and learns as many such trajectories as fill two micro-batches, of which as much is written as
-may be: what the plan's "at most" is about. Its peak is the resident set's, with all that is imported; index
-and corpus are left out on both sides.
+then scores and learns two full micro-batches of trajectories in which as much is written as may be: what the
+plan's "at most" is about. Its peak is the resident set's, with all that is imported; index and corpus are
+left out on both sides.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import subprocess
@@ -34,8 +35,6 @@ from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
 CONF = Path(__file__).parents[1] / "conf"
-PASSES = 4
-"""Decoding passes: the first, which reads the prompts, and some on contexts of nearly full length."""
 
 
 def main(quick: bool) -> None:
@@ -46,14 +45,14 @@ def main(quick: bool) -> None:
 
 
 def measure(folder: Path, repeats: int, quick: bool) -> Measured:
-    """The plan's bytes over those of a process of its own; the most that one of `repeats` takes."""
+    """The plan's bytes over the most that one of `repeats` processes takes; `quick` changes nothing else."""
     params = smollm_params(folder)
     predicted = make_plan(params).training_peak
     peaks = [_peak_of_a_step(folder) for _ in range(repeats)]
     return Measured(
         {"plan_memory_ratio": predicted / max(peaks)},
         {"predicted_peak_bytes": predicted, "measured_peak_bytes": peaks},
-        {"memory": [_lengths(params), params.rollout.batch_size, params.train.micro_batch_tokens]},
+        {"memory": [step_lengths(params), params.rollout.batch_size, params.train.micro_batch_tokens]},
     )
 
 
@@ -67,28 +66,29 @@ def step(params: Params) -> None:
     policy, tokenizer = load_policy(params.model.source or "", params.model.dtype)
     learner = Learner(policy, params.train, ALGORITHMS[params.train.algorithm].critic)
     _sample(TransformersEngine(policy, tokenizer), params)
-    made = trajectories(_lengths(params), policy.config.vocab_size)
+    made = trajectories(step_lengths(params), policy.config.vocab_size)
     _score(learner, made, params)
     update(learner, experience(made), replace(params.train, minibatches=1), **update_settings())
 
 
-def _lengths(params: Params) -> list[list[int]]:
-    """Segment lengths of two micro-batches of trajectories at their limits."""
-    environment = params.environment
-    length = environment.max_trajectory_tokens
+def step_lengths(params: Params) -> list[list[int]]:
+    """Segment lengths of the trajectories of two full micro-batches, as few as the limit allows."""
+    environment, tokens = params.environment, params.train.micro_batch_tokens
+    rows = math.ceil(tokens / environment.max_trajectory_tokens)
+    length = tokens // rows
     written = min(length - 1, (environment.max_searches + 1) * environment.max_turn_tokens)
-    return [[written - length, written]] * (2 * max(1, params.train.micro_batch_tokens // length))
+    return [[written - length, written]] * (2 * rows)
 
 
 def _sample(engine: TransformersEngine, params: Params) -> None:
+    """Fill one context after the other while those before it are decoded."""
     length, turn = params.environment.max_trajectory_tokens, params.environment.max_turn_tokens
-    slots = params.rollout.batch_size
+    slots, vocabulary = params.rollout.batch_size, engine.model.config.vocab_size
     session = engine.session(slots, length)
     for slot in range(slots):
         draw = stream(0, Name.MEASUREMENT, slot)
         session.open(slot, draw)
-        session.submit(slot, TurnRequest(draw.integers(5, 1000, size=length - turn).tolist(), turn))
-    for _ in range(PASSES):
+        session.submit(slot, TurnRequest(draw.integers(5, vocabulary, size=length - turn).tolist(), turn))
         session.advance()
 
 

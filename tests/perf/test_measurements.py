@@ -7,13 +7,16 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from perf import logits, real_model_update
+from perf import logits, real_model_memory, real_model_update
 from perf.__main__ import main as perf_main
 from perf.measure import peak_bytes
 from perf.update_gpu import flops_per_token, tokens_per_second
 from stepsearch_core.learning.logit_chunks import CHUNK_BYTES
+from stepsearch_core.policy.models import save_policy
+from tests import tiny
 from tests.bert import save_bert
 from tests.import_graph import ROOT
+from tests.profiles import profile
 
 
 def last_line(name, **environment):
@@ -163,6 +166,17 @@ def test_the_update_of_a_real_model_runs_on_a_small_one_too(tmp_path):
         total = sum(map(abs, row))
         assert 300 <= total < 1100
         assert sum(size for size in row if size > 0) == pytest.approx(total / 4, abs=3)
+
+
+@pytest.mark.slow
+def test_the_step_whose_memory_is_measured_runs_on_a_small_model_too(tmp_path):
+    word = tiny.tokenizer()
+    save_policy(tiny.model(word), word, tmp_path)
+    small = ["model.dtype=float32", "environment.max_turn_tokens=8", "environment.max_observation_tokens=16"]
+    limits = ["environment.max_trajectory_tokens=60", "train.micro_batch_tokens=130", "rollout.batch_size=2"]
+    params = profile("smollm", f"model.source={tmp_path}", *small, *limits)
+    assert real_model_memory.step_lengths(params) == [[40 - 43, 40]] * 6  # three of 43 are 129
+    real_model_memory.step(params)
 
 
 @pytest.mark.slow
