@@ -38,6 +38,15 @@ def waits(params):
     time.sleep(600)
 
 
+def meets(params):
+    """Ranks that wait for each other again and again."""
+    join_process_group()
+    print(os.getpid(), flush=True)
+    while True:
+        barrier()
+        time.sleep(0.05)
+
+
 def ends(params):
     print(
         f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {os.environ['OMP_NUM_THREADS']}",

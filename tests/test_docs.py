@@ -64,6 +64,8 @@ def problem(words: list[str]) -> str | None:
             return stepsearch_problem(arguments)
         case ["make", *arguments]:
             return make_problem(arguments)
+        case ["torchrun", *_, "-m", module]:
+            return None if importlib.util.find_spec(module) else f"no module {module}"
         case ["python", "-m", "perf", name, *_]:
             return None if name in MEASUREMENTS or name == "NAME" else f"no measurement {name}"
         case ["python", "-m", module, *_]:
@@ -145,6 +147,7 @@ def test_commands_are_found_and_bad_ones_are_noticed():
         "make test PYTESTS=x",
         "python -m perf rollouts",
         "python -m tasks.repare",
+        "torchrun -m tasks.trains",
         "python examples/grpo.py",
         "dvc repro indexes",
         "pytest tests/test_readme.py",

@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 
+from stepsearch_core.base.ranks import LauncherError
 from stepsearch_core.params import Params
 from tasks.launch import launch
 from tests.checkout import link_checkout
@@ -35,6 +36,19 @@ def finish(process):
 def test_one_process_works_right_here():
     seen = []
     launch("stage", seen.append, params := Params(profile="none"), 1)
+    assert seen == [params]
+
+
+def test_a_rank_of_another_launcher_works_right_here_and_starts_none(monkeypatch):
+    for name, value in (("RANK", "1"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    seen = []
+    launch("stage", seen.append, params := Params(profile="none"), 2)
+    assert seen == [params]
+    with pytest.raises(LauncherError, match=r"stage\.processes is 3, but 2 were started: start 3, or set"):
+        launch("stage", seen.append, params, 3)
     assert seen == [params]
 
 

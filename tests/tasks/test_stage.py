@@ -54,6 +54,17 @@ def test_an_error_that_explains_itself(monkeypatch):
     assert ended.value.code == "stage: the retriever is down"  # Python prints it and exits with 1
 
 
+def test_one_process_s_work_is_refused_in_several(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["stage", "--params", str(ROOT / "params.yaml")])
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as ended:
+        run("stage", lambda params: pytest.fail("it began"))
+    assert ended.value.code == (
+        "stage: rank 1: this stage is one process's work, but 2 were started; start it alone"
+    )
+
+
 def test_a_service_that_does_not_answer_is_worth_another_try(monkeypatch, capsys):
     def work(params):
         raise RetrievalTimeoutError("the service is silent")
