@@ -1,6 +1,7 @@
 """A real language model, SmolLM2-135M-Instruct in bfloat16, each part in a file of its own.
 
 `perf.real_model_memory`: peak memory of a training step against the plan of the profile smollm.
+`perf.real_model_mismatch`: sampler and trainer, with each engine that is installed.
 `perf.real_model_rollout`: sampling, on the active profile's warm start (`stepsearch profile smollm`).
 `perf.real_model_update`: the PPO update.
 """
@@ -9,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from perf import real_model_memory, real_model_rollout, real_model_update
+from perf import real_model_memory, real_model_mismatch, real_model_rollout, real_model_update
 from perf.measure import report
 from perf.smollm import smollm
 
-PARTS = (real_model_memory, real_model_rollout, real_model_update)
+PARTS = (real_model_memory, real_model_mismatch, real_model_rollout, real_model_update)
 """Each has a `measure(folder, repeats, quick)` that gives a `perf.measure.Measured`."""
 
 

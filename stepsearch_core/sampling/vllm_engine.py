@@ -61,6 +61,9 @@ class VllmEngine:
             from stepsearch_core.sampling.vllm_weights import BACKEND
 
             dispatcher.vars = _attributes
+            if not torch.cuda.is_available():
+                # even eagerly it would compile one small function of its sampler: ten seconds and a compiler
+                torch.compiler.set_stance("force_eager")
             join_process_group()
             self.shared_by: int = arguments["tensor_parallel_size"]
             self._group = Group(self.shared_by) if self.shared_by > 1 else None
