@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ def main(quick: bool) -> None:
     with WorkFolder(ROOT, {"control": SURPLUS, "warmstart": asdict(params.warmstart)}, inputs) as work:
         if not (work.path / "seconds.json").is_file():
             write_json(work.path / "seconds.json", _train(params, train_seconds, work.path / "policy"))
-        examination = Examination(DATA, params)
-        answered = examination.records(examination.policy("control", work.path / "policy"))
+        examination = Examination(DATA, params, ["control"])
+        answered = examination.records("control", partial(examination.policy, work.path / "policy"))
         control_seconds = read_json(work.path / "seconds.json")
     control = {name: {record.id: record for record in records} for name, records in answered.items()}
     trained = read_evaluation(DATA / "evaluate" / "records" / "trained")

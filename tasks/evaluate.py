@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.evaluation.examination import examine
+from stepsearch_core.learning.shared_folder import SharedFolder
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
+from stepsearch_core.runtime.work_folder import ROOT
 from tasks.agreement import agree
 from tasks.launch import launch
+from tasks.searching import made_by_searching
 from tasks.stage import DATA, TIMINGS, run
 
 
@@ -15,14 +18,16 @@ def main(params: Params) -> None:
     """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,records/POLICY/BENCHMARK.jsonl}`."""
     agree("evaluate", params, model=params.retrieval.encoder)
     out = DATA / "evaluate"
-    examined = examine(DATA, params)
-    if examined is None:
-        return  # the first rank writes
-    for policy, records in examined.records.items():
-        write_records(out / "records" / policy, records)
-    write_json(out / "metrics.json", examined.metrics)
-    write_json(out / "evaluated.json", examined.evaluated)
-    write_json(TIMINGS / "evaluate.json", examined.seconds)
+    with SharedFolder(ROOT, *made_by_searching("evaluate", params)) as work:
+        examined = examine(DATA, params, work.path)
+        if examined is None:
+            return  # the first rank writes
+        for policy, records in examined.records.items():
+            write_records(out / "records" / policy, records)
+        write_json(out / "metrics.json", examined.metrics)
+        write_json(out / "evaluated.json", examined.evaluated)
+        write_json(TIMINGS / "evaluate.json", examined.seconds)
+        work.clear()
 
 
 if __name__ == "__main__":

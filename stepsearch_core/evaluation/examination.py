@@ -1,7 +1,7 @@
 """The examination: policies answer benchmarks, free-running, and every answered question gets its record.
 
 Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's measures are
-means. Of several ranks each answers and scores its share, and all have the records of the whole.
+means. Of several ranks each answers and scores its share, and the first has the records of the whole.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.ranks import is_main
@@ -24,6 +26,8 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.portions import Kept, Portion, portions
+from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.learning.distributed import downloading, gather, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
@@ -33,7 +37,7 @@ from stepsearch_core.policy.models import check_context, load_policy, load_token
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.loop import Ended, Rollout
 from stepsearch_core.rollout.recording import one_a_question, record
 from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.runtime.devices import own_device
@@ -47,9 +51,9 @@ FOLDERS = {
 }
 """Where the stages' outputs hold each policy."""
 
-Answer = Callable[[str, Sequence[Question]], list[Trajectory]]
-"""This rank's share (`own_items`) of the trajectories on a benchmark's questions, those of one question side
-by side.
+Answer = Callable[[Portion, Ended], list[Trajectory]]
+"""This rank's share (`own_items`) of the trajectories on a portion's questions, those of one question side
+by side; `Ended` is called at the end of each.
 """
 
 BenchmarkRecords = dict[str, list[QuestionRecord]]
@@ -61,7 +65,7 @@ class Examined:
     """What an examination of several policies gave.
 
     `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes and what else the results depend
-    on; `seconds` is what each policy took.
+    on; `seconds` is what each policy took, without what was kept from before.
     """
 
     records: dict[str, BenchmarkRecords]
@@ -70,12 +74,13 @@ class Examined:
     seconds: dict[str, float]
 
 
-def examine(data: Path, params: Params) -> Examined | None:
+def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | None:
     """Let all policies of `evaluate.policies` answer; log which measures are beyond their limits.
 
     Args:
         data: has the folders `fetch`, `corpus`, `index`, `warmstart` and `train`.
         params: sections `evaluate`, `environment`, `retrieval`, `rollout` and `model`, and the seed.
+        kept: folder of answers so far, which are not asked for again, and to which others are added.
 
     Returns:
         What came out, on the first rank; None on the others, which have answered their shares.
@@ -89,11 +94,11 @@ def examine(data: Path, params: Params) -> Examined | None:
     seconds: dict[str, float] = {}
     records: dict[str, BenchmarkRecords] = {}
     seen = fingerprint(data, params)
-    examination = Examination(data, params)
+    examination = Examination(data, params, list(folders))
     for name, folder in folders.items():
         started = time.perf_counter()
         examined = examination.oracle if name == "oracle" else examination.policy
-        records[name] = examination.records(examined(name, folder))
+        records[name] = examination.records(name, partial(examined, folder), kept)
         seconds[name] = time.perf_counter() - started
     if not is_main():
         return None
@@ -108,8 +113,8 @@ def examine(data: Path, params: Params) -> Examined | None:
 class Examination:
     """What every policy is measured with, opened once: corpus, retriever, questions, sampling engine."""
 
-    def __init__(self, data: Path, params: Params) -> None:
-        """Open what `examine` names, but for the policies."""
+    def __init__(self, data: Path, params: Params, policies: Sequence[str]) -> None:
+        """Open what `examine` names, but for the policies, whose names say how much there is to do."""
         self.model = params.model
         self.environment = params.environment
         self.seed, self.samples = params.seed, params.evaluate.samples
@@ -124,15 +129,19 @@ class Examination:
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
         self.rules = Rules(self.similarity.segment, answer_f1)
         matched = GoldMatches.open(data / "corpus")
-        self.questions = {
+        questions = {
             benchmark: list(
                 map(matched, read_questions(data / "fetch", benchmark, "test")[: params.evaluate.questions])
             )
             for benchmark in params.evaluate.benchmarks
         }
+        self.portions = portions(questions, params.evaluate)
+        self._progress = Progress(
+            sum(self._count(name, portion) for name in policies for portion in self.portions)
+        )
         self._engine: Engine | None = None
 
-    def policy(self, name: str, folder: Path) -> Answer:
+    def policy(self, folder: Path) -> Answer:
         """What the policy in `folder` answers. The first opens the engine, which takes the others' weights.
 
         Raises:
@@ -151,32 +160,62 @@ class Examination:
         rollout = Rollout(self._engine, self.retriever, renderer, self.in_flight)
         part = own_items(self._engine.shared_by)
 
-        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
-            label = _label(name, benchmark)
+        def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
             if self.samples is None:
-                return rollout.greedy(questions[part], label)
-            stream_of = partial(stream, self.seed, Name.EVALUATION, BENCHMARKS.index(benchmark))
-            return rollout.sample(questions, self.samples, stream_of, part, label)
+                return rollout.greedy(portion.questions[part], ended)
+            benchmark, before = BENCHMARKS.index(portion.benchmark), portion.first * self.samples
+
+            def stream_of(number: int) -> np.random.Generator:
+                return stream(self.seed, Name.EVALUATION, benchmark, before + number)
+
+            return rollout.sample(portion.questions, self.samples, stream_of, part, ended)
 
         return answer
 
-    def oracle(self, name: str, folder: Path) -> Answer:
+    def oracle(self, folder: Path) -> Answer:
         """What the oracle answers, with the tokenizer in `folder`: questions with gold sub-questions."""
         renderer = Renderer(load_tokenizer(folder), self.environment)
 
-        def answer(benchmark: str, questions: Sequence[Question]) -> list[Trajectory]:
-            asked = [question for question in questions if question.has_decomposition][own_items()]
-            label = _label(name, benchmark)
-            return ask_gold_sub_questions(asked, self.retriever, renderer, self.rollout, label)
+        def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
+            asked = [question for question in portion.questions if question.has_decomposition][own_items()]
+            return ask_gold_sub_questions(asked, self.retriever, renderer, self.rollout, ended=ended)
 
         return answer
 
-    def records(self, answer: Answer) -> BenchmarkRecords:
-        """The records of all benchmarks' questions as `answer` answers them; called by every rank."""
-        return {
-            benchmark: self._records(answer(benchmark, questions), questions)
-            for benchmark, questions in self.questions.items()
-        }
+    def records(
+        self, name: str, answering: Callable[[], Answer], kept: Path | None = None
+    ) -> BenchmarkRecords:
+        """The records of all benchmarks' questions, on the first rank; called by every rank.
+
+        Args:
+            name: the policy's.
+            answering: opens the policy; called if there is a question left.
+            kept: see `examine`.
+
+        Raises:
+            DataError: what was kept is damaged; or as `answering`.
+        """
+        opened = cache(answering)
+        before = None if kept is None else Kept(kept / name)
+        made: BenchmarkRecords = {portion.benchmark: [] for portion in self.portions}
+        for portion in self.portions:
+            count = self._count(name, portion)
+            if before is not None and portion in before:
+                self._progress.spare(count)
+            else:
+                answer = opened()
+                with self._progress.playing(f"{name} on {portion.benchmark}", count) as ended:
+                    records = self._records(answer(portion, ended), portion.questions)
+                if before is None:
+                    made[portion.benchmark] += records
+                    continue
+                before.write(portion, records)
+            made[portion.benchmark] += before.read(portion)
+        return made
+
+    def _count(self, name: str, portion: Portion) -> int:
+        """Trajectories on a portion; the oracle answers once, as often as there are gold sub-questions."""
+        return len(portion.questions) * (1 if name == "oracle" else self.samples or 1)
 
     def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
         asked = {question.id: question for question in questions}
@@ -186,8 +225,3 @@ class Examination:
             for played in mine
         ]
         return one_a_question(gather(made))
-
-
-def _label(policy: str, benchmark: str) -> str | None:
-    """The name of a progress bar, which one rank shows."""
-    return f"{policy} on {benchmark}" if is_main() else None

@@ -17,7 +17,7 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.metrics.search import support_recall
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.loop import Ended, Rollout
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 
 UNKNOWN = "unknown"
@@ -28,14 +28,15 @@ def ask_gold_sub_questions(
     retriever: Retriever,
     renderer: Renderer,
     params: RolloutParams,
-    progress: str | None = None,
+    *,
+    ended: Ended = lambda: None,
 ) -> list[Trajectory]:
-    """One trajectory for each question; each must have a decomposition. `progress` names a progress bar."""
+    """One trajectory for each question; each must have a decomposition. `ended` is called at its end."""
     episodes = [Episode(question, 0, renderer) for question in questions]
     engine = ScriptedEngine(
         renderer, (_turns(episode, renderer.style.grammar) for episode in episodes if not episode.done)
     )
-    return Rollout(engine, retriever, renderer, params).play(episodes, progress=progress)
+    return Rollout(engine, retriever, renderer, params).play(episodes, ended=ended)
 
 
 def _turns(episode: Episode, grammar: Grammar) -> Iterator[str]:

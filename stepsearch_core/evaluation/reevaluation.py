@@ -6,6 +6,7 @@ promotions are recorded too, and leaves a copy of the last comparison in `reeval
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
 
 
-def reevaluate(data: Path, params: Params) -> dict[str, Any] | None:
+def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str, Any] | None:
     """Evaluate, compare with the promotion and with the re-evaluation before this one, record.
+
+    Args:
+        data: as for `examine`, as the next two.
+        params: sections as there.
+        kept: answers so far.
 
     Returns:
         What `comparison.json` holds: when, of which promotion, what changed since, the comparisons; None on
@@ -37,8 +43,8 @@ def reevaluate(data: Path, params: Params) -> dict[str, Any] | None:
     time = now()
     seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
-    examination = Examination(data, params)
-    records = examination.records(examination.policy("promoted", PROMOTED / "policy"))
+    examination = Examination(data, params, ["promoted"])
+    records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy"), kept)
     if not is_main():
         return None
     with atomic_folder(folder) as temporary:

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from stepsearch_core.base.types import ActionKind, Question, StopReason, Trajectory
 from stepsearch_core.environment.renderer import Renderer
@@ -25,6 +24,11 @@ from stepsearch_core.rollout.searches import Outcome, Searches
 from stepsearch_core.sampling.engine import Engine, EngineError, Generation, Session, TurnRequest
 
 Streams = Sequence[np.random.Generator] | None
+Ended = Callable[[], object]
+
+
+def _nothing() -> None:
+    pass
 
 
 class Rollout:
@@ -48,7 +52,7 @@ class Rollout:
         samples: int,
         stream_of: Callable[[int], np.random.Generator],
         part: slice = slice(None),
-        progress: str | None = None,
+        ended: Ended = _nothing,
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `part` selects.
 
@@ -57,14 +61,14 @@ class Rollout:
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [stream_of(number) for number in range(len(episodes))]
-        return self.play(episodes[part], streams[part], progress)
+        return self.play(episodes[part], streams[part], ended)
 
-    def greedy(self, questions: Sequence[Question], progress: str | None = None) -> list[Trajectory]:
+    def greedy(self, questions: Sequence[Question], ended: Ended = _nothing) -> list[Trajectory]:
         """One greedy trajectory a question, in order."""
-        return self.play([Episode(question, 0, self.renderer) for question in questions], progress=progress)
+        return self.play([Episode(question, 0, self.renderer) for question in questions], ended=ended)
 
     def play(
-        self, episodes: Sequence[Episode], streams: Streams = None, progress: str | None = None
+        self, episodes: Sequence[Episode], streams: Streams = None, ended: Ended = _nothing
     ) -> list[Trajectory]:
         """Play new episodes to their ends; their trajectories, in order. Those done stay as they are.
 
@@ -73,21 +77,20 @@ class Rollout:
         Args:
             episodes: the engine's contexts are opened in their order.
             streams: what each draws its random numbers from; None: all are greedy.
-            progress: the name of a progress bar, if there is to be one.
+            ended: is called at the end of each.
         """
         with self.engine.played() as here:
             if not here:
                 return []
-            self._play(episodes, streams, progress)
+            self._play(episodes, streams, ended)
         return [episode.trajectory for episode in episodes]
 
-    def _play(self, episodes: Sequence[Episode], streams: Streams, progress: str | None) -> None:
+    def _play(self, episodes: Sequence[Episode], streams: Streams, ended: Ended) -> None:
         waiting = deque(number for number, episode in enumerate(episodes) if not episode.done)
         k = self.renderer.params.passages_per_search
-        bar = tqdm(total=len(waiting), desc=progress, disable=progress is None, unit="trajectory")
-        with bar, Searches(self.retriever, k, self.params) as searches:
+        with Searches(self.retriever, k, self.params) as searches:
             while waiting:
-                table = _Table(self, episodes, streams, waiting, searches, bar.update)
+                table = _Table(self, episodes, streams, waiting, searches, ended)
                 try:
                     table.play(self.engine)
                 except EngineError as error:
@@ -107,7 +110,7 @@ class _Table:
         streams: Streams,
         waiting: deque[int],
         searches: Searches,
-        ended: Callable[[], object],
+        ended: Ended,
     ) -> None:
         self._episodes = episodes
         self._streams = streams

@@ -19,6 +19,7 @@ from stepsearch_core.evaluation.examination import FOLDERS, Examination, examine
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.rollout.loop import Rollout
 from tasks import corpus, fetch, index
 from tests.checkout import link_checkout
 from tests.profiles import profile, whole
@@ -54,10 +55,10 @@ def evaluated(folder, monkeypatch):
     """Records by policy and metrics, of an evaluation with overrides."""
     monkeypatch.chdir(folder)
 
-    def run(*overrides, policies=("warmstart", "trained")):
+    def run(*overrides, policies=("warmstart", "trained"), kept=None):
         params = profile("micro", *SMALL, *overrides)
         params.evaluate.policies = list(policies)
-        examined = examine(Path("data"), params)
+        examined = examine(Path("data"), params, kept)
         assert examined is not None
         records = {
             policy: [record for made in examined.records[policy].values() for record in made]
@@ -83,7 +84,7 @@ def test_a_policy_for_shorter_contexts_is_refused(folder, monkeypatch):
     assert limit is not None
     params.environment.max_trajectory_tokens = limit + 1
     with pytest.raises(DataError, match=rf"max_trajectory_tokens': {limit + 1} tokens, .* at most {limit}"):
-        Examination(Path("data"), params).policy("trained", trained)
+        Examination(Path("data"), params, ["trained"]).policy(trained)
 
 
 def test_sampled_answers_are_means_over_a_questions_samples(evaluated):
@@ -96,6 +97,45 @@ def test_sampled_answers_are_means_over_a_questions_samples(evaluated):
         assert {record.samples for record in greedy[policy]} == {1}
         lengths = [len(record.turns) for record in sampled[policy]]
         assert len(lengths) == before[policy]["mean"]["f1"]["n"] == after[policy]["mean"]["f1"]["n"] == 8
+
+
+@pytest.mark.parametrize(("samples", "questions", "portion"), [("null", 5, 4), ("3", 2, 1)])
+def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
+    evaluated, tmp_path, monkeypatch, samples, questions, portion
+):
+    """In portions of four trajectories at most, of which two go missing."""
+    changes = [f"evaluate.samples={samples}", f"evaluate.questions={questions}"]
+    policies = ("trained", "oracle")
+    expected = evaluated(*changes, policies=policies)
+    played = []
+    play = Rollout.play
+
+    def counted(self, episodes, *arguments, **named):
+        played.extend(episode.question.id for episode in episodes)
+        return play(self, episodes, *arguments, **named)
+
+    monkeypatch.setattr(Rollout, "play", counted)
+
+    def again():
+        played.clear()
+        return evaluated(*changes, "evaluate.batch_size=1", policies=policies, kept=tmp_path)
+
+    assert again() == expected
+    assert len(played) == (2 * 2 * questions if samples == "null" else 4 * 2 * questions)
+    missing = [tmp_path / "trained" / "musique", tmp_path / "oracle" / "bamboogle"]
+    missing = [folder / f"{portion:06d}.jsonl" for folder in missing]
+    contents = [file.read_bytes() for file in missing]
+    for file in missing:
+        file.unlink()
+    assert again() == expected
+    assert [file.read_bytes() for file in missing] == contents
+    assert len(played) == (2 if samples == "null" else 3 + 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Examination, "policy", lambda self, folder: pytest.fail("a model is loaded for nothing")
+        )
+        assert again() == expected
+        assert played == []
 
 
 def test_the_oracle_asks_once_whatever_samples_says(evaluated):
