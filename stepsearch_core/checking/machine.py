@@ -16,7 +16,7 @@ from stepsearch_core.checking.disk import existing, size_of
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.gpus import gpus_here
 from stepsearch_core.checking.subject import Subject
-from stepsearch_core.learning.logit_chunks import LIGER_REMEDY
+from stepsearch_core.learning.logit_chunks import LIGER_PACKAGES, LIGER_REMEDY
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.plan import check_fits
 from stepsearch_core.runtime.work_folder import ROOT
@@ -51,8 +51,10 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
         yield subject.error(
             "rollout.engine", problem, "`make test-vllm` makes an environment with it; or transformers"
         )
-    if params.train.log_probs == "liger" and subject.comes("train") and find_spec("liger_kernel") is None:
-        yield subject.error("train.log_probs", "liger-kernel is not installed here", LIGER_REMEDY)
+    missing = [package for module, package in LIGER_PACKAGES.items() if find_spec(module) is None]
+    if params.train.log_probs == "liger" and subject.comes("train") and missing:
+        problem = f"{' and '.join(missing)} not installed here"
+        yield subject.error("train.log_probs", problem, LIGER_REMEDY)
     for tracker in params.watch.trackers:
         if tracker in PACKAGES and find_spec(PACKAGES[tracker]) is None:
             yield subject.error(

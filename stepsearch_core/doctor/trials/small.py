@@ -14,6 +14,7 @@ from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.doctor.trial import NotHereError
+from stepsearch_core.learning.logit_chunks import LIGER_PACKAGES
 from stepsearch_core.params import Params
 from stepsearch_core.params.defaults import DEFAULTS
 from stepsearch_core.policy.models import save_policy
@@ -22,6 +23,7 @@ from stepsearch_core.policy.tokenizers import training_texts
 from stepsearch_core.profiles import load_profile
 from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
+from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import WorldQuestion, make_questions
@@ -66,13 +68,16 @@ def small_params(overrides: Sequence[str]) -> Params:
     """The default parameters with `SMALL` and `overrides` laid over them.
 
     Raises:
-        NotHereError: they name an engine or a kernel that is not installed.
+        NotHereError: they name an engine or a kernel that is not installed, or one for GPUs without any.
     """
     params = load_profile(DEFAULTS, [*SMALL, *overrides])
-    needed = {"vllm": params.rollout.engine == "vllm", "liger_kernel": params.train.log_probs == "liger"}
-    for module, is_needed in needed.items():
-        if is_needed and find_spec(module) is None:
+    fused = params.train.log_probs == "liger"
+    needed = ["vllm"] * (params.rollout.engine == "vllm") + [*LIGER_PACKAGES] * fused
+    for module in needed:
+        if find_spec(module) is None:
             raise NotHereError(f"{module} is not installed")
+    if fused and own_device() == "cpu":
+        raise NotHereError("no GPU, which liger-kernel's kernel is for")
     return params
 
 

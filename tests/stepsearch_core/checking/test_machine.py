@@ -20,7 +20,7 @@ def test_what_does_not_fit_the_hardware_that_is_named(look):
 
 def test_packages_that_are_not_installed(look, monkeypatch):
     real = machine.find_spec
-    missing = {"vllm", "wandb", "tensorboard", "faiss", "liger_kernel"}
+    missing = {"vllm", "wandb", "tensorboard", "faiss", "liger_kernel", "triton"}
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name in missing else real(name))
     seen = look(
         "rollout.engine=vllm", "train.log_probs=liger", "watch.trackers=[dvclive, wandb, tensorboard]"
@@ -28,7 +28,7 @@ def test_packages_that_are_not_installed(look, monkeypatch):
     assert seen.status == 1
     for words in (
         "vLLM is not installed",
-        "train.log_probs: liger-kernel is not installed",
+        "train.log_probs: liger-kernel and triton not installed here -> pip install",
         "wandb is not installed",
         "tensorboard is not installed",
         "FAISS is not",

@@ -3,6 +3,7 @@ import importlib.util
 import pytest
 
 from stepsearch_core.doctor.trial import NotHereError
+from stepsearch_core.doctor.trials import small
 from stepsearch_core.doctor.trials.small import small_params, small_parts
 from stepsearch_core.retrieval.index import open_retriever
 
@@ -27,3 +28,18 @@ def test_the_parts_are_those_of_a_pipeline_and_go_with_the_block():
 def test_an_engine_that_is_not_installed_is_not_here():
     with pytest.raises(NotHereError, match="vllm is not installed"):
         small_params(("rollout.engine=vllm",))
+
+
+@pytest.mark.parametrize(
+    ("installed", "reason"),
+    [
+        ((), "liger_kernel is not installed"),
+        (("liger_kernel",), "triton is not installed"),
+        (("liger_kernel", "triton"), "no GPU"),
+    ],
+)
+def test_a_kernel_is_not_here_without_its_packages_or_a_gpu(monkeypatch, installed, reason):
+    monkeypatch.setattr(small, "find_spec", lambda name: name in installed or None)
+    monkeypatch.setattr(small, "own_device", lambda: "cpu")
+    with pytest.raises(NotHereError, match=reason):
+        small_params(("train.log_probs=liger",))
