@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import read_object
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.checking.weights import weight_problem
@@ -40,9 +42,15 @@ def check_encoder(subject: Subject) -> Iterator[Finding]:
         )
         return
     if not files.published:
-        problem = f"{encoder} has no modules.json, which would say how it pools: its mean is taken"
+        problem = f"{encoder} has no modules.json, which would say how it pools: {_pooled(folder)} is taken"
         yield subject.note("retrieval.encoder", problem, "the folder of a sentence encoder, if it is none")
     yield from _prompts(subject, retrieval, files)
+
+
+def _pooled(folder: Path) -> str:
+    """What the library takes of a model whose files do not say it."""
+    made_as = read_object(folder / "config.json").get("architectures") or [""]
+    return "the state of its last token" if made_as[0].endswith("ForCausalLM") else "its mean"
 
 
 def _prompts(subject: Subject, retrieval: RetrievalParams, files: SentenceFiles) -> Iterator[Finding]:

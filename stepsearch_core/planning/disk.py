@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepsearch_core.params import METHODS, FetchParams, Params
-from stepsearch_core.policy.structure import local_folder
+from stepsearch_core.policy.structure import DTYPE_BYTES, local_folder
 from stepsearch_core.retrieval.factory import make_index
 from stepsearch_core.retrieval.footprint import Footprint, footprint
+from stepsearch_core.training.architecture import Architecture
+from stepsearch_core.training.memory import state_bytes
 
 PASSAGES = {"PeterJinGo/wiki-18-corpus": 21_015_324}
 """Passages of published corpora; of any other source they are known only after `fetch`."""
@@ -20,11 +22,6 @@ BM25_BYTES = {"bm25s": 610, "tantivy": 160}
 """Of a passage of 100 words in an index of either engine (61 MB and 16 MB for 100,000)."""
 TERM_BYTES = 400
 """Of a passage of 100 words in the reward's term statistics (13 MB for 36,836 passages of 87 words)."""
-CHECKPOINT_BYTES = 14
-"""A parameter's bfloat16 weights and float32 optimizer states; the old checkpoint goes after the new.
-
-One more stays while a limit of `watch.guard` is being broken.
-"""
 
 
 def passage_count(fetch: FetchParams) -> int | None:
@@ -56,21 +53,36 @@ def dense_footprint(params: Params) -> Footprint:
     return replace(needed, disk=0, memory=0) if params.index.ready_made else needed
 
 
-def disk_bytes(params: Params, parameters: int, weight_bytes: int) -> dict[str, int]:
-    """What the stages write; the corpus and its indexes only where the number of passages is known."""
+def disk_bytes(params: Params, shape: Architecture) -> dict[str, int]:
+    """What the stages write; the corpus and its indexes only where the number of passages is known.
+
+    Of checkpoints there are two, as the old one goes after the new, and one more while a limit of
+    `watch.guard` is being broken. Policies are a downloaded one, the warm start's and the trained one, with
+    a critic model beside it.
+    """
     passages = passage_count(params.fetch) or 0
     bm25 = BM25_BYTES[params.retrieval.bm25_engine] if "bm25" in built_indexes(params) else 0
     guarded = any(
         limit is not None for name, limit in vars(params.watch.guard).items() if name != "patience"
     )
+    source, size = params.model.source, DTYPE_BYTES[params.model.dtype]
+    downloaded = source is not None and local_folder(source) is None
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
         "indexes": (bm25 + TERM_BYTES) * passages + dense_footprint(params).disk,
-        "checkpoints": (2 + guarded) * CHECKPOINT_BYTES * parameters,
-        "policies": (3 if params.model.source else 2)
-        * weight_bytes
-        * parameters,  # downloaded, warm start, trained
+        "checkpoints": (2 + guarded) * _checkpoint_bytes(params, shape),
+        "policies": size * ((2 + downloaded) * shape.parameters + shape.critic),
     }
+
+
+def _checkpoint_bytes(params: Params, shape: Architecture) -> int:
+    """Weights and optimizer states of actor and critic, however many processes share them."""
+    alone = replace(params.train, processes=1, offload_optimizer=False)
+    total = 0.0
+    for parameters, trained in ((shape.actor, shape.trained), (shape.critic, shape.critic)):
+        states = state_bytes(parameters, trained, params.model.dtype, alone)
+        total += states["weights"] + states["optimizer states"]
+    return int(total)
 
 
 def downloads(params: Params) -> list[str]:

@@ -18,7 +18,6 @@ from stepsearch_core.planning.disk import (
     downloads,
 )
 from stepsearch_core.planning.duration import Durations, durations
-from stepsearch_core.policy.structure import DTYPE_BYTES
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
 from stepsearch_core.training.memory import (
@@ -120,7 +119,7 @@ def make_plan(params: Params) -> Plan:
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
         _offloaded(params, shape),
         dense.memory if on_gpu else max(dense.index, dense.memory),
-        disk_bytes(params, shape.actor + shape.critic, DTYPE_BYTES[dtype]),
+        disk_bytes(params, shape),
         downloads(params),
         train.questions_per_step * train.samples_per_question * length,
         deepspeed_config(train, dtype == "bfloat16"),

@@ -42,6 +42,11 @@ def test_a_model_that_no_file_says_how_to_pool_and_that_has_no_prompts(look, tmp
     assert "modules.json" in pooling
 
 
+def test_a_causal_model_is_pooled_by_its_last_token(look, model):
+    pooling, _ = lines(look(f"retrieval.encoder={model}"))
+    assert "how it pools: the state of its last token is taken" in pooling
+
+
 def test_prompts_that_are_others_than_the_models(look, tmp_path):
     save_modules(tmp_path / "own", POOLING, prompts=OWN)
     assert lines(look("retrieval.encoder=./own")) == []

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stepsearch_core.params import DatasetParams, FetchParams, Params, RetrievalParams
@@ -8,6 +10,7 @@ from stepsearch_core.planning.disk import (
     passage_count,
 )
 from stepsearch_core.retrieval.footprint import Footprint
+from stepsearch_core.training.architecture import Architecture
 
 HUB = FetchParams(
     source="datasets",
@@ -16,6 +19,16 @@ HUB = FetchParams(
         "musique": DatasetParams("local", split="train"),
     },
 )
+
+
+SHAPE = Architecture(100, 110, 110, 0, 2, 32, 48, 16, 0, True, 0)
+"""100 parameters and a value head of 10."""
+
+
+def bfloat16():
+    params = Params(profile="x")
+    params.model.dtype = "bfloat16"
+    return params
 
 
 def test_the_papers_index_takes_65_gb():
@@ -41,7 +54,7 @@ def test_only_indexes_that_are_searched_or_measured_take_room(method, measured, 
     params.index.measured_methods = measured
     dense, passages = bytes_a_passage > 4096, 21_015_324
     a_part = 16 * 4096 * 4096 if dense else 0
-    assert disk_bytes(params, 100, 2)["indexes"] == bytes_a_passage * passages + a_part
+    assert disk_bytes(params, SHAPE)["indexes"] == bytes_a_passage * passages + a_part
     assert dense_footprint(params).index == (4096 * passages if dense else 0)
 
 
@@ -57,25 +70,57 @@ def test_passages_are_known_of_published_corpora_only():
 
 
 def test_disk_of_a_model_without_a_corpus():
-    assert disk_bytes(Params(profile="x"), 100, 2) == {
+    assert disk_bytes(bfloat16(), SHAPE) == {
         "corpus": 0,
         "indexes": 0,
-        "checkpoints": 2 * 14 * 100,
+        "checkpoints": 2 * 14 * 110,
         "policies": 2 * 2 * 100,
     }
 
 
+@pytest.mark.parametrize(
+    ("train", "bytes_of_one"),
+    [
+        ({}, (4 + 8) * 110),  # the moments alone
+        ({"zero_stage": 1, "processes": 8, "offload_optimizer": True}, (4 + 12) * 110),
+    ],
+)
+def test_checkpoints_of_float32_weights(train, bytes_of_one):
+    params = Params(profile="x")
+    params.train = replace(params.train, **train)
+    assert disk_bytes(params, SHAPE)["checkpoints"] == 2 * bytes_of_one
+
+
+def test_frozen_weights_have_no_optimizer_states():
+    adapted = replace(SHAPE, trained=10)
+    assert disk_bytes(bfloat16(), adapted)["checkpoints"] == 2 * (2 * 110 + 12 * 10)
+
+
+def test_a_critic_is_in_checkpoints_and_beside_the_trained_policy():
+    disk = disk_bytes(bfloat16(), replace(SHAPE, critic=50))
+    assert disk["checkpoints"] == 2 * 14 * (110 + 50)
+    assert disk["policies"] == 2 * (2 * 100 + 50)
+
+
+def test_a_model_of_the_hub_is_one_more_policy_and_one_in_a_folder_is_not(tmp_path):
+    params = bfloat16()
+    params.model.source = "nobody/nothing"
+    assert disk_bytes(params, SHAPE)["policies"] == 3 * 2 * 100
+    params.model.source = str(tmp_path)
+    assert disk_bytes(params, SHAPE)["policies"] == 2 * 2 * 100
+
+
 def test_the_bm25_index_is_that_of_the_engine():
     params = Params(profile="x", fetch=HUB)
-    with_bm25s = disk_bytes(params, 100, 2)["indexes"]
+    with_bm25s = disk_bytes(params, SHAPE)["indexes"]
     params.retrieval.bm25_engine = "tantivy"
-    assert with_bm25s - disk_bytes(params, 100, 2)["indexes"] == (610 - 160) * 21_015_324
+    assert with_bm25s - disk_bytes(params, SHAPE)["indexes"] == (610 - 160) * 21_015_324
 
 
 def test_the_guard_keeps_a_third_checkpoint():
-    params = Params(profile="x")
+    params = bfloat16()
     params.watch.guard.max_kl = 0.5
-    assert disk_bytes(params, 100, 2)["checkpoints"] == 3 * 14 * 100
+    assert disk_bytes(params, SHAPE)["checkpoints"] == 3 * 14 * 110
 
 
 def test_a_model_in_a_folder_is_no_download(tmp_path):
