@@ -28,21 +28,22 @@ def plan_lines(plan: Plan, params: Params, pace: Pace | None = None) -> list[str
 
 
 def spell(seconds: float) -> str:
-    """A duration in the unit that suits it: 41 s, 12 min, 3.1 h, 126 h."""
+    """A duration in the unit that suits it: 41 s, 2.1 min, 12 min, 3.1 h, 126 h."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 100:
         return f"{seconds:.0f} s"
     if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
+        return f"{seconds / 60:.{int(seconds < 600)}f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 3600:.0f} h"
 
 
 def _policy_lines(plan: Plan, params: Params) -> list[str]:
     trained = plan.shape.trained + plan.shape.critic
+    at_most = "" if params.model.source else "at most "  # a tokenizer of its own may find fewer words
     return [
         f"profile            {params.profile}",
-        f"policy             {plan.shape.parameters:,} parameters ({trained:,} trained)",
+        f"policy             {at_most}{plan.shape.parameters:,} parameters ({trained:,} trained)",
         f"tokens a step      {plan.tokens_per_step:,} at most",
     ]
 

@@ -41,6 +41,22 @@ QWEN25: dict[str, dict[str, Any]] = {
     | {"num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False},
 }
 """Published architectures as configurations (Qwen2.5 technical report, arXiv 2412.15115, table 1)."""
+_SMOLLM2_135M = {
+    "model_type": "llama",
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "vocab_size": 49152,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": 8192,
+}
+_LISTED = {
+    **{f"Qwen/Qwen2.5-{size}{kind}": QWEN25[size] for size in QWEN25 for kind in ("", "-Instruct")},
+    "HuggingFaceTB/SmolLM2-135M-Instruct": _SMOLLM2_135M,
+}
+"""The models of the profiles, and their like: what is planned without a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +121,15 @@ def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architectu
 
 
 def published_config(source: str, download: bool = True) -> dict[str, Any]:
-    """A published model's configuration: of its folder, of the cache, of `QWEN25`, or else of the hub.
+    """A published model's configuration: of its folder, of the cache, listed here, or else of the hub.
 
     Raises:
         DataError: it cannot be read, or is only at the hub and `download` is False.
     """
     if folder := local_folder(source):
         return read_config(folder)
-    for size, config in QWEN25.items():
-        if source in (f"Qwen/Qwen2.5-{size}", f"Qwen/Qwen2.5-{size}-Instruct"):
-            return config
+    if source in _LISTED:
+        return _LISTED[source]
     problem = "not on this machine"
     if download:
         from transformers import AutoConfig
@@ -122,7 +137,7 @@ def published_config(source: str, download: bool = True) -> dict[str, Any]:
         try:
             return AutoConfig.from_pretrained(source).to_dict()
         except (OSError, ValueError) as error:
-            problem = str(error).splitlines()[0]
+            problem = f"{str(error).splitlines()[0]} A folder with the model can be named as well"
     raise DataError(f"model.source: no configuration can be read: {problem}", source)
 
 

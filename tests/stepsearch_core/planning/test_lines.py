@@ -18,6 +18,7 @@ def printed(name, *overrides):
         (0.04, "0.0 s"),
         (9.94, "9.9 s"),
         (41.3, "41 s"),
+        (126, "2.1 min"),
         (720, "12 min"),
         (11_160, "3.1 h"),
         (453_600, "126 h"),
@@ -78,3 +79,8 @@ def test_an_estimate_stays_beside_what_was_measured():
     pace = Pace(settings(params), [{"step": 1} | dict.fromkeys(("seconds", *PHASES), 40.0)])
     text = "\n".join(plan_lines(make_plan(params), params, pace))
     assert text.index("time on 8 x H100") < text.index("measured here: 40 s a step")
+
+
+def test_a_model_with_a_tokenizer_of_its_own_has_no_more_parameters_than_this():
+    assert "policy             at most 903,232 parameters (919,873 trained)" in printed("tiny")
+    assert "policy             494,032,768 parameters (494,837,377 trained)" in printed("single_gpu")

@@ -69,6 +69,12 @@ def test_a_folder_is_read(tmp_path):
     assert not shape.normalises_heads
 
 
+def test_smollm_is_planned_without_a_network():
+    model = ModelParams(source="HuggingFaceTB/SmolLM2-135M-Instruct")
+    shape = architecture(model, TokenizerParams(), "paper", TrainParams())
+    assert shape.parameters == 134_515_008
+
+
 def test_an_unknown_model_is_one_error_that_names_it():
     with pytest.raises(
         DataError, match=r"^nobody/nothing: model\.source: no configuration can be read"
