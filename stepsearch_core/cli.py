@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.run(options)
     except (DataError, ParamsError, ExplainedError) as error:
         sys.exit(f"stepsearch: {error}")
+    except ImportError as error:  # of a package: what the project itself has, it can import
+        sys.exit(f"stepsearch: a package cannot be imported: {error}; `stepsearch doctor` says what to type")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -297,6 +297,8 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
         }
     if fetch.source == "files":
         return files.keys() == fetch.files.keys()
-    return files["musique_train"]["rows"] == fetch.world.train_questions and all(
-        files[name]["rows"] == fetch.world.test_questions for name in BENCHMARKS
-    )
+    moved = files["musique_train"].get("rows from musique", 0)
+    wanted = dict.fromkeys(BENCHMARKS, fetch.world.test_questions)
+    wanted |= {"musique": fetch.world.test_questions - moved}
+    wanted |= {"musique_train": fetch.world.train_questions + moved}
+    return all(files[name]["rows"] == count for name, count in wanted.items())

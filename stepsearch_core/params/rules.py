@@ -102,6 +102,16 @@ RULES = (
         lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
     ),
     Rule(
+        "fetch.training_share",
+        "less than 1: some of MuSiQue's test questions have to stay for the evaluation",
+        lambda p: p.fetch.training_share < 1,
+    ),
+    Rule(
+        "fetch.training_share",
+        "possible without MuSiQue's test questions among those fetched (fetch.files or fetch.datasets): 0",
+        lambda p: not p.fetch.training_share or "musique" in _fetched(p.fetch),
+    ),
+    Rule(
         "rollout.tensor_parallel",
         "possible but with rollout.engine=vllm",
         lambda p: p.rollout.tensor_parallel == 1 or p.rollout.engine == "vllm",

@@ -66,6 +66,11 @@ def refusal(path, overrides=None) -> str:
             "rollout={engine: vllm, tensor_parallel: 2}",
             "rollout.tensor_parallel: 2 is not a divisor of train.processes and of evaluate.processes",
         ),
+        ("fetch.training_share=1.0", "fetch.training_share: 1.0 is not less than 1: some of MuSiQue's test"),
+        (
+            "fetch={training_share: 0.5, source: files, files: {musique_train: t.jsonl, hotpotqa: h.json}}",
+            "fetch.training_share: 0.5 is not possible without MuSiQue's test questions among those fetched",
+        ),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
         ("train.offload_optimizer=true", "train.offload_optimizer: True is not possible without ZeRO: set"),
         (

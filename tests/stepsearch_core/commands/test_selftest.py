@@ -30,7 +30,15 @@ def test_some_trials_and_the_file_for_an_issue(tmp_path, capsys):
 def test_a_trial_that_there_is_not(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["selftest", "perpetual_motion"])
-    assert "invalid choice: 'perpetual_motion'" in capsys.readouterr().err
+    assert "no trial 'perpetual_motion'; there are: process_group, " in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_an_error_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for name, problem in (("file/selftest.json", "cannot be written: "), (".", "is a folder")):
+        with pytest.raises(SystemExit, match=problem):
+            main(["selftest", "process_group", "--out", str(tmp_path / name)])
+    assert not capsys.readouterr().out
 
 
 def test_trials_have_names_of_their_own_and_parameters_that_there_are():
