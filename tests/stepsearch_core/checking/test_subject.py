@@ -3,6 +3,7 @@ import pytest
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.fetching.fetch import fetch
+from tests.import_graph import ROOT
 from tests.profiles import profile
 
 
@@ -10,6 +11,6 @@ from tests.profiles import profile
 def test_what_these_parameters_have_fetched_is_known(tmp_path, share):
     params = profile("micro", f"fetch.training_share={share}")
     fetch(params.fetch, tmp_path / "fetch")
-    assert Subject(params, Places([], ()), "corpus", tmp_path).fetched
+    assert Subject(params, Places([ROOT / "conf" / "micro.yaml"], ()), "corpus", tmp_path).fetched
     other = profile("micro", "fetch.world.test_questions=7")
-    assert not Subject(other, Places([], ()), "corpus", tmp_path).fetched
+    assert not Subject(other, Places([ROOT / "conf" / "micro.yaml"], ()), "corpus", tmp_path).fetched
