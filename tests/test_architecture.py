@@ -43,7 +43,6 @@ LIGHT = (
 )
 
 TESTED_ELSEWHERE = {
-    "stepsearch_core.checking.subject": "checking/test_files.py",  # all checks read files through it
     "stepsearch_core.params.loading": "test_params.py",  # what is typed, what is read and which rules hold
     "stepsearch_core.params.rules": "test_params.py",
     "stepsearch_core.rewards.presets": "rewards/test_released_context.py",  # both score one trajectory

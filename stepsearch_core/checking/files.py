@@ -85,7 +85,7 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     named = _named(subject)
     if named is None:
         return
-    if TRAINING not in named:
+    if TRAINING not in named and not subject.params.fetch.training_share:
         yield subject.warning(
             f"fetch.{subject.params.fetch.source}",
             f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it,"

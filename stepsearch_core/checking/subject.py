@@ -295,9 +295,9 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
         return {key: entry["dataset"] for key, entry in files.items()} == {
             key: asdict(dataset) for key, dataset in fetch.datasets.items()
         }
+    moved = files.get("musique_train", {}).get("rows from musique", 0)
     if fetch.source == "files":
-        return files.keys() == fetch.files.keys()
-    moved = files["musique_train"].get("rows from musique", 0)
+        return files.keys() == fetch.files.keys() | ({"musique_train"} if moved else set())
     wanted = dict.fromkeys(BENCHMARKS, fetch.world.test_questions)
     wanted |= {"musique": fetch.world.test_questions - moved}
     wanted |= {"musique_train": fetch.world.train_questions + moved}

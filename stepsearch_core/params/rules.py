@@ -222,7 +222,7 @@ def _fetched(fetch: FetchParams) -> set[str]:
 
 def _trains(fetch: FetchParams) -> bool:
     """Whether there are questions to train on; without them only `dvc repro index` works, says `fetch`."""
-    return "musique_train" in _fetched(fetch)
+    return "musique_train" in _fetched(fetch) or fetch.training_share > 0
 
 
 def broken_rules(params: Params) -> list[str]:

@@ -68,6 +68,14 @@ def test_fetched_and_not_evaluated(look, files, questions):
     assert any("hotpotqa is fetched, but not evaluated" in line for line in seen.findings)
 
 
+def test_training_questions_may_be_test_questions_that_are_moved(look, files):
+    only = (*files(), "fetch.files={musique: m.jsonl}")
+    assert any("no musique_train: `synthesize`" in line for line in look(*only).findings)
+    seen = look(*only, "fetch.training_share=0.5")
+    assert seen.status == 0
+    assert not [line for line in seen.findings if "musique_train" in line]
+
+
 def test_fewer_training_questions_than_validation_takes(look, files):
     seen = look(*files(rows=20))
     assert seen.status == 1
