@@ -20,7 +20,7 @@ from perf.workload import default_params, experience, token_count, trajectories,
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.params import TrainParams
 from stepsearch_core.policy.models import parameter_count
-from stepsearch_core.training.architecture import QWEN25
+from stepsearch_core.training.architecture import PUBLISHED
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
@@ -44,9 +44,12 @@ def main(quick: bool) -> None:
     repeats, rows = (2, 8) if quick else (5, 64)
     for size in SIZES:
         rates = tokens_per_second(
-            Qwen2Config(**QWEN25[size]), rows, repeats, 16_384 if size == "0.5B" else 8_192
+            Qwen2Config(**PUBLISHED[f"Qwen/Qwen2.5-{size}"]),
+            rows,
+            repeats,
+            16_384 if size == "0.5B" else 8_192,
         )
-        flops = flops_per_token(Qwen2Config(**QWEN25[size]))
+        flops = flops_per_token(Qwen2Config(**PUBLISHED[f"Qwen/Qwen2.5-{size}"]))
         figures |= {f"tokens_per_second_{size}": float(np.median(rates))}
         figures |= {f"mfu_{size}": float(np.median(rates)) * flops / peak}
         both_sides[size] = rates

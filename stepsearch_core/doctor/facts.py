@@ -41,7 +41,7 @@ def _torch(here: Here) -> str:
     if ending is None or ending.failed:
         return "cannot be imported" if "torch" in here.installed else "not installed"
     told = ending.value
-    built = f"CUDA {told['cuda']}" if told["cuda"] else "CPUs alone"
+    built = f"CUDA {told['cuda_version']}" if told["cuda_version"] else "CPUs alone"
     return f"{told['version']}, built for {built}, sees {told['gpus']} GPUs, threads: {told['threads']}"
 
 

@@ -101,7 +101,7 @@ def check_torch(here: Here) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, "torch", "", f"cannot be imported: {ending.reason}", again)
         return
     torch = ending.value
-    if here.gpus and not torch["cuda"]:
+    if here.gpus and not torch["cuda_version"]:
         problem = f"{torch['version']} is built without CUDA, and there are {len(here.gpus)} GPUs"
         remedy = f"{pip('uninstall', '--yes', 'torch')} && {pip('install', here.requirement('torch'))}"
         yield Finding(Severity.ERROR, "torch", "", problem, remedy)
@@ -117,7 +117,7 @@ def check_torch(here: Here) -> Iterator[Finding]:
 
 def _driver(here: Here) -> str:
     """What to do where torch and the driver do not fit."""
-    cuda = here.told("torch")["cuda"]
+    cuda = here.told("torch")["cuda_version"]
     if here.driver_cuda and int(here.driver_cuda.split(".")[0]) < int(cuda.split(".")[0]):
         return (
             f"the driver takes CUDA {here.driver_cuda} at most, torch is built for {cuda}:"

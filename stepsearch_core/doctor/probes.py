@@ -18,7 +18,7 @@ def torch_facts() -> dict[str, Any]:
 
     facts: dict[str, Any] = {
         "version": torch.__version__,
-        "cuda": torch.version.cuda,
+        "cuda_version": torch.version.cuda,
         "gpus": 0,
         "problem": "",
         "threads": torch.get_num_threads(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CHUNK_BYTES = {"cpu": 1 << 25, "cuda": 1 << 27}
+CHUNK_BYTES, GPU_CHUNK_BYTES = 1 << 25, 1 << 27
 """Of a chunk's float32 logits. On a CPU what fits its cache is fastest (measured). On a GPU some hundred
 tokens make products of matrices that are worth reading the weights for (worked out).
 """
@@ -14,6 +14,6 @@ LIGER_REMEDY = "pip install --editable '.[gpu]', or chunked"
 """What to do where one of them is missing."""
 
 
-def chunk_tokens(device: str, vocab_size: int) -> int:
-    """Tokens of a chunk on a device of this type, at least 1."""
-    return max(1, CHUNK_BYTES[device] // (4 * vocab_size))
+def chunk_tokens(on_gpu: bool, vocab_size: int) -> int:
+    """Tokens of a chunk, at least 1."""
+    return max(1, (GPU_CHUNK_BYTES if on_gpu else CHUNK_BYTES) // (4 * vocab_size))

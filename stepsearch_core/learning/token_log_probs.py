@@ -128,7 +128,7 @@ class _Chunks(torch.autograd.Function):
 
 def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[slice]:
     """The tokens in runs."""
-    size = chunk_tokens(hidden.device.type, len(weight))
+    size = chunk_tokens(hidden.is_cuda, len(weight))
     for start in range(0, len(hidden), size):
         yield slice(start, start + size)
 

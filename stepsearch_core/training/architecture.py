@@ -31,32 +31,30 @@ _QWEN25 = {
     "tie_word_embeddings": True,
     "max_position_embeddings": 32768,
 }
-QWEN25: dict[str, dict[str, Any]] = {
-    "0.5B": _QWEN25
+_CONFIGS: dict[str, dict[str, Any]] = {
+    "Qwen/Qwen2.5-0.5B": _QWEN25
     | {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14},
-    "3B": _QWEN25
+    "Qwen/Qwen2.5-3B": _QWEN25
     | {"hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36, "num_attention_heads": 16},
-    "7B": _QWEN25
+    "Qwen/Qwen2.5-7B": _QWEN25
     | {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28}
     | {"num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False},
+    "HuggingFaceTB/SmolLM2-135M": {
+        "model_type": "llama",
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "vocab_size": 49152,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 8192,
+    },
 }
-"""Published architectures as configurations (Qwen2.5 technical report, arXiv 2412.15115, table 1)."""
-_SMOLLM2_135M = {
-    "model_type": "llama",
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "num_hidden_layers": 30,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-    "vocab_size": 49152,
-    "tie_word_embeddings": True,
-    "max_position_embeddings": 8192,
-}
-_LISTED = {
-    **{f"Qwen/Qwen2.5-{size}{kind}": QWEN25[size] for size in QWEN25 for kind in ("", "-Instruct")},
-    "HuggingFaceTB/SmolLM2-135M-Instruct": _SMOLLM2_135M,
-}
-"""The models of the profiles, and their like: what is planned without a network."""
+PUBLISHED = {name + kind: config for name, config in _CONFIGS.items() for kind in ("", "-Instruct")}
+"""Architectures of the profiles' models as configurations (Qwen2.5 technical report, arXiv 2412.15115, table
+1; SmolLM2, arXiv 2502.02737).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +119,15 @@ def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architectu
 
 
 def published_config(source: str, download: bool = True) -> dict[str, Any]:
-    """A published model's configuration: of its folder, of the cache, listed here, or else of the hub.
+    """A published model's configuration: of its folder, of the cache, of `PUBLISHED`, or else of the hub.
 
     Raises:
         DataError: it cannot be read, or is only at the hub and `download` is False.
     """
     if folder := local_folder(source):
         return read_config(folder)
-    if source in _LISTED:
-        return _LISTED[source]
+    if source in PUBLISHED:
+        return PUBLISHED[source]
     problem = "not on this machine"
     if download:
         from transformers import AutoConfig

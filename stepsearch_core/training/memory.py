@@ -111,7 +111,7 @@ def logit_bytes(shape: Architecture, policy_tokens: int, dtype: str, gpus: int) 
 
     As `learning.token_log_probs` makes them: more policy tokens are more chunks, one after the other.
     """
-    chunk = min(policy_tokens, chunk_tokens("cuda" if gpus else "cpu", shape.vocab_size))
+    chunk = min(policy_tokens, chunk_tokens(gpus > 0, shape.vocab_size))
     return shape.vocab_size * (LOGIT_BYTES * chunk + DTYPE_BYTES[dtype] * shape.hidden_size)
 
 

@@ -11,7 +11,7 @@ from perf import logits, real_model_memory, real_model_update
 from perf.__main__ import main as perf_main
 from perf.measure import peak_bytes
 from perf.update_gpu import flops_per_token, tokens_per_second
-from stepsearch_core.learning.logit_chunks import CHUNK_BYTES
+from stepsearch_core.learning import logit_chunks
 from stepsearch_core.policy.models import save_policy
 from tests import tiny
 from tests.bert import save_bert
@@ -148,7 +148,7 @@ def test_logits():
 def test_both_sides_of_logits_make_the_same(monkeypatch):
     monkeypatch.setattr(logits, "VOCABULARY", 2000)
     monkeypatch.setattr(logits, "HIDDEN", 64)
-    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 2000 * 50)
+    monkeypatch.setattr(logit_chunks, "CHUNK_BYTES", 4 * 2000 * 50)
     passes = logits.both_passes(1000, torch.float32)
     for one, other in zip(passes["plain"](), passes["chunked"](), strict=True):
         assert float((one - other).norm() / other.norm()) < 1e-5

@@ -40,9 +40,9 @@ def test_plan_refuses_an_index_that_is_none(monkeypatch):
 def test_plan_refuses_what_cannot_fit_in_one_line(monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stopped:
-        main(["plan", "single_gpu", "hardware.gpu_memory_gb=16"])
+        main(["plan", "single_gpu", "hardware.gpu_memory_gb=12"])
     assert re.fullmatch(
-        r"stepsearch: does not fit: memory of each GPU: 2\d\.\d\d GB needed, 15\.20 GB available \(.*\)",
+        r"stepsearch: does not fit: memory of each GPU: 1\d\.\d\d GB needed, 11\.40 GB available \(.*\)",
         str(stopped.value.code),
     )
 

@@ -6,7 +6,7 @@ from stepsearch_core.doctor.probes import faiss_facts, import_problem, torch_fac
 
 def test_what_torch_and_faiss_say_of_themselves():
     told = torch_facts()
-    assert (told["version"], told["cuda"]) == (torch.__version__, torch.version.cuda)
+    assert (told["version"], told["cuda_version"]) == (torch.__version__, torch.version.cuda)
     assert told["gpus"] == (torch.cuda.device_count() if torch.cuda.is_available() else 0)
     assert told["threads"] == torch.get_num_threads()
     told = faiss_facts()

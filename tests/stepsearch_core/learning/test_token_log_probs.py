@@ -51,7 +51,7 @@ def test_chunks_equal_the_plain_computation_in_scores_loss_and_gradients(
     head.requires_grad_(not frozen)
     workload = hidden, head, targets, temperature, entropy_weight
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(logit_chunks.CHUNK_BYTES, "cpu", 4 * 30 * chunk)
+        patch.setattr(logit_chunks, "CHUNK_BYTES", 4 * 30 * chunk)
         made = everything(chunked, *workload)
     for ours, theirs in zip(made, everything(plain, *workload), strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
@@ -76,7 +76,7 @@ def test_a_batch_of_one_chunk_has_the_bits_of_cross_entropy(dtype):
 
 
 def test_bfloat16_is_as_near_to_float32_as_the_plain_computation(monkeypatch):
-    monkeypatch.setitem(logit_chunks.CHUNK_BYTES, "cpu", 4 * 300 * 16)
+    monkeypatch.setattr(logit_chunks, "CHUNK_BYTES", 4 * 300 * 16)
     head, hidden, targets = layer_and_tokens(200, vocab=300, dtype=torch.bfloat16)
     exact = everything(plain, hidden.float(), head.float(), targets, 1.0, 0.3)
     head = head.bfloat16()

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from stepsearch_core.params import ParamsError
@@ -56,7 +58,9 @@ def test_a_file_without_a_base_is_whole_or_refused(folder):
     made = folder(own=whole("micro"), part="train: {steps: 3}\nprofile: part\n", top="base: own\nseed: 8\n")
     assert profile_files(made / "top.yaml") == [made / "own.yaml", made / "top.yaml"]
     assert read_profile("top", None, made).train == read_profile("own", None, made).train
-    assert refusal(made, "part").startswith(f"{made / 'part.yaml'}: seed: missing (and 46 more): ")
+    assert re.match(
+        re.escape(f"{made / 'part.yaml'}: seed: missing (and ") + r"\d+ more\): ", refusal(made, "part")
+    )
 
 
 def test_an_unknown_profile_is_named_with_those_that_exist(folder):

@@ -108,10 +108,7 @@ def test_what_is_recorded_is_what_the_retriever_finds(searcher, retriever):
 
 
 def test_greedy_is_one_trajectory_a_question_whatever_the_batch(searcher, retriever):
-    runs = [
-        rollout(searcher, retriever, size).greedy(QUESTIONS, "answers" if size > 1 else None)
-        for size in (1, 4)
-    ]
+    runs = [rollout(searcher, retriever, size).greedy(QUESTIONS) for size in (1, 4)]
     assert [trajectory.token_ids for trajectory in runs[0]] == [
         trajectory.token_ids for trajectory in runs[1]
     ]

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen3Config
 
 from perf.measure import peak_bytes
-from stepsearch_core.learning.logit_chunks import CHUNK_BYTES
+from stepsearch_core.learning import logit_chunks
 from stepsearch_core.learning.token_log_probs import TokenLogProbs
 from stepsearch_core.params import TrainParams
 from stepsearch_core.sampling.paged_cache import PagedCache
@@ -141,7 +141,7 @@ def test_logits():
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 @pytest.mark.parametrize("entropy_gradient", [False, True])
 def test_logits_take_what_torch_allocates_however_many_tokens(dtype, entropy_gradient, monkeypatch):
-    monkeypatch.setitem(CHUNK_BYTES, "cpu", 4 * 2000 * 100)  # 100 tokens
+    monkeypatch.setattr(logit_chunks, "CHUNK_BYTES", 4 * 2000 * 100)  # 100 tokens
     head = torch.nn.Linear(64, 2000, bias=False, dtype=getattr(torch, dtype))
     hidden = torch.randn(1000, 64, dtype=head.weight.dtype, requires_grad=True)
     targets = torch.zeros(1000, dtype=torch.long)
