@@ -217,3 +217,12 @@ def test_one_version_is_told():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
     assert re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == version
+
+
+def test_pages_link_to_nothing_that_is_no_page_of_theirs():
+    outside = [
+        f"{page.name}: {target}"
+        for page in (ROOT / "docs").glob("*.md")
+        for target in re.findall(r"\]\((\.\.[^)]*)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert not outside
