@@ -66,6 +66,7 @@ def test_stage_is_task_module_is_data_folder(stages):
         assert [out.def_path for out in stage.outs] == [f"data/{name}"]
 
 
+@pytest.mark.slow
 def test_dependencies_cover_the_imported_modules(stages):
     missing = {
         name: {str(file) for file in imported_files(name) if not within(file, paths(stages[name]))}

@@ -99,6 +99,7 @@ def test_a_copied_checkout_leaves_the_original_alone(checkout, tmp_path):
     assert (checkout / "out").read_text() == f"{checkout}/stepsearch_core/__init__.py\n"
 
 
+@pytest.mark.slow
 def test_torch_alone_comes_from_its_index_and_is_asked_for_first(tmp_path):
     planned = command(
         "make", "--dry-run", "test", "VENV=none", "TORCH_INDEX=https://x/cpu", folder=copy_checkout(tmp_path)

@@ -10,6 +10,7 @@ from examples.search_a_corpus import PASSAGES, main
 from tests.import_graph import ROOT
 
 
+@pytest.mark.slow
 def test_every_method_finds_the_passage_first():
     found = main(PASSAGES, "where was Ada born?", k=2)
     assert {method: titles[0] for method, titles in found.items()} == dict.fromkeys(

@@ -187,6 +187,7 @@ def test_values_at_their_limits_are_fine(override):
     load_profile(TINY, override.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -84,6 +84,7 @@ def name_of(copied, monkeypatch):
     return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "file"),
     [
@@ -140,6 +141,7 @@ def test_a_warm_start_from_a_folder_whose_files_change_starts_anew(name_of, tmp_
     assert name_of("warmstart", model=local) != before
 
 
+@pytest.mark.slow
 def test_a_parameter_of_training_starts_training_alone_anew(name_of):
     changed = replace(load_params().train, learning_rate=0.5)
     assert {stage for stage in LONG if name_of(stage, train=changed) != name_of(stage)} == {"train"}

@@ -131,6 +131,7 @@ def test_wandb_rows_become_history_with_the_parameters(here):
     assert config["seed"] == 3
 
 
+@pytest.mark.slow
 def test_wandbs_own_variables_hold(here, monkeypatch):
     for name, value in {"PROJECT": "mine", "NAME": "tuesday", "DIR": str(here / "there")}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)

@@ -206,6 +206,7 @@ def test_published_files_point_into_the_published_corpus(
     assert len(outside) <= 1  # one HotpotQA paragraph, whose sentences bring no blanks
 
 
+@pytest.mark.slow
 def test_published_rows_with_nested_columns_as_text(real_data, tmp_path):
     for name, file, columns in (
         ("musique", "musique_ans_train100.jsonl", ("paragraphs", "question_decomposition")),

@@ -39,6 +39,7 @@ def test_more_clusters_than_the_corpus_of_an_earlier_stage(look, tmp_path):
     assert "of the corpus's 99 " in seen.findings[0]
 
 
+@pytest.mark.slow
 def test_an_index_that_no_memory_holds(look, tmp_path):
     assert (
         "100000000 is not at least 1 and at most 32768" in look("retrieval.dimensions=100000000").findings[0]

@@ -170,6 +170,7 @@ def test_a_kind_of_tokenizer_that_is_not_read(look, model):
     assert any("'word' is not read: model.source brings its tokenizer" in line for line in seen.findings)
 
 
+@pytest.mark.slow
 def test_once_the_warm_start_is_done_its_policy_counts_and_not_the_model_before_it(look, model, tmp_path):
     (tmp_path / "data" / "warmstart").mkdir(parents=True)
     model.rename(tmp_path / "data" / "warmstart" / "policy")

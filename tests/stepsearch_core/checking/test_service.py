@@ -33,6 +33,7 @@ def findings(seen):
     return [line for line in seen.findings if "retrieval.url" in line]
 
 
+@pytest.mark.slow
 def test_a_service_that_is_ready_over_this_corpus(look, corpus):
     with Service(serves) as service:
         assert findings(look(*remote(service.url))) == []  # before there is a corpus
@@ -91,6 +92,7 @@ def test_a_service_that_nobody_searches_is_not_asked(look):
         assert service.asked == []
 
 
+@pytest.mark.slow
 def test_searches_that_end_before_the_patience_with_their_service(look):
     with Service(serves) as service:
         for timeout, patience, told in ((5, 6, 1), (6, 6, 0), ("null", 6, 0)):

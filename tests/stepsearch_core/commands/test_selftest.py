@@ -41,6 +41,7 @@ def test_a_file_that_cannot_be_written_is_an_error_before_the_work(tmp_path, cap
     assert not capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_trials_have_names_of_their_own_and_parameters_that_there_are():
     assert len({trial.name for trial in TRIALS}) == len(TRIALS)
     for trial in TRIALS:

@@ -46,6 +46,7 @@ def test_what_fails_at_its_very_end_has_failed():
     assert (ended.value, ended.reason) == (1, "all was done, but then: the process was ended by SIGABRT")
 
 
+@pytest.mark.slow
 def test_a_hang_ends_with_all_that_it_has_started(tmp_path):
     file = tmp_path / "pids"
     asked = Apart(f"{PARTS}:sleeping", file=str(file))

@@ -30,6 +30,7 @@ def turns_of(grammar):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long_passages", ["cut", "skip"])
 @pytest.mark.parametrize(("kind", "prompt"), TOKENIZERS)
 def test_every_context_is_what_the_limits_say(kind, prompt, long_passages):

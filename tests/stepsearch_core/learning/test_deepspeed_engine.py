@@ -79,6 +79,7 @@ def weights(module):
     return torch.cat([parameter.flatten() for parameter in whole_weights(module).values()])
 
 
+@pytest.mark.slow
 @STAGES
 def test_micro_batches_equal_one_big_batch_of_plain_torch(stage):
     module, engine = trainer(stage)

@@ -117,6 +117,7 @@ def come_back(folder, wanted):
         assert {key: value_at(other, key) for key in wanted} == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, len(LOOKS_LIKE_SOMETHING_ELSE), len(TEXTS)))
 def test_text_that_looks_like_something_else_stays_text(folder, start):
     wanted = dict(zip(TEXTS, LOOKS_LIKE_SOMETHING_ELSE[start : start + len(TEXTS)], strict=False))

@@ -84,6 +84,7 @@ def test_a_step_of_the_paper_by_hand():
     assert made.train > 500 * made.step
 
 
+@pytest.mark.slow
 def test_what_costs_more_takes_longer():
     def step(*overrides):
         return planned("single_gpu", "rollout.engine=transformers", *overrides)

@@ -110,6 +110,7 @@ def test_an_approximate_index_is_compared_with_exact_search(make_corpus, tmp_pat
     assert measure_approximation(index, corpus, asked, [1, 5]) == {"1": 1.0, "5": 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["IVF16,Flat", "Flat"])
 def test_an_approximate_index_of_another_is_compared_with_all_of_its_vectors(make_corpus, tmp_path, factory):
     texts = [f"word{number} word{number + 1} word{number % 7}" for number in range(200)]

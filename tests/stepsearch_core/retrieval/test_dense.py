@@ -69,6 +69,7 @@ def test_equal_vectors_come_in_the_order_of_the_corpus(make_corpus, tmp_path):
     assert [position for position, _ in index.rank(["cat dog"], 3)[0]] == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factory", "parts"), [("Flat", 7), ("SQ8", 4), ("IVF4,SQ8", 3), ("HNSW8", 0)])
 def test_parts_rank_as_one_part_does(make_corpus, tmp_path, monkeypatch, factory, parts):
     corpus, queries = make_corpus(texts(100, seed=7)), texts(10, seed=8)

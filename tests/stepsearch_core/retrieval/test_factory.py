@@ -18,6 +18,7 @@ from stepsearch_core.retrieval.factory import (
 VECTORS = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "needed"),
     [

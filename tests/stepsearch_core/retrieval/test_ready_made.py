@@ -44,6 +44,7 @@ def rank(corpus, folder, queries, k=5):
     return open_ranker(PARAMS, folder, corpus).rank(queries, k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["Flat", "SQ8", "HNSW16", "IVF4,SQ8", "PQ8x4fs"])
 def test_a_file_of_another_is_searched_as_one_that_is_built_here(published, tmp_path, factory):
     corpus, made = published(texts(300, seed=1), factory)
@@ -84,6 +85,7 @@ def test_passages_that_the_file_has_twice_are_found_once_at_their_place_in_the_c
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["Flat", "IVF4,Flat"])
 def test_passages_behind_those_of_the_file_get_vectors_here(published, tmp_path, monkeypatch, factory):
     """In parts of a shard of 8, after 40 passages of which the file has one twice."""

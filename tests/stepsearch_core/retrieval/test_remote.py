@@ -91,6 +91,7 @@ def test_what_a_service_would_refuse_is_sent_as_near_as_it_takes_it_and_fails_no
         assert [len(query) for query in service.asked[1][1]["queries"]] == [3, MAX_QUERY_CHARACTERS, 12, 5]
 
 
+@pytest.mark.slow
 def test_troubles_change_no_result(local):
     with Service(retrieval(local), [HTML, {}]) as service:
         remote = opened(service, local)

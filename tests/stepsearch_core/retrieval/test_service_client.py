@@ -77,6 +77,7 @@ def test_https_where_nothing_is_encrypted_is_told_to_be_http():
         ServiceClient(service.url.replace("http", "https"), 0.1).ask("/a", result)
 
 
+@pytest.mark.slow
 def test_the_log_says_what_is_waited_for_once(caplog):
     with Service(echo, [BUSY] * 4) as service:
         assert ServiceClient(service.url, PATIENCE).ask("/a", result, 7) == 7
@@ -146,6 +147,7 @@ def test_silence_ends_within_the_patience_and_half_of_it_is_an_attempt():
         assert len(service.asked) == 2
 
 
+@pytest.mark.slow
 def test_after_a_failure_all_fail_at_once_until_a_probe_succeeds(monkeypatch):
     monkeypatch.setattr(service_client, "PROBE_AFTER", 0.3)
     with Service(lambda path, body: BUSY) as service:

@@ -42,6 +42,7 @@ def play(local):
     return played
 
 
+@pytest.mark.slow
 def test_trajectories_are_those_of_a_search_in_process_whatever_troubles_the_service_has(local, play):
     expected = play()
     assert all(len(turn.passage_ids) == 2 for made in expected[:2] for turn in made.searches)

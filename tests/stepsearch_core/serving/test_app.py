@@ -82,6 +82,7 @@ def test_odd_queries_are_searched(serve, rankers, query):
     assert serve(rankers["bm25"]).post("/retrieve", json={"queries": [query]}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "word", "said"),
     [

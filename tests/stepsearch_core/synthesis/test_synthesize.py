@@ -54,6 +54,7 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
     assert report == json.loads((tmp_path / "out" / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
     for name in ("one", "two"):
         synthesize(

@@ -38,6 +38,7 @@ PERFECT = {
 }
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_everything(world, mined):
     assert trajectories(world, mined) == trajectories(world, mined)
     assert trajectories(world, mined) != trajectories(world, mined, seed=1)

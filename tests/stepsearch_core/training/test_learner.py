@@ -63,6 +63,7 @@ def outputs(made):
     return given.log_probs.numpy(), given.values.numpy()
 
 
+@pytest.mark.slow
 @KINDS
 def test_what_samples_is_what_is_trained_and_the_reference_stays(changes):
     made = learner(**changes)
@@ -77,6 +78,7 @@ def test_what_samples_is_what_is_trained_and_the_reference_stays(changes):
     assert set(made.grad_norms) == {"grad_norm"} | ({"critic_grad_norm"} if "critic" in changes else set())
 
 
+@pytest.mark.slow
 @KINDS
 def test_the_critic_alone_learns_during_its_warm_up(changes):
     made = learner(**changes)
@@ -87,6 +89,7 @@ def test_the_critic_alone_learns_during_its_warm_up(changes):
     assert after[1].mean() > before[1].mean() + 0.01
 
 
+@pytest.mark.slow
 @KINDS
 def test_a_checkpoint_restores_all_of_it(changes, tmp_path):
     made = learner(**changes)
@@ -101,6 +104,7 @@ def test_a_checkpoint_restores_all_of_it(changes, tmp_path):
     assert np.array_equal(log_probs(made.policy), log_probs(again.policy))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     learner(critic="value_head").save(tmp_path / "step")
     with pytest.raises(
@@ -109,6 +113,7 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
         learner(critic="model").load(tmp_path / "step")
 
 
+@pytest.mark.slow
 @KINDS
 def test_exports_are_plain_folders(changes, tmp_path):
     made = learner(**changes)
@@ -130,6 +135,7 @@ def test_exports_are_plain_folders(changes, tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_without_a_critic_there_is_no_value_to_learn_and_none_to_save(tmp_path):
     made = learner(has_critic=False, critic="model")
     learn(made)
@@ -157,6 +163,7 @@ def kept_for_the_backward_pass(made, part):
     return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "rank"), [("actor", 0), ("critic", 0), ("actor", 2)])
 def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part, rank):
     plain, checkpointed = (
@@ -166,6 +173,7 @@ def test_gradient_checkpointing_saves_memory_in_whatever_is_trained(part, rank):
     assert checkpointed < plain / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 2])
 def test_gradient_checkpointing_changes_no_result(rank):
     """Sampling leaves the policy in evaluation mode, in which it would be off."""

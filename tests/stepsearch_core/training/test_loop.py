@@ -57,6 +57,7 @@ def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
     assert torch.equal(weights(ended), weights(whole))
 
 
+@pytest.mark.slow
 def test_rows_of_a_run(warm, retriever, tmp_path):
     tracker = Rows()
     history, _ = run(trainer(warm, retriever), tmp_path, tracker)

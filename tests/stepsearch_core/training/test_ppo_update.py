@@ -57,6 +57,7 @@ def weights(module):
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
+@pytest.mark.slow
 def test_statistics_of_the_first_pass_by_hand():
     module, learner = setup()
     data = experience(module.policy)
@@ -70,6 +71,7 @@ def test_statistics_of_the_first_pass_by_hand():
     assert 0 < statistics["entropy"] < np.log(len(WORD))
 
 
+@pytest.mark.slow
 def test_one_update_makes_rewarded_tokens_likelier_and_others_less_likely():
     module, learner = setup()
     before = log_probs(module.policy)
@@ -79,6 +81,7 @@ def test_one_update_makes_rewarded_tokens_likelier_and_others_less_likely():
     assert min(map(abs, changes)) > 1e-3
 
 
+@pytest.mark.slow
 def test_critic_warm_up_leaves_the_policy_bit_for_bit():
     module, learner = setup()
     policy, head = weights(module.policy).clone(), weights(module.value_head).clone()
@@ -88,6 +91,7 @@ def test_critic_warm_up_leaves_the_policy_bit_for_bit():
     assert not torch.allclose(weights(module.value_head), head, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_critic_learns_the_returns():
     module, learner = setup(learning_rate=0.0)
     params = replace(PARAMS, epochs=15, value_clip_range=10.0)
@@ -96,6 +100,7 @@ def test_the_critic_learns_the_returns():
     assert run(module, learner, replace(params, epochs=1), train_policy=False)["value_loss"] < first / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [1, 200, 10_000])
 def test_micro_batches_do_not_change_the_update(tokens):
     made = []
@@ -108,6 +113,7 @@ def test_micro_batches_do_not_change_the_update(tokens):
     assert made[0][1] == pytest.approx(made[1][1], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_gradient_against_plain_torch():
     module, learner = setup(learning_rate=0.0)
     data = experience(module.policy)
@@ -128,6 +134,7 @@ def test_gradient_against_plain_torch():
     assert both == pytest.approx((policy_norm**2 + head**2) ** 0.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_kl_term_pulls_towards_the_reference():
     data = experience(tiny.model(WORD), signs=[0] * 6)
     distances = []
@@ -143,12 +150,14 @@ def test_the_kl_term_pulls_towards_the_reference():
     assert distances[1] < 0.8 * distances[0]
 
 
+@pytest.mark.slow
 def test_more_minibatches_than_trajectories():
     module, learner = setup()
     statistics = run(module, learner, replace(PARAMS, minibatches=9))
     assert np.isfinite(statistics["grad_norm"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits():
     made = []
     for seed in (0, 0, 1):

@@ -60,11 +60,13 @@ def largest_gap(policy, trajectories, temperature=TEMPERATURE):
     return max(gaps)
 
 
+@pytest.mark.slow
 def test_a_replay_finds_the_sampling_log_probabilities_again(policy, trajectories):
     assert largest_gap(policy, trajectories) < 1e-4
     assert largest_gap(policy, trajectories, temperature=1.0) > 0.1
 
 
+@pytest.mark.slow
 def test_weights_that_are_a_little_other_ones_are_noticed(policy, trajectories):
     other = copy.deepcopy(policy)
     weights = other.model.layers[1].mlp.down_proj.weight

@@ -33,6 +33,7 @@ class Unreliable:
         return self.retriever.search(queries, k)
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_memory_only(warm, retriever):
     plain = trainer(warm, retriever)
     checkpointed = trainer(warm, retriever, replace(PARAMS, gradient_checkpointing=True))
@@ -45,6 +46,7 @@ def test_gradient_checkpointing_changes_memory_only(warm, retriever):
     assert weights(checkpointed).tolist() == pytest.approx(weights(plain).tolist(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
     made = trainer(warm, retriever)
     before = [parameter.detach().clone() for parameter in made.rollout.engine.model.parameters()]
@@ -62,6 +64,7 @@ def test_the_policy_moves_only_after_the_critics_warm_up(warm, retriever):
     assert all(torch.equal(a, b) for a, b in zip(before, reference, strict=True))
 
 
+@pytest.mark.slow
 def test_without_a_coefficient_there_is_neither_reference_nor_kl(warm, retriever):
     with_kl, without = (
         trainer(warm, retriever),
@@ -72,6 +75,7 @@ def test_without_a_coefficient_there_is_neither_reference_nor_kl(warm, retriever
     assert without.learner._reference is None
 
 
+@pytest.mark.slow
 def test_kl_to_the_start_is_zero_until_the_policy_moves(warm, retriever):
     made = trainer(warm, retriever, replace(PARAMS, learning_rate=1e-2))
     distances = [made.step(step)[0]["kl_reference"] for step in (1, 2, 3)]
@@ -79,6 +83,7 @@ def test_kl_to_the_start_is_zero_until_the_policy_moves(warm, retriever):
     assert distances[2] > 1e-4
 
 
+@pytest.mark.slow
 def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
     params = replace(PARAMS, learning_rate=1e-3)
     stepwise = trainer(warm, retriever, params)
@@ -98,6 +103,7 @@ def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
     assert not torch.equal(weights(outcome), weights(stepwise))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["grpo", "rloo", "reinforce_pp"])
 def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, algorithm):
     made = trainer(warm, retriever, replace(PARAMS, algorithm=algorithm, learning_rate=1e-3))
@@ -110,6 +116,7 @@ def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, 
     assert metrics["policy_loss"] == pytest.approx(0.0, abs=0.2)  # advantages are centred
 
 
+@pytest.mark.slow
 def test_a_group_is_what_survives_of_its_question(warm, retriever):
     made = trainer(
         warm, Unreliable(retriever, failing={1}), replace(PARAMS, algorithm="grpo", min_survivors=0.0)
@@ -129,6 +136,7 @@ def test_a_group_is_what_survives_of_its_question(warm, retriever):
     assert len(kept) < 8
 
 
+@pytest.mark.slow
 def test_kl_in_the_reward_is_no_term_of_the_loss(warm, retriever):
     params = replace(
         PARAMS, kl_placement="reward", kl_estimator="k1", kl_coefficient=0.5, learning_rate=1e-2
@@ -147,6 +155,7 @@ def test_kl_in_the_reward_is_no_term_of_the_loss(warm, retriever):
     assert third["reward/total"] < without - 0.2 * third["reward/redundancy"] - 1e-3
 
 
+@pytest.mark.slow
 def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriever):
     def other_weights(**changes):
         return with_other_weights(trainer(warm, retriever, replace(PARAMS, **changes)), 1.3)
@@ -165,6 +174,7 @@ def test_a_sampler_with_other_weights_is_weighed_masked_or_refused(warm, retriev
         other_weights(max_mismatch=None, sequence_ratio_limit=1.0001).step(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "algorithm", ["steppo", "grpo"]
 )  # of grpo's trajectories one micro-batch is measured first
@@ -179,6 +189,7 @@ def test_a_run_survives_a_batch_beyond_the_limit(warm, retriever, caplog, algori
     assert metrics["mismatch/masked"] == metrics["mismatch/steps_beyond"] == 0
 
 
+@pytest.mark.slow
 def test_questions_come_in_epochs_of_permutations(warm, retriever):
     made = trainer(warm, retriever)
     drawn = [[trajectory.question_id for trajectory in made.step(step)[1][::2]] for step in (1, 2, 3, 4)]
@@ -187,6 +198,7 @@ def test_questions_come_in_epochs_of_permutations(warm, retriever):
     assert drawn[0] + drawn[1] != drawn[2] + drawn[3]
 
 
+@pytest.mark.slow
 def test_failed_retrievals_reach_no_statistic(warm, retriever):
     made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, min_survivors=0.0))
     made.rollout.params.batch_size = 3  # so that the first call is not everybody's
@@ -199,6 +211,7 @@ def test_failed_retrievals_reach_no_statistic(warm, retriever):
     )
 
 
+@pytest.mark.slow
 def test_a_retriever_that_is_down_is_said(warm, retriever):
     made = trainer(warm, Unreliable(retriever, failing=None), replace(PARAMS, questions_per_step=1))
 
