@@ -1,7 +1,5 @@
 import copy
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -148,14 +146,12 @@ def test_the_manifest_counts_what_lies_there_and_the_user_is_told(folder, tmp_pa
     assert any("not comparable" in line for line in remarks(manifest))
 
 
-@pytest.mark.skipif("STEPSEARCH_REAL_DATA" not in os.environ, reason="STEPSEARCH_REAL_DATA is not set")
-def test_the_real_files_are_split_without_a_shared_hop(tmp_path):
-    given = Path(os.environ["STEPSEARCH_REAL_DATA"])
+def test_the_real_files_are_split_without_a_shared_hop(tmp_path, real_data):
     for name, file in (
         ("musique", "musique_ans_dev551.jsonl"),
         ("musique_train", "musique_ans_train100.jsonl"),
     ):
-        (tmp_path / f"{name}.jsonl").write_bytes((given / file).read_bytes())
+        (tmp_path / f"{name}.jsonl").write_bytes((real_data / file).read_bytes())
     moved = move_to_training(tmp_path, 0.5)
     assert 0.45 * 551 < moved <= 0.5 * 551
     stay = keys(tmp_path, "musique")
