@@ -19,13 +19,17 @@ from perf.measure import in_turn, report, seconds
 from perf.workload import default_params, experience, token_count, trajectories, update_settings
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.params import TrainParams
+from stepsearch_core.params.cards import CARDS
 from stepsearch_core.policy.models import parameter_count
 from stepsearch_core.training.architecture import PUBLISHED
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
 
-PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
-"""Dense bfloat16, from NVIDIA's data sheets."""
+PEAK_FLOPS = {
+    name: 1e12 * CARDS[card].tflops
+    for name, card in {"H200": "H200", "H100": "H100", "A100": "A100-80GB"}.items()
+}
+"""Dense bfloat16, by what a GPU's name contains."""
 SEGMENTS = [-300, 150, -500, 150, -500, 100]
 """Tokens of a trajectory: prompt, turn, observation, turn, observation, answer."""
 SIZES = ("0.5B", "3B")
