@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from perf.measure import Measured, report
-from perf.smollm import smollm
+from perf.smollm import PROFILE, smollm
 from perf.workload import experience, trajectories, update_settings
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Trajectory
@@ -33,8 +33,6 @@ from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from stepsearch_core.training.algorithms import ALGORITHMS
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
-
-CONF = Path(__file__).parents[1] / "conf"
 
 
 def main(quick: bool) -> None:
@@ -58,7 +56,7 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
 
 def smollm_params(folder: Path) -> Params:
     """The profile smollm, with the model from a folder."""
-    return load_profile(CONF / "smollm.yaml", [f"model.source={folder}"])
+    return load_profile(PROFILE, [f"model.source={folder}"])
 
 
 def step(params: Params) -> None:
@@ -104,7 +102,7 @@ def _score(learner: Learner, made: list[Trajectory], params: Params) -> None:
 def _peak_of_a_step(folder: Path) -> int:
     code = "import sys; from perf.real_model_memory import print_peak; print_peak(sys.argv[1])"
     command = [sys.executable, "-c", code, str(folder)]
-    ran = subprocess.run(command, cwd=CONF.parent, env=os.environ, stdout=subprocess.PIPE, text=True)
+    ran = subprocess.run(command, cwd=PROFILE.parents[1], env=os.environ, stdout=subprocess.PIPE, text=True)
     if ran.returncode:
         sys.exit("real_model_memory: the step failed")
     return int(ran.stdout.splitlines()[-1])

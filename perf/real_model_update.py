@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from perf.measure import Measured, in_turn, median_of_pairs, seconds
+from perf.smollm import PROFILE
 from perf.workload import (
     equal_lengths,
     experience,
@@ -35,7 +36,6 @@ from stepsearch_core.training.ppo_update import update
 SHORTEST, LONGEST = 300, 1100
 PROMPT = 150
 EQUAL_LENGTH = 704
-PROFILE = Path(__file__).parents[1] / "conf" / "smollm.yaml"
 MINIBATCHES = 2
 
 

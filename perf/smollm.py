@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+PROFILE = Path(__file__).parents[1] / "conf" / "smollm.yaml"
+
 
 def smollm() -> Path:
     """The folder.
