@@ -1,14 +1,13 @@
 """A control: the trained policy against one with as much wall time of supervised training.
 
 The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
-times as many epochs as should fit into the wall time that the stage `train` took; it is kept, so that a run
-that was killed need not train again. Then it answers all benchmarks; its answers are compared by question
-with those of the trained policy, which stage `evaluate` wrote.
+times as many epochs as should fit into the wall time that the stage `train` took; its checkpoints are kept,
+so that a control that was killed goes on. Then it answers all benchmarks; its answers are compared by
+question with those of the trained policy, which stage `evaluate` wrote.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -16,18 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from perf.measure import report
-from stepsearch_core.base.io import read_json, write_json
+from stepsearch_core.base.io import read_json
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.bootstrap import differences, stratified_mean_interval
 from stepsearch_core.evaluation.comparison import read_evaluation
 from stepsearch_core.evaluation.examination import Examination
+from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
+from stepsearch_core.metrics.timing import seconds
 from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.rollout.records import QuestionRecord
-from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
+from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.stage import DATA, TIMINGS
@@ -42,12 +43,12 @@ def main(quick: bool) -> None:
     params = load_params()
     train_seconds = sum(read_json(TIMINGS / "train.json").values())
     inputs = [DATA / "synthesize", DATA / "warmstart", TIMINGS / "train.json"]
-    with WorkFolder(ROOT, {"control": SURPLUS, "warmstart": asdict(params.warmstart)}, inputs) as work:
-        if not (work.path / "seconds.json").is_file():
-            write_json(work.path / "seconds.json", _train(params, train_seconds, work.path / "policy"))
+    with RunFolder(ROOT, {"control": SURPLUS, "warmstart": asdict(params.warmstart)}, inputs) as work:
+        control_seconds = _train(params, train_seconds, work)
         examination = Examination(DATA, params, ["control"])
-        answered = examination.records("control", partial(examination.policy, work.path / "policy"))
-        control_seconds = read_json(work.path / "seconds.json")
+        answered = examination.records(
+            "control", partial(examination.policy, work.path / "policy"), work.path
+        )
     control = {name: {record.id: record for record in records} for name, records in answered.items()}
     trained = read_evaluation(DATA / "evaluate" / "records" / "trained")
     figures: dict[str, Any] = {}
@@ -68,8 +69,8 @@ def main(quick: bool) -> None:
     report("continued_warmstart", figures, both_sides, 1, files)
 
 
-def _train(params: Params, seconds: float, folder: Path) -> float:
-    """Go on with the warm start for as long as `seconds` allow, into `folder`; the seconds that it took."""
+def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
+    """Go on with the warm start for as long, into `folder`'s `policy`; the seconds that it took."""
     corpus = Corpus.open(DATA / "corpus")
     policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
     renderer = Renderer(tokenizer, params.environment)
@@ -81,18 +82,12 @@ def _train(params: Params, seconds: float, folder: Path) -> float:
         for trajectory in shown
     ]
     seconds_per_epoch = read_json(TIMINGS / "warmstart.json")["fine_tune"] / params.warmstart.epochs
-    params.warmstart.epochs = SURPLUS * seconds / seconds_per_epoch
-    started = time.perf_counter()
-    fine_tune(
-        policy,
-        trajectories,
-        params.warmstart,
-        tokenizer.pad_token_id,
-        params.seed + 1,
+    params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
+    history = fine_tune(
+        policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed + 1, folder
     )
-    took = time.perf_counter() - started
-    save_policy(policy, tokenizer, folder)
-    return took
+    save_policy(policy, tokenizer, folder.path / "policy")
+    return seconds(history, "batch")
 
 
 def _values(

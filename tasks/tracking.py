@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import ParamsError
 from stepsearch_core.training.pace import PaceTracker
-from stepsearch_core.training.tracker import untimed
 
 TENSORBOARD = Path("tensorboard")
 """Where `tensorboard --logdir` finds the last run."""

@@ -9,6 +9,7 @@ from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.learning.run_folder import RunFolder
+from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.runtime.work_folder import ROOT
@@ -16,7 +17,7 @@ from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
 from stepsearch_core.training.pace import FILE as PACE
 from stepsearch_core.training.pace import PaceTracker
-from stepsearch_core.training.tracker import seconds_by_phase, untimed
+from stepsearch_core.training.tracker import seconds_by_phase
 from tasks.agreement import agree
 from tasks.launch import launch
 from tasks.pipeline import listed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
@@ -13,6 +11,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
+from stepsearch_core.metrics.timing import seconds, untimed
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import save_policy
 from stepsearch_core.policy.start import starting_policy
@@ -51,15 +50,14 @@ def main(params: Params) -> None:
     ]
     parameters, inputs = made_by("warmstart", params)
     with RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs) as folder:
-        started = time.perf_counter()
         history = fine_tune(
             policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed, folder
         )
         if not is_main():
             return
-        write_json(TIMINGS / "warmstart.json", {"fine_tune": time.perf_counter() - started})
+        write_json(TIMINGS / "warmstart.json", {"fine_tune": seconds(history, "batch")})
         write_json(DATA / "warmstart" / "answers.json", answers)
-        write_jsonl(DATA / "warmstart" / "metrics.jsonl", history)
+        write_jsonl(DATA / "warmstart" / "metrics.jsonl", map(untimed, history))
         save_policy(policy, tokenizer, DATA / "warmstart" / "policy")
         folder.clear()  # as in `train`
 

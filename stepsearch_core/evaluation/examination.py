@@ -65,7 +65,7 @@ class Examined:
     """What an examination of several policies gave.
 
     `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes and what else the results depend
-    on; `seconds` is what each policy took, without what was kept from before.
+    on; `seconds` is what each policy's answers took.
     """
 
     records: dict[str, BenchmarkRecords]
@@ -91,15 +91,12 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         RetrievalError: a service that is to be searched does not answer.
     """
     folders = {policy: data / FOLDERS[policy] for policy in params.evaluate.policies}
-    seconds: dict[str, float] = {}
     records: dict[str, BenchmarkRecords] = {}
     seen = fingerprint(data, params)
     examination = Examination(data, params, list(folders))
     for name, folder in folders.items():
-        started = time.perf_counter()
         examined = examination.oracle if name == "oracle" else examination.policy
         records[name] = examination.records(name, partial(examined, folder), kept)
-        seconds[name] = time.perf_counter() - started
     if not is_main():
         return None
     metrics = summarize(records, params.evaluate, params.seed)
@@ -107,7 +104,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         logging.getLogger("evaluate").warning(line)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
     evaluated = {"policies": hashes, "fingerprint": seen}
-    return Examined(records, metrics, evaluated, seconds)
+    return Examined(records, metrics, evaluated, examination.seconds)
 
 
 class Examination:
@@ -139,6 +136,7 @@ class Examination:
         self._progress = Progress(
             sum(self._count(name, portion) for name in policies for portion in self.portions)
         )
+        self.seconds = dict.fromkeys(policies, 0.0)
         self._engine: Engine | None = None
 
     def policy(self, folder: Path) -> Answer:
@@ -204,13 +202,17 @@ class Examination:
                 self._progress.spare(count)
             else:
                 answer = opened()
+                started = time.perf_counter()
                 with self._progress.playing(f"{name} on {portion.benchmark}", count) as ended:
                     records = self._records(answer(portion, ended), portion.questions)
+                took = time.perf_counter() - started
                 if before is None:
                     made[portion.benchmark] += records
+                    self.seconds[name] += took
                     continue
-                before.write(portion, records)
+                before.write(portion, records, took)
             made[portion.benchmark] += before.read(portion)
+            self.seconds[name] += before.seconds(portion)
         return made
 
     def _count(self, name: str, portion: Portion) -> int:

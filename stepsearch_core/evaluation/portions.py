@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepsearch_core.base.io import write_jsonl
+from stepsearch_core.base.io import read_json, write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.types import Question
 from stepsearch_core.learning.distributed import gather
@@ -60,10 +60,18 @@ class Kept:
         """
         return list(read_records(self._file(portion)).values()) if is_main() else []
 
-    def write(self, portion: Portion, records: Sequence[QuestionRecord]) -> None:
-        """Keep the records, whole or not at all."""
+    def seconds(self, portion: Portion) -> float:
+        """What answering it took, on the first rank."""
+        return float(read_json(self._seconds(portion))) if is_main() else 0.0
+
+    def write(self, portion: Portion, records: Sequence[QuestionRecord], seconds: float) -> None:
+        """Keep the records, whole or not at all, and what answering took."""
         if is_main():
+            write_json(self._seconds(portion), seconds)
             write_jsonl(self._file(portion), (record.to_json() for record in records))
+
+    def _seconds(self, portion: Portion) -> Path:
+        return self._file(portion).with_suffix(".seconds.json")
 
     def _file(self, portion: Portion) -> Path:
         return self._folder / portion.benchmark / f"{portion.first:06d}.jsonl"

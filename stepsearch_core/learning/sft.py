@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from stepsearch_core.learning.batching import length_groups, micro_batches, toke
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress, world_size
 from stepsearch_core.learning.run_folder import RunFolder
+from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import WarmstartParams
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
 
@@ -109,12 +111,13 @@ def fine_tune(
     trained.train()
     with progress(order[start:], "warm start", "batch") as bar:
         for step, indices in enumerate(bar, start=start + 1):
-            learning_rate = scheduler.get_last_lr()[0]
+            started, learning_rate = time.perf_counter(), scheduler.get_last_lr()[0]
             loss = _accumulate(
                 engine, [trajectories[index] for index in indices], params.micro_batch_tokens, pad_token_id
             )
             row = {"step": step, **all_reduce_sum({"loss": loss})}
-            history.append(row | {"learning_rate": learning_rate, "grad_norm": engine.grad_norm})
+            row |= {"learning_rate": learning_rate, "grad_norm": engine.grad_norm}
+            history.append(row | {f"{TIMING}batch": time.perf_counter() - started})
             bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
             if folder and (step % params.checkpoint_every == 0 or step == len(order)):
                 folder.save(step, engine.save, {"history": history})

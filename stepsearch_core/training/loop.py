@@ -13,9 +13,10 @@ from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.distributed import progress
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.metrics.measures import MEASURES
+from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.guard import Guard
-from stepsearch_core.training.tracker import TIMING, Tracker
+from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
 
 Keep = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]

@@ -13,8 +13,9 @@ from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_jsonl, write_jsonl
+from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import Params
-from stepsearch_core.training.tracker import PHASES, TIMING
+from stepsearch_core.training.tracker import PHASES
 
 FILE = "train_steps.jsonl"
 _SECTIONS = ("model", "environment", "rollout", "retrieval", "train")

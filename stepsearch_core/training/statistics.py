@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepsearch_core.metrics.measures import BRIEF, BY_KEY, VALIDATION, Measure
-from stepsearch_core.training.tracker import TIMING
+from stepsearch_core.metrics.timing import TIMING
 
 
 @dataclass(frozen=True, slots=True)

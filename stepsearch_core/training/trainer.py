@@ -28,6 +28,7 @@ from stepsearch_core.base.types import Question, Trajectory
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.learning.distributed import gather, own_items, own_micro_batch
 from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
+from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
@@ -53,7 +54,6 @@ from stepsearch_core.training.mismatch import (
     within_sequence_limit,
 )
 from stepsearch_core.training.ppo_update import update
-from stepsearch_core.training.tracker import TIMING
 
 
 class Trainer:

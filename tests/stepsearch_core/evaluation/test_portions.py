@@ -28,10 +28,11 @@ def test_portions_are_of_so_many_trajectories_and_in_order(settings, sizes):
 def test_a_damaged_file_is_named(tmp_path):
     kept, portion = Kept(tmp_path), Portion("musique", 4, [tiny.ADA])
     assert portion not in kept
-    kept.write(portion, [])
+    kept.write(portion, [], 2.5)
     assert portion in kept
     assert Portion("musique", 8, [tiny.ADA]) not in kept
     assert kept.read(portion) == []
+    assert kept.seconds(portion) == 2.5
     (tmp_path / "musique" / "000004.jsonl").write_text("{}\n")
     with pytest.raises(DataError, match=r"musique/000004\.jsonl, line 1"):
         kept.read(portion)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from stepsearch_core.training.tracker import untimed
+from stepsearch_core.metrics.timing import untimed
 from tests import tiny
 from tests.import_graph import ROOT
 from tests.ranks import VARIANTS

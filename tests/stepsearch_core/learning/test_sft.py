@@ -12,6 +12,7 @@ from stepsearch_core.learning import sft
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
+from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import RolloutParams, WarmstartParams
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
@@ -102,7 +103,9 @@ def test_a_question_that_is_too_long_is_not_replayed():
 
 def tune(params, seed=0, trajectories=COPIES, folder=None):
     policy = tiny.model(WORD)
-    return policy, fine_tune(policy, trajectories, params, WORD.pad_token_id, seed, folder)
+    history = fine_tune(policy, trajectories, params, WORD.pad_token_id, seed, folder)
+    assert all(row["timing/batch"] > 0 for row in history)
+    return policy, list(map(untimed, history))
 
 
 def test_the_first_loss_is_the_mean_over_what_the_policy_wrote():

@@ -59,7 +59,7 @@ def test_parts_find_what_one_index_of_all_vectors_finds(tmp_path, factory, stack
     scores, positions = whole.search(QUERIES, 10)
     found_scores, found = joined.search(QUERIES, 10)
     assert np.array_equal(found, positions)
-    assert found_scores == pytest.approx(scores, rel=1e-5)  # a product of matrices: its last bits are of their shape
+    assert found_scores == pytest.approx(scores, rel=1e-5)  # products of matrices round by their shapes
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from stepsearch_core.learning.run_folder import RunFolder
+from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.loop import _row, _warn, train
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.statistics import LOGGED
-from stepsearch_core.training.tracker import untimed
 from tests.stepsearch_core.training.trainers import QUESTIONS, somewhat_off, trainer, weights
 
 

@@ -1,15 +1,10 @@
-from stepsearch_core.training.tracker import seconds_by_phase, untimed
+from stepsearch_core.training.tracker import seconds_by_phase
 
 HISTORY = [
     {"step": 0.0, "validation/f1": 0.25},
     {"step": 1.0, "f1": 0.5, "timing/rollout": 2.0, "timing/update": 1.0},
     {"step": 2.0, "f1": 0.75, "timing/rollout": 3.0, "timing/experience": 0.5, "timing/update": 1.5},
 ]
-
-
-def test_time_is_left_out_of_what_two_runs_have_in_common():
-    assert untimed(HISTORY[1]) == {"step": 1.0, "f1": 0.5}
-    assert untimed(HISTORY[0]) == HISTORY[0]
 
 
 def test_seconds_add_up_over_the_rows_that_have_them():

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from stepsearch_core.base.types import StopReason
+from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.statistics import LOGGED
-from stepsearch_core.training.tracker import untimed
 from tests.stepsearch_core.training.trainers import (
     PARAMS,
     QUESTIONS,
