@@ -11,6 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+PROFILES = Path(__file__).parents[1] / "conf"
+"""The profiles of this checkout, wherever a measurement works."""
+
 
 class Measured(NamedTuple):
     """What one part of a measurement gives to `report`."""

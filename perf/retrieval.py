@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from perf.measure import in_turn, median_of_pairs, report, seconds
+from perf.measure import PROFILES, in_turn, median_of_pairs, report, seconds
 from perf.real_data import CORPUS, DEV, real_data
 from perf.retrieval_recall import DEPTHS, real_corpus, recall
 from stepsearch_core.data.corpus import Corpus
@@ -47,7 +47,6 @@ from tasks.stage import DATA
 
 CLIENTS = 64
 CACHED = 500
-_PROFILES = Path(__file__).parents[1] / "conf"
 
 
 def main(quick: bool) -> None:
@@ -57,7 +56,7 @@ def main(quick: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="stepsearch-retrieval-") as name:
         data = Path(name)
         corpus = real_corpus(real, data / "corpus")
-        params = replace(load_profile(_PROFILES / "tiny.yaml"), profile="perf")
+        params = replace(load_profile(PROFILES / "tiny.yaml"), profile="perf")
         params.retrieval.method = "dense"
         params.index.measured_methods = ["dense"]
         build_index(corpus, params.retrieval, data / "index")

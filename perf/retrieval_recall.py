@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from perf.measure import PROFILES
 from perf.real_data import CORPUS, DEV
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.base.types import Question
@@ -43,7 +44,7 @@ def recall(
         encoder_dtype: what it computes in.
     """
     methods = ("bm25", "dense", "hybrid") if encoder else ("bm25",)
-    params = load_profile(Path(__file__).parents[1] / "conf" / "musique_local.yaml").retrieval
+    params = load_profile(PROFILES / "musique_local.yaml").retrieval
     params = replace(params, method=methods[-1], encoder=encoder or "hashing", index_factory="Flat")
     params.encoder_dtype = encoder_dtype
     work = ROOT / f"perf_{sha256_json([corpus.hash, params.encoder, encoder_dtype])[:16]}"

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-PROFILE = Path(__file__).parents[1] / "conf" / "smollm.yaml"
+from perf.measure import PROFILES
+
+PROFILE = PROFILES / "smollm.yaml"
 
 
 def smollm() -> Path:

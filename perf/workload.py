@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from perf.measure import PROFILES
 from stepsearch_core.base.streams import Name, seed_torch, stream
 from stepsearch_core.base.types import Author, Segment, Trajectory
 from stepsearch_core.params import Params
@@ -29,7 +30,7 @@ PROMPT = 30
 
 def default_params() -> Params:
     """The default profile, whatever is active."""
-    return load_profile(Path(__file__).parents[1] / "conf" / "tiny.yaml")
+    return load_profile(PROFILES / "tiny.yaml")
 
 
 def default_model(params: Params) -> PreTrainedModel:
