@@ -289,7 +289,7 @@ def is_question_file(key: str) -> bool:
 def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
     """Whether a manifest is of a fetch with these parameters, as far as it tells."""
     fetch, files = params.fetch, manifest["files"]
-    if manifest["source"] != fetch.source:
+    if (manifest["source"], manifest["training_share"]) != (fetch.source, fetch.training_share):
         return False
     if fetch.source == "datasets":
         return {key: entry["dataset"] for key, entry in files.items()} == {

@@ -61,6 +61,7 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
             files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
         manifest = {
             "source": params.source,
+            "training_share": params.training_share,
             "files": files,
             "oddities": {
                 key: dict(sorted((+account.oddities).items()))
