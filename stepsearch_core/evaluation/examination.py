@@ -147,7 +147,8 @@ class Examination:
         """
         model, tokenizer = load_policy(folder)
         check_context(model.config, self.environment.max_trajectory_tokens)
-        model.to(own_device())  # type: ignore[arg-type]
+        if self.in_flight.engine == "transformers":  # vLLM has the weights itself, and needs the room
+            model.to(own_device())  # type: ignore[arg-type]
         if self._engine is None:
             self._engine = open_engine(
                 model, tokenizer, folder, self.model, self.environment, self.in_flight
