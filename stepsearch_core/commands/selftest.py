@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         description=(
             "Run each trial in a process of its own, so that a crash, a hang or a lack of memory ends no"
             " other, and print a line for each: ok with figures, failed with the reason, or not here with"
-            " what is missing (a GPU, vLLM). On one GPU it takes up to ten minutes, on a CPU two."
+            " what is missing (a GPU, vLLM). It takes up to ten minutes."
             " Exit with 1 if any failed."
         ),
         epilog=f"trials: {', '.join(trial.name for trial in TRIALS)}",

@@ -82,6 +82,7 @@ def test_dvc_alone_killed_the_next_run_names_the_trainer_that_lives_on(checkout)
     os.kill(trainer, signal.SIGKILL)
 
 
+@pytest.mark.nightly
 def test_an_edited_answer_reward_starts_anew(checkout):
     """No run mixes two rewards; what else starts anew is in `test_made_by.py`."""
     profile(checkout, "micro", "train.steps=2", "train.checkpoint_every=1")
