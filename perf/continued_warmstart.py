@@ -1,21 +1,25 @@
 """A control: the trained policy against one with as much wall time of supervised training.
 
 The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
-times as many epochs as should fit into the wall time that the stage `train` took; its checkpoints are kept,
-so that a control that was killed goes on. Then it answers all benchmarks; its answers are compared by
-question with those of the trained policy, which stage `evaluate` wrote.
+times as many batches as fit into the wall time that the stage `train` took, by a try of some; its
+checkpoints are kept, so that a control that was killed goes on. Then it answers all benchmarks; its answers
+are compared by question with those of the trained policy, which stage `evaluate` wrote.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from perf.measure import report
-from stepsearch_core.base.io import read_json
+from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
@@ -24,7 +28,7 @@ from stepsearch_core.evaluation.comparison import read_evaluation
 from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
-from stepsearch_core.metrics.timing import seconds
+from stepsearch_core.metrics.timing import TIMING, seconds
 from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.rollout.records import QuestionRecord
@@ -34,7 +38,9 @@ from stepsearch_core.synthesis.trajectories import load_trajectories
 from tasks.stage import DATA, TIMINGS
 
 SURPLUS = 1.1
-"""An epoch's time varies with what else the machine does; the control must not get less than its due."""
+"""A batch's time varies with what else the machine does; the control must not get less than its due."""
+TRIED = 16
+"""Batches, which are of all lengths; the first two, where memory is taken, do not count."""
 MEASURES = ("f1", "support_recall", "searches", "redundancy")
 
 
@@ -81,11 +87,17 @@ def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
         replay(trajectory.turns, questions[trajectory.question_id], corpus.get, renderer)
         for trajectory in shown
     ]
-    seconds_per_epoch = read_json(TIMINGS / "warmstart.json")["fine_tune"] / params.warmstart.epochs
-    params.warmstart.epochs = SURPLUS * train_seconds / seconds_per_epoch
-    history = fine_tune(
-        policy, trajectories, params.warmstart, tokenizer.pad_token_id, params.seed + 1, folder
-    )
+
+    def tune(policy: PreTrainedModel, batches: float, kept: RunFolder | None) -> list[dict[str, Any]]:
+        epochs = batches * params.warmstart.batch_size / len(trajectories)
+        settings = replace(params.warmstart, epochs=epochs)
+        return fine_tune(policy, trajectories, settings, tokenizer.pad_token_id, params.seed + 1, kept)
+
+    planned = folder.path / "batches.json"
+    if not planned.is_file():
+        tried = [row[f"{TIMING}batch"] for row in tune(copy.deepcopy(policy), TRIED, None)]
+        write_json(planned, SURPLUS * train_seconds / mean(tried[2:]))
+    history = tune(policy, read_json(planned), folder)
     save_policy(policy, tokenizer, folder.path / "policy")
     return seconds(history, "batch")
 

@@ -4,6 +4,8 @@
 and its optimizer's steps) over those of plain passes on equally many tokens in rows of one length, with as
 many policy tokens. Every repeat has trajectories of other lengths, as training has: kernels that are made
 for a shape when it is first seen are among the costs.
+
+`lora_update_speedup` is the rate of the same updates of low-rank adapters over that of whole weights.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ SHORTEST, LONGEST = 300, 1100
 PROMPT = 150
 EQUAL_LENGTH = 704
 MINIBATCHES = 2
+LORA_RANK = 16
 
 
 def measure(folder: Path, repeats: int, quick: bool) -> Measured:
@@ -44,15 +47,19 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     rows = 8 if quick else 24
     params = replace(load_profile(PROFILE).train, minibatches=MINIBATCHES)
     learner = Learner(_model(folder), params, has_critic=True)
+    adapters = Learner(_model(folder), replace(params, lora_rank=LORA_RANK), has_critic=True)
     plain = _model(folder)
     vocabulary = plain.config.vocab_size
     sampled = iter([trajectories(ragged_lengths(rows, draw), vocabulary) for draw in range(repeats + 1)])
     made: list[Trajectory] = []
 
-    def whole_update() -> float:
-        made[:] = next(sampled)
+    def update_of(learner: Learner) -> float:
         data = experience(made)
         return token_count(made) / seconds(lambda: update(learner, data, params, **update_settings()))
+
+    def whole_update() -> float:
+        made[:] = next(sampled)
+        return update_of(learner)
 
     def plain_passes() -> float:
         """On as many tokens as the update before it had."""
@@ -60,12 +67,17 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
         equal = trajectories(equal_lengths(EQUAL_LENGTH, token_count(made), written), vocabulary)
         return token_count(equal) / seconds(_passes(plain, equal, params.micro_batch_tokens))
 
-    sides = {"update": whole_update, "plain_passes": plain_passes}
+    sides = {
+        "update": whole_update,
+        "plain_passes": plain_passes,
+        "lora_update": lambda: update_of(adapters),
+    }
     in_turn(sides, 1)  # the first time memory is taken
     values = in_turn(sides, repeats)
     share = median_of_pairs(operator.truediv, values["update"], values["plain_passes"])
+    lora = median_of_pairs(operator.truediv, values["lora_update"], values["update"])
     return Measured(
-        {"real_update_share": share},
+        {"real_update_share": share, "lora_update_speedup": lora},
         {f"{side}_tokens_per_second": rates for side, rates in values.items()},
         {"update": [rows, SHORTEST, LONGEST, PROMPT, EQUAL_LENGTH, params.micro_batch_tokens, MINIBATCHES]},
     )
