@@ -166,7 +166,9 @@ class Learner:
         weights = {} if head is None else whole_weights(head)
         if not is_main():
             return
-        plain = dict(plain_weights(self.policy)) if self.params.lora_rank else None
+        plain = None
+        if self.params.lora_rank:  # one after the other to main memory: a GPU has no room for two models
+            plain = {name: weight.cpu() for name, weight in plain_weights(self.policy)}
         save_policy(self.policy, tokenizer, folder / "policy", plain)
         if not weights:
             return
