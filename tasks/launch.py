@@ -90,7 +90,9 @@ def _naming_lost_rank() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "gloo/transport" not in str(error):
+        from torch.distributed import DistBackendError  # NCCL's
+
+        if "gloo/transport" not in str(error) and not isinstance(error, DistBackendError):
             raise
         raise LauncherError("another rank has ended, and says why where it was started") from None
 

@@ -17,6 +17,8 @@ import torch.distributed
 from tqdm import tqdm
 
 from stepsearch_core.base.ranks import is_first_here, is_main, rank, world_size
+from stepsearch_core.policy.structure import local_folder
+from stepsearch_core.runtime.agreement import check_agreement
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.runtime.process_group import patient_group
 
@@ -76,6 +78,9 @@ def downloading(source: str | None) -> Iterator[None]:
 
     The first rank of each machine goes first, and the others find it in the machine's cache. A folder (or
     nothing, None) is for all at once.
+
+    Raises:
+        AgreementError: machines found different snapshots of the name in their caches.
     """
     in_turn = world_size() > 1 and source is not None and not Path(source).exists()
     if in_turn and not is_first_here():
@@ -83,6 +88,8 @@ def downloading(source: str | None) -> Iterator[None]:
     yield
     if in_turn and is_first_here():
         barrier()
+    if in_turn and source and (folder := local_folder(source)):
+        check_agreement({f"the snapshot of {source}": folder.name})
 
 
 def progress(items: Iterable[Item], description: str, unit: str) -> tqdm[Item]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from stepsearch_core.learning import distributed
 from stepsearch_core.metrics.timing import untimed
 from tests import tiny
 from tests.import_graph import ROOT
@@ -131,6 +132,21 @@ def test_what_may_be_downloaded_is_loaded_by_the_first_rank_of_a_machine_before_
     assert results[0]["turns"] == {"some/model": "0", "folder": "0", None: "0"}
     for result in results[1:]:
         assert result["turns"] == {"some/model": "01", "folder": "10", None: "10"}
+
+
+def test_machines_say_which_snapshot_of_a_name_they_found(monkeypatch, tmp_path):
+    held = []
+    for name, value in {
+        "world_size": lambda: 2,
+        "barrier": lambda: None,
+        "local_folder": lambda source: tmp_path / "snapshots" / "abc123",
+        "check_agreement": held.append,
+    }.items():
+        monkeypatch.setattr(distributed, name, value)
+    for source in ("some/model", str(tmp_path), None):
+        with distributed.downloading(source):
+            pass
+    assert held == [{"the snapshot of some/model": "abc123"}]
 
 
 def test_a_training_step_does_not_depend_on_the_number_of_processes(results):
