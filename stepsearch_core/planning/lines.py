@@ -61,12 +61,16 @@ def _time_lines(durations: Durations | None, params: Params, measured: bool) -> 
         f"  train              {spell(durations.train):>10} ({train.steps} steps, {hours:.3g} GPU-hours)",
     ]
     others = {
-        "warm start": durations.warmstart,
-        "evaluation": durations.evaluate,
-        "encoding passages": durations.encode,
+        "warm start": (durations.warmstart, params.warmstart.processes),
+        "evaluation": (durations.evaluate, params.evaluate.processes),
+        "encoding passages": (durations.encode, params.index.processes),
     }
-    lines += [f"  {name:<18} {spell(seconds):>10}" for name, seconds in others.items() if seconds]
-    return lines + _assumptions(durations, params)
+    for name, (seconds, processes) in others.items():
+        if seconds:
+            on = "" if processes == train.processes else f" (on {processes} x {card})"
+            lines.append(f"  {name:<18} {spell(seconds):>10}{on}")
+    total = durations.train + sum(seconds or 0.0 for seconds, _ in others.values())
+    return [*lines, f"  all of these       {spell(total):>10}", *_assumptions(durations, params)]
 
 
 def _pace_lines(pace: Pace | None, params: Params) -> list[str]:
@@ -93,7 +97,7 @@ def _assumptions(durations: Durations, params: Params) -> list[str]:
         f"  assumed: trajectories of {lengths.tokens:,} tokens, {lengths.written:,} of them written,",
         f"    {COMPUTE_SHARE:.0%} of {card.tflops:g} TFLOP/s, {BANDWIDTH_SHARE:.0%} of"
         f" {card.bandwidth:,g} GB/s, {wait * 1000:g} ms a decoding pass besides;",
-        "    searches, communication and checkpoints are not counted",
+        "    searches, communication and checkpoints are not counted, nor are fetching, BM25 and synthesis",
     ]
 
 

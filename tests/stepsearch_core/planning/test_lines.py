@@ -29,7 +29,7 @@ def test_durations_have_the_unit_that_suits_them(seconds, text):
 
 
 def test_times_stand_with_what_they_rest_on():
-    lines = printed("paper_3b", "rollout.engine=transformers")
+    lines = printed("paper_3b", "rollout.engine=transformers", "evaluate.processes=4")
     at = next(number for number, line in enumerate(lines) if line.startswith("time on 8 x H100: "))
     assert "s a step (rollout " in lines[at]
     assert "(500 steps, " in lines[at + 1]
@@ -37,6 +37,9 @@ def test_times_stand_with_what_they_rest_on():
     text = "\n".join(lines)
     assert "40% of 989 TFLOP/s, 70% of 3,350 GB/s, 25 ms a decoding pass besides" in text
     assert "encoding passages" in text
+    evaluation = next(line for line in lines if line.startswith("  evaluation "))
+    assert evaluation.endswith(" (on 4 x H100)")
+    assert any(line.startswith("  all of these ") for line in lines)
     assert "warm start" not in text  # it has no epochs
 
 
