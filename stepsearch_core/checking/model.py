@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.checking.weights import tensor_shapes, weight_problem
-from stepsearch_core.policy.structure import FAMILIES, context_limit, structure_problem
+from stepsearch_core.policy.structure import FAMILIES, check_weights_kind, context_limit, structure_problem
 
 _AGAIN = "copy or download the model's folder again, whole"
 
@@ -19,6 +20,11 @@ def check_presence(subject: Subject) -> Iterator[Finding]:
     if source is None or subject.model_folder:
         return
     if _is_path(source):
+        try:
+            check_weights_kind(source)
+        except DataError as error:
+            yield subject.error("model.source", error.problem, "a folder with a model, or one of the hub")
+            return
         yield subject.error(
             "model.source", f"{source!r} is no folder", "name a folder with a model, or one of the hub"
         )

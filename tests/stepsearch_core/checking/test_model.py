@@ -85,6 +85,14 @@ def test_a_folder_with_a_gguf_file_alone(look, model, lost):
     assert "model.safetensors" in error
 
 
+def test_a_gguf_file_is_no_model(look, model):
+    (model / "policy.Q4_1.gguf").write_bytes(b"GGUF")
+    (model / "model.safetensors").unlink()
+    seen = look(f"model.source={model / 'policy.Q4_1.gguf'}", *FITS)
+    assert seen.status == 1
+    assert any("policy.Q4_1.gguf is a GGUF file" in line for line in seen.findings)
+
+
 def test_weights_of_another_shape_than_the_configuration(look, model, edit):
     rows = json.loads((model / "config.json").read_text())["vocab_size"]
     edit(model / "config.json", vocab_size=rows + 8)
