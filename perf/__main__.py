@@ -28,7 +28,8 @@ MEASUREMENTS = {
     "pipeline": "wall time and memory of all stages, then of a run with nothing to do",
     "prefect_overhead": "the flow against plain dvc, both with nothing left to do",
     "real_model": (
-        "SmolLM2-135M in STEPSEARCH_SMOLLM's folder: sampling, the PPO update, memory against the plan"
+        "SmolLM2-135M in STEPSEARCH_SMOLLM's folder: sampling, sampler against trainer, the PPO update,"
+        " memory against the plan"
     ),
     "real_model_memory": "of these the last alone: memory of a training step against the plan",
     "retrieval_build": (
@@ -55,7 +56,7 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, pipeline, prefect_overhead and rollout"
+            "continued_warmstart, pipeline, prefect_overhead, real_model and rollout"
             " measure the active profile's results."
         ),
     )

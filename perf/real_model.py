@@ -2,7 +2,7 @@
 
 `perf.real_model_memory`: peak memory of a training step against the plan of the profile smollm.
 `perf.real_model_mismatch`: sampler and trainer, with each engine that is installed.
-`perf.real_model_rollout`: sampling, on the active profile's warm start (`stepsearch profile smollm`).
+`perf.real_model_rollout`: sampling, on the warm start of the active profile, which is to be smollm.
 `perf.real_model_update`: the PPO update.
 """
 
@@ -21,6 +21,7 @@ PARTS = (real_model_memory, real_model_mismatch, real_model_rollout, real_model_
 def main(quick: bool) -> None:
     """Measure all parts one after the other; print their figures together."""
     folder = smollm()
+    real_model_rollout.see_warm_start(folder)
     repeats = 1 if quick else 3
     figures: dict[str, Any] = {}
     both_sides: dict[str, Any] = {}

@@ -52,6 +52,7 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     limit = MismatchGuard(default_params().train.max_mismatch, model.dtype).limit
     assert limit is not None
     figures = {f"bf16_mismatch_{name}": gap for name, gap in gaps.items()}
+    figures["bf16_mismatch"] = max(gaps.values())
     figures["bf16_mismatch_of_limit"] = max(gaps.values()) / limit
     return Measured(figures, {}, {"mismatch": [topics, QUESTION, SHOWN, TURN, MICRO_BATCH_TOKENS]})
 

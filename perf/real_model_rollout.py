@@ -23,33 +23,42 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import load_policy
+from stepsearch_core.policy.structure import read_config
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
 from tasks.stage import DATA
 
+POLICY = DATA / "warmstart" / "policy"
 IN_FLIGHT = 32
 OBSERVATION_TOKENS = 400
+
+
+def see_warm_start(model_folder: Path) -> None:
+    """Look for the active profile's warm start of the model in `model_folder`.
+
+    Raises:
+        SystemExit: there is none, or it is of another model.
+    """
+    shape = operator.itemgetter("model_type", "hidden_size", "num_hidden_layers")
+    if not POLICY.is_dir() or shape(read_config(POLICY)) != shape(read_config(model_folder)):
+        sys.exit(f"real_model: {POLICY} is no warm start of {model_folder}: run it with the profile smollm")
 
 
 def measure(model_folder: Path, repeats: int, quick: bool) -> Measured:
     """Time the lock-step loop and ours, with each engine that is installed, in turn.
 
     Args:
-        model_folder: not read: the active profile's warm start is sampled from.
+        model_folder: the active profile's warm start, which is sampled from, has to be of its kind.
         repeats: of each.
         quick: a quarter of the trajectories.
     """
-    folder = DATA / "warmstart" / "policy"
-    if not folder.is_dir():
-        sys.exit(
-            f"real_model: no policy in {folder}: run `dvc repro warmstart` with the profile smollm first"
-        )
+    see_warm_start(model_folder)
     params = load_params()
     environment = replace(params.environment, max_observation_tokens=OBSERVATION_TOKENS)
     retriever = open_retriever(params.retrieval, DATA / "index", Corpus.open(DATA / "corpus"))
-    model, tokenizer = load_policy(folder)
+    model, tokenizer = load_policy(POLICY)
     renderer = Renderer(tokenizer, environment)
     questions = load_questions(DATA / "synthesize" / "train.jsonl")[: IN_FLIGHT // 4 if quick else IN_FLIGHT]
 
@@ -66,7 +75,7 @@ def measure(model_folder: Path, repeats: int, quick: bool) -> Measured:
 
     def ours(name: str) -> Callable[[], float]:
         settings = replace(params.rollout, engine=name, batch_size=IN_FLIGHT)
-        engine = open_engine(model, tokenizer, folder, params.model, environment, settings)
+        engine = open_engine(model, tokenizer, POLICY, params.model, environment, settings)
         rollout = Rollout(engine, retriever, renderer, settings)
         return rate(lambda: rollout.greedy(questions))
 
