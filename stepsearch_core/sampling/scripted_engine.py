@@ -42,7 +42,7 @@ class ScriptedEngine:
 
 
 class ScriptedSession:
-    """See `policy.engine.Session`; every turn asked for ends with the next pass."""
+    """See `sampling.engine.Session`; every turn asked for ends with the next pass."""
 
     def __init__(self, renderer: Renderer, scripts: Iterator[Iterable[str]]) -> None:
         self._renderer, self._scripts = renderer, scripts

@@ -50,7 +50,7 @@ class TransformersEngine:
             temperature: of slots that are not greedy.
 
         Raises:
-            DataError: the model is of a structure that is not written down in `policy.decoder`.
+            DataError: the model is of a structure that is not written down in `sampling.decoder`.
         """
         check_structure(model.config)
         self.model = model
@@ -79,7 +79,7 @@ class TransformersEngine:
 
 
 class TransformersSession:
-    """Slots of one batch; see `policy.engine.Session`."""
+    """Slots of one batch; see `sampling.engine.Session`."""
 
     def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
         self._engine, self._capacity = engine, capacity

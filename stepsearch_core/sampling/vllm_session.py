@@ -24,7 +24,7 @@ below 1e-6, is in the trainer's log-probabilities and not in vLLM's.
 
 
 class VllmSession:
-    """See `policy.engine.Session`."""
+    """See `sampling.engine.Session`."""
 
     def __init__(
         self,
