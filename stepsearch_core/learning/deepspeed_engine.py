@@ -50,6 +50,7 @@ class DeepSpeedEngine:
         scheduler: LRScheduler | None = None,
     ) -> None:
         deepspeed = prepare_deepspeed()
+        self._unclipped_norm = math.nan  # until there is a step
         bfloat16 = next(module.parameters()).dtype is torch.bfloat16
         config = deepspeed_config(params, bfloat16)
         self.engine, *_ = deepspeed.initialize(
@@ -102,7 +103,7 @@ class DeepSpeedEngine:
 
     @property
     def grad_norm(self) -> float:
-        """Gradient norm of the last step, before clipping."""
+        """Gradient norm of the last step, before clipping; NaN before the first."""
         norm = self.engine.get_global_grad_norm()
         return self._unclipped_norm if norm is None else float(norm)
 

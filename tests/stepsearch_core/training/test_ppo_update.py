@@ -91,6 +91,14 @@ def test_critic_warm_up_leaves_the_policy_bit_for_bit():
     assert not torch.allclose(weights(module.value_head), head, atol=1e-3)
 
 
+def test_a_critic_model_warms_up_before_the_policy_has_made_a_step():
+    params = replace(PARAMS, critic="model", value_learning_rate=1e-2)
+    made = Learner(tiny.model(WORD), params, has_critic=True)
+    norms = run(made.actor.engine.module, made, params, train_policy=False)
+    assert norms["critic_grad_norm"] > 0
+    assert norms.get("grad_norm") is None
+
+
 @pytest.mark.slow
 def test_the_critic_learns_the_returns():
     module, learner = setup(learning_rate=0.0)
