@@ -68,7 +68,7 @@ class Pass:
         )
         spans, end = [], self._decoding
         for row, count, start in zip(rows, counts, starts, strict=True):
-            seen = mask[:count, latest - start : latest + count]
+            seen = mask[:count, latest - start : latest + count].contiguous()  # CUDA loads aligned masks
             spans.append(_Span(slice(end, end + count), self._cache.blocks(row), seen))
             end += count
         return spans
