@@ -34,7 +34,7 @@ def open_engine(
         model: the dtype.
         environment: limits of contexts and turns.
         rollout: the engine, its temperature and slots.
-        held: counts the bytes that lie on the GPU beside vLLM; else it is the policy, if that lies there.
+        held: counts the bytes that will lie on the GPU beside vLLM; else it is what lies there now.
 
     Raises:
         EngineError: vLLM is not installed or cannot load the policy.
@@ -46,8 +46,8 @@ def open_engine(
 
     share = None
     if torch.cuda.is_available():
-        own = policy.get_memory_footprint() if policy.device.type == "cuda" else 0.0
-        beside = held() if held else own
-        share = memory_share(beside, torch.cuda.get_device_properties(own_device()).total_memory)
+        torch.cuda.empty_cache()
+        free, total = torch.cuda.mem_get_info(own_device())
+        share = memory_share(held() if held else total - free, total)
     arguments = vllm_arguments(str(folder), model, environment, rollout, share)
     return VllmEngine(arguments, tokenizer, rollout.temperature)

@@ -41,9 +41,9 @@ def on_a_gpu(monkeypatch):
 
     from stepsearch_core.sampling import opening, vllm_engine
 
-    gpu = SimpleNamespace(total_memory=0)
+    gpu = SimpleNamespace(total_memory=0, free=0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (gpu.free, gpu.total_memory))
     monkeypatch.setattr(opening, "own_device", lambda: "cuda")
     monkeypatch.setattr(vllm_engine, "VllmEngine", lambda arguments, tokenizer, temperature: arguments)
     return gpu
@@ -63,7 +63,6 @@ def test_vllm_gets_what_a_trainer_leaves(on_a_gpu):
     assert arguments["gpu_memory_utilization"] == 0.25
 
 
-def test_without_a_trainer_the_policy_itself_lies_beside_vllm(on_a_gpu):
-    weights = sum(parameter.nbytes for parameter in POLICY.parameters())
-    on_a_gpu.total_memory = 2 * weights
-    assert opened(Path("policy"), engine="vllm")["gpu_memory_utilization"] == pytest.approx(0.45, abs=0.02)
+def test_without_a_trainer_vllm_gets_what_is_free(on_a_gpu):
+    on_a_gpu.total_memory, on_a_gpu.free = 1000, 500  # an index on the GPU, say
+    assert opened(Path("policy"), engine="vllm")["gpu_memory_utilization"] == 0.45
