@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.base.ranks import LauncherError, launched, world_size
 from stepsearch_core.params import Params, ParamsError
-from stepsearch_core.runtime.devices import take_device
+from stepsearch_core.runtime.allowance import cores
+from stepsearch_core.runtime.devices import own_device, take_device
 from tasks.stage import log_to_stderr
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def launch(name: str, work: Callable[[Params], None], params: Params, processes:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    # ranks that spin on each other's cores are many times slower
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # ranks that spin on each other's cores are many times slower; beside GPUs cores search
+    threads = max(1, cores() // processes) if own_device() != "cpu" else 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     for reported_below in ("torch.distributed.elastic", "torch.multiprocessing"):
         logging.getLogger(reported_below).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix=f"stepsearch-{name}-") as errors:

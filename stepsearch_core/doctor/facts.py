@@ -11,7 +11,7 @@ import psutil
 
 from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.doctor.here import Here
-from stepsearch_core.doctor.limits import cores, memory
+from stepsearch_core.runtime.allowance import cores, memory
 from stepsearch_core.runtime.software import versions
 
 

@@ -16,8 +16,8 @@ from stepsearch_core.checking.disk import existing
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.gpus import gpus_here
 from stepsearch_core.doctor.here import Here
+from stepsearch_core.runtime.allowance import cores, memory
 
-CGROUP = Path("/sys/fs/cgroup")
 SHARED = Path("/dev/shm")
 LEAST_SHARED = 1e9
 """Bytes of shared memory for ranks that exchange tensors: a container has 64 MB unless told otherwise."""
@@ -25,28 +25,6 @@ LEAST_FILES = 1024
 """Open files: a rank with its loader, index parts and connections has some hundreds."""
 LEAST_DISK = 2e9
 """Bytes: the default profile writes less than one GB, and pip's wheels pass through as well."""
-
-
-def cores() -> int:
-    """Cores that this process may use: of the machine, its affinity, and what a container allows."""
-    allowed = len(os.sched_getaffinity(0))
-    quota, _, period = _cgroup("cpu.max").partition(" ")
-    if quota.isdecimal() and period.isdecimal():
-        allowed = min(allowed, max(1, round(int(quota) / int(period))))
-    return allowed
-
-
-def memory() -> int:
-    """Bytes of main memory that this process may use: the machine's, or what a container allows."""
-    total, limit = psutil.virtual_memory().total, _cgroup("memory.max")
-    return min(total, int(limit)) if limit.isdecimal() else total
-
-
-def _cgroup(name: str) -> str:
-    try:
-        return (CGROUP / name).read_text(encoding="ascii").strip()
-    except OSError:  # none, or the first version of them
-        return ""
 
 
 def check_threads(here: Here) -> Iterator[Finding]:

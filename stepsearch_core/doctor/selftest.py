@@ -15,8 +15,8 @@ from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.checking.gpus import ToolError, driver_cuda, listed_gpus
 from stepsearch_core.doctor.anonymous import without_places
 from stepsearch_core.doctor.apart import Apart, Ending
-from stepsearch_core.doctor.limits import cores, memory
 from stepsearch_core.doctor.trial import NotHereError, Trial
+from stepsearch_core.runtime.allowance import cores, memory
 from stepsearch_core.runtime.software import versions
 
 _FOLDER = "stepsearch_core.doctor.trials"

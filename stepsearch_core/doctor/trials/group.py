@@ -11,14 +11,15 @@ def exchange(overrides: Sequence[str]) -> dict[str, Any]:
     import torch
 
     from stepsearch_core.doctor.trial import require
-    from stepsearch_core.learning.distributed import all_reduce_sum, gather
     from stepsearch_core.runtime.devices import own_device
-    from stepsearch_core.runtime.process_group import join_process_group
+    from stepsearch_core.runtime.process_group import join_process_group, patient_group
 
     join_process_group()
     numbers = torch.arange(1000.0, device=own_device())
     torch.distributed.all_reduce(numbers)
     require(float(numbers.sum()) == 499_500.0, f"an all-reduce of one rank gave {float(numbers.sum())}")
-    require(all_reduce_sum({"loss": 0.5}) == {"loss": 0.5}, "a sum of one rank is another number")
-    require(gather(["item"]) == ["item"], "objects of one rank come back changed")
+    items: list[Any] = [None]
+    torch.distributed.all_gather_object(items, "item", group=patient_group())
+    torch.distributed.barrier(group=patient_group())
+    require(items == ["item"], "objects of one rank come back changed")
     return {"backend": torch.distributed.get_backend()}

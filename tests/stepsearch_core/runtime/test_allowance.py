@@ -1,0 +1,34 @@
+import os
+
+import psutil
+import pytest
+
+from stepsearch_core.runtime import allowance
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """A container with limits of its own."""
+    monkeypatch.setattr(allowance, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
+
+    def limit(cpu, memory):
+        (tmp_path / "cpu.max").write_text(f"{cpu}\n")
+        (tmp_path / "memory.max").write_text(f"{memory}\n")
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("cpu", "cores"), [("400000 100000", 4), ("max 100000", 16), ("50000 100000", 1), ("", 16)]
+)
+def test_the_cores_of_a_container(container, cpu, cores):
+    container(cpu, "max")
+    assert allowance.cores() == cores
+
+
+def test_the_memory_of_a_container(container):
+    container("max 100000", "max")
+    assert allowance.memory() == psutil.virtual_memory().total
+    container("max 100000", 10**9)
+    assert allowance.memory() == 10**9
