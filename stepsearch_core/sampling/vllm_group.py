@@ -12,6 +12,7 @@ from typing import Any
 
 import torch.distributed
 
+from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.ranks import local_size
 from stepsearch_core.runtime.process_group import patient_subgroup
 from stepsearch_core.sampling.engine import EngineError
@@ -52,6 +53,10 @@ class Group:
                 getattr(vllm, name)(*arguments)
 
 
+class OutOfStepError(ExplainedError):
+    """A pass failed on the first rank of a group, while the others may still be in it: the run is over."""
+
+
 class Leader:
     """What a session needs of an `LLMEngine`, on the first rank of a group: the others do the same."""
 
@@ -70,10 +75,17 @@ class Leader:
         self._calls.append(("abort_request", (names,)))
 
     def step(self) -> Any:
-        """One pass of all ranks, after all that was asked for since the last one."""
+        """One pass of all ranks, after all that was asked for since the last one.
+
+        Raises:
+            OutOfStepError: it failed here.
+        """
         self._group.tell([*self._calls, ("step", ())])
         self._calls = []
-        return self._vllm.step()
+        try:
+            return self._vllm.step()
+        except Exception as error:
+            raise OutOfStepError(f"vLLM failed in a pass that several processes make: {error}") from error
 
     def dismiss(self) -> None:
         """The others go on by themselves."""

@@ -16,6 +16,7 @@ from stepsearch_core.environment.encoding import end_ids
 from stepsearch_core.policy.tokenizers import id_count
 from stepsearch_core.sampling.engine import EngineError, Generation, TurnRequest
 from stepsearch_core.sampling.turns import StopRule
+from stepsearch_core.sampling.vllm_group import OutOfStepError
 
 _NEVER = -100.0
 """Added to the logits of rows that no token of the tokenizer has; vLLM allows no less. Their share, mostly
@@ -131,9 +132,11 @@ class VllmSession:
 
 @contextmanager
 def vllm_errors(problem: str) -> Iterator[None]:
-    """Turn what vLLM raises into an `EngineError` of one line."""
+    """Turn what vLLM raises into an `EngineError` of one line, but for what no session may go on after."""
     try:
         yield
+    except OutOfStepError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EngineError(f"vLLM {problem}: {reason}") from error

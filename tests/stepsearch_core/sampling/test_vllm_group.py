@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,8 @@ from stepsearch_core.policy.models import save_policy
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.engine import EngineError
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
-from stepsearch_core.sampling.vllm_group import Group
+from stepsearch_core.sampling.vllm_group import Group, Leader, OutOfStepError
+from stepsearch_core.sampling.vllm_session import vllm_errors
 from tests import tiny
 from tests.import_graph import ROOT
 from tests.vllm_parts import WORD, needs_vllm, searcher
@@ -44,6 +47,18 @@ def test_two_ranks_play_what_one_would(tmp_path, shared_by):
         again = [rows[place - 1, ids[place]].item() for place, own in enumerate(mask) if own]
         assert log_probs == pytest.approx(again, abs=1e-4)
     assert len({tuple(ids) for ids, *_ in first[len(QUESTIONS) :]}) > len(QUESTIONS)
+
+
+def test_a_pass_that_fails_on_the_first_rank_ends_the_run_and_not_its_trajectories():
+    def fail():
+        raise MemoryError("no memory")
+
+    told: list[Any] = []
+    group: Any = SimpleNamespace(tell=told.append)
+    leader = Leader(SimpleNamespace(step=fail), group)
+    with pytest.raises(OutOfStepError, match="several processes make: no memory"), vllm_errors("failed"):
+        leader.step()
+    assert told == [[("step", ())]]
 
 
 def test_the_ranks_of_a_machine_are_whole_groups(monkeypatch):
