@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepsearch_core.base.io import write_json
+from stepsearch_core.base.io import discard, write_json
 from stepsearch_core.evaluation.examination import examine
 from stepsearch_core.learning.shared_folder import SharedFolder
 from stepsearch_core.params import Params
@@ -22,6 +22,8 @@ def main(params: Params) -> None:
         examined = examine(DATA, params, work.path)
         if examined is None:
             return  # the first rank writes
+        if out.exists():
+            discard(out)  # as in `train`
         for policy, records in examined.records.items():
             write_records(out / "records" / policy, records)
         write_json(out / "metrics.json", examined.metrics)
