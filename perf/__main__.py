@@ -8,7 +8,9 @@ from importlib import import_module
 from stepsearch_core.base.terminal import terminal
 
 MEASUREMENTS = {
-    "continued_warmstart": "the trained policy against supervised training continued for the same wall time",
+    "continued_warmstart": (
+        "the trained policy against its warm start, and against supervised training for the same time"
+    ),
     "encoder": (
         "a sentence encoder, which STEPSEARCH_ENCODER names: passages a second in float32 and bfloat16, what"
         " it finds in the published text of STEPSEARCH_REAL_DATA"

@@ -3,13 +3,13 @@
 The warm start goes on with supervised training on its own data, with a new cosine schedule, for `SURPLUS`
 times as many batches as fit into the wall time that the stage `train` took, by a try of some; its
 checkpoints are kept, so that a control that was killed goes on. Then it answers all benchmarks; its answers
-are compared by question with those of the trained policy, which stage `evaluate` wrote.
+are compared by question, as are those of warm start and trained policy, which stage `evaluate` wrote.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,24 @@ SURPLUS = 1.1
 """A batch's time varies with what else the machine does; the control must not get less than its due."""
 TRIED = 16
 """Batches, which are of all lengths; the first two, where memory is taken, do not count."""
-MEASURES = ("f1", "support_recall", "searches", "redundancy")
+
+
+def _step_rewards(record: QuestionRecord) -> float | None:
+    """All of a trajectory's, unweighted; None where there are no gold passages to gain anything of."""
+    searches = [turn for turn in record.turns if turn.query is not None]
+    if any(turn.information_gain is None for turn in searches):
+        return None
+    return sum((turn.information_gain or 0.0) - (turn.redundancy or 0.0) for turn in searches)
+
+
+def _measure(key: str, record: QuestionRecord) -> float | None:
+    return record.measures[key]
+
+
+MEASURES: dict[str, Callable[[QuestionRecord], float | None]] = {
+    **{key: partial(_measure, key) for key in ("f1", "support_recall", "searches", "redundancy")},
+    "step_rewards": _step_rewards,
+}
 
 
 def main(quick: bool) -> None:
@@ -55,16 +72,20 @@ def main(quick: bool) -> None:
         answered = examination.records(
             "control", partial(examination.policy, work.path / "policy"), work.path
         )
-    control = {name: {record.id: record for record in records} for name, records in answered.items()}
-    trained = read_evaluation(DATA / "evaluate" / "records" / "trained")
+    written = DATA / "evaluate" / "records"
+    records = {policy: read_evaluation(written / policy) for policy in ("warmstart", "trained")}
+    records["control"] = {name: {record.id: record for record in made} for name, made in answered.items()}
     figures: dict[str, Any] = {}
-    for measure in MEASURES:
-        after, before = _values(trained, measure), _values(control, measure)
+    for measure, value in MEASURES.items():
+        values = {policy: _values(of_policy, value) for policy, of_policy in records.items()}
         compared = {
-            "trained": [list(values.values()) for values in after.values()],
-            "control": [list(values.values()) for values in before.values()],
-            "difference": [differences(after[name], before[name]) for name in after],
+            policy: [list(scores.values()) for scores in of_policy.values()]
+            for policy, of_policy in values.items()
         }
+        for other in ("warmstart", "control"):
+            compared[f"over_{other}"] = [
+                differences(after, values[other][name]) for name, after in values["trained"].items()
+            ]
         for side, groups in compared.items():
             interval = stratified_mean_interval(
                 groups, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0
@@ -103,10 +124,10 @@ def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
 
 
 def _values(
-    records: Mapping[str, Mapping[str, QuestionRecord]], measure: str
+    records: Mapping[str, Mapping[str, QuestionRecord]], value: Callable[[QuestionRecord], float | None]
 ) -> dict[str, dict[str, float | None]]:
-    """Of each benchmark, in the order of their names: a measure of every question, by its id."""
+    """Of each benchmark, in the order of their names: a value of every question, by its id."""
     return {
-        name: {key: record.measures[measure] for key, record in sorted(of_benchmark.items())}
+        name: {key: value(record) for key, record in sorted(of_benchmark.items())}
         for name, of_benchmark in sorted(records.items())
     }
