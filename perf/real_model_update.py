@@ -45,7 +45,7 @@ LORA_RANK = 16
 def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     """Time both sides in turn on the model in `folder`."""
     rows = 8 if quick else 24
-    params = replace(load_profile(PROFILE).train, minibatches=MINIBATCHES)
+    params = replace(load_profile(PROFILE).train, minibatches=MINIBATCHES, lora_rank=0)
     learner = Learner(_model(folder), params, has_critic=True)
     adapters = Learner(_model(folder), replace(params, lora_rank=LORA_RANK), has_critic=True)
     plain = _model(folder)
