@@ -29,7 +29,7 @@ from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.metrics.timing import TIMING, seconds
-from stepsearch_core.params import Params, load_params
+from stepsearch_core.params import Params, RewardParams, load_params
 from stepsearch_core.policy.models import load_policy, save_policy
 from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.runtime.work_folder import ROOT
@@ -43,22 +43,26 @@ TRIED = 16
 """Batches, which are of all lengths; the first two, where memory is taken, do not count."""
 
 
-def _step_rewards(record: QuestionRecord) -> float | None:
-    """All of a trajectory's, unweighted; None where there are no gold passages to gain anything of."""
+def _step_rewards(reward: RewardParams, record: QuestionRecord) -> float | None:
+    """All of a trajectory's, as training weighs them; None where there are no gold passages to gain."""
     searches = [turn for turn in record.turns if turn.query is not None]
     if any(turn.information_gain is None for turn in searches):
         return None
-    return sum((turn.information_gain or 0.0) - (turn.redundancy or 0.0) for turn in searches)
+    gained = sum(turn.information_gain or 0.0 for turn in searches)
+    repeated = sum(turn.redundancy or 0.0 for turn in searches)
+    return reward.information_gain_weight * gained - reward.redundancy_weight * repeated
 
 
 def _measure(key: str, record: QuestionRecord) -> float | None:
     return record.measures[key]
 
 
-MEASURES: dict[str, Callable[[QuestionRecord], float | None]] = {
-    **{key: partial(_measure, key) for key in ("f1", "support_recall", "searches", "redundancy")},
-    "step_rewards": _step_rewards,
-}
+def measures(reward: RewardParams) -> dict[str, Callable[[QuestionRecord], float | None]]:
+    """What is compared, by name."""
+    of_records = ("f1", "support_recall", "searches", "redundancy")
+    return {key: partial(_measure, key) for key in of_records} | {
+        "step_rewards": partial(_step_rewards, reward)
+    }
 
 
 def main(quick: bool) -> None:
@@ -76,7 +80,7 @@ def main(quick: bool) -> None:
     records = {policy: read_evaluation(written / policy) for policy in ("warmstart", "trained")}
     records["control"] = {name: {record.id: record for record in made} for name, made in answered.items()}
     figures: dict[str, Any] = {}
-    for measure, value in MEASURES.items():
+    for measure, value in measures(params.reward).items():
         values = {policy: _values(of_policy, value) for policy, of_policy in records.items()}
         compared = {
             policy: [list(scores.values()) for scores in of_policy.values()]
