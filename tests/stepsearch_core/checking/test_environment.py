@@ -85,7 +85,8 @@ def test_fetched_questions_are_looked_at_if_they_are_of_these_parameters(look, t
         entry = {"name": "a/b", "config": None, "revision": revision}
         splits = {"musique": "test", "musique_train": "train"}
         files = {key: {"dataset": {**entry, "split": split}, "rows": 30} for key, split in splits.items()}
-        write_json(fetched / "manifest.json", {"source": "datasets", "files": files})
+        told = {"source": "datasets", "training_share": 0.0, "files": files}
+        write_json(fetched / "manifest.json", told)
 
     manifest("other")
     assert not [line for line in look(*overrides).findings if "too long" in line]
