@@ -59,10 +59,11 @@ def _measure(key: str, record: QuestionRecord) -> float | None:
 
 def measures(reward: RewardParams) -> dict[str, Callable[[QuestionRecord], float | None]]:
     """What is compared, by name."""
-    of_records = ("f1", "support_recall", "searches", "redundancy")
-    return {key: partial(_measure, key) for key in of_records} | {
-        "step_rewards": partial(_step_rewards, reward)
+    made: dict[str, Callable[[QuestionRecord], float | None]] = {
+        key: partial(_measure, key) for key in ("f1", "support_recall", "searches", "redundancy")
     }
+    made["step_rewards"] = partial(_step_rewards, reward)
+    return made
 
 
 def main(quick: bool) -> None:
