@@ -159,9 +159,13 @@ def test_both_sides_of_logits_make_the_same(monkeypatch):
 def test_the_update_of_a_real_model_runs_on_a_small_one_too(tmp_path):
     AutoModelForCausalLM.from_config(CONFIG).save_pretrained(tmp_path)
     measured = real_model_update.measure(tmp_path, 2, True)
-    updates, limits = measured.both_sides.values()
-    ratios = [one / other for one, other in zip(updates, limits, strict=True)]
-    assert measured.figures == {"real_update_share": pytest.approx(sum(ratios) / 2)}
+    updates, limits, adapted = measured.both_sides.values()
+    shares = [one / other for one, other in zip(updates, limits, strict=True)]
+    speedups = [one / other for one, other in zip(adapted, updates, strict=True)]
+    assert measured.figures == {
+        "real_update_share": pytest.approx(sum(shares) / 2),
+        "lora_update_speedup": pytest.approx(sum(speedups) / 2),
+    }
     for row in real_model_update.ragged_lengths(20, 3):
         total = sum(map(abs, row))
         assert 300 <= total < 1100

@@ -22,7 +22,14 @@ from tests.import_graph import ROOT
 pytestmark = pytest.mark.slow
 
 SHORT = ("micro", "train.processes=2", "train.steps=2", "evaluate.questions=5")
-SRUN = '#!/bin/sh\n"$@" &\nfirst=$!\n"$@" || exit\nwait $first\n'
+SRUN = """#!/bin/sh
+test "$1 $2" = "--cpus-per-task 1" || exit
+shift 2
+"$@" &
+first=$!
+"$@" || exit
+wait $first
+"""
 SCONTROL = "#!/bin/sh\necho localhost\n"
 [SECOND_COMMAND] = re.findall(r"^torchrun .*?(?=\s*#|$)", (ROOT / "README.md").read_text(), re.MULTILINE)
 [JOB] = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/engines.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -96,6 +103,7 @@ def test_the_slurm_job_trains_as_one_launcher_does_and_dvc_goes_on(alone, checko
     (checkout / ".venv" / "bin" / "activate").touch()
     (checkout / "data" / "train" / "of_an_earlier_run").touch()
     slurm = {"SLURM_NNODES": "2", "SLURM_GPUS_ON_NODE": "1", "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n"}
+    slurm["SLURM_CPUS_PER_TASK"] = "1"
     variables = environment(**slurm)
     done = subprocess.run(
         ["bash", "-c", JOB.replace("29500", str(free_port()))],
