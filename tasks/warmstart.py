@@ -6,11 +6,10 @@ from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.learning.run_folder import RunFolder
-from stepsearch_core.learning.sft import fine_tune, replay
+from stepsearch_core.learning.sft import fine_tune, replay_all
 from stepsearch_core.metrics.timing import seconds, untimed
 from stepsearch_core.params import Params
 from stepsearch_core.policy.models import save_policy
@@ -42,12 +41,7 @@ def main(params: Params) -> None:
     refuse_unwritable(answers, tokenizer, params.model, params.tokenizer)
     warn_of_unwritable(answers)
     renderer = Renderer(tokenizer, params.environment)
-    asked = {question.id: question for question in those_that_fit(list(questions.values()), renderer)}
-    trajectories = [
-        replay(trajectory.turns, asked[trajectory.question_id], corpus.get, renderer)
-        for trajectory in shown
-        if trajectory.question_id in asked
-    ]
+    trajectories = replay_all(shown, list(questions.values()), corpus.get, renderer)
     parameters, inputs = made_by("warmstart", params)
     with RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs) as folder:
         history = fine_tune(

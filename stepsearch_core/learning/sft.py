@@ -13,13 +13,14 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import ActionKind, Passage, Question, Trajectory
+from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
@@ -29,7 +30,7 @@ from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch
 from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import WarmstartParams
-from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTurn
+from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTrajectory, WarmstartTurn
 
 _WINDOW = 16  # batches whose trajectories are sorted by length together
 
@@ -65,6 +66,21 @@ def replay(
             break
         episode.observe(found if action.kind is ActionKind.SEARCH else None)
     return episode.trajectory
+
+
+def replay_all(
+    shown: Iterable[WarmstartTrajectory],
+    questions: Sequence[Question],
+    passage: Callable[[str], Passage],
+    renderer: Renderer,
+) -> list[Trajectory]:
+    """Those of trajectories shown whose questions fit into the limits (`those_that_fit`), replayed."""
+    asked = {question.id: question for question in those_that_fit(questions, renderer)}
+    return [
+        replay(trajectory.turns, asked[trajectory.question_id], passage, renderer)
+        for trajectory in shown
+        if trajectory.question_id in asked
+    ]
 
 
 def fine_tune(
