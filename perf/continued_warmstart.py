@@ -9,7 +9,7 @@ are compared by question, as are those of warm start and trained policy, which s
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -21,13 +21,12 @@ from transformers import PreTrainedModel
 from perf.measure import report
 from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.bootstrap import differences, stratified_mean_interval
 from stepsearch_core.evaluation.comparison import read_evaluation
 from stepsearch_core.evaluation.examination import Examination
+from stepsearch_core.evaluation.summary import Records, summarize
 from stepsearch_core.learning.run_folder import RunFolder
-from stepsearch_core.learning.sft import fine_tune, replay
+from stepsearch_core.learning.sft import fine_tune, replay_all
 from stepsearch_core.metrics.timing import TIMING, seconds
 from stepsearch_core.params import Params, RewardParams, load_params
 from stepsearch_core.policy.models import load_policy, save_policy
@@ -41,29 +40,7 @@ SURPLUS = 1.1
 """A batch's time varies with what else the machine does; the control must not get less than its due."""
 TRIED = 16
 """Batches, which are of all lengths; the first two, where memory is taken, do not count."""
-
-
-def _step_rewards(reward: RewardParams, record: QuestionRecord) -> float | None:
-    """All of a trajectory's, as training weighs them; None where there are no gold passages to gain."""
-    searches = [turn for turn in record.turns if turn.query is not None]
-    if any(turn.information_gain is None for turn in searches):
-        return None
-    gained = sum(turn.information_gain or 0.0 for turn in searches)
-    repeated = sum(turn.redundancy or 0.0 for turn in searches)
-    return reward.information_gain_weight * gained - reward.redundancy_weight * repeated
-
-
-def _measure(key: str, record: QuestionRecord) -> float | None:
-    return record.measures[key]
-
-
-def measures(reward: RewardParams) -> dict[str, Callable[[QuestionRecord], float | None]]:
-    """What is compared, by name."""
-    made: dict[str, Callable[[QuestionRecord], float | None]] = {
-        key: partial(_measure, key) for key in ("f1", "support_recall", "searches", "redundancy")
-    }
-    made["step_rewards"] = partial(_step_rewards, reward)
-    return made
+MEASURES = ("f1", "support_recall", "searches", "redundancy", "step_rewards")
 
 
 def main(quick: bool) -> None:
@@ -74,31 +51,51 @@ def main(quick: bool) -> None:
     with RunFolder(ROOT, {"control": SURPLUS, "warmstart": asdict(params.warmstart)}, inputs) as work:
         control_seconds = _train(params, train_seconds, work)
         examination = Examination(DATA, params, ["control"])
-        answered = examination.records(
+        control = examination.records(
             "control", partial(examination.policy, work.path / "policy"), work.path
         )
     written = DATA / "evaluate" / "records"
-    records = {policy: read_evaluation(written / policy) for policy in ("warmstart", "trained")}
-    records["control"] = {name: {record.id: record for record in made} for name, made in answered.items()}
+    evaluated = {policy: read_evaluation(written / policy) for policy in ("warmstart", "trained")}
+    records: dict[str, Records] = {
+        policy: {name: list(of_benchmark.values()) for name, of_benchmark in made.items()}
+        for policy, made in evaluated.items()
+    }
+    records["control"] = control
     figures: dict[str, Any] = {}
-    for measure, value in measures(params.reward).items():
-        values = {policy: _values(of_policy, value) for policy, of_policy in records.items()}
-        compared = {
-            policy: [list(scores.values()) for scores in of_policy.values()]
-            for policy, of_policy in values.items()
-        }
-        for other in ("warmstart", "control"):
-            compared[f"over_{other}"] = [
-                differences(after, values[other][name]) for name, after in values["trained"].items()
-            ]
-        for side, groups in compared.items():
-            interval = stratified_mean_interval(
-                groups, params.evaluate.bootstrap_samples, params.evaluate.confidence, 0
-            )
-            figures[f"{measure}_{side}"] = asdict(interval)
+    for other in ("warmstart", "control"):
+        sides = {"warmstart": records[other], "trained": records["trained"]}
+        told = summarize(_with_step_rewards(sides, params.reward), params.evaluate, params.seed, MEASURES)
+        for measure in MEASURES:
+            figures[f"{measure}_trained"] = told["trained"]["mean"][measure]
+            figures[f"{measure}_{other}"] = told["warmstart"]["mean"][measure]
+            figures[f"{measure}_over_{other}"] = told["gain"]["mean"][measure]
     both_sides = {"train_seconds": train_seconds, "control_seconds": control_seconds}
     files = [Path("params.yaml"), *sorted((DATA / "synthesize").glob("*.jsonl"))]
     report("continued_warmstart", figures, both_sides, 1, files)
+
+
+def _with_step_rewards(sides: Mapping[str, Records], reward: RewardParams) -> dict[str, Records]:
+    """The records with one measure more: all step rewards of a trajectory, as training weighs them."""
+
+    def step_rewards(record: QuestionRecord) -> float | None:
+        """None where there are no gold passages to gain."""
+        searches = [turn for turn in record.turns if turn.query is not None]
+        if any(turn.information_gain is None for turn in searches):
+            return None
+        gained = sum(turn.information_gain or 0.0 for turn in searches)
+        repeated = sum(turn.redundancy or 0.0 for turn in searches)
+        return reward.information_gain_weight * gained - reward.redundancy_weight * repeated
+
+    return {
+        side: {
+            name: [
+                replace(record, measures={**record.measures, "step_rewards": step_rewards(record)})
+                for record in of_benchmark
+            ]
+            for name, of_benchmark in records.items()
+        }
+        for side, records in sides.items()
+    }
 
 
 def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
@@ -106,13 +103,10 @@ def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
     corpus = Corpus.open(DATA / "corpus")
     policy, tokenizer = load_policy(DATA / "warmstart" / "policy")
     renderer = Renderer(tokenizer, params.environment)
-    fitting = those_that_fit(load_questions(DATA / "synthesize" / "train.jsonl"), renderer)
-    questions = {question.id: question for question in fitting}
-    shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
-    trajectories = [
-        replay(trajectory.turns, questions[trajectory.question_id], corpus.get, renderer)
-        for trajectory in shown
-    ]
+    questions = load_questions(DATA / "synthesize" / "train.jsonl")
+    asked = {question.id for question in questions}
+    shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", asked, corpus)
+    trajectories = replay_all(shown, questions, corpus.get, renderer)
 
     def tune(policy: PreTrainedModel, batches: float, kept: RunFolder | None) -> list[dict[str, Any]]:
         epochs = batches * params.warmstart.batch_size / len(trajectories)
@@ -126,13 +120,3 @@ def _train(params: Params, train_seconds: float, folder: RunFolder) -> float:
     history = tune(policy, read_json(planned), folder)
     save_policy(policy, tokenizer, folder.path / "policy")
     return seconds(history, "batch")
-
-
-def _values(
-    records: Mapping[str, Mapping[str, QuestionRecord]], value: Callable[[QuestionRecord], float | None]
-) -> dict[str, dict[str, float | None]]:
-    """Of each benchmark, in the order of their names: a value of every question, by its id."""
-    return {
-        name: {key: value(record) for key, record in sorted(of_benchmark.items())}
-        for name, of_benchmark in sorted(records.items())
-    }

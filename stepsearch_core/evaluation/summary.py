@@ -4,7 +4,7 @@ paired difference of the trained policy to the warm start. `mean` weighs benchma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -20,12 +20,14 @@ Records = Mapping[str, Sequence[QuestionRecord]]
 Scores = list[Sequence[float | None]]
 
 
-def summarize(records: Mapping[str, Records], params: EvaluateParams, seed: int) -> dict[str, Any]:
+def summarize(
+    records: Mapping[str, Records], params: EvaluateParams, seed: int, measures: Collection[str] = EVALUATED
+) -> dict[str, Any]:
     """Metrics of every policy, and the gain if both `trained` and `warmstart` are there."""
 
     def table(scores: Callable[[str, str], Sequence[float | None]]) -> dict[str, Any]:
         """Rows for each benchmark and their mean; `scores(benchmark, key)` gives those of a measure."""
-        by_key = {key: {name: scores(name, key) for name in params.benchmarks} for key in EVALUATED}
+        by_key = {key: {name: scores(name, key) for name in params.benchmarks} for key in measures}
         rows = {
             name: {key: _interval([groups[name]]) for key, groups in by_key.items()}
             for name in params.benchmarks
