@@ -7,12 +7,18 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
 PROFILES = Path(__file__).parents[1] / "conf"
 """The profiles of this checkout, wherever a measurement works."""
+
+
+def engines() -> list[str]:
+    """The sampling engines that are installed."""
+    return ["transformers", *(["vllm"] if find_spec("vllm") else [])]
 
 
 class Measured(NamedTuple):

@@ -8,7 +8,6 @@ by default; below 1 it fits.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from perf.measure import Measured
+from perf.measure import Measured, engines
 from perf.workload import default_params
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Author, Segment, Trajectory
@@ -27,7 +26,7 @@ from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.sampling.engine import Engine, Generation, TurnRequest
 from stepsearch_core.sampling.opening import open_engine
-from stepsearch_core.training.mismatch import MismatchGuard
+from stepsearch_core.training.mismatch import MismatchGuard, mismatch
 
 TOPICS = ("tides", "volcanoes", "bees", "printing", "glass", "salt", "bridges", "maps")
 QUESTION = "Where do {} come into a story that you know? Think about it, then tell it in a few words."
@@ -46,7 +45,7 @@ def measure(folder: Path, repeats: int, quick: bool) -> Measured:
     topics = TOPICS[:4] if quick else TOPICS
     model, tokenizer = load_policy(folder, "bfloat16")
     gaps = {}
-    for name in ("transformers", *(["vllm"] if importlib.util.find_spec("vllm") else [])):
+    for name in engines():
         made = chats(_engine(name, model, tokenizer, folder, len(topics)), tokenizer, topics)
         gaps[name] = mean_gap(model, made, tokenizer.pad_token_id)
     limit = MismatchGuard(default_params().train.max_mismatch, model.dtype).limit
@@ -93,9 +92,9 @@ def chats(engine: Engine, tokenizer: Any, topics: Sequence[str]) -> list[Traject
 @torch.no_grad()
 def mean_gap(model: PreTrainedModel, made: Sequence[Trajectory], pad_token_id: int) -> float:
     """Of the sampled tokens, in nats."""
-    gaps = []
+    sampler, trainer = [], []
     for group in micro_batches(made, MICRO_BATCH_TOKENS):
         members = [made[index] for index in group]
-        trainer = Likelihood(model)(token_batch(members, pad_token_id)).double().numpy()
-        gaps.append(np.abs(trainer - [value for member in members for value in member.log_probs]))
-    return float(np.concatenate(gaps).mean())
+        trainer.append(Likelihood(model)(token_batch(members, pad_token_id)).double().numpy())
+        sampler.append(np.concatenate([member.log_probs for member in members]))
+    return mismatch(sampler, trainer)["mismatch/mean"]

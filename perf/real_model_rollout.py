@@ -9,7 +9,6 @@ sampled tokens count.
 
 from __future__ import annotations
 
-import importlib.util
 import operator
 import sys
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perf.lockstep import play
-from perf.measure import Measured, in_turn, median_of_pairs, seconds
+from perf.measure import Measured, engines, in_turn, median_of_pairs, seconds
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
@@ -84,13 +83,12 @@ def measure(model_folder: Path, repeats: int, quick: bool) -> Measured:
             model, tokenizer, retriever, renderer, questions, batch_size=IN_FLIGHT, stop_strings=True
         )
 
-    engines = ["transformers", *(["vllm"] if importlib.util.find_spec("vllm") else [])]
     values = in_turn(
-        {f"rollout_{name}": ours(name) for name in engines} | {"rollout_lockstep": rate(lockstep)}, repeats
+        {f"rollout_{name}": ours(name) for name in engines()} | {"rollout_lockstep": rate(lockstep)}, repeats
     )
     ratios = [
         median_of_pairs(operator.truediv, values[f"rollout_{name}"], values["rollout_lockstep"])
-        for name in engines
+        for name in engines()
     ]
     return Measured(
         {"real_rollout_speedup": max(ratios)},

@@ -11,7 +11,6 @@ curve has vLLM's points where vLLM is installed.
 
 from __future__ import annotations
 
-import importlib.util
 import operator
 import sys
 import time
@@ -21,7 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from perf.lockstep import play
-from perf.measure import in_turn, median_of_pairs, report, seconds
+from perf.measure import engines, in_turn, median_of_pairs, report, seconds
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import FAILURES, Trajectory
 from stepsearch_core.data.corpus import Corpus
@@ -126,7 +125,7 @@ def main(quick: bool) -> None:
         "faulty_retrieval": ours("faulty_retrieval", source=_Faulty(retriever)),
         **{f"transformers_{count}": ours(f"transformers_{count}", count) for count in CURVE},
     }
-    if importlib.util.find_spec("vllm"):
+    if "vllm" in engines():
         vllm = engine("vllm")
         sides |= {f"vllm_{count}": ours(f"vllm_{count}", count, writer=vllm) for count in CURVE}
     in_turn({name: sides[name] for name in ("ours", "lockstep_stop")}, 1)

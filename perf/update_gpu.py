@@ -47,13 +47,9 @@ def main(quick: bool) -> None:
     both_sides: dict[str, list[float]] = {}
     repeats, rows = (2, 8) if quick else (5, 64)
     for size in SIZES:
-        rates = tokens_per_second(
-            Qwen2Config(**PUBLISHED[f"Qwen/Qwen2.5-{size}"]),
-            rows,
-            repeats,
-            16_384 if size == "0.5B" else 8_192,
-        )
-        flops = flops_per_token(Qwen2Config(**PUBLISHED[f"Qwen/Qwen2.5-{size}"]))
+        config = Qwen2Config(**PUBLISHED[f"Qwen/Qwen2.5-{size}"])
+        rates = tokens_per_second(config, rows, repeats, 16_384 if size == "0.5B" else 8_192)
+        flops = flops_per_token(config)
         figures |= {f"tokens_per_second_{size}": float(np.median(rates))}
         figures |= {f"mfu_{size}": float(np.median(rates)) * flops / peak}
         both_sides[size] = rates
