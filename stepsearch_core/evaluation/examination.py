@@ -201,19 +201,17 @@ class Examination:
             count = self._count(name, portion)
             if before is not None and portion in before:
                 self._progress.spare(count)
+                records, took = before.read(portion), before.seconds(portion)
             else:
                 answer = opened()
                 started = time.perf_counter()
                 with self._progress.playing(f"{name} on {portion.benchmark}", count) as ended:
                     records = self._records(answer(portion, ended), portion.questions)
                 took = time.perf_counter() - started
-                if before is None:
-                    made[portion.benchmark] += records
-                    self.seconds[name] += took
-                    continue
-                before.write(portion, records, took)
-            made[portion.benchmark] += before.read(portion)
-            self.seconds[name] += before.seconds(portion)
+                if before is not None:
+                    before.write(portion, records, took)
+            made[portion.benchmark] += records
+            self.seconds[name] += took
         return made
 
     def _count(self, name: str, portion: Portion) -> int:
