@@ -18,7 +18,7 @@ from stepsearch_core.checking.gpus import gpus_here
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.learning.logit_chunks import LIGER_PACKAGES, LIGER_REMEDY
 from stepsearch_core.params import ParamsError
-from stepsearch_core.planning.plan import check_fits
+from stepsearch_core.planning.plan import check_fits, main_memory_bytes
 from stepsearch_core.runtime.work_folder import ROOT
 
 CACHE = Path(".dvc/cache")
@@ -91,10 +91,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     plan = subject.plan
     if plan is None:
         return
-    hardware = subject.params.hardware
     memory = psutil.virtual_memory()
-    processes = 0 if hardware.gpus else math.ceil(subject.params.train.processes / hardware.machines)
-    needed: float = plan.index + plan.offloaded + plan.peak * processes
+    needed = main_memory_bytes(plan, subject.params)
     if needed > memory.total:
         problem = (
             f"{gigabytes(needed)} of main memory are needed, this machine has {gigabytes(memory.total)}"

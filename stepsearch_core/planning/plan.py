@@ -167,6 +167,13 @@ def _offloaded(params: Params, shape: Architecture) -> float:
     )
 
 
+def main_memory_bytes(plan: Plan, params: Params) -> float:
+    """What a machine holds at most in main memory: without GPUs all of its processes as well."""
+    hardware = params.hardware
+    processes = 0 if hardware.gpus else max(params.train.processes, params.warmstart.processes)
+    return plan.index + plan.offloaded + plan.peak * math.ceil(processes / hardware.machines)
+
+
 def check_fits(plan: Plan, params: Params) -> None:
     """Compare a plan with `params.hardware`.
 
@@ -174,7 +181,6 @@ def check_fits(plan: Plan, params: Params) -> None:
         ParamsError: something does not fit; gives what is needed and what there is.
     """
     hardware = params.hardware
-    main = plan.index + int(plan.offloaded)
     if hardware.gpus:
         processes = max(params.train.processes, params.warmstart.processes, params.evaluate.processes)
         if processes > hardware.gpus * hardware.machines:
@@ -190,10 +196,7 @@ def check_fits(plan: Plan, params: Params) -> None:
             least = least_share_bytes(plan.shape, params)
             given = sum(plan.sampling.values()) / 1e9
             _check("vLLM's share of each GPU", least, given, "rollout.tensor_parallel splits its model")
-    else:
-        processes = max(params.train.processes, params.warmstart.processes)
-        main += int(plan.peak) * math.ceil(processes / hardware.machines)
-    _check("main memory", main, hardware.memory_gb, "hardware.memory_gb")
+    _check("main memory", main_memory_bytes(plan, params), hardware.memory_gb, "hardware.memory_gb")
     _check("disk", sum(plan.disk.values()), hardware.disk_gb, "hardware.disk_gb")
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.params import ParamsError
 from stepsearch_core.planning.lines import plan_lines
-from stepsearch_core.planning.plan import check_fits, make_plan
+from stepsearch_core.planning.plan import check_fits, main_memory_bytes, make_plan
 from stepsearch_core.training.memory import PROGRAM_BYTES
 from tests.profiles import NAMES, profile
 
@@ -170,6 +170,13 @@ def test_a_model_that_does_not_fit_beside_the_trainer_is_split_over_gpus():
     halves = ("rollout.tensor_parallel=2", "evaluate.processes=8")
     plan, params = planned("paper_7b", *whole, *halves)
     check_fits(plan, params)
+
+
+def test_main_memory_holds_the_processes_of_the_larger_stage():
+    plan, params = planned("tiny", "warmstart.processes=3", "train.processes=2")
+    assert main_memory_bytes(plan, params) == plan.index + plan.offloaded + 3 * plan.peak
+    plan, params = planned("single_gpu")  # whose processes are on the GPU
+    assert main_memory_bytes(plan, params) == plan.index + plan.offloaded
 
 
 def test_the_deepspeed_configuration_is_that_of_training():
