@@ -105,7 +105,7 @@ def _rank(name: str, work: Callable[[Params], None], params: Params) -> None:
 
     # comes when the stage's process is gone; waiting is over at once
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    log_to_stderr(name, logging.INFO if os.environ["RANK"] == "0" else logging.WARNING)
+    log_to_stderr(name)
     take_device()
     work(params)
     leave_process_group()

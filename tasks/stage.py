@@ -50,7 +50,7 @@ def run(name: str, work: Callable[..., None], in_ranks: bool = False) -> None:
     # DeepSpeed's launcher passes what it sets in the environment, too
     parser.add_argument("--local_rank", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    log_to_stderr(name, logging.INFO if is_main() else logging.WARNING)
+    log_to_stderr(name)
     who = f"{name}: rank {rank()}" if world_size() > 1 else name
     if world_size() > 1 and not in_ranks:
         sys.exit(f"{who}: this stage is one process's work, but {world_size()} were started; start it alone")
@@ -103,8 +103,9 @@ def look_first(name: str, path: Path, fetch_first: bool) -> None:
         file.write(seen)
 
 
-def log_to_stderr(name: str, level: int = logging.INFO) -> None:
-    """Log lines of the stage `name`, without what libraries report of themselves."""
+def log_to_stderr(name: str) -> None:
+    """Log lines of the stage `name`: one rank says how it goes, all what is wrong, libraries nothing."""
+    level = logging.INFO if is_main() else logging.WARNING
     logging.basicConfig(level=level, format=f"{name}: %(message)s", stream=sys.stderr)
     for noisy in ("httpx", "datasets", "bm25s", "DeepSpeed"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

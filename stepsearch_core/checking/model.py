@@ -20,14 +20,12 @@ def check_presence(subject: Subject) -> Iterator[Finding]:
     if source is None or subject.model_folder:
         return
     if _is_path(source):
+        problem = f"{source!r} is no folder"
         try:
             check_weights_kind(source)
         except DataError as error:
-            yield subject.error("model.source", error.problem, "a folder with a model, or one of the hub")
-            return
-        yield subject.error(
-            "model.source", f"{source!r} is no folder", "name a folder with a model, or one of the hub"
-        )
+            problem = error.problem
+        yield subject.error("model.source", problem, "name a folder with a model, or one of the hub")
     else:
         yield subject.download("model.source", source, "the model", _download_size(subject))
 

@@ -82,13 +82,15 @@ def downloading(source: str | None) -> Iterator[None]:
     Raises:
         AgreementError: machines found different snapshots of the name in their caches.
     """
-    in_turn = world_size() > 1 and source is not None and not Path(source).exists()
-    if in_turn and not is_first_here():
+    if world_size() == 1 or source is None or Path(source).exists():
+        yield
+        return
+    if not is_first_here():
         barrier()
     yield
-    if in_turn and is_first_here():
+    if is_first_here():
         barrier()
-    if in_turn and source and (folder := local_folder(source)):
+    if folder := local_folder(source):
         check_agreement({f"the snapshot of {source}": folder.name})
 
 
