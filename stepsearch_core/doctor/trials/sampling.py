@@ -21,7 +21,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.opening import open_engine
-from stepsearch_core.training.mismatch import MismatchGuard
+from stepsearch_core.training.mismatch import MismatchGuard, mismatch
 
 QUESTIONS = 16
 
@@ -98,7 +98,7 @@ def gap(policy: Any, trajectories: list[Trajectory], parts: Parts) -> float:
     batch = token_batch(trajectories, parts.tokenizer.pad_token_id)
     scored = Likelihood(policy)(batch).double().cpu().numpy()
     sampled = np.concatenate([made.log_probs for made in trajectories])
-    mean = float(np.abs(scored - sampled).mean())
+    mean = mismatch([sampled], [scored])["mismatch/mean"]
     limit = MismatchGuard(parts.params.train.max_mismatch, policy.dtype).limit
     require(limit is None or mean <= limit, f"{mean:.3g} nats a token from model to sampler, beyond {limit}")
     return mean
