@@ -1,6 +1,24 @@
-"""The real vLLM, loaded once for all tests that sample with it."""
+"""A container with limits of its own; the real vLLM, loaded once for all tests that sample with it."""
+
+import os
 
 import pytest
+
+from stepsearch_core.runtime import allowance
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """A container on a machine of 32 cores, 16 of which this process may use: call it with its limits."""
+    monkeypatch.setattr(allowance, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 32)
+
+    def limit(cpu, memory):
+        (tmp_path / "cpu.max").write_text(f"{cpu}\n")
+        (tmp_path / "memory.max").write_text(f"{memory}\n")
+
+    return limit
 
 
 @pytest.fixture(scope="session")

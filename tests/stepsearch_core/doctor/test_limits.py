@@ -6,27 +6,12 @@ from collections import namedtuple
 import pytest
 
 from stepsearch_core.doctor import limits
-from stepsearch_core.runtime import allowance
 
 Disk = namedtuple("Disk", "total used free")
 
 
 def said(check, here):
     return [str(finding) for finding in check(here)]
-
-
-@pytest.fixture
-def container(tmp_path, monkeypatch):
-    """A container with limits of its own."""
-    monkeypatch.setattr(allowance, "CGROUP", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
-    monkeypatch.setattr(os, "cpu_count", lambda: 32)
-
-    def limit(cpu, memory):
-        (tmp_path / "cpu.max").write_text(f"{cpu}\n")
-        (tmp_path / "memory.max").write_text(f"{memory}\n")
-
-    return limit
 
 
 def test_a_container_s_memory_is_a_note(container, machine):

@@ -1,22 +1,7 @@
-import os
-
 import psutil
 import pytest
 
 from stepsearch_core.runtime import allowance
-
-
-@pytest.fixture
-def container(tmp_path, monkeypatch):
-    """A container with limits of its own."""
-    monkeypatch.setattr(allowance, "CGROUP", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
-
-    def limit(cpu, memory):
-        (tmp_path / "cpu.max").write_text(f"{cpu}\n")
-        (tmp_path / "memory.max").write_text(f"{memory}\n")
-
-    return limit
 
 
 @pytest.mark.parametrize(
