@@ -21,6 +21,7 @@ from stepsearch_core.planning.duration import Durations, durations
 from stepsearch_core.sampling.vllm_arguments import RESERVED_SHARE, memory_share, vllm_arguments
 from stepsearch_core.training.architecture import Architecture, architecture
 from stepsearch_core.training.memory import (
+    ADAPTER_HOLES,
     PROGRAM_BYTES,
     activation_bytes,
     cache_bytes,
@@ -93,6 +94,8 @@ def make_plan(params: Params) -> Plan:
         "activations": activation_bytes(shape, together, dtype, train.gradient_checkpointing),
         "logits": logit_bytes(shape, together * written // length, dtype, params.hardware.gpus),
     }
+    if train.lora_rank and not params.hardware.gpus:
+        update["holes by adapters"] = ADAPTER_HOLES * update["activations"]
     update |= _step(shape.trained + shape.critic, params, train)
     if shape.critic:  # both have passed forward before either goes backward
         update["critic's activations"] = activation_bytes(

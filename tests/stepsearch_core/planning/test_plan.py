@@ -125,6 +125,15 @@ def test_a_critic_model_adapters_and_zero_3_are_counted():
     assert parts["zero3"].states["whole policy"] == 2 * count
 
 
+def test_adapters_cost_holes_in_main_memory_and_none_on_a_gpu():
+    adapted, whole = (planned("smollm", f"train.lora_rank={rank}")[0] for rank in (16, 0))
+    holes = adapted.update["holes by adapters"]
+    assert holes == pytest.approx(0.3 * adapted.update["activations"])
+    assert adapted.training_peak == pytest.approx(sum((adapted.states | adapted.update).values()))
+    assert "holes by adapters" not in whole.update
+    assert "holes by adapters" not in planned("single_gpu", "train.lora_rank=8")[0].update
+
+
 def test_what_is_offloaded_counts_as_main_memory_of_all_processes():
     """Qwen2.5-3B on eight GPUs: 12 + 4 + 2 bytes a trained parameter, 2 a parameter of the reference."""
     plain, _ = planned("paper_3b")
