@@ -7,6 +7,7 @@ environment knows (queries, passage ids, failures) is a field and never parsed b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -215,3 +216,5 @@ class RewardBreakdown:
     search_key: float
     step_rewards: tuple[StepReward, ...]
     format_ok: bool
+    terms: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of each of `reward.terms`, by its import path, a value for every turn (`rewards.terms`)."""

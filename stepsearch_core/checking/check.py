@@ -17,6 +17,7 @@ from stepsearch_core.checking import (
     index,
     machine,
     model,
+    reward,
     service,
     tokenizer,
 )
@@ -57,6 +58,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", index.check_device),
     ("index", index.check_measured),
     ("evaluate", service.check_service),
+    ("train", reward.check_terms),
     ("train", machine.check_plan),
     ("evaluate", machine.check_packages),
     ("train", machine.check_gpus),

@@ -117,6 +117,19 @@ class Corpus:
         """
         return self[self.position(identifier)]
 
+    def ids_by_title(self, titles: Iterable[str]) -> dict[str, list[str]]:
+        """Ids of the passages of each of these titles, in the order of positions; no title is none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wanted = pa.array(sorted(set(titles) - {""}), type=pa.string())
+        table = self._dataset.data.table.select(["id", "title"])
+        found = table.filter(pc.is_in(table["title"], value_set=wanted))
+        ids: dict[str, list[str]] = {title: [] for title in titles}
+        for identifier, title in zip(*(found[name].to_pylist() for name in ("id", "title")), strict=True):
+            ids[title].append(identifier)
+        return ids
+
     def contents(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """Title and text of every passage (from `start`, to before `stop`), in the order of positions."""
         stop = len(self) if stop is None else min(stop, len(self))

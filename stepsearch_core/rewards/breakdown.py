@@ -7,19 +7,31 @@ world a cosine of .64 instead of .33), and information gain would hardly tell th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
+
+import numpy as np
 
 from stepsearch_core.base.types import ActionKind, Question, RewardBreakdown, StepReward, Trajectory
 from stepsearch_core.metrics.search import format_valid
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.answer import answer_reward
+from stepsearch_core.rewards.gain_above_floor import above_floor
+from stepsearch_core.rewards.gain_of_supports import support_gains
 from stepsearch_core.rewards.information_gain import information_gains
 from stepsearch_core.rewards.redundancy import redundancies
 from stepsearch_core.rewards.search_key import search_key_reward
+from stepsearch_core.rewards.terms import Term, term_values
 
 
-def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarity) -> RewardBreakdown:
+def score(
+    trajectory: Trajectory,
+    question: Question,
+    similarity: TfidfSimilarity,
+    gain: str = "similarity",
+    floors: Mapping[str, float] | None = None,
+) -> RewardBreakdown:
     """All terms of the trajectory's reward; every search has a `StepReward`, one without a hit included.
 
     Args:
@@ -28,19 +40,22 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
             cannot be retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while
             redundancy stays.
         similarity: TF-IDF over the corpus; answers and queries are compared by its words.
+        gain: what a search earns for what it found: the paper's `similarity`, `above_floor` or `supports`.
+        floors: of gold passages, for `above_floor`; without one it is 0.
 
     Raises:
         KeyError: a retrieved passage is unknown.
     """
     turns = [index for index, turn in enumerate(trajectory.turns) if turn.action.kind is ActionKind.SEARCH]
     rounds = [trajectory.turns[index].passage_ids for index in turns]
-    cosines = similarity.cosine(
-        similarity.known(question.support_ids), [pid for ids in rounds for pid in ids]
-    )
-    ends = accumulate(map(len, rounds))
-    gains = information_gains(
-        [cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)]
-    )
+    gold = similarity.known(question.support_ids)
+    if gain == "supports":
+        gains = support_gains(gold, rounds)
+    else:
+        cosines = similarity.cosine(gold, [pid for ids in rounds for pid in ids])
+        if gain == "above_floor":
+            cosines = above_floor(cosines, np.array([(floors or {}).get(pid, 0.0) for pid in gold]))
+        gains = information_gains(_by_round(cosines, rounds))
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
         answer=answer_reward(trajectory, question, similarity.segment),
@@ -52,14 +67,35 @@ def score(trajectory: Trajectory, question: Question, similarity: TfidfSimilarit
     )
 
 
+def _by_round(cosines: np.ndarray, rounds: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    ends = accumulate(map(len, rounds))
+    return [cosines[:, end - len(ids) : end] for ids, end in zip(rounds, ends, strict=True)]
+
+
 class Scorer:
     """Scores trajectories with everything a reward needs to know of the corpus."""
 
-    def __init__(self, similarity: TfidfSimilarity, questions: Mapping[str, Question]) -> None:
+    def __init__(
+        self,
+        similarity: TfidfSimilarity,
+        questions: Mapping[str, Question],
+        gain: str = "similarity",
+        floors: Mapping[str, float] | None = None,
+        terms: Mapping[str, Term] | None = None,
+    ) -> None:
+        """Score with these: see `score`; `terms` are rewards of one's own."""
         self.similarity = similarity
         self.questions = questions
+        self._gain, self._floors, self._terms = gain, floors, terms or {}
         self.segment = similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward terms of one trajectory."""
-        return score(trajectory, self.questions[trajectory.question_id], self.similarity)
+        question = self.questions[trajectory.question_id]
+        scored = score(trajectory, question, self.similarity, self._gain, self._floors)
+        return self._with_terms(scored, trajectory, question)
+
+    def _with_terms(
+        self, scored: RewardBreakdown, trajectory: Trajectory, question: Question
+    ) -> RewardBreakdown:
+        return replace(scored, terms=term_values(self._terms, trajectory, question))

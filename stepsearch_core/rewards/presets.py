@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.base.types import Question
+from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.gain_above_floor import floors_of
 from stepsearch_core.rewards.released import KEY_WEIGHT, STEP_WEIGHT, ReleasedScorer
+from stepsearch_core.rewards.terms import load_terms
 
 
 def scorer_and_weights(
     params: RewardParams,
     similarity: TfidfSimilarity,
     questions: Mapping[str, Question],
-    passages: Callable[[str], Passage],
+    corpus: Corpus,
 ) -> tuple[Scorer, RewardParams]:
     """The scorer that training uses and the weights `composition` puts on its terms.
 
     `paper` has those of `params`, `released` its own, whatever `params` says. Evaluation always scores by
-    `paper`.
+    `paper` with its gain.
+
+    Raises:
+        DataError: `reward.terms` names what cannot be imported.
     """
+    terms = load_terms(params.terms)
     if params.preset == "paper":
-        return Scorer(similarity, questions), params
+        floors = None
+        if params.gain == "above_floor":
+            gold = (pid for question in questions.values() for pid in question.support_ids)
+            floors = floors_of(corpus, similarity, gold)
+        return Scorer(similarity, questions, params.gain, floors, terms), params
     released = replace(
         params,
         answer_weight=1.0,
@@ -32,4 +43,4 @@ def scorer_and_weights(
         information_gain_weight=STEP_WEIGHT,
         redundancy_weight=STEP_WEIGHT,
     )
-    return ReleasedScorer(similarity, questions, passages), released
+    return ReleasedScorer(similarity, questions, corpus.get, terms), released

@@ -31,6 +31,7 @@ from stepsearch_core.base.types import ActionKind, Passage, Question, RewardBrea
 from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.terms import Term
 
 KEY_WEIGHT = 0.618
 STEP_WEIGHT = 1.6  # .6 in its settings, added to a row that already holds the reward
@@ -129,8 +130,9 @@ class ReleasedScorer(Scorer):
         similarity: TfidfSimilarity,
         questions: Mapping[str, Question],
         passages: Callable[[str], Passage],
+        terms: Mapping[str, Term] | None = None,
     ) -> None:
-        super().__init__(similarity, questions)
+        super().__init__(similarity, questions, terms=terms)
         self.passages = passages
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
@@ -145,7 +147,8 @@ class ReleasedScorer(Scorer):
             StepReward(bisect_right(starts, round_.position) - 1, round_.information_gain, round_.redundancy)
             for round_ in scored.rounds
         ]
-        return RewardBreakdown(scored.answer, scored.search_key, tuple(step_rewards), scored.format_ok)
+        made = RewardBreakdown(scored.answer, scored.search_key, tuple(step_rewards), scored.format_ok)
+        return self._with_terms(made, trajectory, question)
 
 
 def _documents(information: str) -> list[str]:

@@ -2,11 +2,15 @@
 shown.
 """
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.base.types import Action, ActionKind, InvalidReason, Passage, Turn
+from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import PLAN
 from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.environment.renderer import Renderer
@@ -26,6 +30,7 @@ WARNING = RELEASED.invalid_notice
 PASSAGES = {
     name: Passage(name, name.upper(), text) for name, text in zip("abc", [*GOLDS, "eps zeta"], strict=True)
 }
+SHELF = cast(Corpus, SimpleNamespace(get=PASSAGES.__getitem__))
 ASKED = episodes.question((["a"], KEYS[0]), (["b"], KEYS[1]))
 
 
@@ -43,10 +48,8 @@ INVALID = Turn(Action.invalid(InvalidReason.NO_ACTION), "what now")
 
 def scored_tokens(*turns):
     """The breakdown and the rewards on tokens, by the preset's weights."""
-    params = RewardParams("released", 0.1, 0.2, 0.3, 0.4)
-    scorer, weights = scorer_and_weights(
-        params, TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, PASSAGES.__getitem__
-    )
+    params = RewardParams("released", "similarity", 0.1, 0.2, 0.3, 0.4)
+    scorer, weights = scorer_and_weights(params, TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, SHELF)
     episode = episodes.trajectory(*turns)
     breakdown = scorer(episode)
     return breakdown, token_rewards(episode, breakdown, weights)
@@ -92,14 +95,12 @@ def test_after_a_warning_the_step_reward_sits_on_the_turn_before_it():
 
 def test_presets():
     paper = RewardParams()
-    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__)
+    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), {}, SHELF)
     assert not isinstance(scorer, ReleasedScorer)
     assert weights is paper
-    scorer, weights = scorer_and_weights(
-        RewardParams("released"), TfidfSimilarity.fit([]), {}, PASSAGES.__getitem__
-    )
+    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), {}, SHELF)
     assert isinstance(scorer, ReleasedScorer)
-    assert weights == RewardParams("released", 1.0, 0.618, 1.6, 1.6)
+    assert weights == RewardParams("released", "similarity", 1.0, 0.618, 1.6, 1.6)
 
 
 BPE = tiny.tokenizer("bpe", prompt="released")
