@@ -22,6 +22,10 @@ class ScoredBatch:
     question_ids: Sequence[str]
     rewards: Rows
     values: Rows
+    turns: Sequence[np.ndarray] = ()
+    """For each trajectory the turn of each of its policy tokens [policy tokens]."""
+    evidence: Sequence[np.ndarray] = ()
+    """Shaped alike: how many gold passages had been shown before that turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,13 @@ class Algorithm:
     """One way to learn from a step's trajectories."""
 
     step_rewards: bool
-    """True: every term of the reward. False: the answer reward alone."""
+    """True: every term of the reward. False: the answer reward alone, but where credit is given by turn."""
     critic: bool
     """Whether values are learnt."""
     credit: Callable[[ScoredBatch, float, float], tuple[Rows, Rows]]
     """(batch, gamma, gae_lambda) -> advantages, and returns for the critic to learn."""
+    turn_credit: Callable[[ScoredBatch, float, str], tuple[Rows, Rows]] | None = None
+    """(batch, gamma, scheme) -> the same by turn, of a scheme of `turn_groups`; None with a critic."""
 
 
 def outcomes(rewards: Rows) -> np.ndarray:

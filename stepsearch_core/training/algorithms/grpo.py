@@ -17,6 +17,7 @@ from stepsearch_core.training.algorithms.algorithm import (
     on_every_token,
     outcomes,
 )
+from stepsearch_core.training.algorithms.turn_groups import Cell, compared_turns
 
 EPSILON = 1e-6
 
@@ -32,4 +33,15 @@ def group_standardised(batch: ScoredBatch, gamma: float, gae_lambda: float) -> t
     return on_every_token(advantages, batch.rewards), on_every_token(rewards, batch.rewards)
 
 
-GRPO = Algorithm(step_rewards=False, critic=False, credit=group_standardised)
+def turns_standardised(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[Rows, Rows]:
+    """A turn's return minus its cell's mean, over the cell's deviation (`turn_groups`)."""
+
+    def compare(cell: Cell) -> list[float]:
+        values = np.array([made.value for made in cell])
+        standardised: list[float] = ((values - values.mean()) / (values.std(ddof=1) + EPSILON)).tolist()
+        return standardised
+
+    return compared_turns(batch, gamma, scheme, compare)
+
+
+GRPO = Algorithm(step_rewards=False, critic=False, credit=group_standardised, turn_credit=turns_standardised)

@@ -10,6 +10,8 @@ import numpy as np
 
 from stepsearch_core.training.algorithms.algorithm import Algorithm, Rows, ScoredBatch
 from stepsearch_core.training.algorithms.steppo import whitened_gae
+from stepsearch_core.training.algorithms.turn_groups import Cell, compared_turns
+from stepsearch_core.training.gae import whiten
 
 
 def whitened_returns(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
@@ -18,4 +20,17 @@ def whitened_returns(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tup
     return whitened_gae(ScoredBatch(batch.question_ids, batch.rewards, zeros), gamma, 1.0)
 
 
-REINFORCE_PP = Algorithm(step_rewards=False, critic=False, credit=whitened_returns)
+def whitened_turns(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[Rows, Rows]:
+    """A turn's return minus the mean of its cell, of the whole batch; whitened over the batch's tokens."""
+
+    def compare(cell: Cell) -> list[float]:
+        mean = sum(made.value for made in cell) / len(cell)
+        return [made.value - mean for made in cell]
+
+    advantages, returns = compared_turns(batch, gamma, scheme, compare, by_question=False)
+    return whiten(advantages), returns
+
+
+REINFORCE_PP = Algorithm(
+    step_rewards=False, critic=False, credit=whitened_returns, turn_credit=whitened_turns
+)

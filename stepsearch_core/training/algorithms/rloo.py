@@ -16,6 +16,7 @@ from stepsearch_core.training.algorithms.algorithm import (
     on_every_token,
     outcomes,
 )
+from stepsearch_core.training.algorithms.turn_groups import Cell, compared_turns
 
 
 def leave_one_out(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[Rows, Rows]:
@@ -29,4 +30,17 @@ def leave_one_out(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[
     return on_every_token(advantages, batch.rewards), on_every_token(rewards, batch.rewards)
 
 
-RLOO = Algorithm(step_rewards=False, critic=False, credit=leave_one_out)
+def turns_left_out(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[Rows, Rows]:
+    """A turn's return minus the mean of those in its cell of *other* trajectories, or 0 without any."""
+
+    def compare(cell: Cell) -> list[float]:
+        others = [[other.value for other in cell if other.trajectory != made.trajectory] for made in cell]
+        return [
+            made.value - sum(values) / len(values) if values else 0.0
+            for made, values in zip(cell, others, strict=True)
+        ]
+
+    return compared_turns(batch, gamma, scheme, compare)
+
+
+RLOO = Algorithm(step_rewards=False, critic=False, credit=leave_one_out, turn_credit=turns_left_out)
