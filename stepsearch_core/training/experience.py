@@ -7,24 +7,28 @@ statistic of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
 
 from stepsearch_core.base.means import mean, measured
-from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, Trajectory
+from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, StopReason, Trajectory
 from stepsearch_core.metrics.measures import BY_KEY, Rules, measure_all
 from stepsearch_core.params import RewardParams
-from stepsearch_core.rewards.composition import token_rewards
+from stepsearch_core.rewards.composition import term_rewards, term_weights, token_rewards
 from stepsearch_core.training.algorithms.algorithm import Rows
 from stepsearch_core.training.losses import kl_estimate
 
 
 @dataclass(slots=True)
 class Experience:
-    """Trajectories with, for each, arrays over its policy tokens in order."""
+    """Trajectories with, for each, arrays over its policy tokens in order.
+
+    Rewards, values and returns are [tokens, terms]: one column for all of the reward, or one for each of its
+    terms where they are normalised apart.
+    """
 
     trajectories: list[Trajectory]
     breakdowns: list[RewardBreakdown]
@@ -37,6 +41,37 @@ class Experience:
     reference_log_probs: Rows
     advantages: Rows
     returns: Rows
+    known: Rows = field(default_factory=list)
+    """What an informed critic is told (`training.knowledge`), float32 [tokens, features]."""
+    states: Mapping[int, torch.Tensor] = field(default_factory=dict)
+    """By the trajectory's index, hidden states [tokens, hidden] of those that this rank has scored."""
+
+
+def without_overlong(made: Experience) -> Experience:
+    """Without trajectories that met their token limit, as DAPO filters them: the limit is not their doing.
+
+    They have counted in whitening and groups; a step of nothing else stays as it is.
+    """
+    kept = [i for i, t in enumerate(made.trajectories) if t.stop_reason is not StopReason.LENGTH_LIMIT]
+    if not kept:
+        return made
+    rows = {
+        name.name: [getattr(made, name.name)[index] for index in kept]
+        for name in fields(made)
+        if name.name != "states"
+    }
+    states = {number: made.states[index] for number, index in enumerate(kept) if index in made.states}
+    return Experience(**rows, states=states)
+
+
+def shuffled_minibatches(
+    experience: Experience, epochs: int, minibatches: int, generator: np.random.Generator
+) -> Iterator[list[int]]:
+    """Indices of trajectories in minibatches; `epochs` times all of them, in another order each time."""
+    count = len(experience.trajectories)
+    for _ in range(epochs):
+        for minibatch in np.array_split(generator.permutation(count), min(minibatches, count)):
+            yield minibatch.tolist()
 
 
 def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
@@ -52,9 +87,23 @@ def too_few(step: int, trajectories: Sequence[Trajectory], share: float, failure
     return f"{counted}; the last search that failed: {failure}" if failure else counted
 
 
-def policy_rewards(trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams) -> np.ndarray:
-    """Weighted rewards [policy tokens] of a trajectory."""
-    return token_rewards(trajectory, breakdown, params)[np.array(trajectory.policy_mask)]
+def policy_rewards(
+    trajectory: Trajectory, breakdown: RewardBreakdown, params: RewardParams, apart: bool = False
+) -> np.ndarray:
+    """Rewards of a trajectory: [policy tokens, 1], weighted, or unweighted and `apart`, a column a term.
+
+    Terms without a weight (`weights_apart`) have no column.
+    """
+    mask = np.array(trajectory.policy_mask)
+    if not apart:
+        return token_rewards(trajectory, breakdown, params)[mask, np.newaxis]
+    placed = term_rewards(trajectory, breakdown)
+    return np.stack([placed[term][mask] for term in weights_apart(params)], axis=1)
+
+
+def weights_apart(params: RewardParams) -> dict[str, float]:
+    """The terms that have a weight, and what it is."""
+    return {term: weight for term, weight in term_weights(params).items() if weight}
 
 
 def subtract_kl(rewards: Rows, log_probs: Rows, reference: Rows, coefficient: float, kind: str) -> Rows:
@@ -63,7 +112,9 @@ def subtract_kl(rewards: Rows, log_probs: Rows, reference: Rows, coefficient: fl
         kl_estimate(torch.from_numpy(ours), torch.from_numpy(theirs), kind).numpy()
         for ours, theirs in zip(log_probs, reference, strict=True)
     )
-    return [row - coefficient * estimate for row, estimate in zip(rewards, estimates, strict=True)]
+    return [
+        row - coefficient * estimate[:, np.newaxis] for row, estimate in zip(rewards, estimates, strict=True)
+    ]
 
 
 def describe(

@@ -16,6 +16,7 @@ from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import GuardParams
 from stepsearch_core.training.guard import Guard
+from stepsearch_core.training.selection import Selection
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
 
@@ -30,7 +31,7 @@ def train(
     tracker: Tracker | None,
     keep: Keep,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Train to the last step, from the folder's last checkpoint.
+    """Train to the last step, from the folder's last checkpoint, and load what is to be exported.
 
     Args:
         trainer: fresh; a checkpoint is loaded into it.
@@ -47,14 +48,14 @@ def train(
         CollapseError: a limit of `watch.guard` was broken for too long.
         DataError: there are checkpoints, but none is whole; or a new one does not read back.
     """
-    params = trainer.params
+    params, selection = trainer.params, Selection(trainer.params)
     start = folder.last_step()
     history: list[dict[str, Any]]
     history = folder.rows(start, "history") if start else [_row(0, trainer.validate(validation))]
     kept = folder.rows(start, "kept") if start else []
     if start:
         trainer.load(folder.checkpoint(start))
-        trainer.mismatch.steps_beyond = int(history[-1].get("mismatch/steps_beyond", 0))
+        trainer.assess.mismatch.steps_beyond = int(history[-1].get("mismatch/steps_beyond", 0))
         logging.getLogger("train").info("resuming after step %d of %d", start, params.steps)
     for row in history:
         _log(tracker, row)
@@ -62,7 +63,8 @@ def train(
     guard.check(history)
     warned: set[str] = set()
     began = time.perf_counter()
-    with progress(range(start + 1, params.steps + 1), "train", "step") as bar:
+    last = start if selection.ended(history) else params.steps
+    with progress(range(start + 1, last + 1), "train", "step") as bar:
         for step in bar:
             metrics, trajectories = trainer.step(step)
             if step % params.validate_every == 0 or step == params.steps:
@@ -79,8 +81,16 @@ def train(
             bar.set_postfix(
                 f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False
             )
-            if step % params.checkpoint_every == 0 or step == params.steps:
-                folder.save(step, trainer.learner.save, {"history": history, "kept": kept}, guard.since)
+            ended, best = selection.ended(history), selection.best(history)
+            if step % params.checkpoint_every == 0 or step in (best, params.steps) or ended:
+                stay = [*guard.since, *(() if best is None else (best + 1,))]
+                folder.save(step, trainer.learner.save, {"history": history, "kept": kept}, stay)
+            if ended:
+                logging.getLogger("train").info("step %d: no better for long enough: it ends here", step)
+                break
+    best = selection.best(history)
+    if best is not None and best != history[-1]["step"]:
+        trainer.load(folder.checkpoint(best))
     return history, kept
 
 

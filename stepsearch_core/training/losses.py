@@ -18,7 +18,12 @@ zero, as a clamp's is.
 
 
 def policy_loss(
-    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip_range: float
+    log_probs: Tensor,
+    old_log_probs: Tensor,
+    advantages: Tensor,
+    clip_range: float,
+    clip_range_high: float | None = None,
+    dual_clip: float | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """PPO's clipped surrogate loss (eq. 1; Schulman et al., arXiv 1707.06347, eq. 7).
 
@@ -26,33 +31,41 @@ def policy_loss(
         log_probs: [tokens], of the policy in training; carries the gradient.
         old_log_probs: [tokens], of the policy that sampled.
         advantages: [tokens].
-        clip_range: epsilon.
+        clip_range: epsilon; the ratio counts from 1 - epsilon to 1 + epsilon.
+        clip_range_high: the epsilon above 1, if it is another ("clip-higher", DAPO, arXiv 2503.14476): an
+            unlikely token can become likelier by more.
+        dual_clip: c > 1, the most that a token with a negative advantage A loses: c |A|, however much
+            likelier it has become (Ye et al., arXiv 1912.09729, eq. 5). None: no bound.
 
     Returns:
         The loss of each token [tokens] (without a gradient where the log-ratio is above `MAX_LOG_RATIO`),
-        and detached per-token statistics [tokens], to be averaged as the loss is: `approx_kl` = (r - 1) -
-        log r (Schulman's k3 from the sampling policy to the trained one) and `clip_frac`, 1 where the ratio
-        left [1 - epsilon, 1 + epsilon].
+        and detached per-token statistics [tokens], to be averaged over tokens: `approx_kl` = (r - 1) - log r
+        (Schulman's k3 from the sampling policy to the trained one) and `clip_frac`, 1 where the ratio left
+        the range.
     """
     log_ratio = (log_probs - old_log_probs).clamp(max=MAX_LOG_RATIO)
     ratio = log_ratio.exp()
     unclipped = advantages * ratio
-    clipped = advantages * ratio.clamp(1 - clip_range, 1 + clip_range)
+    low, high = 1 - clip_range, 1 + (clip_range if clip_range_high is None else clip_range_high)
+    objective = torch.minimum(unclipped, advantages * ratio.clamp(low, high))
+    if dual_clip is not None:
+        floor = torch.maximum(objective, dual_clip * advantages)
+        objective = torch.where(advantages < 0, floor, objective)
     with torch.no_grad():
         stats = {
             "approx_kl": torch.expm1(log_ratio) - log_ratio,
-            "clip_frac": ((ratio - 1).abs() > clip_range).to(ratio.dtype),
+            "clip_frac": ((ratio < low) | (ratio > high)).to(ratio.dtype),
         }
-    return -torch.minimum(unclipped, clipped), stats
+    return -objective, stats
 
 
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, value_clip_range: float) -> Tensor:
     """Clipped squared error of each token, times 0.5: the worse of new value and new value near the old.
 
     Args:
-        values: [tokens], of the critic in training; carries the gradient.
-        old_values: [tokens], of the critic when the batch was sampled.
-        returns: [tokens].
+        values: [tokens] or [tokens, terms], of the critic in training; carries the gradient.
+        old_values: alike, of the critic when the batch was sampled.
+        returns: alike.
         value_clip_range: how far a value may move from its old one before the error of the clipped one
             counts.
     """

@@ -7,8 +7,10 @@ brings you off-policy RL training", 2025); a whole trajectory whose mean ratio i
 arrays are float64 over policy tokens; the trainer's are empty for trajectories that were not measured.
 
 No run is lost to one batch: where the mean gap of a step is beyond `train.max_mismatch`, the trajectories
-that are beyond it are masked, with a warning. Training stops if that happens `PATIENCE` times in a row, if
-no trajectory is left, or if the mean is `NO_ROUNDING` times the limit: rounding does not do that.
+that are beyond it are masked, with a warning. With `train.on_mismatch: stop` training stops if that happens
+`PATIENCE` times in a row, or if the mean is `NO_ROUNDING` times the limit: rounding does not do that. `mask`
+never stops for it, and `warn` does not even mask, but for what is not finite. If no trajectory is left there
+is nothing to learn from, and any of them stops.
 """
 
 from __future__ import annotations
@@ -42,10 +44,11 @@ class MismatchError(ExplainedError):
 class MismatchGuard:
     """Judges the gap between sampler and trainer, step after step."""
 
-    def __init__(self, limit: float | None, dtype: torch.dtype) -> None:
-        """Take `train.max_mismatch` (None: no limit) and the policy's dtype."""
+    def __init__(self, limit: float | None, dtype: torch.dtype, response: str = "stop") -> None:
+        """Take `train.max_mismatch` (None: no limit), the policy's dtype and `train.on_mismatch`."""
         allowance = BFLOAT16_ALLOWANCE if dtype is torch.bfloat16 else 1.0
         self.limit = None if limit is None else limit * allowance
+        self._response = response
         self.steps_beyond = 0
         """In a row until now; part of a run's state."""
 
@@ -53,7 +56,8 @@ class MismatchGuard:
         """Whether a step's mean gap over what was measured is within the limit.
 
         Raises:
-            MismatchError: it has not been for too long, or it is larger than rounding explains.
+            MismatchError: it has not been for too long, or it is larger than rounding explains, and the
+                response is to stop.
         """
         gaps = _gaps(trajectories, trainer)
         mean = float(np.concatenate(gaps).mean())
@@ -63,14 +67,15 @@ class MismatchGuard:
         self.steps_beyond += 1
         finite = [gap for gap in gaps if np.isfinite(gap).all()]  # rows with something else are masked
         hopeless = not finite or np.concatenate(finite).mean() > NO_ROUNDING * self.limit
-        if hopeless or self.steps_beyond >= PATIENCE:
+        if self._response == "stop" and (hopeless or self.steps_beyond >= PATIENCE):
             raise MismatchError(
                 f"{self._evidence(trajectories, trainer)}, {self.steps_beyond} steps in a row. {_CAUSES}"
             )
         return False
 
     def kept(self, trajectories: Sequence[Trajectory], trainer: Sequence[np.ndarray]) -> list[int]:
-        """After a step beyond the limit: indices of the trajectories whose own mean gap is within it.
+        """After a step beyond the limit: indices of the trajectories whose own mean gap is within it, or, if
+        the response is to warn, is a number.
 
         All have been measured. Warns of the others.
 
@@ -78,7 +83,8 @@ class MismatchGuard:
             MismatchError: there are none.
         """
         assert self.limit is not None
-        kept = [index for index, gap in enumerate(_gaps(trajectories, trainer)) if gap.mean() <= self.limit]
+        bound = np.finfo(float).max if self._response == "warn" else self.limit
+        kept = [index for index, gap in enumerate(_gaps(trajectories, trainer)) if gap.mean() <= bound]
         evidence = self._evidence(trajectories, trainer)
         if not kept:
             raise MismatchError(

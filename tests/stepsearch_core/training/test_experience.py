@@ -4,7 +4,13 @@ import pytest
 from stepsearch_core.base.types import RewardBreakdown, StepReward, StopReason
 from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import RewardParams
-from stepsearch_core.training.experience import describe, policy_rewards, subtract_kl, usable
+from stepsearch_core.training.experience import (
+    describe,
+    policy_rewards,
+    subtract_kl,
+    usable,
+    weights_apart,
+)
 from tests.oracles import episodes
 from tests.oracles.episodes import answer, invalid, search, trajectory
 
@@ -12,10 +18,10 @@ from tests.oracles.episodes import answer, invalid, search, trajectory
 def test_kl_is_taken_from_the_reward_of_every_token():
     # log-ratios of reference to policy: -.5, 1; k1 = .5, -1; k2 = .125, .5; k3 = exp(-.5) - 1 + .5, exp(1) -
     # 1 - 1
-    rewards, ours, theirs = [np.array([0.0, 1.0])], [np.array([-1.0, -2.0])], [np.array([-1.5, -1.0])]
+    rewards, ours, theirs = [np.array([[0.0], [1.0]])], [np.array([-1.0, -2.0])], [np.array([-1.5, -1.0])]
     for kind, kl in (("k1", [0.5, -1.0]), ("k2", [0.125, 0.5]), ("k3", [0.1065307, 0.7182818])):
         (row,) = subtract_kl(rewards, ours, theirs, 0.1, kind)
-        assert row.tolist() == pytest.approx([-0.1 * kl[0], 1 - 0.1 * kl[1]], abs=1e-7)
+        assert row[:, 0].tolist() == pytest.approx([-0.1 * kl[0], 1 - 0.1 * kl[1]], abs=1e-7)
 
 
 def test_rewards_of_policy_tokens_are_those_of_the_whole_trajectory_without_the_environments():
@@ -24,7 +30,20 @@ def test_rewards_of_policy_tokens_are_those_of_the_whole_trajectory_without_the_
     params = RewardParams(
         answer_weight=2.0, search_key_weight=1.0, information_gain_weight=1.0, redundancy_weight=0.5
     )
-    assert policy_rewards(made, breakdown, params).tolist() == [0, 0, 0.25, 0, 0, 0, 0, 0, 1.25]
+    assert policy_rewards(made, breakdown, params)[:, 0].tolist() == [0, 0, 0.25, 0, 0, 0, 0, 0, 1.25]
+
+
+def test_rewards_apart_are_unweighted_and_those_without_a_weight_are_left_out():
+    made = trajectory(search("a", "p"), answer("Paris"))
+    breakdown = RewardBreakdown(0.5, 0.25, (StepReward(0, 0.75, 1.0),), False)
+    params = RewardParams(
+        answer_weight=2.0, search_key_weight=0.0, information_gain_weight=1.0, redundancy_weight=0.5
+    )
+    assert weights_apart(params) == {"answer": 2.0, "information_gain": 1.0, "redundancy": -0.5}
+    apart = policy_rewards(made, breakdown, params, apart=True)
+    assert apart.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0.75, 1.0], [0, 0, 0], [0, 0, 0], [0.5, 0, 0]]
+    whole = policy_rewards(made, breakdown, params)
+    assert (apart @ [2.0, 1.0, -0.5]).tolist() == whole[:, 0].tolist()
 
 
 def test_failed_retrievals_are_left_out():

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ from stepsearch_core.params import GuardParams
 from stepsearch_core.training.loop import _row, _warn, train
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.statistics import LOGGED
-from tests.stepsearch_core.training.trainers import QUESTIONS, somewhat_off, trainer, weights
+from tests.stepsearch_core.training.trainers import PARAMS, QUESTIONS, somewhat_off, trainer, weights
+
+DECAYING = {
+    "critic": "informed",
+    "critic_epochs": 2,
+    "schedule": "cosine",
+    "warmup_ratio": 0.3,
+    "critic_warmup_ratio": 0.2,
+    "weight_decay": 0.1,
+}
 
 
 class Rows:
@@ -35,14 +45,17 @@ def run(made, root, tracker=None, keep=kept):
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
-    whole = trainer(warm, retriever)
+@pytest.mark.parametrize("changes", [{}, DECAYING], ids=["constant", "decaying"])
+def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path, changes):
+    params = replace(PARAMS, **changes)
+    whole = trainer(warm, retriever, params)
     expected, records = run(whole, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(trainer(warm, retriever), tmp_path / "cut", Rows(dies_at=3))  # the checkpoint is that of step 2
-    resumed, tracker = trainer(warm, retriever), Rows()
+        # the checkpoint is that of step 2
+        run(trainer(warm, retriever, params), tmp_path / "cut", Rows(dies_at=3))
+    resumed, tracker = trainer(warm, retriever, params), Rows()
     with torch.no_grad():
-        bias = resumed.learner.actor.engine.module.value_head[-1].bias
+        bias = resumed.learner.critic.engine.engine.module.layers[-1].bias
         bias.fill_(3.0)  # whatever it starts with is replaced
     history, again = run(resumed, tmp_path / "cut", tracker)
     assert list(map(untimed, history)) == list(map(untimed, expected))
@@ -51,7 +64,7 @@ def test_killed_and_resumed_equals_uninterrupted(warm, retriever, tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
     assert [step for step, _ in tracker.rows] == [0, 1, 2, 3, 4, 5]
     assert tracker.rows[1][1] == history[1]
-    ended = trainer(warm, retriever)
+    ended = trainer(warm, retriever, params)
     history, _ = run(ended, tmp_path / "cut")  # nothing is left to do
     assert list(map(untimed, history)) == list(map(untimed, expected))
     assert torch.equal(weights(ended), weights(whole))

@@ -33,6 +33,25 @@ def test_policy_loss_by_hand():
     assert gradient(log_probs).tolist() == pytest.approx([0, 1.5, -0.5, 0, -2.2], abs=1e-6)
 
 
+def test_clip_higher_by_hand():
+    # ratios 1.25, 1.5 and .7 with epsilon .2 below and .3 above, advantage 1
+    log_probs = tensor([0.625, 0.75, 0.35]).log().requires_grad_()
+    loss, stats = policy_loss(log_probs, tensor([0.5] * 3).log(), tensor([1.0, 1.0, 1.0]), 0.2, 0.3)
+    assert loss.tolist() == pytest.approx([-1.25, -1.3, -0.7], abs=1e-6)
+    assert stats["clip_frac"].tolist() == [0, 1, 1]
+    loss.sum().backward()
+    assert gradient(log_probs).tolist() == pytest.approx([-1.25, 0, -0.7], abs=1e-6)
+
+
+def test_dual_clip_by_hand():
+    # ratios 2, 4 and 4 with epsilon .2 and c = 3: only a negative advantage is bounded, at 3 times it
+    log_probs = tensor([0.2, 0.4, 0.4]).log().requires_grad_()
+    loss, _ = policy_loss(log_probs, tensor([0.1] * 3).log(), tensor([-1.0, -1.0, 1.0]), 0.2, dual_clip=3.0)
+    assert loss.tolist() == pytest.approx([2.0, 3.0, -1.2], abs=1e-5)
+    loss.sum().backward()
+    assert gradient(log_probs).tolist() == pytest.approx([2.0, 0, 0], abs=1e-5)
+
+
 def test_on_the_sampling_policy_the_gradient_is_the_policy_gradient():
     log_probs = tensor([-1.0, -2.0, -0.5], requires_grad=True)
     advantages = tensor([0.3, -0.7, 0.0])

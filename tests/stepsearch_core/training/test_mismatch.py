@@ -55,8 +55,8 @@ def made(count=3, gap=0.0):
     return trajectories, [np.array(trajectory.log_probs) + gap for trajectory in trajectories]
 
 
-def guard(limit=0.05, dtype=torch.float32):
-    return MismatchGuard(limit, dtype)
+def guard(limit=0.05, dtype=torch.float32, response="stop"):
+    return MismatchGuard(limit, dtype, response)
 
 
 def test_one_batch_beyond_the_limit_ends_nothing_and_the_offender_is_masked(caplog):
@@ -103,6 +103,28 @@ def test_what_no_rounding_does_stops_training_at_once():
     assert not guard().within(*made(gap=0.499))
     with pytest.raises(MismatchError, match="1 steps in a row"):
         guard().within(*made(gap=0.501))
+
+
+@pytest.mark.parametrize(("response", "kept"), [("mask", [1, 2]), ("warn", [0, 1, 2])])
+def test_by_parameter_it_masks_or_warns_and_never_stops(response, kept, caplog):
+    judge = guard(response=response)
+    trajectories, trainer = made()
+    trainer[0] += 50.0
+    for _ in range(2 * PATIENCE):
+        assert not judge.within(trajectories, trainer)
+        assert judge.kept(trajectories, trainer) == kept
+    assert len(caplog.messages) == 2 * PATIENCE
+
+
+@pytest.mark.parametrize("response", ["mask", "warn"])
+def test_what_is_no_number_is_masked_in_any_case(response):
+    judge = guard(response=response)
+    trajectories, trainer = made()
+    trainer[1][0] = -np.inf
+    assert not judge.within(trajectories, trainer)
+    assert judge.kept(trajectories, trainer) == [0, 2]
+    with pytest.raises(MismatchError, match="nothing to learn from"):
+        judge.kept(trajectories, [row * np.nan for row in trainer])
 
 
 def test_bfloat16_may_be_four_times_as_far_off():

@@ -1,0 +1,54 @@
+"""Dynamic sampling (DAPO, arXiv 2503.14476, section 3.2): groups that teach nothing are drawn anew.
+
+Where all samples of a question earn the same, a comparison within the group is 0. Other questions are asked
+in place of such a one, up to `train.resampling_rounds` times a step; DAPO has no bound, and would sample for
+ever once a policy knows all answers. What is still without variance after that stays, at advantages of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stepsearch_core.base.types import Question, Trajectory
+
+Sample = Callable[[int, Sequence[Question]], list[Trajectory]]
+"""(attempt, questions) -> their trajectories, those of a question in a row."""
+
+
+def sample_with_variance(
+    questions: Sequence[Question],
+    rounds: int,
+    sample: Sample,
+    worth: Callable[[Trajectory], float | None],
+    instead: Callable[[int, int, Sequence[Question]], list[Question]],
+) -> tuple[list[Trajectory], int]:
+    """The trajectories of a step, and how many groups were drawn anew for it.
+
+    Args:
+        questions: of the step.
+        rounds: how often groups are drawn anew at most.
+        sample: plays; the first attempt is 0.
+        worth: what a trajectory earns in all; None if it failed.
+        instead: (attempt, how many, questions asked so far) -> other questions, as many or fewer.
+    """
+    sampled = sample(0, questions)
+    size, asked, again = len(sampled) // len(questions), list(questions), 0
+    for attempt in range(1, rounds + 1):
+        flat = [
+            start for start in range(0, len(sampled), size) if _flat(sampled[start : start + size], worth)
+        ]
+        others = instead(attempt, len(flat), asked)
+        if not others:
+            break
+        fresh = sample(attempt, others)
+        for number, start in enumerate(flat[: len(others)]):
+            sampled[start : start + size] = fresh[number * size : (number + 1) * size]
+        asked += others
+        again += len(others)
+    return sampled, again
+
+
+def _flat(group: Sequence[Trajectory], worth: Callable[[Trajectory], float | None]) -> bool:
+    """Whether all that did not fail earn the same."""
+    earned = [value for value in map(worth, group) if value is not None]
+    return max(earned, default=0.0) - min(earned, default=0.0) < 1e-9
