@@ -31,6 +31,7 @@ from stepsearch_core.params import TrainParams, WarmstartParams
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.ppo_update import update
+from stepsearch_core.training.scoring import score
 from tests import tiny
 from tests.stepsearch_core.training.trainers import QUESTIONS, WORD, trainer
 
@@ -54,7 +55,8 @@ def weights(module):
 
 
 def learner(variant, seed=0):
-    params = replace(PARAMS, value_learning_rate=1e-2, max_grad_norm=0.5, **VARIANTS[variant])
+    changes = {"critic_learning_rate": 1e-3, "max_grad_norm": 0.5, "critic_max_grad_norm": 0.5}
+    params = replace(PARAMS, **(changes | VARIANTS[variant]))
     return Learner(tiny.model(WORD, seed), params, has_critic=True)
 
 
@@ -72,14 +74,16 @@ def experience():
     old = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
     reference = [row + shift for row, shift in zip(own, noise(0.1), strict=True)]
     importance = [np.exp(row) for row in noise(0.1)]
-    return Experience(TRAJECTORIES, [], old, importance, own, noise(0.1), reference, noise(1.0), noise(1.0))
+    values, returns = ([row[:, np.newaxis] for row in noise(scale)] for scale in (0.1, 1.0))
+    known = [np.empty((len(row), 0), dtype=np.float32) for row in own]
+    return Experience(TRAJECTORIES, [], old, importance, own, values, reference, noise(1.0), returns, known)
 
 
 def trained_weights(made):
     """The policy's that samples, after a push, and the critic's."""
     made.push()
-    critic = made.actor.engine.module.value_head if made.critic is None else made.critic.engine.module
-    return torch.cat([weights(made.policy), *(part.flatten() for part in whole_weights(critic).values())])
+    critic = whole_weights(made.critic.engine.engine.module)
+    return torch.cat([weights(made.policy), *(part.flatten() for part in critic.values())])
 
 
 def updated(variant, folder):
@@ -87,14 +91,24 @@ def updated(variant, folder):
     data = experience()
 
     def run(made, seed):
-        return update(
+        data.states = score(
+            made,
+            TRAJECTORIES,
+            data.known,
+            terms=1,
+            temperature=1.0,
+            pad_token_id=WORD.pad_token_id,
+            everything=False,
+        ).states
+        fitted = made.critic.fit(data, WORD.pad_token_id, np.random.default_rng(seed))
+        return fitted | update(
             made,
             data,
             PARAMS,
             temperature=1.0,
             pad_token_id=WORD.pad_token_id,
             generator=np.random.default_rng(seed),
-            train_policy=True,
+            longest=100,
         )
 
     made = learner(variant)

@@ -32,7 +32,9 @@ class Name(StrEnum):
     INITIAL_LEARNER = "initial learner"  # value head, adapters
     EPOCHS = "epochs"  # order of the training questions (epoch)
     TRAJECTORIES = "trajectories"  # sampled for training (step, number in the step)
+    RESAMPLED = "resampled"  # in place of groups without variance (step, attempt): questions; (.., number)
     MINIBATCHES = "minibatches"  # (step)
+    CRITIC_MINIBATCHES = "critic minibatches"  # (step)
     EVALUATION = (
         "evaluation"  # sampled answers (benchmark, number), alike for all policies, which are compared
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -28,14 +29,19 @@ from stepsearch_core.runtime.process_group import join_process_group
 _TAG = "deepspeed"
 
 
-def adamw(parameters: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """The optimizer of the warm start and of PPO, for parameters or groups of them.
+def adamw(
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+    weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+) -> torch.optim.AdamW:
+    """The optimizer of the warm start and of PPO.
 
     Fused, it passes over its states once: on a CPU, where offloaded states are stepped, that takes a tenth
     of the time; on a GPU it needs no copies beside them.
     """
     return torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True
+        parameters, lr=learning_rate, betas=betas, weight_decay=weight_decay, fused=True
     )
 
 

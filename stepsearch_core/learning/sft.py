@@ -23,7 +23,7 @@ from stepsearch_core.base.types import ActionKind, Passage, Question, Trajectory
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.learning.actor_critic import Likelihood, recompute_activations
+from stepsearch_core.learning.actor import Actor, recompute_activations
 from stepsearch_core.learning.batching import length_groups, micro_batches, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, copy_whole
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch, progress, world_size
@@ -117,7 +117,7 @@ def fine_tune(
     optimizer = adamw(trained.parameters(), params.learning_rate, params.weight_decay)
     warmup = max(1, round(params.warmup_ratio * len(order)))
     scheduler = get_cosine_schedule_with_warmup(optimizer, warmup, len(order))
-    engine = DeepSpeedEngine(Likelihood(trained), optimizer, params, scheduler)
+    engine = DeepSpeedEngine(Actor(trained), optimizer, params, scheduler)
     start = folder.last_step() if folder else 0
     history: list[dict[str, Any]] = []
     if folder and start:
@@ -153,7 +153,7 @@ def _accumulate(
     groups = micro_batches(batch, micro_batch_tokens, world_size())
     for number, group in enumerate(groups, start=1):
         mine, weight = own_micro_batch(group)
-        log_probs = engine(token_batch([batch[index] for index in mine], pad_token_id))
+        log_probs = engine(token_batch([batch[index] for index in mine], pad_token_id)).log_probs
         loss = -weight * log_probs.sum() / tokens
         engine.accumulate(loss, last=number == len(groups))
         total += loss.item()

@@ -8,7 +8,7 @@ must satisfy together. Default values are those of `stepsearch_core/defaults.yam
 
 from stepsearch_core.params.loading import ParamsError, load_params
 from stepsearch_core.params.rules import RULES
-from stepsearch_core.params.schema import Params
+from stepsearch_core.params.schema import Params, importance_sampled
 from stepsearch_core.params.shared import (
     METHODS,
     TANTIVY_CONSTANTS,
@@ -69,6 +69,7 @@ __all__ = [
     "WarmstartParams",
     "WatchParams",
     "WorldParams",
+    "importance_sampled",
     "load_params",
     "params_yaml",
 ]

@@ -158,6 +158,26 @@ RULES = (
         lambda p: p.train.algorithm not in ("grpo", "rloo") or p.train.samples_per_question >= 2,
     ),
     Rule(
+        "train.resampling_rounds",
+        "possible with one sample a question, which has no variance: set train.samples_per_question",
+        lambda p: not p.train.resampling_rounds or p.train.samples_per_question >= 2,
+    ),
+    Rule(
+        "train.normalise_terms",
+        "possible beside a KL in the reward, which is no term: set train.kl_placement=loss",
+        lambda p: not p.train.normalise_terms or p.train.kl_placement == "loss",
+    ),
+    Rule(
+        "train.credit",
+        "possible with a critic: set train.algorithm to grpo, rloo or reinforce_pp",
+        lambda p: p.train.credit == "trajectory" or p.train.algorithm not in ("steppo", "ppo"),
+    ),
+    Rule(
+        "train.bi_level_gae",
+        "possible without a critic: set train.algorithm to steppo or ppo",
+        lambda p: not p.train.bi_level_gae or p.train.algorithm in ("steppo", "ppo"),
+    ),
+    Rule(
         "train.kl_estimator",
         "possible in the loss, where the gradient of k1 is zero on average",
         lambda p: p.train.kl_estimator != "k1" or p.train.kl_placement == "reward",

@@ -48,3 +48,9 @@ class Params:
     report: ReportParams = field(default_factory=ReportParams)
     watch: WatchParams = field(default_factory=WatchParams)
     hardware: HardwareParams = field(default_factory=HardwareParams)
+
+
+def importance_sampled(params: Params) -> bool:
+    """Whether training corrects for sampler and trainer being apart, as in bfloat16 and with vLLM."""
+    apart = params.model.dtype == "bfloat16" or params.rollout.engine == "vllm"
+    return {"auto": apart, "always": True, "never": False}[params.train.importance_sampling]

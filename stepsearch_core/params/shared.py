@@ -60,6 +60,11 @@ class EnvironmentParams:
     long_passages: str = one_of("cut", "skip")
     max_trajectory_tokens: int = number(at_least=1)
 
+    @property
+    def most_written(self) -> int:
+        """Tokens that a policy can write in a trajectory, at most."""
+        return min(self.max_trajectory_tokens, (self.max_searches + 1) * self.max_turn_tokens)
+
 
 @section("rollout")
 class RolloutParams:
@@ -78,14 +83,17 @@ class RolloutParams:
 class RewardParams:
     """Weights on the paper's terms; eq. 6 leaves gamma_key open and eq. 7 has both step weights at 1.
 
-    `released` scores as the released code does, with that code's weights in place of these.
+    `released` scores as the released code does, with that code's gain and weights in place of these.
+    `terms` are rewards of one's own: the import path of a function of trajectory and question, and a weight.
     """
 
     preset: str = one_of("paper", "released")
+    gain: str = one_of("similarity", "above_floor", "supports", "likelihood")
     answer_weight: float = number(at_least=0)
     search_key_weight: float = number(at_least=0)
     information_gain_weight: float = number(at_least=0)
     redundancy_weight: float = number(at_least=0)
+    terms: dict[str, float] = anything()
 
 
 @section("retrieval")

@@ -56,9 +56,9 @@ def dense_footprint(params: Params) -> Footprint:
 def disk_bytes(params: Params, shape: Architecture) -> dict[str, int]:
     """What the stages write; the corpus and its indexes only where the number of passages is known.
 
-    Of checkpoints there are two, as the old one goes after the new, and one more while a limit of
-    `watch.guard` is being broken. Policies are a downloaded one, the warm start's and the trained one, with
-    a critic model beside it.
+    Of checkpoints there are two, as the old one goes after the new, one more where the best is kept, and one
+    more while a limit of `watch.guard` is being broken. Policies are a downloaded one, the warm start's and
+    the trained one, with a critic model beside it.
     """
     passages = passage_count(params.fetch) or 0
     bm25 = BM25_BYTES[params.retrieval.bm25_engine] if "bm25" in built_indexes(params) else 0
@@ -70,7 +70,7 @@ def disk_bytes(params: Params, shape: Architecture) -> dict[str, int]:
     return {
         "corpus": 2 * PASSAGE_BYTES * passages,
         "indexes": (bm25 + TERM_BYTES) * passages + dense_footprint(params).disk,
-        "checkpoints": (2 + guarded) * _checkpoint_bytes(params, shape),
+        "checkpoints": (2 + (params.train.export == "best") + guarded) * _checkpoint_bytes(params, shape),
         "policies": size * ((2 + downloaded) * shape.parameters + shape.critic),
     }
 
@@ -82,7 +82,7 @@ def _checkpoint_bytes(params: Params, shape: Architecture) -> int:
     for parameters, trained in ((shape.actor, shape.trained), (shape.critic, shape.critic)):
         states = state_bytes(parameters, trained, params.model.dtype, alone)
         total += states["weights"] + states["optimizer states"]
-    return int(total)
+    return int(total) + 12 * shape.value_head
 
 
 def downloads(params: Params) -> list[str]:

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.params import EnvironmentParams, FetchParams, Params
+from stepsearch_core.params import EnvironmentParams, FetchParams, Params, importance_sampled
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.planning.speed import Rates, rates
 from stepsearch_core.policy.structure import DTYPE_BYTES
@@ -79,8 +79,7 @@ def typical_lengths(environment: EnvironmentParams) -> Lengths:
     written = (searches + 1) * turn
     tokens = prompt + written + searches * environment.max_observation_tokens
     limit = environment.max_trajectory_tokens
-    longest = (environment.max_searches + 1) * environment.max_turn_tokens
-    return Lengths(min(limit, tokens), min(limit, written), min(limit, longest))
+    return Lengths(min(limit, tokens), min(limit, written), environment.most_written)
 
 
 def durations(params: Params, shape: Architecture) -> Durations | None:
@@ -148,17 +147,17 @@ class _Clock:
         """Of forward passes by policy, critic and reference, as far as they are asked (`Trainer._score`)."""
         train = self.params.train
         has_critic = ALGORITHMS[train.algorithm].critic
-        corrected = train.importance_cap is not None or train.sequence_ratio_limit is not None
+        corrected = importance_sampled(self.params) or train.sequence_ratio_limit is not None
         asked = (has_critic or corrected) + bool(self.shape.critic) + (train.kl_coefficient > 0)
         return trajectories * self.forward * asked
 
     def update(self, trajectories: float) -> float:
         """Of forward and backward passes of policy and critic model."""
         train = self.params.train
-        passes = training_passes(train.gradient_checkpointing, adapters=train.lora_rank > 0)
+        passes = train.epochs * training_passes(train.gradient_checkpointing, adapters=train.lora_rank > 0)
         if self.shape.critic:
-            passes += training_passes(train.gradient_checkpointing)
-        return trajectories * self.forward * train.epochs * passes
+            passes += train.critic_epochs * training_passes(train.gradient_checkpointing)
+        return trajectories * self.forward * passes
 
     def warmstart(self) -> float | None:
         """Of all epochs; None without."""

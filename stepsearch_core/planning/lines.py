@@ -39,7 +39,7 @@ def spell(seconds: float) -> str:
 
 
 def _policy_lines(plan: Plan, params: Params) -> list[str]:
-    trained = plan.shape.trained + plan.shape.critic
+    trained = plan.shape.trained + plan.shape.critic + plan.shape.value_head
     at_most = "" if params.model.source else "at most "  # a tokenizer of its own may find fewer words
     return [
         f"profile            {params.profile}",
@@ -119,7 +119,11 @@ def _memory_lines(plan: Plan, params: Params) -> list[str]:
 
 
 def _offloaded_lines(plan: Plan) -> list[str]:
-    return [f"offloaded to main memory, by all processes: {gb(plan.offloaded)}"] if plan.offloaded else []
+    sizes = {
+        "offloaded to main memory, by all processes": plan.offloaded,
+        "states for the value head in main memory, at most": plan.kept_states,
+    }
+    return [f"{what}: {gb(size)}" for what, size in sizes.items() if size]
 
 
 def _index(plan: Plan, params: Params) -> str:

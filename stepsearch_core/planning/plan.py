@@ -26,6 +26,7 @@ from stepsearch_core.training.memory import (
     activation_bytes,
     cache_bytes,
     held_bytes,
+    kept_state_bytes,
     logit_bytes,
     offloaded_bytes,
     offloaded_reference_bytes,
@@ -53,6 +54,7 @@ class Plan:
     warmstart: dict[str, float]
     """Held by the warm start; nothing without epochs."""
     offloaded: float
+    kept_states: float
     """In main memory, of all processes of a machine: what DeepSpeed keeps there instead of on GPUs."""
     index: int
     """In main memory: the dense index while it is searched, or what building it takes."""
@@ -87,7 +89,7 @@ def make_plan(params: Params) -> Plan:
     rollout = params.rollout
     _, gradients = held_bytes(shape, dtype, train)
     length = environment.max_trajectory_tokens
-    written = min(length, (environment.max_searches + 1) * environment.max_turn_tokens)
+    written = environment.most_written
     together = max(train.micro_batch_tokens, length)
     update = {
         "gradients": gradients,
@@ -96,11 +98,7 @@ def make_plan(params: Params) -> Plan:
     }
     if train.lora_rank and not params.hardware.gpus:
         update["holes by adapters"] = ADAPTER_HOLES * update["activations"]
-    update |= _step(shape.trained + shape.critic, params, train)
-    if shape.critic:  # both have passed forward before either goes backward
-        update["critic's activations"] = activation_bytes(
-            shape, together, dtype, train.gradient_checkpointing
-        )
+    update |= _step(max(shape.trained, shape.critic), params, train)  # one after the other
     dense = dense_footprint(params)
     on_gpu = params.retrieval.device == "cuda"
     states = _program(params) | beside_sampler(shape, params, dense.index)
@@ -121,6 +119,7 @@ def make_plan(params: Params) -> Plan:
         update,
         _warmstart(params, shape, written) if params.warmstart.epochs else {},
         _offloaded(params, shape),
+        _kept_states(params, shape),
         dense.memory if on_gpu else max(dense.index, dense.memory),
         disk_bytes(params, shape),
         downloads(params),
@@ -152,6 +151,13 @@ def _step(trained: int, params: Params, learning: LearningParams) -> dict[str, f
     return {"optimizer's step": size} if size else {}
 
 
+def _kept_states(params: Params, shape: Architecture) -> float:
+    """What a value head learns from, in a machine's main memory."""
+    trajectories = params.train.questions_per_step * params.train.samples_per_question
+    tokens = math.ceil(trajectories / params.hardware.machines) * params.environment.most_written
+    return kept_state_bytes(shape, tokens, params.model.dtype)
+
+
 def _program(params: Params) -> dict[str, float]:
     """What a process holds in main memory besides, where that is what holds the model, too."""
     return {} if params.hardware.gpus else {"program": PROGRAM_BYTES}
@@ -174,7 +180,9 @@ def main_memory_bytes(plan: Plan, params: Params) -> float:
     """What a machine holds at most in main memory: without GPUs all of its processes as well."""
     hardware = params.hardware
     processes = 0 if hardware.gpus else max(params.train.processes, params.warmstart.processes)
-    return plan.index + plan.offloaded + plan.peak * math.ceil(processes / hardware.machines)
+    return (
+        plan.index + plan.offloaded + plan.kept_states + plan.peak * math.ceil(processes / hardware.machines)
+    )
 
 
 def check_fits(plan: Plan, params: Params) -> None:

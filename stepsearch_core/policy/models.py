@@ -145,7 +145,7 @@ def training_problem(model: PreTrainedModel) -> str | None:
     """Why a model cannot be trained here, or None: how its logits are made of its last states.
 
     Of a trajectory only the policy's tokens get logits, by `lm_head` from the states of `model`
-    (`learning.actor_critic`).
+    (`learning.actor`).
     """
     config = model.config.get_text_config()
     if not (hasattr(model, "model") and hasattr(model, "lm_head")):

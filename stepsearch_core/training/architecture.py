@@ -14,6 +14,7 @@ from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.learning.head_sizes import head_parameters
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.policy.structure import (
     FAMILIES,
@@ -23,6 +24,7 @@ from stepsearch_core.policy.structure import (
     read_config,
 )
 from stepsearch_core.training.algorithms import ALGORITHMS
+from stepsearch_core.training.knowledge import FEATURES
 
 _QWEN25 = {
     "model_type": "qwen2",
@@ -63,11 +65,13 @@ class Architecture:
 
     parameters: int
     actor: int
-    """The policy's with what training adds: a value head, adapters."""
+    """The policy's with what training adds to it: adapters."""
     trained: int
     """Those of the actor that have gradients: all of them, but with adapters."""
     critic: int
     """A critic model's, 0 without one."""
+    value_head: int
+    """A value head's, 0 without one: in float32, and whole on every GPU."""
     layers: int
     hidden_size: int
     intermediate_size: int
@@ -101,13 +105,14 @@ def architecture_of(config: Mapping[str, Any], train: TrainParams) -> Architectu
     parameters, adapters, critic = count(config, train)
     critic = critic if has_critic and train.critic == "model" else 0
     hidden = config["hidden_size"]
+    known = len(FEATURES) if train.critic == "informed" else 0
     matrix = config["vocab_size"] * hidden
-    value_head = (hidden + 1) * hidden + hidden + 1 if has_critic and not critic else 0
     return Architecture(
         parameters=parameters,
-        actor=parameters + adapters + value_head,
-        trained=(adapters or parameters) + value_head,
+        actor=parameters + adapters,
+        trained=adapters or parameters,
         critic=critic,
+        value_head=head_parameters(hidden, known) if has_critic and not critic else 0,
         layers=config["num_hidden_layers"],
         hidden_size=hidden,
         intermediate_size=config["intermediate_size"],
@@ -184,14 +189,14 @@ def _built(config: Mapping[str, Any], train: TrainParams) -> tuple[int, int, int
     """As `_counted`, for any family, by building the modules without memory."""
     import torch
 
-    from stepsearch_core.learning.actor_critic import Critic
+    from stepsearch_core.learning.critics import CriticModel
     from stepsearch_core.policy.adapters import add_adapters
     from stepsearch_core.policy.models import empty_model, parameter_count
 
     policy = empty_model(config)
     parameters = parameter_count(policy)
     with torch.device("meta"):
-        critic = parameter_count(Critic(policy)) if train.critic == "model" else 0
+        critic = parameter_count(CriticModel(policy)) if train.critic == "model" else 0
         if train.lora_rank:
             add_adapters(policy, train.lora_rank, train.lora_alpha)
     return parameters, parameter_count(policy) - parameters, critic

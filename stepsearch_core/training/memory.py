@@ -74,6 +74,8 @@ def held_bytes(shape: Architecture, dtype: str, train: TrainParams) -> tuple[dic
     gradients = states.pop("gradients") + critic.pop("gradients")
     weights = shape.parameters * DTYPE_BYTES[dtype]
     states |= {"critic": sum(critic.values())} if shape.critic else {}
+    if shape.value_head:
+        states["value head"] = 16 * shape.value_head  # weights, gradients and both moments
     if _has_own_reference(train) and not train.offload_reference:
         states["reference"] = weights / (train.processes if stage == 3 else 1)
     if stage == 3:
@@ -118,6 +120,11 @@ def logit_bytes(shape: Architecture, policy_tokens: int, dtype: str, gpus: int) 
     """
     chunk = min(policy_tokens, chunk_tokens(gpus > 0, shape.vocab_size))
     return shape.vocab_size * (LOGIT_BYTES * chunk + DTYPE_BYTES[dtype] * shape.hidden_size)
+
+
+def kept_state_bytes(shape: Architecture, policy_tokens: int, dtype: str) -> int:
+    """Hidden states that wait in main memory until a value head has learnt from them (`training.critic`)."""
+    return policy_tokens * shape.hidden_size * DTYPE_BYTES[dtype] if shape.value_head else 0
 
 
 def cache_bytes(shape: Architecture, trajectories: int, tokens: int, dtype: str) -> int:

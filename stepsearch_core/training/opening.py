@@ -13,7 +13,7 @@ from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.metrics.measures import Rules
-from stepsearch_core.params import Params, TrainParams
+from stepsearch_core.params import Params, TrainParams, importance_sampled
 from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.ready_made import index_files
@@ -26,6 +26,7 @@ from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.training.architecture import architecture_of
+from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.sampler_memory import beside_sampler
 from stepsearch_core.training.trainer import Trainer
 
@@ -67,15 +68,23 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     engine.sleep()  # the trainer's states come while the sampler lies on the GPU without weights and cache
     similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
     by_id = {question.id: question for question in questions}
-    scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus.get)
+    scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus)
     trainer = Trainer(
         policy=policy,
         rollout=Rollout(engine, retriever, renderer, params.rollout),
+        likelihood_gains=params.reward.preset == "paper" and params.reward.gain == "likelihood",
         questions=questions,
         scorer=scorer,
         params=params.train,
+        importance_sampled=importance_sampled(params),
         reward=weights,
+        knowledge=(
+            Knowledge(scorer, corpus.get, params.environment.max_searches)
+            if params.train.critic == "informed"
+            else None
+        ),
         pad_token_id=tokenizer.pad_token_id,
+        longest=params.environment.most_written,
         seed=params.seed,
     )
     return trainer, validation, tokenizer

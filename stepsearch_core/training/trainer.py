@@ -22,38 +22,24 @@ import torch
 from transformers import PreTrainedModel
 
 from stepsearch_core.base.means import mean, measured
-from stepsearch_core.base.ranks import world_size
 from stepsearch_core.base.streams import Name, stream
-from stepsearch_core.base.types import Question, Trajectory
-from stepsearch_core.learning.batching import micro_batches, token_batch
-from stepsearch_core.learning.distributed import gather, own_items, own_micro_batch
+from stepsearch_core.base.types import FAILURES, Question, Trajectory
+from stepsearch_core.learning.distributed import gather, own_items
 from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
 from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
-from stepsearch_core.rewards.composition import outcome_only
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.training.algorithms import ALGORITHMS
-from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
-from stepsearch_core.training.experience import (
-    Experience,
-    describe,
-    policy_rewards,
-    subtract_kl,
-    too_few,
-    usable,
-)
+from stepsearch_core.training.assessment import Assessor
+from stepsearch_core.training.credit import Crediting
+from stepsearch_core.training.draws import Draws
+from stepsearch_core.training.experience import Experience, describe, too_few, usable
+from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
-from stepsearch_core.training.mismatch import (
-    MismatchError,
-    MismatchGuard,
-    importance_weights,
-    mismatch,
-    within_sequence_limit,
-)
 from stepsearch_core.training.ppo_update import update
+from stepsearch_core.training.resampling import sample_with_variance
 
 
 class Trainer:
@@ -67,8 +53,12 @@ class Trainer:
         questions: Sequence[Question],
         scorer: Scorer,
         params: TrainParams,
+        importance_sampled: bool = False,
+        likelihood_gains: bool = False,
         reward: RewardParams,
+        knowledge: Knowledge | None = None,
         pad_token_id: int,
+        longest: int,
         seed: int,
     ) -> None:
         """Open the learner.
@@ -80,22 +70,35 @@ class Trainer:
             questions: asked in seeded permutations.
             scorer: of `questions`.
             params: the section `train`.
-            reward: the weights of the terms; an algorithm without step rewards takes the answer's alone.
+            importance_sampled: whether ratios are against the trainer's log-probabilities, weighed.
+            likelihood_gains: whether searches gain by the gold answer's likelihood under the policy.
+            reward: the weights of the terms, of which the algorithm takes what it learns from.
+            knowledge: what an informed critic is told; None for any other.
             pad_token_id: the tokenizer's.
+            longest: tokens that a policy can write in a trajectory.
             seed: of the questions' order, sampling and minibatches.
         """
         self.rollout = rollout
-        self.questions = questions
+        self.draws = Draws(questions, params.questions_per_step, seed)
         self.scorer = scorer
         self.params = params
         self.seed = seed
         self.temperature = rollout.params.temperature
         self.pad_token_id = pad_token_id
+        self.longest = longest
         self.rules = Rules(scorer.segment)
-        self.algorithm = ALGORITHMS[params.algorithm]
-        self.reward = reward if self.algorithm.step_rewards else outcome_only(reward)
-        self.learner = Learner(policy, params, self.algorithm.critic)
-        self.mismatch = MismatchGuard(params.max_mismatch, policy.dtype)
+        self.crediting = Crediting(params, reward)
+        self.learner = Learner(policy, params, self.crediting.algorithm.critic, self.crediting.terms)
+        self.assess = Assessor(
+            self.learner,
+            scorer,
+            self.crediting,
+            knowledge,
+            temperature=self.temperature,
+            pad_token_id=pad_token_id,
+            importance_sampled=importance_sampled,
+            renderer=rollout.renderer if likelihood_gains else None,
+        )
         self._push()  # an engine that slept while all this was made has no weights
 
     def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
@@ -106,41 +109,30 @@ class Trainer:
             MismatchError: sampler and trainer give tokens too different probabilities, or have for too long.
         """
         started, waited = time.perf_counter(), self.rollout.waited
-        questions, samples = self._draw(step), self.params.samples_per_question
-        stream_of = partial(stream, self.seed, Name.TRAJECTORIES, step)
-        part = own_items(self.rollout.engine.shared_by)
-        sampled = gather(self.rollout.sample(questions, samples, stream_of, part))
+        sampled, again = self.sample(step)
         self.rollout.engine.sleep()
         trajectories = usable(sampled)
         if not trajectories or len(trajectories) < self.params.min_survivors * len(sampled):
             failure = self.rollout.failure
             raise RetrievalError(too_few(step, sampled, self.params.min_survivors, failure))
         rolled_out = time.perf_counter()
-        experience, differences = self._experience(trajectories)
+        experience, differences = self.assess(trajectories)
         scored = time.perf_counter()
-        train_policy = not self.algorithm.critic or step > self.params.critic_warmup_steps
-        generator = stream(self.seed, Name.MINIBATCHES, step)
-        statistics = update(
-            self.learner,
-            experience,
-            self.params,
-            temperature=self.temperature,
-            pad_token_id=self.pad_token_id,
-            generator=generator,
-            train_policy=train_policy,
-        )
-        self._push()
+        statistics = self._learn(step, experience)
         ended = time.perf_counter()
         tokens = sum(len(trajectory.token_ids) for trajectory in trajectories)
         described = describe(
             experience.trajectories, experience.breakdowns, self.scorer.questions, self.rules
         )
         metrics = described | statistics | differences
-        if self.algorithm.critic:
-            metrics["explained_variance"] = _explained_variance(experience)
+        if self.learner.critic is not None:
+            metrics["explained_variance"] = self._explained_variance(experience)
         metrics |= {
-            "reward/total": float(np.mean([rewards.sum() for rewards in experience.rewards])),
+            "reward/total": float(
+                np.mean([self.crediting.weighed(rows).sum() for rows in experience.rewards])
+            ),
             "failed": len(sampled) - len(trajectories),
+            "resampled": again,
             f"{TIMING}rollout": rolled_out - started,
             f"{TIMING}retrieval_wait": self.rollout.waited - waited,
             f"{TIMING}experience": scored - rolled_out,
@@ -148,6 +140,50 @@ class Trainer:
             f"{TIMING}tokens_per_second": tokens / (ended - started),
         }
         return metrics, sampled
+
+    def sample(self, step: int) -> tuple[list[Trajectory], int]:
+        """The trajectories of a step, and how many groups were drawn anew for it; engines stay awake."""
+        return sample_with_variance(
+            self.draws.of_step(step),
+            self.params.resampling_rounds,
+            partial(self._sample, step),
+            self._worth,
+            partial(self.draws.instead, step),
+        )
+
+    def _sample(self, step: int, attempt: int, questions: Sequence[Question]) -> list[Trajectory]:
+        """Trajectories of questions in a step's first attempt, or in one to draw groups anew."""
+        drawn = (Name.RESAMPLED, step, attempt) if attempt else (Name.TRAJECTORIES, step)
+        stream_of = partial(stream, self.seed, *drawn)
+        part = own_items(self.rollout.engine.shared_by)
+        return gather(self.rollout.sample(questions, self.params.samples_per_question, stream_of, part))
+
+    def _worth(self, trajectory: Trajectory) -> float | None:
+        """All that a trajectory earns; None if it failed."""
+        if trajectory.stop_reason in FAILURES:
+            return None
+        rewards = self.crediting.rewards(trajectory, self.scorer(trajectory))
+        return float(self.crediting.weighed(rewards).sum())
+
+    def _learn(self, step: int, experience: Experience) -> dict[str, float]:
+        """The critic learns and, after its warm-up, the policy; statistics of both."""
+        statistics: dict[str, float] = {}
+        critic = self.learner.critic
+        if critic is not None:
+            order = stream(self.seed, Name.CRITIC_MINIBATCHES, step)
+            statistics |= critic.fit(experience, self.pad_token_id, order)
+        if critic is None or step > self.params.critic_warmup_steps:
+            statistics |= update(
+                self.learner,
+                experience,
+                self.params,
+                temperature=self.temperature,
+                pad_token_id=self.pad_token_id,
+                generator=stream(self.seed, Name.MINIBATCHES, step),
+                longest=self.longest,
+            )
+            self._push()
+        return statistics
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint.
@@ -173,93 +209,10 @@ class Trainer:
         ]
         return measured({f"{VALIDATION}{key}": mean(row[key] for row in rows) for key in BRIEF})
 
-    def _draw(self, step: int) -> list[Question]:
-        """The questions of a step: epochs of seeded permutations, cut into steps."""
-        count = self.params.questions_per_step
-        numbers = range((step - 1) * count, step * count)
-        permutations = {
-            epoch: stream(self.seed, Name.EPOCHS, epoch).permutation(len(self.questions))
-            for epoch in {number // len(self.questions) for number in numbers}
-        }
-        return [
-            self.questions[permutations[n // len(self.questions)][n % len(self.questions)]] for n in numbers
-        ]
-
-    def _experience(self, trajectories: list[Trajectory]) -> tuple[Experience, dict[str, float]]:
-        """What the update needs, and how far apart sampler and trainer are."""
-        params = self.params
-        values, reference, trainer = self._score(trajectories)
-        sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
-        within = self.mismatch.within(trajectories, trainer)
-        if not within and not all(map(len, trainer)):
-            values, reference, trainer = self._score(trajectories, everything=True)
-        figures = mismatch(sampler, trainer)
-        kept = within_sequence_limit(sampler, trainer, params.sequence_ratio_limit)
-        if not within:
-            kept = [index for index in self.mismatch.kept(trajectories, trainer) if index in set(kept)]
-        figures["mismatch/masked"] = len(trajectories) - len(kept)
-        figures["mismatch/steps_beyond"] = self.mismatch.steps_beyond
-        if not kept:
-            raise MismatchError(
-                "every trajectory is beyond train.sequence_ratio_limit: there is nothing to learn from"
-            )
-        trajectories, sampler = [trajectories[i] for i in kept], [sampler[i] for i in kept]
-        values, reference, trainer = ([rows[i] for i in kept] for rows in (values, reference, trainer))
-        breakdowns = gather([self.scorer(trajectory) for trajectory in trajectories[own_items()]])
-        rewards = [policy_rewards(t, b, self.reward) for t, b in zip(trajectories, breakdowns, strict=True)]
-        if params.kl_placement == "reward" and self.learner.has_reference:
-            rewards = subtract_kl(rewards, sampler, reference, params.kl_coefficient, params.kl_estimator)
-        credited = ScoredBatch([trajectory.question_id for trajectory in trajectories], rewards, values)
-        advantages, returns = self.algorithm.credit(credited, params.gamma, params.gae_lambda)
-        old = sampler if params.importance_cap is None else trainer
-        importance = importance_weights(sampler, trainer, params.importance_cap)
-        made = Experience(
-            trajectories, breakdowns, old, importance, rewards, values, reference, advantages, returns
+    def _explained_variance(self, experience: Experience) -> float:
+        """Of the whole returns by the whole values."""
+        values, returns = (
+            torch.from_numpy(self.crediting.weighed(np.concatenate(rows)))
+            for rows in (experience.old_values, experience.returns)
         )
-        return made, figures
-
-    @torch.no_grad()
-    def _score(
-        self, trajectories: Sequence[Trajectory], everything: bool = False
-    ) -> tuple[Rows, Rows, Rows]:
-        """Values, the reference's and the policy's own log-probabilities of each trajectory's policy tokens.
-
-        Where nothing but the mismatch needs the policy's own, one micro-batch is a sample enough; the other
-        rows are empty. Every rank scores its share of every micro-batch and so makes as many forward passes,
-        which ZeRO 3 needs.
-        """
-        params = self.params
-        corrected = params.importance_cap is not None or params.sequence_ratio_limit is not None
-        needs_all = everything or self.algorithm.critic or corrected
-        scored: list[tuple[int, tuple[np.ndarray, ...]]] = []
-        groups = micro_batches(trajectories, params.micro_batch_tokens, world_size())
-        for number, group in enumerate(groups):
-            mine, weight = own_micro_batch(group)
-            members = [trajectories[index] for index in mine]
-            batch = token_batch(members, self.pad_token_id)
-            values = reference = torch.zeros(len(batch.targets))
-            trainer = None
-            if self.learner.has_reference:
-                reference = self.learner.reference_log_probs(batch, self.temperature)
-            if needs_all or number == len(groups) // 2:
-                outputs = self.learner.outputs(batch, self.temperature, with_entropy=False)
-                values, trainer = outputs.values, outputs.log_probs
-            if weight:
-                rows = (_rows(tensor, members) for tensor in (values, reference, trainer))
-                scored += zip(mine, zip(*rows, strict=True), strict=True)
-        by_index = dict(gather(scored))
-        columns = zip(*(by_index[index] for index in range(len(trajectories))), strict=True)
-        return tuple(map(list, columns))  # type: ignore[return-value]
-
-
-def _rows(tensor: torch.Tensor | None, members: Sequence[Trajectory]) -> list[np.ndarray]:
-    """Values of policy tokens, in order, as one float64 array for each trajectory; empty ones for None."""
-    if tensor is None:
-        return [np.empty(0)] * len(members)
-    ends = np.cumsum([len(member.log_probs) for member in members])[:-1]
-    return np.split(tensor.double().cpu().numpy(), ends)
-
-
-def _explained_variance(experience: Experience) -> float:
-    values = torch.from_numpy(np.concatenate(experience.old_values))
-    return explained_variance(values, torch.from_numpy(np.concatenate(experience.returns)))
+        return explained_variance(values, returns)

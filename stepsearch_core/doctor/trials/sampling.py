@@ -13,7 +13,7 @@ from stepsearch_core.base.types import FAILURES, Trajectory
 from stepsearch_core.doctor.trial import require
 from stepsearch_core.doctor.trials.small import Parts, small_parts
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.actor import Actor
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.policy.models import build_model
 from stepsearch_core.retrieval.index import open_retriever
@@ -96,7 +96,7 @@ def gap(policy: Any, trajectories: list[Trajectory], parts: Parts) -> float:
     failed = [made for made in trajectories if made.stop_reason in FAILURES]
     require(not failed, f"{len(failed)} of {len(trajectories)} episodes were lost: {failed[:1]}")
     batch = token_batch(trajectories, parts.tokenizer.pad_token_id)
-    scored = Likelihood(policy)(batch).double().cpu().numpy()
+    scored = Actor(policy)(batch).log_probs.double().cpu().numpy()
     sampled = np.concatenate([made.log_probs for made in trajectories])
     mean = mismatch([sampled], [scored])["mismatch/mean"]
     limit = MismatchGuard(parts.params.train.max_mismatch, policy.dtype).limit

@@ -16,7 +16,7 @@ from stepsearch_core.doctor.trial import TrialError, require
 from stepsearch_core.doctor.trials.sampling import engine_of, rollout
 from stepsearch_core.doctor.trials.small import Parts, small_params, small_parts
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.actor import Actor
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.learning.sft import fine_tune, replay
 from stepsearch_core.metrics.search import format_valid
@@ -111,7 +111,7 @@ def _updated(parts: Parts, params: TrainParams, data: Experience) -> tuple[torch
         temperature=1.0,
         pad_token_id=parts.tokenizer.pad_token_id,
         generator=stream(0, Name.MINIBATCHES, 0),
-        train_policy=True,
+        longest=_LENGTH,
     )
     learner.push()
     return _log_probs(learner.policy.eval(), data.trajectories, parts), statistics["grad_norm"]
@@ -138,7 +138,7 @@ def _experience(parts: Parts) -> Experience:
 
 @torch.no_grad()
 def _log_probs(policy: Any, trajectories: list[Trajectory], parts: Parts) -> torch.Tensor:
-    return Likelihood(policy)(token_batch(trajectories, parts.tokenizer.pad_token_id)).float().cpu()
+    return Actor(policy)(token_batch(trajectories, parts.tokenizer.pad_token_id)).log_probs.float().cpu()
 
 
 def _weights(learner: Learner) -> torch.Tensor:

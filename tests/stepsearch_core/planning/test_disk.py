@@ -21,7 +21,7 @@ HUB = FetchParams(
 )
 
 
-SHAPE = Architecture(100, 110, 110, 0, 2, 32, 48, 16, 0, True, 0)
+SHAPE = Architecture(100, 100, 100, 0, 10, 2, 32, 48, 16, 0, True, 0)
 """100 parameters and a value head of 10."""
 
 
@@ -73,7 +73,7 @@ def test_disk_of_a_model_without_a_corpus():
     assert disk_bytes(bfloat16(), SHAPE) == {
         "corpus": 0,
         "indexes": 0,
-        "checkpoints": 2 * 14 * 110,
+        "checkpoints": 3 * (14 * 100 + 12 * 10),
         "policies": 2 * 2 * 100,
     }
 
@@ -81,24 +81,26 @@ def test_disk_of_a_model_without_a_corpus():
 @pytest.mark.parametrize(
     ("train", "bytes_of_one"),
     [
-        ({}, (4 + 8) * 110),  # the moments alone
-        ({"zero_stage": 1, "processes": 8, "offload_optimizer": True}, (4 + 12) * 110),
+        ({}, (4 + 8) * 100),  # the moments alone
+        ({"zero_stage": 1, "processes": 8, "offload_optimizer": True}, (4 + 12) * 100),
     ],
 )
 def test_checkpoints_of_float32_weights(train, bytes_of_one):
     params = Params(profile="x")
     params.train = replace(params.train, **train)
-    assert disk_bytes(params, SHAPE)["checkpoints"] == 2 * bytes_of_one
+    assert disk_bytes(params, SHAPE)["checkpoints"] == 3 * (bytes_of_one + 12 * 10)
+    params.train.export = "last"
+    assert disk_bytes(params, SHAPE)["checkpoints"] == 2 * (bytes_of_one + 12 * 10)
 
 
 def test_frozen_weights_have_no_optimizer_states():
     adapted = replace(SHAPE, trained=10)
-    assert disk_bytes(bfloat16(), adapted)["checkpoints"] == 2 * (2 * 110 + 12 * 10)
+    assert disk_bytes(bfloat16(), adapted)["checkpoints"] == 3 * (2 * 100 + 12 * 10 + 12 * 10)
 
 
 def test_a_critic_is_in_checkpoints_and_beside_the_trained_policy():
     disk = disk_bytes(bfloat16(), replace(SHAPE, critic=50))
-    assert disk["checkpoints"] == 2 * 14 * (110 + 50)
+    assert disk["checkpoints"] == 3 * (14 * (100 + 50) + 12 * 10)
     assert disk["policies"] == 2 * (2 * 100 + 50)
 
 
@@ -119,8 +121,8 @@ def test_the_bm25_index_is_that_of_the_engine():
 
 def test_the_guard_keeps_a_third_checkpoint():
     params = bfloat16()
-    params.watch.guard.max_kl = 0.5
-    assert disk_bytes(params, SHAPE)["checkpoints"] == 3 * 14 * 110
+    params.watch.guard.max_kl, params.train.export = 0.5, "last"
+    assert disk_bytes(params, SHAPE)["checkpoints"] == 3 * (14 * 100 + 12 * 10)
 
 
 def test_a_model_in_a_folder_is_no_download(tmp_path):

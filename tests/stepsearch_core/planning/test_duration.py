@@ -19,6 +19,7 @@ SHAPE = Architecture(
     actor=1000,
     trained=1000,
     critic=0,
+    value_head=0,
     layers=2,
     hidden_size=8,
     intermediate_size=16,
@@ -98,8 +99,8 @@ def test_what_costs_more_takes_longer():
     assert step("train.critic=model").scoring == pytest.approx(plain.scoring * 3 / 2)
     assert step("train.critic=model").update == pytest.approx(plain.update * 2)
     no_reference = ("train.algorithm=reinforce_pp", "train.kl_coefficient=0")
-    assert step(*no_reference).scoring == 0
-    assert step(*no_reference, "train.importance_cap=2").scoring == pytest.approx(plain.scoring / 2)
+    assert step(*no_reference, "train.importance_sampling=never").scoring == 0
+    assert step(*no_reference).scoring == pytest.approx(plain.scoring / 2)  # in bfloat16 it corrects
     assert step("train.epochs=3").update == pytest.approx(3 * plain.update)
     assert step("hardware.gpu=H100").update == pytest.approx(plain.update * 165 / 989)
     halved = step("train.processes=2", "hardware.gpus=2")

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.actor import Actor
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.policy.adapters import add_adapters, plain_shapes, plain_weights, without_adapters
 from stepsearch_core.policy.models import load_policy, save_policy
@@ -17,7 +17,7 @@ BATCH = token_batch(tiny.random_trajectories(WORD, 4), WORD.pad_token_id)
 
 def log_probs(policy):
     with torch.no_grad():
-        return Likelihood(policy)(BATCH)
+        return Actor(policy)(BATCH).log_probs
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.encoding import end_ids
-from stepsearch_core.learning.actor_critic import token_states
+from stepsearch_core.learning.actor import token_states
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import ModelParams
 from stepsearch_core.policy.models import (

@@ -24,7 +24,7 @@ def test_a_row_says_type_limits_default_and_meaning():
         in PAGE
     )
     assert (
-        "| `train.importance_cap` | float \\| null | above 0 | `null` | truncated importance sampling"
+        "| `train.dual_clip` | float \\| null | above 1 | `null` | most that a token of negative advantage"
         in PAGE
     )
 

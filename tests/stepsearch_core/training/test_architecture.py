@@ -6,11 +6,12 @@ from transformers import AutoConfig, GPTNeoXConfig, LlamaConfig, Qwen2Config
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import THINK
-from stepsearch_core.learning.actor_critic import ActorCritic
+from stepsearch_core.learning.critics import InformedHead, ValueHead
 from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.policy.models import parameter_count
 from stepsearch_core.policy.structure import FAMILIES
 from stepsearch_core.training.architecture import _built, _counted, architecture
+from stepsearch_core.training.knowledge import FEATURES
 from tests import tiny
 from tests.stepsearch_core.sampling.families import MORE, SHAPE
 
@@ -23,12 +24,8 @@ def test_parameters_are_those_of_the_model_that_is_built():
     )
     assert shape.vocab_size == len(word)
     assert shape.parameters == parameter_count(model)
-    assert (
-        shape.trained
-        == shape.actor
-        == parameter_count(ActorCritic(model))
-        == shape.parameters + 32 * 32 + 32 + 32 + 1
-    )
+    assert shape.trained == shape.actor == shape.parameters
+    assert shape.value_head == parameter_count(ValueHead(32)) == 32 * 32 + 32 + 32 + 1
     assert (shape.key_value_size, shape.normalises_heads) == (16, True)
 
 
@@ -92,6 +89,12 @@ def test_what_is_counted_is_what_is_built(family, tied, rank):
     ).to_dict()
     train = TrainParams(lora_rank=rank, critic="model")
     assert _counted(config, train) == _built(config, train)
+
+
+def test_an_informed_critic_is_a_larger_head():
+    model, tokenizer = tiny.MODEL, TokenizerParams()
+    shape = architecture(model, tokenizer, "minimal", TrainParams(critic="informed"))
+    assert shape.value_head == parameter_count(InformedHead(32, len(FEATURES)))
 
 
 def test_a_family_that_is_not_sampled_here_is_built(tmp_path):

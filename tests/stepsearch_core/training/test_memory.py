@@ -26,6 +26,7 @@ SHAPE = Architecture(
     actor=0,
     trained=0,
     critic=0,
+    value_head=0,
     layers=3,
     hidden_size=64,
     intermediate_size=160,
@@ -127,7 +128,7 @@ def test_the_cache_is_that_of_the_sampler():
     model = tiny.model(tiny.tokenizer())
     cache = PagedCache(model, rows=3, capacity=16, block=8)
     size = cache.keys[:, 1:].nbytes + cache.values[:, 1:].nbytes  # but for the block that is scratch
-    shape = Architecture(0, 0, 0, 0, 2, 32, 48, 16, 0, True, 0)
+    shape = Architecture(0, 0, 0, 0, 0, 2, 32, 48, 16, 0, True, 0)
     assert cache_bytes(shape, 3, 16, "float32") == size == 2 * 2 * 3 * 2 * 16 * 8 * 4
 
 

@@ -11,6 +11,7 @@ from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
+from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.trainer import Trainer
 from tests import tiny
 
@@ -30,7 +31,7 @@ PARAMS = TrainParams(
 )
 
 
-def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
+def trainer(warm, retriever, params=PARAMS, reward=None, seed=0, likelihood_gains=False):
     torch.manual_seed(seed)
     policy = copy.deepcopy(warm)
     renderer = Renderer(WORD, tiny.ENVIRONMENT)
@@ -43,14 +44,21 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0):
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
     scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
     reward = reward or RewardParams()
+    knowledge = None
+    if params.critic == "informed":
+        knowledge = Knowledge(scorer, tiny.BY_ID.__getitem__, tiny.ENVIRONMENT.max_searches)
     return Trainer(
         policy=policy,
         rollout=rollout,
         questions=QUESTIONS,
         scorer=scorer,
         params=params,
+        importance_sampled=params.importance_sampling == "always",
+        likelihood_gains=likelihood_gains,
         reward=reward,
+        knowledge=knowledge,
         pad_token_id=WORD.pad_token_id,
+        longest=tiny.ENVIRONMENT.most_written,
         seed=seed,
     )
 
