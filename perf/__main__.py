@@ -11,6 +11,10 @@ MEASUREMENTS = {
     "continued_warmstart": (
         "the trained policy against its warm start, and against supervised training for the same time"
     ),
+    "credit": (
+        "what critics explain and advantages tell apart, which gain goes with F1, on the warm start of the"
+        " active profile; errors of every estimator"
+    ),
     "encoder": (
         "a sentence encoder, which STEPSEARCH_ENCODER names: passages a second in float32 and bfloat16, what"
         " it finds in the published text of STEPSEARCH_REAL_DATA"
@@ -58,7 +62,7 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, pipeline, prefect_overhead, real_model and rollout"
+            "continued_warmstart, credit, pipeline, prefect_overhead, real_model and rollout"
             " measure the active profile's results."
         ),
     )

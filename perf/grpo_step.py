@@ -123,6 +123,7 @@ def _our_trainer(params: Params, tokenizer: Any, texts: list[str]) -> Trainer:
         params=train,
         reward=params.reward,
         pad_token_id=tokenizer.pad_token_id,
+        longest=environment.most_written,
         seed=0,
     )
 

@@ -21,7 +21,7 @@ from perf.measure import Measured, engines
 from perf.workload import default_params
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Author, Segment, Trajectory
-from stepsearch_core.learning.actor_critic import Likelihood
+from stepsearch_core.learning.actor import Actor
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.policy.models import load_policy
 from stepsearch_core.sampling.engine import Engine, Generation, TurnRequest
@@ -95,6 +95,6 @@ def mean_gap(model: PreTrainedModel, made: Sequence[Trajectory], pad_token_id: i
     sampler, trainer = [], []
     for group in micro_batches(made, MICRO_BATCH_TOKENS):
         members = [made[index] for index in group]
-        trainer.append(Likelihood(model)(token_batch(members, pad_token_id)).double().numpy())
+        trainer.append(Actor(model)(token_batch(members, pad_token_id)).log_probs.double().numpy())
         sampler.append(np.concatenate([member.log_probs for member in members]))
     return mismatch(sampler, trainer)["mismatch/mean"]

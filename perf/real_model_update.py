@@ -29,7 +29,7 @@ from perf.workload import (
 )
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Trajectory
-from stepsearch_core.learning.actor_critic import token_states
+from stepsearch_core.learning.actor import token_states
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.profiles import load_profile
 from stepsearch_core.training.learner import Learner

@@ -27,7 +27,7 @@ from perf.workload import (
     update_settings,
 )
 from stepsearch_core.base.types import Trajectory
-from stepsearch_core.learning.actor_critic import ActorCritic
+from stepsearch_core.learning.actor import Actor
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw
 from stepsearch_core.training.learner import Learner
@@ -83,18 +83,18 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
     batches = [token_batch([made[index] for index in group], 0) for group in groups]
     count = sum(len(batch.targets) for batch in batches)
 
-    def module_and_optimizer() -> tuple[ActorCritic, torch.optim.Optimizer]:
-        module = ActorCritic(default_model(params))
+    def module_and_optimizer() -> tuple[Actor, torch.optim.Optimizer]:
+        module = Actor(default_model(params))
         return module, adamw(module.parameters(), learning_rate=1e-5, weight_decay=0.0)
 
     def loss(outputs: object) -> torch.Tensor:
-        return (outputs.values.square() - outputs.log_probs - 0.01 * outputs.entropy).sum() / count  # type: ignore[attr-defined]
+        return (-outputs.log_probs - 0.01 * outputs.entropy).sum() / count  # type: ignore[attr-defined]
 
     plain, optimizer = module_and_optimizer()
 
     def torch_step() -> None:
         for batch in batches:
-            loss(plain(batch)).backward()
+            loss(plain(batch, with_entropy=True)).backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), params.train.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
@@ -103,7 +103,7 @@ def _optimizer_steps() -> dict[str, Callable[[], float]]:
 
     def deepspeed_step() -> None:
         for number, batch in enumerate(batches, start=1):
-            engine.accumulate(loss(engine(batch)), last=number == len(batches))
+            engine.accumulate(loss(engine(batch, with_entropy=True)), last=number == len(batches))
 
     return {
         "deepspeed_seconds": lambda: seconds(deepspeed_step),

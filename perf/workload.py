@@ -104,4 +104,4 @@ def token_count(made: Sequence[Trajectory]) -> int:
 def update_settings() -> dict[str, Any]:
     """What `ppo_update.update` takes beside learner, experience and parameters, the same in every call."""
     generator = stream(0, Name.MEASUREMENT)
-    return {"temperature": 1.0, "pad_token_id": 0, "generator": generator, "train_policy": True}
+    return {"temperature": 1.0, "pad_token_id": 0, "generator": generator, "longest": 192}
