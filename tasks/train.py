@@ -17,6 +17,7 @@ from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
 from stepsearch_core.training.pace import FILE as PACE
 from stepsearch_core.training.pace import PaceTracker
+from stepsearch_core.training.selection import Selection
 from stepsearch_core.training.tracker import seconds_by_phase
 from tasks.agreement import agree
 from tasks.launch import launch
@@ -29,7 +30,7 @@ from tasks.tracking import Trackers, check_installed
 def main(params: Params) -> None:
     """Train; writes `data/train/{policy,critic,metrics.jsonl,trajectories.jsonl}` and the trackers'.
 
-    `retriever.json` says what was searched.
+    `retriever.json` says what was searched, `exported.json` of which step the policy is.
     """
     check_installed(params.watch.trackers)
     agree("train", params, model=params.retrieval.encoder)
@@ -56,6 +57,9 @@ def main(params: Params) -> None:
         write_jsonl(out / "metrics.jsonl", map(untimed, history))
         write_jsonl(out / "trajectories.jsonl", samples)
         write_json(out / "retriever.json", asdict(searched))
+        write_json(
+            out / "exported.json", {"step": Selection(params.train).best(history) or history[-1]["step"]}
+        )
         write_json(TIMINGS / "train.json", seconds_by_phase(history))
         folder.clear()  # the outputs are DVC's now; a stage that runs again trains again
 
