@@ -120,7 +120,8 @@ def _bi_level(
     advantages = []
     for place, turn in enumerate(numbers):
         own = [value for value, at in zip(values, turns, strict=True) if at == turn]
-        ends = [0.0] * (len(own) - 1) + [over_turns[place] + before[place]]
+        ends = [reward for reward, at in zip(rewards, turns, strict=True) if at == turn]
+        ends[-1] += over_turns[place] + before[place] - earned[place]
         advantages += _gae(ends, own, params.gamma, params.gae_lambda)
     return advantages
 

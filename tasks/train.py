@@ -12,6 +12,7 @@ from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.fingerprint import fingerprint
+from stepsearch_core.rewards.terms import term_files
 from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.training.loop import train
 from stepsearch_core.training.opening import KeptRecords, open_trainer
@@ -67,7 +68,8 @@ def main(params: Params) -> None:
 def run_folder(params: Params) -> RunFolder:
     """The checkpoints of this run; of so many ranks, by `train.processes` or an outside launcher."""
     parameters, inputs = made_by_searching("train", params)
-    return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs)
+    terms = term_files(params.reward.terms)  # of which DVC knows nothing
+    return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs + terms)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,29 @@ RULES = (
         lambda p: not p.train.normalise_terms or p.train.kl_placement == "loss",
     ),
     Rule(
+        "train.normalise_terms",
+        "possible with nothing to normalise: every weight of the reward is 0",
+        lambda p: (
+            not p.train.normalise_terms
+            or p.reward.answer_weight > 0
+            or any(p.reward.terms.values())
+            or (
+                p.train.algorithm == "steppo"
+                and any((p.reward.search_key_weight, p.reward.information_gain_weight))
+            )
+        ),
+    ),
+    Rule(
+        "train.resampling_rounds",
+        "possible with reward.gain=likelihood, which is known only after sampling",
+        lambda p: not p.train.resampling_rounds or p.reward.gain != "likelihood",
+    ),
+    Rule(
+        "reward.terms",
+        "a number for each import path package.module:function, all within {} of one override",
+        lambda p: all(":" in path for path in p.reward.terms),
+    ),
+    Rule(
         "train.credit",
         "possible with a critic: set train.algorithm to grpo, rloo or reinforce_pp",
         lambda p: p.train.credit == "trajectory" or p.train.algorithm not in ("steppo", "ppo"),

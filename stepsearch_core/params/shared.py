@@ -85,6 +85,7 @@ class RewardParams:
 
     `released` scores as the released code does, with that code's gain and weights in place of these.
     `terms` are rewards of one's own: the import path of a function of trajectory and question, and a weight.
+    DVC watches no module that they name: after a change in one, `dvc repro train --force`.
     """
 
     preset: str = one_of("paper", "released")

@@ -144,7 +144,7 @@ class _Clock:
         return passes * self.rate.pass_seconds + max(reading, computing) + prefill
 
     def scoring(self, trajectories: float) -> float:
-        """Of forward passes by policy, critic and reference, as far as they are asked (`Trainer._score`)."""
+        """Of forward passes by policy, critic model and reference, as far as scoring asks them."""
         train = self.params.train
         has_critic = ALGORITHMS[train.algorithm].critic
         corrected = importance_sampled(self.params) or train.sequence_ratio_limit is not None

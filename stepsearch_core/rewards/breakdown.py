@@ -40,7 +40,8 @@ def score(
             cannot be retrieved and are left out of n in eq. 10. Without any gold passage gains are 0, while
             redundancy stays.
         similarity: TF-IDF over the corpus; answers and queries are compared by its words.
-        gain: what a search earns for what it found: the paper's `similarity`, `above_floor` or `supports`.
+        gain: what a search earns for what it found: the paper's `similarity`, `above_floor` or `supports`;
+            `likelihood`, which needs the policy, is the paper's here, and training replaces it.
         floors: of gold passages, for `above_floor`; without one it is 0.
 
     Raises:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Question, Trajectory
@@ -24,6 +26,12 @@ def load_terms(paths: Iterable[str]) -> dict[str, Term]:
         DataError: a path that names none.
     """
     return {path: _load(path) for path in paths}
+
+
+def term_files(paths: Iterable[str]) -> list[Path]:
+    """The files of the modules that paths name, as far as they are files."""
+    specs = [find_spec(path.partition(":")[0]) for path in paths]
+    return [Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None]
 
 
 def term_values(

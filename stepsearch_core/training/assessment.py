@@ -13,7 +13,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
 from stepsearch_core.training.credit import Crediting
 from stepsearch_core.training.evidence import gold_shown_before, token_turns
-from stepsearch_core.training.experience import Experience, subtract_kl, without_overlong
+from stepsearch_core.training.experience import Experience, subtract_kl
 from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.likelihood_gain import LikelihoodGain
@@ -101,7 +101,7 @@ class Assessor:
             known=known,
             states=scores.states,
         )
-        return (without_overlong(made) if params.mask_overlong else made), figures
+        return made, figures
 
     def _measured(
         self, trajectories: Sequence[Trajectory], known: Rows, sampler: Rows

@@ -42,7 +42,7 @@ def credit_of(algorithm: Algorithm, params: TrainParams) -> Credit:
 
 
 def rewards_seen(algorithm: Algorithm, params: TrainParams, reward: RewardParams) -> RewardParams:
-    """The weights of the terms that an algorithm learns from: all of them, or the answer's alone."""
+    """The weights of the terms that an algorithm learns from: all, or the answer's and one's own."""
     by_turn = algorithm.turn_credit is not None and params.credit != "trajectory"
     return reward if algorithm.step_rewards or by_turn else outcome_only(reward)
 

@@ -41,6 +41,7 @@ class Critic:
     def __init__(self, policy: PreTrainedModel, params: TrainParams, values: int = 1) -> None:
         """Open the critic that `train.critic` names, of so many values a token."""
         self.params = params
+        self._hidden = policy.config.hidden_size
         self.is_model = params.critic == "model"
         module = _module(policy, params, values)
         betas = params.adam_beta1, params.adam_beta2
@@ -109,14 +110,17 @@ class Critic:
     def _shares(self, experience: Experience, minibatch: Sequence[int]) -> list[tuple[list[int], float]]:
         """Those of this rank of the trajectories of each pass of a minibatch; the weight of their loss."""
         if not self.is_model:
-            mine = [index for index in minibatch if index in experience.states]
-            return [(mine, 1.0) if mine else (list(experience.states)[:1], 0.0)]
+            return [([index for index in minibatch if index in experience.states], 1.0)]
         members = [experience.trajectories[index] for index in minibatch]
         groups = micro_batches(members, self.params.micro_batch_tokens, world_size())
         shares = map(own_micro_batch, groups)
         return [([minibatch[position] for position in mine], weight) for mine, weight in shares]
 
     def _loss(self, experience: Experience, indices: Sequence[int], pad_token_id: int) -> Tensor:
+        if not indices:  # a rank that holds none of them takes part all the same
+            width = len(FEATURES) if self.params.critic == "informed" else 0
+            nothing = np.zeros((1, width), dtype=np.float32)
+            return self.head(torch.zeros(1, self._hidden), nothing) * 0.0
         if self.is_model:
             members = [experience.trajectories[index] for index in indices]
             values = self.engine(token_batch(members, pad_token_id))

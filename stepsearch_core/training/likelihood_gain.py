@@ -4,7 +4,8 @@ After every search (and before the first one) the policy is asked how likely it 
 gold answer right away, by forward passes alone. The gain of a search is the drop of the answer's negative
 log-likelihood, in nats a token: evidence that the policy can read pays, whoever's evidence it is, and no
 gold passages are needed. As IGPO (arXiv 2510.14967) has it, but for its probabilities, of which a rise from
-.001 to .01 is next to nothing. A gain can be negative.
+.001 to .01 is next to nothing. A gain can be negative, and what the turn itself says of the answer is in it;
+a search that showed nothing gains nothing.
 """
 
 from __future__ import annotations
@@ -47,10 +48,13 @@ class LikelihoodGain:
         asked = [self._probes(trajectory) for trajectory in trajectories]
         likelihoods = iter(self._likelihoods([probe for probes in asked for probe in probes]))
         made = []
-        for breakdown, probes in zip(breakdowns, asked, strict=True):
+        for trajectory, breakdown, probes in zip(trajectories, breakdowns, asked, strict=True):
             gains = np.diff([next(likelihoods) for _ in probes])
             steps = zip(breakdown.step_rewards, gains.tolist(), strict=True)
-            rewards = tuple(replace(reward, information_gain=gain) for reward, gain in steps)
+            rewards = tuple(
+                replace(reward, information_gain=gain if trajectory.turns[reward.turn].passage_ids else 0.0)
+                for reward, gain in steps
+            )
             made.append(replace(breakdown, step_rewards=rewards))
         return made
 

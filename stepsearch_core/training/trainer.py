@@ -34,7 +34,7 @@ from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.assessment import Assessor
 from stepsearch_core.training.credit import Crediting
 from stepsearch_core.training.draws import Draws
-from stepsearch_core.training.experience import Experience, describe, too_few, usable
+from stepsearch_core.training.experience import Experience, describe, too_few, usable, without_overlong
 from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
@@ -167,6 +167,8 @@ class Trainer:
 
     def _learn(self, step: int, experience: Experience) -> dict[str, float]:
         """The critic learns and, after its warm-up, the policy; statistics of both."""
+        if self.params.mask_overlong:
+            experience = without_overlong(experience)
         statistics: dict[str, float] = {}
         critic = self.learner.critic
         if critic is not None:

@@ -33,7 +33,7 @@ class Algorithm:
     """One way to learn from a step's trajectories."""
 
     step_rewards: bool
-    """True: every term of the reward. False: the answer reward alone, but where credit is given by turn."""
+    """True: every term of the reward. False: the answer's and one's own, unless credit is given by turn."""
     critic: bool
     """Whether values are learnt."""
     credit: Callable[[ScoredBatch, float, float], tuple[Rows, Rows]]

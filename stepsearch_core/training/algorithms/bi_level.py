@@ -42,7 +42,7 @@ def _of_trajectory(
     _, turn_returns = generalized_advantages(earned, values[[own[0] for own in tokens]], *between)
     advantages, returns = np.zeros((2, len(rewards)))
     for own, turn_return in zip(tokens, turn_returns, strict=True):
-        at_the_end = np.zeros(len(own))
-        at_the_end[-1] = turn_return
-        advantages[own], returns[own] = generalized_advantages(at_the_end, values[own], *within)
+        placed = rewards[own].copy()
+        placed[-1] += turn_return - placed.sum()  # what follows the turn, on top of its own rewards
+        advantages[own], returns[own] = generalized_advantages(placed, values[own], *within)
     return advantages, returns

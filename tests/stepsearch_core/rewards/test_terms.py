@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from stepsearch_core.base.errors import DataError
@@ -5,7 +7,7 @@ from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only, token_rewards
-from stepsearch_core.rewards.terms import load_terms, term_values
+from stepsearch_core.rewards.terms import load_terms, term_files, term_values
 from tests.oracles.episodes import answer, question, search, trajectory
 
 MADE = trajectory(search("two words"), answer("z"))
@@ -37,6 +39,10 @@ def test_values_sit_on_the_last_tokens_of_their_turns_with_their_weight():
     params = RewardParams(terms={NAME: -0.5})
     # 4 prompt tokens, then 3 policy tokens a turn with 2 environment tokens between: turns end at 6 and 11
     assert {n: v for n, v in enumerate(token_rewards(MADE, breakdown, params)) if v} == {6: -1.0, 11: -0.5}
+
+
+def test_the_files_of_their_modules_are_known():
+    assert term_files([NAME]) == [Path(__file__)]
 
 
 def test_outcome_only_algorithms_see_them():

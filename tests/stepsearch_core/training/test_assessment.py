@@ -1,9 +1,7 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from stepsearch_core.base.types import StopReason
 from stepsearch_core.params import RewardParams
 from stepsearch_core.training.knowledge import FEATURES
 from tests.stepsearch_core.training.trainers import PARAMS, QUESTIONS, trainer
@@ -36,23 +34,6 @@ def test_terms_apart_have_values_and_returns_apart(warm, retriever):
     experience, _ = made.assess(sampled(made))
     assert {row.shape[1] for row in experience.returns} == {4}
     assert made.step(1)[0]["value_loss"] > 0
-
-
-@pytest.mark.slow
-def test_trajectories_that_met_their_limit_are_left_out_after_credit_was_given(warm, retriever):
-    made = trainer(warm, retriever, replace(PARAMS, mask_overlong=True))
-    trajectories = sampled(made)
-    plain, _ = made.assess(trajectories)
-    trajectories[2].stop_reason = StopReason.LENGTH_LIMIT
-    masked, _ = made.assess(trajectories)
-    kept = [number for number in range(len(trajectories)) if number != 2]
-    assert masked.trajectories == [trajectories[number] for number in kept]
-    for number, index in enumerate(kept):
-        assert np.array_equal(masked.advantages[number], plain.advantages[index])
-        assert len(masked.states[number]) == len(masked.advantages[number])
-    for trajectory in trajectories:
-        trajectory.stop_reason = StopReason.LENGTH_LIMIT
-    assert len(made.assess(trajectories)[0].trajectories) == len(trajectories)
 
 
 @pytest.mark.slow

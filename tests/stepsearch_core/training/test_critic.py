@@ -78,6 +78,16 @@ def test_the_policy_stays_bit_for_bit(kind):
     assert torch.equal(weights(learner.actor.engine.module), before)
 
 
+@pytest.mark.parametrize("kind", ["value_head", "informed"])
+def test_a_rank_that_holds_none_of_a_minibatch_takes_part(kind):
+    """Masking can leave a rank without any of the trajectories that it has scored."""
+    _, critic, data = setup(critic=kind, minibatches=2)
+    before = weights(critic.engine.engine.module).clone()
+    data.states = {}
+    assert fit(critic, data)["value_loss"] == 0.0
+    assert torch.equal(weights(critic.engine.engine.module), before)
+
+
 def test_more_epochs_are_more_passes():
     _, once, data = setup()
     _, thrice, same = setup(critic_epochs=3)

@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
+import torch
 
 from stepsearch_core.base.types import RewardBreakdown, StepReward, StopReason
 from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import RewardParams
 from stepsearch_core.training.experience import (
+    Experience,
     describe,
     policy_rewards,
     subtract_kl,
     usable,
     weights_apart,
+    without_overlong,
 )
 from tests.oracles import episodes
 from tests.oracles.episodes import answer, invalid, search, trajectory
@@ -102,3 +105,27 @@ def test_what_no_trajectory_has_is_left_out_and_not_zero():
     )
     assert means["searches"] == 0
     assert not {"query_words", "support_recall"} & means.keys()
+
+
+def made_of(stop_reasons):
+    rows = [np.full(2, float(number)) for number in range(len(stop_reasons))]
+    trajectories = [trajectory(answer("x")) for _ in stop_reasons]
+    for made, reason in zip(trajectories, stop_reasons, strict=True):
+        made.stop_reason = reason
+    states = {number: torch.full((2, 3), float(number)) for number in range(len(stop_reasons))}
+    lists = [list(rows) for _ in range(8)]
+    return Experience(trajectories, list(stop_reasons), *lists[:7], known=lists[7], states=states)  # type: ignore[arg-type, misc]
+
+
+def test_overlong_trajectories_are_left_out_with_all_their_rows():
+    made = made_of([StopReason.ANSWERED, StopReason.LENGTH_LIMIT, StopReason.TURN_LIMIT])
+    kept = without_overlong(made)
+    assert kept.trajectories == [made.trajectories[0], made.trajectories[2]]
+    for rows in (kept.advantages, kept.returns, kept.old_values, kept.known):
+        assert [row.tolist() for row in rows] == [[0.0, 0.0], [2.0, 2.0]]
+    assert {number: states[0, 0].item() for number, states in kept.states.items()} == {0: 0.0, 1: 2.0}
+
+
+def test_a_step_of_overlong_trajectories_alone_stays_as_it_is():
+    made = made_of([StopReason.LENGTH_LIMIT] * 2)
+    assert without_overlong(made) is made

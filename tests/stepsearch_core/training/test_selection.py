@@ -5,7 +5,7 @@ import pytest
 from stepsearch_core.params import TrainParams
 from stepsearch_core.training.selection import Selection
 
-PARAMS = TrainParams(export="best", best_metric="f1", early_stopping_patience=2)
+PARAMS = TrainParams(export="best", best_metric="f1", early_stopping_patience=2, critic_warmup_steps=0)
 
 
 def history(*values, every=2):
@@ -44,3 +44,12 @@ def test_by_parameter_the_last_is_exported_or_another_metric_counts():
 def test_it_ends_after_two_validations_without_a_rise(values, ended):
     assert Selection(PARAMS).ended(history(*values)) is ended
     assert not Selection(replace(PARAMS, early_stopping_patience=None)).ended(history(*values))
+
+
+def test_the_critic_s_warm_up_does_not_count():
+    """The policy is the same until step 4: three equal validations say nothing."""
+    warming = replace(PARAMS, critic_warmup_steps=4)
+    assert not Selection(warming).ended(history(0.5, 0.5))
+    assert not Selection(warming).ended(history(0.5, 0.5, 0.4))
+    assert Selection(warming).ended(history(0.5, 0.5, 0.4, 0.5))
+    assert Selection(replace(warming, algorithm="grpo")).ended(history(0.5, 0.5, 0.4))

@@ -36,15 +36,15 @@ def test_a_turn_that_earns_nothing_is_a_turn_and_a_final_reward_of_zero_no_crash
 
 
 NUMBERS = st.floats(-2, 2)
-TURN = st.tuples(NUMBERS, st.lists(NUMBERS, min_size=1, max_size=4))
-"""What its last token earns, and values before its tokens."""
+TURN = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4)
+"""Rewards and values of a turn's tokens; with a KL in the reward every token has one."""
 
 
 @given(st.lists(TURN, min_size=1, max_size=4))
 def test_without_discounts_and_decays_it_is_plain_gae(turns):
-    rewards = [number for reward, values in turns for number in [*[0.0] * (len(values) - 1), reward]]
-    numbers = [number for number, (_, values) in enumerate(turns) for _ in values]
-    made = batch([rewards], [[value for _, values in turns for value in values]], [numbers])
+    rewards = [reward for turn in turns for reward, _ in turn]
+    numbers = [number for number, turn in enumerate(turns) for _ in turn]
+    made = batch([rewards], [[value for turn in turns for _, value in turn]], [numbers])
     ours, theirs = bi_level_gae(made, 1.0, 1.0, 1.0, 1.0), whitened_gae(made, 1.0, 1.0)
     assert plain(ours[1]) == [pytest.approx(row, abs=1e-9) for row in plain(theirs[1])]
     if np.std(ours[1][0] - made.values[0]) > 1e-3:  # or whitening makes much of rounding
