@@ -91,10 +91,12 @@ def _fitted(
 ) -> tuple[float, dict[float, float]]:
     """Held-out explained variance, and separation of advantages by lambda, of a critic fitted step by step.
 
-    Means over the last `HELD_OUT` steps.
+    Means over the last `HELD_OUT` steps. Explained is what was earned: with lambda below 1 a critic learns
+    returns in which its own values are, and explains those much better.
     """
     train = replace(params.train, algorithm=algorithm, critic=kind)
     crediting = Crediting(train, params.reward)
+    whole = Crediting(replace(train, gae_lambda=1.0), params.reward)
     seed_torch(0, Name.MEASUREMENT)
     critic = Critic(trainer.learner.policy, train)
     explained: list[float] = []
@@ -104,7 +106,8 @@ def _fitted(
         values = [_values(critic, step.states[i], known[i]) for i in range(len(step.trajectories))]
         rewards = [crediting.rewards(*pair) for pair in zip(step.trajectories, step.breakdowns, strict=True)]
         _, returns = crediting.assign(_batch(trainer, step, rewards, values))
-        flat = (torch.from_numpy(np.concatenate(rows)) for rows in (values, returns))
+        _, earned = whole.assign(_batch(trainer, step, rewards, values))
+        flat = (torch.from_numpy(np.concatenate(rows)) for rows in (values, earned))
         explained.append(explained_variance(*flat))
         for gae_lambda, found in separations.items():
             other = Crediting(replace(train, gae_lambda=gae_lambda), params.reward)
