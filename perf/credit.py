@@ -96,7 +96,8 @@ def _fitted(
     """
     train = replace(params.train, algorithm=algorithm, critic=kind)
     crediting = Crediting(train, params.reward)
-    whole = Crediting(replace(train, gae_lambda=1.0), params.reward)
+    of_lambda = {each: Crediting(replace(train, gae_lambda=each), params.reward) for each in LAMBDAS}
+    whole = of_lambda[1.0]
     seed_torch(0, Name.MEASUREMENT)
     critic = Critic(trainer.learner.policy, train)
     explained: list[float] = []
@@ -105,14 +106,14 @@ def _fitted(
         known = step.known if kind == "informed" else [row[:, :0] for row in step.known]
         values = [_values(critic, step.states[i], known[i]) for i in range(len(step.trajectories))]
         rewards = [crediting.rewards(*pair) for pair in zip(step.trajectories, step.breakdowns, strict=True)]
-        _, returns = crediting.assign(_batch(trainer, step, rewards, values))
-        _, earned = whole.assign(_batch(trainer, step, rewards, values))
+        batch = _batch(trainer, step, rewards, values)
+        _, returns = crediting.assign(batch)
+        _, earned = whole.assign(batch)
         flat = (torch.from_numpy(np.concatenate(rows)) for rows in (values, earned))
         explained.append(explained_variance(*flat))
-        for gae_lambda, found in separations.items():
-            other = Crediting(replace(train, gae_lambda=gae_lambda), params.reward)
-            advantages, _ = other.assign(_batch(trainer, step, rewards, values))
-            found.append(_separation(trainer, step, advantages))
+        for gae_lambda, other in of_lambda.items():
+            advantages, _ = other.assign(batch)
+            separations[gae_lambda].append(_separation(trainer, step, advantages))
         data = replace(step, old_values=values, returns=returns, known=known)
         critic.fit(data, trainer.pad_token_id, stream(0, Name.MEASUREMENT, number))
     last = {gae_lambda: float(np.mean(found[-HELD_OUT:])) for gae_lambda, found in separations.items()}
