@@ -49,6 +49,7 @@ MEASUREMENTS = {
         " on the published text in STEPSEARCH_REAL_DATA"
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
+    "tuning": "a small grid for every algorithm by validation on worlds other than the default's; quick: reads it",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isclose
 from operator import attrgetter
 from os.path import normpath, relpath
 from pathlib import PurePath
@@ -100,6 +101,11 @@ RULES = (
         "fetch.datasets",
         "all names of the hub or of directories inside fetch.folder, which DVC watches",
         lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
+    ),
+    Rule(
+        "fetch.world.hop_shares",
+        "three shares, of questions of 2, 3 and 4 hops, that come to 1",
+        lambda p: len(p.fetch.world.hop_shares) == 3 and isclose(sum(p.fetch.world.hop_shares), 1),
     ),
     Rule(
         "fetch.training_share",

@@ -31,6 +31,7 @@ class WorldParams:
     countries: int = number(at_least=1)
     train_questions: int = number(at_least=1)
     test_questions: int = number(at_least=1)
+    hop_shares: list[float] = share()
 
 
 @dataclass

@@ -29,12 +29,14 @@ from stepsearch_core.worlds.wording import (
 HELD_OUT_SHARE = 0.35
 STARTING_KINDS = (Kind.WORK, Kind.PERSON, Kind.ORGANISATION)
 BRANCH_SHARE = 0.18  # of the questions of three and of four hops
+HOPS = (2, 3, 4)
 HOP_SHARES = {
-    "musique": {2: 0.45, 3: 0.35, 4: 0.20},
-    "hotpotqa": {2: 1.0},
-    "2wikimultihopqa": {2: 0.70, 3: 0.20, 4: 0.10},
-    "bamboogle": {2: 1.0},
+    "musique": None,  # `fetch.world.hop_shares`, and so for training
+    "hotpotqa": (1.0, 0.0, 0.0),
+    "2wikimultihopqa": (0.70, 0.20, 0.10),
+    "bamboogle": (1.0, 0.0, 0.0),
 }
+"""Of questions of 2, 3 and 4 hops."""
 
 Chain = tuple[Fact, ...]
 
@@ -103,11 +105,14 @@ def make_questions(world: World, params: WorldParams) -> Split:
     starts = [entity for kind in STARTING_KINDS for entity in world.entities[kind]]
     test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], frozenset(), random_)
     test = {
-        benchmark: _draw(test_pool, benchmark, params.test_questions, (benchmark,), random_)
+        benchmark: _draw(
+            test_pool, structure_counts(benchmark, params.test_questions, params), (benchmark,), random_
+        )
         for benchmark in HOP_SHARES
     }
     train_pool = ChainPool(world, [entity for entity in starts if entity not in held_out], held_out, random_)
-    train = _draw(train_pool, "musique", params.train_questions, tuple(CHAIN_PATTERNS), random_)
+    counts = structure_counts("musique", params.train_questions, params)
+    train = _draw(train_pool, counts, tuple(CHAIN_PATTERNS), random_)
     return Split(train, test, held_out)
 
 
@@ -192,29 +197,34 @@ def _entities(chain: Chain) -> set[Entity]:
     return {entity for fact in chain for entity in (*fact.subjects, fact.object)}
 
 
+def structure_counts(benchmark: str, count: int, params: WorldParams) -> dict[Structure, int]:
+    """How many of `count` questions are of each structure; the shortest there are take what rounding leaves.
+
+    Only MuSiQue has questions that join two chains.
+    """
+    shares = dict(zip(HOPS, HOP_SHARES[benchmark] or params.hop_shares, strict=True))
+    branching = BRANCH_SHARE if benchmark == "musique" else 0.0
+    counts = {}
+    for structure in STRUCTURES:
+        joining = branching if structure.hops > 2 else 0.0
+        kind = joining if structure.branch else 1 - joining
+        counts[structure] = round(count * shares[structure.hops] * kind)
+    shortest = next(structure for structure in STRUCTURES if shares[structure.hops])
+    counts[shortest] += count - sum(counts.values())
+    return counts
+
+
 def _draw(
-    pool: ChainPool, benchmark: str, count: int, styles: tuple[str, ...], random_: random.Random
+    pool: ChainPool, counts: dict[Structure, int], styles: tuple[str, ...], random_: random.Random
 ) -> list[WorldQuestion]:
-    """`count` questions with the benchmark's shares of structures, worded in the styles in turn."""
+    """So many questions of each structure, worded in the styles in turn."""
     questions = []
-    for structure, number in _structure_counts(benchmark, count).items():
+    for structure, number in counts.items():
         for i, facts in enumerate(pool.take(structure, number)):
             questions.append(
                 _branch(structure, facts, i) if structure.branch else _chain(structure, facts, styles, i)
             )
     return shuffled(questions, random_)
-
-
-def _structure_counts(benchmark: str, count: int) -> dict[Structure, int]:
-    """How many questions of each structure; two-hop questions take what rounding leaves over."""
-    branching = benchmark == "musique"
-    counts = {}
-    for structure in STRUCTURES[1:]:
-        share = BRANCH_SHARE if structure.branch else 1 - BRANCH_SHARE
-        if not branching:
-            share = float(not structure.branch)
-        counts[structure] = round(count * HOP_SHARES[benchmark].get(structure.hops, 0.0) * share)
-    return {STRUCTURES[0]: count - sum(counts.values()), **counts}
 
 
 def _chain(structure: Structure, facts: Chain, styles: tuple[str, ...], number: int) -> WorldQuestion:
