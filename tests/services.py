@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from stepsearch_core.retrieval.fingerprint import INDEX_HEADER
 
@@ -22,7 +23,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self, answer, script=(), port=0):
         super().__init__(("127.0.0.1", port), _Handler)
         self.answer, self.script = answer, list(script)
-        self.asked: list[tuple[str, object]] = []
+        self.asked: list[tuple[str, Any]] = []
         self.connections: set[object] = set()
         self.ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"

@@ -11,7 +11,7 @@ from tests.import_graph import ROOT, all_imports, imports_on_import, project_mod
 
 LAYERS = (
     ("base", "params", "runtime"),
-    ("data", "benchmarks", "fetching", "worlds", "retrieval", "metrics"),
+    ("data", "benchmarks", "fetching", "worlds", "retrieval", "metrics", "endpoint"),
     ("synthesis", "environment", "rewards", "policy"),
     ("sampling", "learning"),
     ("rollout",),
@@ -34,6 +34,7 @@ LIGHT = (
     "fetching",
     "worlds",
     "metrics",
+    "endpoint",
     "environment",
     "rewards",
     "synthesis",

@@ -12,6 +12,7 @@ from stepsearch_core.params.schema import Params, importance_sampled
 from stepsearch_core.params.shared import (
     METHODS,
     TANTIVY_CONSTANTS,
+    EndpointParams,
     EnvironmentParams,
     ModelParams,
     RetrievalParams,
@@ -49,6 +50,7 @@ __all__ = [
     "TANTIVY_CONSTANTS",
     "CorpusParams",
     "DatasetParams",
+    "EndpointParams",
     "EnvironmentParams",
     "EvaluateParams",
     "FetchParams",

@@ -7,6 +7,7 @@ from dataclasses import field
 from stepsearch_core.base.limits import anything, number
 from stepsearch_core.params.defaults import section
 from stepsearch_core.params.shared import (
+    EndpointParams,
     EnvironmentParams,
     ModelParams,
     RetrievalParams,
@@ -37,6 +38,7 @@ class Params:
     environment: EnvironmentParams = field(default_factory=EnvironmentParams)
     rollout: RolloutParams = field(default_factory=RolloutParams)
     reward: RewardParams = field(default_factory=RewardParams)
+    endpoint: EndpointParams = field(default_factory=EndpointParams)
     retrieval: RetrievalParams = field(default_factory=RetrievalParams)
     fetch: FetchParams = field(default_factory=FetchParams)
     corpus: CorpusParams = field(default_factory=CorpusParams)

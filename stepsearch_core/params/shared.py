@@ -85,7 +85,8 @@ class RewardParams:
 
     `released` scores as the released code does, with that code's gain and weights in place of these.
     `terms` are rewards of one's own: the import path of a function of trajectory and question, and a weight.
-    DVC watches no module that they name: after a change in one, `dvc repro train --force`.
+    DVC watches no module that they name: after a change in one, `dvc repro train --force`. The same holds
+    for the file `judge_prompt`.
     """
 
     preset: str = one_of("paper", "released")
@@ -95,6 +96,21 @@ class RewardParams:
     information_gain_weight: float = number(at_least=0)
     redundancy_weight: float = number(at_least=0)
     terms: dict[str, float] = anything()
+    judge_model: str | None = anything()
+    judge_prompt: str | None = anything()
+
+
+@section("endpoint")
+class EndpointParams:
+    """How an OpenAI-compatible service is reached. No result depends on it, so no stage is stale for it.
+
+    Its key stands in the environment variable OPENAI_API_KEY.
+    """
+
+    url: str | None = anything()
+    concurrency: int = number(at_least=1)
+    timeout: float = number(above=0)
+    attempts: int = number(at_least=1)
 
 
 @section("retrieval")

@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsearch_core.metrics.measures import VALIDATION
 from stepsearch_core.report.charts import LineChart, Point, line_chart
-from stepsearch_core.training.statistics import LOGGED
+from stepsearch_core.training.statistics import TERM, logged
 
 SMOOTHING = 0.8
 """Weight of the past in the moving average."""
@@ -28,12 +28,12 @@ class Curve:
     @property
     def title(self) -> str:
         """What the column is called."""
-        return LOGGED[self.key].label
+        return logged(self.key).label
 
     @property
     def note(self) -> str:
         """What the column is."""
-        return LOGGED[self.key].note
+        return logged(self.key).note
 
     @property
     def validation(self) -> str:
@@ -65,6 +65,12 @@ DIAGNOSTICS = (
     Curve("grad_norm"),
 )
 WARMSTART_CURVES = (Curve("loss"),)
+
+
+def diagnostics(log: list[dict[str, Any]]) -> tuple[Curve, ...]:
+    """`DIAGNOSTICS`, and one for each of `reward.terms`."""
+    own = dict.fromkeys(key for row in log for key in row if key.startswith(TERM))
+    return (*DIAGNOSTICS, *(Curve(key, from_zero=False) for key in own))
 
 
 def charts(log: list[dict[str, Any]], curves: tuple[Curve, ...]) -> list[LineChart]:

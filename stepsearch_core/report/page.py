@@ -61,7 +61,7 @@ def _environment() -> jinja2.Environment:
 
 def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
     training = curves.charts(inputs.train_log, curves.PAPER_CURVES)
-    diagnostics = curves.charts(inputs.train_log, curves.DIAGNOSTICS)
+    diagnostics = curves.charts(inputs.train_log, curves.diagnostics(inputs.train_log))
     warmstart = curves.charts(inputs.warmstart_log, curves.WARMSTART_CURVES)
     return {
         "params": params,

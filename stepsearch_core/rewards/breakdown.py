@@ -22,7 +22,7 @@ from stepsearch_core.rewards.gain_of_supports import support_gains
 from stepsearch_core.rewards.information_gain import information_gains
 from stepsearch_core.rewards.redundancy import redundancies
 from stepsearch_core.rewards.search_key import search_key_reward
-from stepsearch_core.rewards.terms import Term, term_values
+from stepsearch_core.rewards.terms import Term, TermError, all_term_values
 
 
 def score(
@@ -91,12 +91,18 @@ class Scorer:
         self.segment = similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
-        """The reward terms of one trajectory."""
+        """The reward of one trajectory but for terms of one's own."""
         question = self.questions[trajectory.question_id]
-        scored = score(trajectory, question, self.similarity, self._gain, self._floors)
-        return self._with_terms(scored, trajectory, question)
+        return score(trajectory, question, self.similarity, self._gain, self._floors)
 
-    def _with_terms(
-        self, scored: RewardBreakdown, trajectory: Trajectory, question: Question
-    ) -> RewardBreakdown:
-        return replace(scored, terms=term_values(self._terms, trajectory, question))
+    def with_terms(self, trajectories: Sequence[Trajectory]) -> list[RewardBreakdown | TermError]:
+        """The whole rewards of trajectories, or why a term of one's own cannot say.
+
+        Raises:
+            DataError: a term of one's own has a bug.
+        """
+        pairs = [(trajectory, self.questions[trajectory.question_id]) for trajectory in trajectories]
+        return [
+            values if isinstance(values, TermError) else replace(self(trajectory), terms=values)
+            for values, trajectory in zip(all_term_values(self._terms, pairs), trajectories, strict=True)
+        ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import RewardParams
+from stepsearch_core.params import Params, RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.gain_above_floor import floors_of
@@ -16,28 +16,29 @@ from stepsearch_core.rewards.terms import load_terms
 
 
 def scorer_and_weights(
-    params: RewardParams,
+    params: Params,
     similarity: TfidfSimilarity,
     questions: Mapping[str, Question],
     corpus: Corpus,
 ) -> tuple[Scorer, RewardParams]:
     """The scorer that training uses and the weights `composition` puts on its terms.
 
-    `paper` has those of `params`, `released` its own, whatever `params` says. Evaluation always scores by
-    `paper` with its gain.
+    `paper` has those of the section `reward`, `released` its own, whatever that says. Evaluation always
+    scores by `paper` with its gain.
 
     Raises:
         DataError: `reward.terms` names what cannot be imported.
     """
-    terms = load_terms(params.terms)
-    if params.preset == "paper":
+    terms = load_terms(params.reward.terms, params, corpus.get)
+    reward = params.reward
+    if reward.preset == "paper":
         floors = None
-        if params.gain == "above_floor":
+        if reward.gain == "above_floor":
             gold = (pid for question in questions.values() for pid in question.support_ids)
             floors = floors_of(corpus, similarity, gold)
-        return Scorer(similarity, questions, params.gain, floors, terms), params
+        return Scorer(similarity, questions, reward.gain, floors, terms), reward
     released = replace(
-        params,
+        reward,
         answer_weight=1.0,
         search_key_weight=KEY_WEIGHT,
         information_gain_weight=STEP_WEIGHT,

@@ -147,8 +147,7 @@ class ReleasedScorer(Scorer):
             StepReward(bisect_right(starts, round_.position) - 1, round_.information_gain, round_.redundancy)
             for round_ in scored.rounds
         ]
-        made = RewardBreakdown(scored.answer, scored.search_key, tuple(step_rewards), scored.format_ok)
-        return self._with_terms(made, trajectory, question)
+        return RewardBreakdown(scored.answer, scored.search_key, tuple(step_rewards), scored.format_ok)
 
 
 def _documents(information: str) -> list[str]:

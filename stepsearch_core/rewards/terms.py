@@ -1,31 +1,55 @@
 """Rewards of one's own: functions that `reward.terms` names by their import paths.
 
 A term is a pure function of a trajectory and its question that gives each of the trajectory's turns a value.
-`rewards.composition` puts it, weighted, on the turn's last token, as it does with the paper's own.
+`rewards.composition` puts it, weighted, on the turn's last token, as it does with the paper's own. A path
+may also name a class, which is made with the run's parameters and a look-up of passages, and whose instance
+is such a function (`rewards.judge`).
+
+A term that cannot judge a trajectory, as a service behind it is down, raises a `TermError`: the trajectory
+is left out of the loss and counted under its reason. Any other error ends the run, as a bug of the term.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.types import Question, Trajectory
+from stepsearch_core.base.types import Passage, Question, Trajectory
+from stepsearch_core.params import Params
 
 Term = Callable[[Trajectory, Question], Sequence[float]]
-"""Values [turns]."""
+"""Values [turns]. An attribute `concurrency` says how many calls may wait at once, each in its thread."""
 
 
-def load_terms(paths: Iterable[str]) -> dict[str, Term]:
+class TermError(Exception):
+    """A term could not judge a trajectory; `reason` is the word to count it under."""
+
+    def __init__(self, reason: str, problem: str) -> None:
+        self.reason, self.problem = reason, problem
+        super().__init__(reason, problem)
+
+
+def load_terms(paths: Iterable[str], params: Params, passage: Callable[[str], Passage]) -> dict[str, Term]:
     """The functions that paths like `package.module:function` name.
+
+    Args:
+        paths: of `reward.terms`.
+        params: of the run; classes are made with them.
+        passage: by its id; classes get it as well.
 
     Raises:
         DataError: a path that names none.
     """
-    return {path: _load(path) for path in paths}
+    named = {path: find_term(path) for path in paths}
+    return {
+        path: found(params, passage) if isinstance(found, type) else found for path, found in named.items()
+    }
 
 
 def term_files(paths: Iterable[str]) -> list[Path]:
@@ -34,18 +58,48 @@ def term_files(paths: Iterable[str]) -> list[Path]:
     return [Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None]
 
 
-def term_values(
-    terms: Mapping[str, Term], trajectory: Trajectory, question: Question
-) -> dict[str, tuple[float, ...]]:
+Values = dict[str, tuple[float, ...]]
+"""By a term's path what it gives each turn."""
+
+
+def all_term_values(
+    terms: Mapping[str, Term], pairs: Sequence[tuple[Trajectory, Question]]
+) -> list[Values | TermError]:
+    """What the terms give trajectories on their questions, or why one cannot say; waiting ones at once.
+
+    Raises:
+        DataError: as `term_values`.
+    """
+
+    def values(pair: tuple[Trajectory, Question]) -> Values | TermError:
+        try:
+            return term_values(terms, *pair)
+        except TermError as failure:
+            return failure
+
+    at_once = max((getattr(term, "concurrency", 1) for term in terms.values()), default=1)
+    if at_once == 1:
+        return list(map(values, pairs))
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(values, pairs))
+
+
+def term_values(terms: Mapping[str, Term], trajectory: Trajectory, question: Question) -> Values:
     """What each term gives each turn.
 
     Raises:
-        DataError: a term fails, gives not one number a turn, or one that is not finite.
+        TermError: a term says that it cannot judge this trajectory.
+        DataError: a term fails otherwise, gives not one number a turn, or one that is not finite.
     """
     return {path: _values(path, term, trajectory, question) for path, term in terms.items()}
 
 
-def _load(path: str) -> Term:
+def find_term(path: str) -> Any:
+    """The function or class that a path like `package.module:function` names.
+
+    Raises:
+        DataError: it names none.
+    """
     module, colon, name = path.partition(":")
     if not (colon and module and name):
         raise DataError("not an import path: write package.module:function", path, field="reward.terms")
@@ -55,13 +109,14 @@ def _load(path: str) -> Term:
         raise DataError(f"cannot be imported: {error}", path, field="reward.terms") from error
     if not callable(function):
         raise DataError("not a function", path, field="reward.terms")
-    term: Term = function
-    return term
+    return function
 
 
 def _values(path: str, term: Term, trajectory: Trajectory, question: Question) -> tuple[float, ...]:
     try:
         values = tuple(map(float, term(trajectory, question)))
+    except TermError:
+        raise
     except Exception as error:  # whatever a user's function raises
         problem = f"failed on question {question.id}: {type(error).__name__}: {error}"
         raise DataError(problem, path, field="reward.terms") from error

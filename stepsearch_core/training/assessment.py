@@ -13,7 +13,7 @@ from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
 from stepsearch_core.training.credit import Crediting
 from stepsearch_core.training.evidence import gold_shown_before, token_turns
-from stepsearch_core.training.experience import Experience, subtract_kl
+from stepsearch_core.training.experience import Experience, judged, subtract_kl
 from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.likelihood_gain import LikelihoodGain
@@ -68,15 +68,20 @@ class Assessor:
         """Experience, the same on every rank but for its states, and how far apart sampler and trainer are.
 
         Raises:
-            MismatchError: these differ too much, or have for too long.
+            TermsError: too few of them have a reward.
+            MismatchError: sampler and trainer differ too much, or have for too long.
         """
         params = self._params
+        scored = gather(self._scorer.with_terms(trajectories[own_items()]))
+        sampled = len(trajectories)
+        trajectories, breakdowns = judged(trajectories, scored, params.min_survivors)
         known = [self._known(trajectory) for trajectory in trajectories]
         sampler = [np.array(trajectory.log_probs) for trajectory in trajectories]
         scores, kept, figures = self._measured(trajectories, known, sampler)
+        figures["unjudged"] = sampled - len(trajectories)
         trajectories = [trajectories[index] for index in kept]
+        breakdowns = [breakdowns[index] for index in kept]
         sampler, known = ([rows[index] for index in kept] for rows in (sampler, known))
-        breakdowns = gather([self._scorer(trajectory) for trajectory in trajectories[own_items()]])
         if self._gains is not None:
             breakdowns = self._gains(trajectories, breakdowns)
         rewards = [self._crediting.rewards(*pair) for pair in zip(trajectories, breakdowns, strict=True)]

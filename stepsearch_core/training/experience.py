@@ -13,13 +13,20 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 
+from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, StopReason, Trajectory
 from stepsearch_core.metrics.measures import BY_KEY, Rules, measure_all
 from stepsearch_core.params import RewardParams
 from stepsearch_core.rewards.composition import term_rewards, term_weights, token_rewards
+from stepsearch_core.rewards.terms import TermError
 from stepsearch_core.training.algorithms.algorithm import Rows
 from stepsearch_core.training.losses import kl_estimate
+from stepsearch_core.training.statistics import TERM
+
+
+class TermsError(ExplainedError):
+    """Too few of a step's trajectories have a reward."""
 
 
 @dataclass(slots=True)
@@ -77,6 +84,30 @@ def shuffled_minibatches(
 def usable(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
     """The trajectories that may be learnt from."""
     return [trajectory for trajectory in trajectories if trajectory.stop_reason not in FAILURES]
+
+
+def judged(
+    trajectories: Sequence[Trajectory], scored: Sequence[RewardBreakdown | TermError], share: float
+) -> tuple[list[Trajectory], list[RewardBreakdown]]:
+    """The trajectories that all of `reward.terms` could judge, and their rewards.
+
+    Raises:
+        TermsError: these are fewer than this share.
+    """
+    kept = [
+        (trajectory, breakdown)
+        for trajectory, breakdown in zip(trajectories, scored, strict=True)
+        if not isinstance(breakdown, TermError)
+    ]
+    if not kept or len(kept) < share * len(trajectories):
+        failures = [failure for failure in scored if isinstance(failure, TermError)]
+        reasons = Counter(failure.reason for failure in failures)
+        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        raise TermsError(
+            f"reward.terms could not judge: {counts} of {len(trajectories)} trajectories;"
+            f" train.min_survivors is {share:g}; the first: {failures[0].problem}"
+        )
+    return [trajectory for trajectory, _ in kept], [breakdown for _, breakdown in kept]
 
 
 def too_few(step: int, trajectories: Sequence[Trajectory], share: float, failure: str) -> str:
@@ -139,6 +170,7 @@ def describe(
                 "reward/information_gain": sum(reward.information_gain for reward in breakdown.step_rewards),
                 "reward/redundancy": sum(reward.redundancy for reward in breakdown.step_rewards),
                 "reward/format": breakdown.format_ok,
+                **{f"{TERM}{path}": sum(values) for path, values in breakdown.terms.items()},
             }
         )
     return measured({name: mean(row[name] for row in rows) for name in rows[0]})

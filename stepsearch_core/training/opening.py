@@ -68,7 +68,7 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     engine.sleep()  # the trainer's states come while the sampler lies on the GPU without weights and cache
     similarity = TfidfSimilarity.open(data / "index" / "tfidf", corpus, params.retrieval.segmenter)
     by_id = {question.id: question for question in questions}
-    scorer, weights = scorer_and_weights(params.reward, similarity, by_id, corpus)
+    scorer, weights = scorer_and_weights(params, similarity, by_id, corpus)
     trainer = Trainer(
         policy=policy,
         rollout=Rollout(engine, retriever, renderer, params.rollout),

@@ -19,7 +19,7 @@ def sample_with_variance(
     questions: Sequence[Question],
     rounds: int,
     sample: Sample,
-    worth: Callable[[Trajectory], float | None],
+    worths: Callable[[Sequence[Trajectory]], list[float | None]],
     instead: Callable[[int, int, Sequence[Question]], list[Question]],
 ) -> tuple[list[Trajectory], int]:
     """The trajectories of a step, and how many groups were drawn anew for it.
@@ -28,27 +28,28 @@ def sample_with_variance(
         questions: of the step.
         rounds: how often groups are drawn anew at most.
         sample: plays; the first attempt is 0.
-        worth: what a trajectory earns in all; None if it failed.
+        worths: what each of these trajectories earns in all; None if it failed.
         instead: (attempt, how many, questions asked so far) -> other questions, as many or fewer.
     """
     sampled = sample(0, questions)
     size, asked, again = len(sampled) // len(questions), list(questions), 0
+    earned = worths(sampled) if rounds else []
     for attempt in range(1, rounds + 1):
-        flat = [
-            start for start in range(0, len(sampled), size) if _flat(sampled[start : start + size], worth)
-        ]
+        flat = [start for start in range(0, len(earned), size) if _flat(earned[start : start + size])]
         others = instead(attempt, len(flat), asked)
         if not others:
             break
         fresh = sample(attempt, others)
+        fresh_earned = worths(fresh)
         for number, start in enumerate(flat[: len(others)]):
-            sampled[start : start + size] = fresh[number * size : (number + 1) * size]
+            own = slice(number * size, (number + 1) * size)
+            sampled[start : start + size], earned[start : start + size] = fresh[own], fresh_earned[own]
         asked += others
         again += len(others)
     return sampled, again
 
 
-def _flat(group: Sequence[Trajectory], worth: Callable[[Trajectory], float | None]) -> bool:
+def _flat(group: Sequence[float | None]) -> bool:
     """Whether all that did not fail earn the same."""
-    earned = [value for value in map(worth, group) if value is not None]
+    earned = [value for value in group if value is not None]
     return max(earned, default=0.0) - min(earned, default=0.0) < 1e-9

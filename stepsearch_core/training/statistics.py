@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from stepsearch_core.metrics.measures import BRIEF, BY_KEY, VALIDATION, Measure
 from stepsearch_core.metrics.timing import TIMING
 
+TERM = "reward/terms/"
+"""Begins the names of the means of `reward.terms`; their paths follow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
@@ -28,6 +31,9 @@ STATISTICS = (
     Statistic("reward/format", "Format rewarded", "share of trajectories whose format the reward accepts"),
     Statistic("reward/total", "Reward", "weighted, summed over a trajectory"),
     Statistic("failed", "Failed", "trajectories left out of the loss, as retriever or engine failed"),
+    Statistic(
+        "unjudged", "Not judged", "trajectories left out of the loss, as reward.terms could not judge"
+    ),
     Statistic("resampled", "Drawn anew", "groups whose samples all earned the same"),
     Statistic("policy_loss", "Policy loss", "clipped, per token"),
     Statistic("entropy", "Entropy", "of the policy, nats per token"),
@@ -60,4 +66,16 @@ LOGGED: dict[str, Measure | Statistic] = {
     **{f"{VALIDATION}{key}": BY_KEY[key] for key in BRIEF},
     **{statistic.key: statistic for statistic in STATISTICS},
 }
-"""What stands behind each name in a row of a log; `step` is its number."""
+"""What stands behind each name in a row of a log but those that `TERM` begins; `step` is its number."""
+
+
+def logged(key: str) -> Measure | Statistic:
+    """What stands behind a name in a row of a log.
+
+    Raises:
+        KeyError: nothing does.
+    """
+    if not key.startswith(TERM):
+        return LOGGED[key]
+    path = key.removeprefix(TERM)
+    return Statistic(key, path.rpartition(":")[2], f"{path}, unweighted, summed over a trajectory")

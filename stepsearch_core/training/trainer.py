@@ -30,6 +30,7 @@ from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import RewardParams, TrainParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.terms import TermError
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.training.assessment import Assessor
 from stepsearch_core.training.credit import Crediting
@@ -106,6 +107,7 @@ class Trainer:
 
         Raises:
             RetrievalError: fewer trajectories than `train.min_survivors` have not failed.
+            TermsError: fewer of those than this share could be judged by `reward.terms`.
             MismatchError: sampler and trainer give tokens too different probabilities, or have for too long.
         """
         started, waited = time.perf_counter(), self.rollout.waited
@@ -147,7 +149,7 @@ class Trainer:
             self.draws.of_step(step),
             self.params.resampling_rounds,
             partial(self._sample, step),
-            self._worth,
+            self._worths,
             partial(self.draws.instead, step),
         )
 
@@ -158,12 +160,14 @@ class Trainer:
         part = own_items(self.rollout.engine.shared_by)
         return gather(self.rollout.sample(questions, self.params.samples_per_question, stream_of, part))
 
-    def _worth(self, trajectory: Trajectory) -> float | None:
-        """All that a trajectory earns; None if it failed."""
-        if trajectory.stop_reason in FAILURES:
-            return None
-        rewards = self.crediting.rewards(trajectory, self.scorer(trajectory))
-        return float(self.crediting.weighed(rewards).sum())
+    def _worths(self, trajectories: Sequence[Trajectory]) -> list[float | None]:
+        """All that each trajectory earns; None if it failed."""
+        return [
+            None
+            if isinstance(scored, TermError) or trajectory.stop_reason in FAILURES
+            else float(self.crediting.weighed(self.crediting.rewards(trajectory, scored)).sum())
+            for trajectory, scored in zip(trajectories, self.scorer.with_terms(trajectories), strict=True)
+        ]
 
     def _learn(self, step: int, experience: Experience) -> dict[str, float]:
         """The critic learns and, after its warm-up, the policy; statistics of both."""

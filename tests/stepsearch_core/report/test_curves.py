@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from stepsearch_core.report.curves import DIAGNOSTICS, PAPER_CURVES, charts, smoothed
+from stepsearch_core.report.curves import DIAGNOSTICS, PAPER_CURVES, charts, diagnostics, smoothed
 from stepsearch_core.report.inputs import read_inputs
 
 
@@ -21,6 +21,14 @@ def test_the_four_curves_of_the_paper(data):
     found = charts(read_inputs(data).train_log, PAPER_CURVES)
     assert [chart.key for chart in found] == ["f1", "response_length", "reward/search_key", "searches"]
     assert found[0].data["marks"] == [[4, 0.75]]
+
+
+def test_rewards_of_one_s_own_have_curves_after_the_others():
+    log: list[dict] = [{"step": 1, "entropy": 2.0}, {"step": 2, "reward/terms/own:penalty": -0.5}]
+    [entropy, own] = charts(log, diagnostics(log))
+    assert entropy.key == "entropy"
+    assert (own.key, own.title) == ("reward/terms/own:penalty", "penalty")
+    assert diagnostics(log[:1]) == DIAGNOSTICS
 
 
 def test_values_that_are_no_numbers_are_left_out():

@@ -15,7 +15,7 @@ from stepsearch_core.environment.actions import PLAN
 from stepsearch_core.environment.prompts import RELEASED
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
-from stepsearch_core.params import RewardParams
+from stepsearch_core.params import Params, RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.composition import token_rewards
 from stepsearch_core.rewards.presets import scorer_and_weights
@@ -49,7 +49,9 @@ INVALID = Turn(Action.invalid(InvalidReason.NO_ACTION), "what now")
 def scored_tokens(*turns):
     """The breakdown and the rewards on tokens, by the preset's weights."""
     params = RewardParams("released", "similarity", 0.1, 0.2, 0.3, 0.4)
-    scorer, weights = scorer_and_weights(params, TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, SHELF)
+    scorer, weights = scorer_and_weights(
+        Params(reward=params), TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, SHELF
+    )
     episode = episodes.trajectory(*turns)
     breakdown = scorer(episode)
     return breakdown, token_rewards(episode, breakdown, weights)
@@ -95,10 +97,12 @@ def test_after_a_warning_the_step_reward_sits_on_the_turn_before_it():
 
 def test_presets():
     paper = RewardParams()
-    scorer, weights = scorer_and_weights(paper, TfidfSimilarity.fit([]), {}, SHELF)
+    scorer, weights = scorer_and_weights(Params(reward=paper), TfidfSimilarity.fit([]), {}, SHELF)
     assert not isinstance(scorer, ReleasedScorer)
     assert weights is paper
-    scorer, weights = scorer_and_weights(RewardParams("released"), TfidfSimilarity.fit([]), {}, SHELF)
+    scorer, weights = scorer_and_weights(
+        Params(reward=RewardParams("released")), TfidfSimilarity.fit([]), {}, SHELF
+    )
     assert isinstance(scorer, ReleasedScorer)
     assert weights == RewardParams("released", "similarity", 1.0, 0.618, 1.6, 1.6)
 

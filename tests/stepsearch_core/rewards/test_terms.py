@@ -1,13 +1,23 @@
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.params import RewardParams
+from stepsearch_core.base.types import RewardBreakdown
+from stepsearch_core.params import Params, RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only, token_rewards
-from stepsearch_core.rewards.terms import load_terms, term_files, term_values
+from stepsearch_core.rewards.terms import (
+    TermError,
+    all_term_values,
+    find_term,
+    load_terms,
+    term_files,
+    term_values,
+)
 from tests.oracles.episodes import answer, question, search, trajectory
 
 MADE = trajectory(search("two words"), answer("z"))
@@ -29,12 +39,42 @@ def broken(made, asked):
     return asked.no_such_field
 
 
+class PassagesNamed:
+    """A term that is made with the run's parameters and can look passages up."""
+
+    def __init__(self, params, passage):
+        self.weight, self.passage = params.reward.answer_weight, passage
+
+    def __call__(self, made, asked):
+        return [self.weight * len(self.passage(turn.text)) for turn in made.turns]
+
+
+class Waiting:
+    """A term that judges two at a time and none without its fellow; question `lost` is beyond it."""
+
+    concurrency = 2
+
+    def __init__(self):
+        self.both = threading.Barrier(2, timeout=20)
+
+    def __call__(self, made, asked):
+        self.both.wait()
+        if asked.id == "lost":
+            raise TermError("timeout", "after 60 s")
+        return [1.0] * len(made.turns)
+
+
+def loaded(*paths, passage=str):
+    return load_terms(paths, Params(), passage)
+
+
 NAME = f"{__name__}:query_words"
 
 
 def test_values_sit_on_the_last_tokens_of_their_turns_with_their_weight():
-    scorer = Scorer(TfidfSimilarity.fit([]), {"q": question()}, terms=load_terms([NAME]))
-    breakdown = scorer(MADE)
+    scorer = Scorer(TfidfSimilarity.fit([]), {"q": question()}, terms=loaded(NAME))
+    [breakdown] = scorer.with_terms([MADE])
+    assert isinstance(breakdown, RewardBreakdown)
     assert breakdown.terms == {NAME: (2.0, 1.0)}
     params = RewardParams(terms={NAME: -0.5})
     # 4 prompt tokens, then 3 policy tokens a turn with 2 environment tokens between: turns end at 6 and 11
@@ -60,7 +100,7 @@ def test_outcome_only_algorithms_see_them():
 )
 def test_a_path_that_names_no_function(path, problem):
     with pytest.raises(DataError, match=f"{path}: field 'reward.terms': {problem}"):
-        load_terms([path])
+        find_term(path)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +113,18 @@ def test_a_path_that_names_no_function(path, problem):
 )
 def test_a_term_that_gives_something_else(name, problem):
     with pytest.raises(DataError, match=f"{name}: field 'reward.terms': {problem}"):
-        term_values(load_terms([f"{__name__}:{name}"]), MADE, question())
+        term_values(loaded(f"{__name__}:{name}"), MADE, question())
+
+
+def test_a_class_is_made_with_parameters_and_passages():
+    path = f"{__name__}:PassagesNamed"
+    values = term_values(loaded(path, passage=lambda name: "x" * len(name)), MADE, question())
+    assert values == {path: tuple(float(len(turn.text)) for turn in MADE.turns)}
+
+
+def test_terms_that_wait_are_asked_at_once_and_failures_stand_in_their_places():
+    pairs = [(MADE, replace(question(), id=name)) for name in ("q", "lost", "q", "q")]
+    asked = all_term_values({"waiting": Waiting()}, pairs)
+    assert [failure.reason for failure in asked if isinstance(failure, TermError)] == ["timeout"]
+    assert isinstance(asked[1], TermError)
+    assert [asked[place] for place in (0, 2, 3)] == [{"waiting": (1.0, 1.0)}] * 3

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,12 @@ import torch
 from stepsearch_core.base.types import RewardBreakdown, StepReward, StopReason
 from stepsearch_core.metrics.measures import Rules
 from stepsearch_core.params import RewardParams
+from stepsearch_core.rewards.terms import TermError
 from stepsearch_core.training.experience import (
     Experience,
+    TermsError,
     describe,
+    judged,
     policy_rewards,
     subtract_kl,
     usable,
@@ -16,6 +21,39 @@ from stepsearch_core.training.experience import (
 )
 from tests.oracles import episodes
 from tests.oracles.episodes import answer, invalid, search, trajectory
+
+PLAIN = RewardBreakdown(0.5, 0.25, (), True)
+
+
+def test_what_could_not_be_judged_is_left_out():
+    made = [trajectory(answer(name)) for name in "abc"]
+    scored: list = [PLAIN, TermError("timeout", "after 60 s"), replace(PLAIN, answer=1.0)]
+    kept, breakdowns = judged(made, scored, 0.5)
+    assert [id(one) for one in kept] == [id(made[0]), id(made[2])]
+    assert [breakdown.answer for breakdown in breakdowns] == [0.5, 1.0]
+
+
+def test_too_few_judged_is_an_error_that_counts_reasons():
+    made = [trajectory(answer(name)) for name in "abcd"]
+    failures: list = [
+        TermError("timeout", "after 60 s"),
+        TermError("refused", "404"),
+        TermError("timeout", "x"),
+    ]
+    with pytest.raises(
+        TermsError, match=r"1 refused, 2 timeout of 4 trajectories; .* is 0.5; the first: after 60 s"
+    ):
+        judged(made, [*failures, PLAIN], 0.5)
+    assert judged(made, [*failures, PLAIN], 0.25) == ([made[3]], [PLAIN])
+    with pytest.raises(TermsError):
+        judged(made[:3], failures, 0.0)
+
+
+def test_terms_of_one_s_own_are_described_summed_over_turns():
+    made = trajectory(search("a", "p"), answer("Paris"))
+    scored = replace(PLAIN, terms={"own:term": (0.25, 0.5)})
+    asked = episodes.question()
+    assert describe([made], [scored], {"q": asked}, Rules())["reward/terms/own:term"] == 0.75
 
 
 def test_kl_is_taken_from_the_reward_of_every_token():

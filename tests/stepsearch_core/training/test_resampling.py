@@ -31,10 +31,10 @@ def play(names, rounds, others: Sequence[str] = ()):
         assert not set(taken) & {question.id for question in before}
         return asked(*taken)
 
-    def worth(trajectory):
-        return WORTHS[trajectory.question_id.split("-")[0]][trajectory.sample]
+    def worths(trajectories):
+        return [WORTHS[made.question_id.split("-")[0]][made.sample] for made in trajectories]
 
-    made, again = sample_with_variance(asked(*names), rounds, sample, worth, instead)
+    made, again = sample_with_variance(asked(*names), rounds, sample, worths, instead)
     return [trajectory.question_id for trajectory in made[::2]], again, log
 
 

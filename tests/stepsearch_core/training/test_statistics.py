@@ -4,7 +4,7 @@ import yaml
 from stepsearch_core.metrics.measures import BRIEF, BY_KEY, VALIDATION
 from stepsearch_core.report.curves import DIAGNOSTICS, PAPER_CURVES, WARMSTART_CURVES
 from stepsearch_core.training.guard import WATCHES
-from stepsearch_core.training.statistics import LOGGED, STATISTICS
+from stepsearch_core.training.statistics import LOGGED, STATISTICS, TERM, logged
 from tests.import_graph import ROOT
 
 PLOTTED = "data/train/dvclive/plots/metrics/"
@@ -31,6 +31,14 @@ def test_what_is_drawn_and_watched_is_logged_under_that_name():
     drawn = {curve.key for curve in (*PAPER_CURVES, *DIAGNOSTICS, *WARMSTART_CURVES)}
     assert drawn <= LOGGED.keys()
     assert {watch.metric for watch in WATCHES} <= LOGGED.keys()
+
+
+def test_a_reward_of_one_s_own_is_named_by_its_function():
+    named = logged(f"{TERM}my.rewards:length_penalty")
+    assert (named.label, named.note.split(",")[0]) == ("length_penalty", "my.rewards:length_penalty")
+    assert logged("f1") is LOGGED["f1"]
+    with pytest.raises(KeyError):
+        logged("f2")
 
 
 @pytest.mark.parametrize("curve", PAPER_CURVES, ids=lambda curve: curve.key)

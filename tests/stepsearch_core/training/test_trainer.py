@@ -8,6 +8,8 @@ from stepsearch_core.base.types import StopReason
 from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.retriever import RetrievalError
+from stepsearch_core.rewards.terms import TermError
+from stepsearch_core.training.experience import TermsError
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.statistics import LOGGED
 from tests.stepsearch_core.training.trainers import (
@@ -31,6 +33,42 @@ class Unreliable:
         if self.failing is None or self.calls in self.failing:
             raise RetrievalError("down")
         return self.retriever.search(queries, k)
+
+
+class Judge:
+    """Gives every turn 1; of a question whose id ends so it cannot say."""
+
+    concurrency = 4
+
+    def __init__(self, beyond):
+        self.beyond = beyond
+
+    def __call__(self, made, asked):
+        if asked.id.endswith(self.beyond):
+            raise TermError("timeout", "after 60 s")
+        return [1.0] * len(made.turns)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["steppo", "grpo"])
+def test_what_a_term_cannot_judge_is_in_no_loss_and_is_counted(warm, retriever, algorithm):
+    reward = RewardParams(terms={"judge": 0.5})
+    params = replace(PARAMS, algorithm=algorithm, min_survivors=0.0, resampling_rounds=1)
+    made = trainer(warm, retriever, params, reward, terms={"judge": Judge(("0", "2"))})
+    metrics, sampled = made.step(1)
+    lost = [one for one in sampled if one.question_id.endswith(("0", "2"))]
+    assert metrics["unjudged"] == len(lost) > 0
+    kept = [one for one in sampled if one not in lost]
+    assert metrics["reward/terms/judge"] == np.mean([len(one.turns) for one in kept])
+    experience, _ = made.assess(sampled)
+    assert experience.trajectories == kept
+
+
+@pytest.mark.slow
+def test_a_judge_that_says_nothing_ends_the_run(warm, retriever):
+    made = trainer(warm, retriever, reward=RewardParams(terms={"judge": 0.5}), terms={"judge": Judge("")})
+    with pytest.raises(TermsError, match="8 timeout of 8 trajectories"):
+        made.step(1)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ PARAMS = TrainParams(
 )
 
 
-def trainer(warm, retriever, params=PARAMS, reward=None, seed=0, likelihood_gains=False):
+def trainer(warm, retriever, params=PARAMS, reward=None, seed=0, likelihood_gains=False, terms=None):
     torch.manual_seed(seed)
     policy = copy.deepcopy(warm)
     renderer = Renderer(WORD, tiny.ENVIRONMENT)
@@ -42,7 +42,7 @@ def trainer(warm, retriever, params=PARAMS, reward=None, seed=0, likelihood_gain
         RolloutParams(batch_size=8, retrieval_attempts=1),
     )
     similarity = TfidfSimilarity.fit(tiny.PASSAGES)
-    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS})
+    scorer = Scorer(similarity, {question.id: question for question in QUESTIONS}, terms=terms)
     reward = reward or RewardParams()
     knowledge = None
     if params.critic == "informed":

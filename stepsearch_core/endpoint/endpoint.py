@@ -1,0 +1,143 @@
+"""Asks an OpenAI-compatible service for objects of a known form; what it said once is not asked again.
+
+The official client does HTTP, time-outs and retries (of connections, 408, 409, 429 and what the server
+breaks: <https://github.com/openai/openai-python#retries>). Replies are kept on disk by the hash of all that
+was asked, so work that was killed goes on without asking twice. What failed is not kept, and is typed:
+`EndpointError.reason` is a word to count it under.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from diskcache import Cache
+from pydantic import BaseModel, ValidationError
+
+from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.params import EndpointParams
+
+KEY = "OPENAI_API_KEY"
+"""The environment variable with the service's key, as the client names it."""
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class Reason(StrEnum):
+    """Why there is no reply that can be used."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    """The service answered with an error, or the model declined."""
+    CUT_OFF = "cut_off"
+    """The reply met its limit of tokens."""
+    MALFORMED = "malformed"
+    """The reply is not of the form asked for."""
+
+
+class EndpointError(Exception):
+    """No reply that can be used."""
+
+    def __init__(self, reason: Reason, problem: str) -> None:
+        self.reason, self.problem = reason, problem
+        super().__init__(reason, problem)
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.problem}"
+
+
+class Endpoint:
+    """A model of a service."""
+
+    def __init__(self, params: EndpointParams, model: str, folder: Path | None = None) -> None:
+        """Reach it as `params` say.
+
+        Args:
+            params: `url` is that of the service.
+            model: one of its names.
+            folder: of replies that are kept; is made if need be. Processes share it. None: none are kept.
+        """
+        import openai  # takes most of a second, and few runs ask a service
+
+        self._openai = openai
+        self.model = model
+        self._client = openai.OpenAI(
+            base_url=params.url,
+            api_key=os.environ.get(KEY, "none"),
+            timeout=params.timeout,
+            max_retries=params.attempts - 1,
+        )
+        self._kept: Any = {} if folder is None else Cache(str(folder), eviction_policy="none")
+
+    def ask(self, told: str, asked: str, form: type[Form], max_tokens: int) -> Form:
+        """The model's reply, greedy.
+
+        Args:
+            told: the system message.
+            asked: the user's message.
+            form: what the reply has to be; the service gets its JSON schema.
+            max_tokens: of the reply.
+
+        Raises:
+            EndpointError: there is none.
+        """
+        messages = [{"role": "system", "content": told}, {"role": "user", "content": asked}]
+        schema = {"name": form.__name__, "schema": form.model_json_schema(), "strict": True}
+        request = {
+            "model": self.model,
+            "messages": messages,
+            "temperature": 0.0,
+            "max_tokens": max_tokens,
+            "response_format": {"type": "json_schema", "json_schema": schema},
+        }
+        key = sha256_json(request)
+        kept = self._kept.get(key)
+        text = self._asked(request) if kept is None else kept
+        try:
+            reply = form.model_validate_json(text)
+        except ValidationError as error:
+            problem = f"{_short(text)}: {error.errors()[0]['msg']}"
+            raise EndpointError(Reason.MALFORMED, problem) from error
+        if kept is None:
+            self._kept[key] = text
+        return reply
+
+    def models(self) -> list[str]:
+        """The names of the service's models.
+
+        Raises:
+            EndpointError: it does not say.
+        """
+        try:
+            return [model.id for model in self._client.models.list()]
+        except self._openai.OpenAIError as error:
+            raise self._failure(error) from error
+
+    def _asked(self, request: dict[str, object]) -> str:
+        try:
+            completion = self._client.chat.completions.create(**request)  # type: ignore[call-overload]
+        except self._openai.OpenAIError as error:
+            raise self._failure(error) from error
+        choices = getattr(completion, "choices", None)  # the client passes on whatever has status 200
+        if not choices or choices[0].message is None:
+            raise EndpointError(Reason.MALFORMED, f"no chat completion: {_short(str(completion))}")
+        choice = choices[0]
+        if choice.finish_reason == "length":
+            problem = f"after {request['max_tokens']} tokens: {_short(choice.message.content or '')}"
+            raise EndpointError(Reason.CUT_OFF, problem)
+        if not choice.message.content:
+            raise EndpointError(Reason.REFUSED, _short(choice.message.refusal or "an empty reply"))
+        return str(choice.message.content)
+
+    def _failure(self, error: Exception) -> EndpointError:
+        if isinstance(error, self._openai.APITimeoutError):
+            return EndpointError(Reason.TIMEOUT, str(error))
+        if isinstance(error, self._openai.APIConnectionError):
+            return EndpointError(Reason.UNREACHABLE, f"{self._client.base_url}: {error}")
+        return EndpointError(Reason.REFUSED, _short(str(error)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}..."
