@@ -29,7 +29,7 @@ from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
 from stepsearch_core.training.credit import Crediting
 from stepsearch_core.training.critic import Critic
 from stepsearch_core.training.draws import Draws
-from stepsearch_core.training.evidence import gold_shown_before, token_turns
+from stepsearch_core.training.evidence import gold_shown_before, token_turns, turns_and_evidence
 from stepsearch_core.training.experience import Experience, usable
 from stepsearch_core.training.likelihood_gain import LikelihoodGain
 from stepsearch_core.training.losses import explained_variance
@@ -127,11 +127,7 @@ def _values(critic: Critic, states: torch.Tensor, known: np.ndarray) -> np.ndarr
 
 
 def _batch(trainer: Trainer, step: Experience, rewards: Rows, values: Rows) -> ScoredBatch:
-    turns = [token_turns(trajectory) for trajectory in step.trajectories]
-    evidence = [
-        gold_shown_before(trajectory, trainer.scorer.questions[trajectory.question_id])[own]
-        for trajectory, own in zip(step.trajectories, turns, strict=True)
-    ]
+    turns, evidence = turns_and_evidence(step.trajectories, trainer.scorer.questions)
     ids = [trajectory.question_id for trajectory in step.trajectories]
     return ScoredBatch(ids, rewards, values, turns, evidence)
 

@@ -175,16 +175,8 @@ RULES = (
     ),
     Rule(
         "train.normalise_terms",
-        "possible with nothing to normalise: every weight of the reward is 0",
-        lambda p: (
-            not p.train.normalise_terms
-            or p.reward.answer_weight > 0
-            or any(p.reward.terms.values())
-            or (
-                p.train.algorithm == "steppo"
-                and any((p.reward.search_key_weight, p.reward.information_gain_weight))
-            )
-        ),
+        "possible with nothing to normalise: every weight of the reward that train.algorithm sees is 0",
+        lambda p: not p.train.normalise_terms or any(_weights_seen(p)),
     ),
     Rule(
         "train.resampling_rounds",
@@ -234,6 +226,14 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
+
+
+def _weights_seen(params: Params) -> tuple[float, ...]:
+    """The weights of the terms that training learns from."""
+    reward = params.reward
+    steps = (reward.search_key_weight, reward.information_gain_weight, reward.redundancy_weight)
+    seen = steps if params.train.sees_step_rewards else ()
+    return (reward.answer_weight, *reward.terms.values(), *seen)
 
 
 def _is_own_folder(name: str) -> bool:

@@ -104,6 +104,11 @@ class TrainParams:
     early_stopping_patience: int | None = number(at_least=1)
     logged_trajectories: int = number(at_least=0)
 
+    @property
+    def sees_step_rewards(self) -> bool:
+        """Whether every term of the reward is learnt from, or the answer's and one's own alone."""
+        return self.algorithm == "steppo" or self.credit != "trajectory"
+
 
 LearningParams = WarmstartParams | TrainParams
 """The sections that say how weights are trained: what both have, one reader takes from either."""

@@ -12,7 +12,7 @@ from stepsearch_core.learning.distributed import gather, own_items
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.training.algorithms.algorithm import Rows, ScoredBatch
 from stepsearch_core.training.credit import Crediting
-from stepsearch_core.training.evidence import gold_shown_before, token_turns
+from stepsearch_core.training.evidence import turns_and_evidence
 from stepsearch_core.training.experience import Experience, judged, subtract_kl
 from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.learner import Learner
@@ -89,9 +89,9 @@ class Assessor:
             rewards = subtract_kl(
                 rewards, sampler, scores.reference, params.kl_coefficient, params.kl_estimator
             )
-        turns = [token_turns(trajectory) for trajectory in trajectories]
+        turns, evidence = turns_and_evidence(trajectories, self._scorer.questions)
         ids = [trajectory.question_id for trajectory in trajectories]
-        batch = ScoredBatch(ids, rewards, scores.values, turns, self._evidence(trajectories, turns))
+        batch = ScoredBatch(ids, rewards, scores.values, turns, evidence)
         advantages, returns = self._crediting.assign(batch)
         made = Experience(
             trajectories=list(trajectories),
@@ -143,14 +143,6 @@ class Assessor:
                 everything or self._cap is not None or self._params.sequence_ratio_limit is not None
             ),
         )
-
-    def _evidence(self, trajectories: Sequence[Trajectory], turns: Rows) -> Rows:
-        """How many gold passages had been shown before the turn of each policy token."""
-        questions = self._scorer.questions
-        return [
-            gold_shown_before(trajectory, questions[trajectory.question_id])[own]
-            for trajectory, own in zip(trajectories, turns, strict=True)
-        ]
 
     def _known(self, trajectory: Trajectory) -> np.ndarray:
         """What an informed critic is told of a trajectory; nothing without one."""

@@ -35,16 +35,9 @@ def credit_of(algorithm: Algorithm, params: TrainParams) -> Credit:
             turn_gamma=params.turn_gamma,
             turn_lambda=params.turn_lambda,
         )
-    if algorithm.turn_credit is not None and params.credit != "trajectory":
-        turn_credit = algorithm.turn_credit
+    if params.credit != "trajectory" and (turn_credit := algorithm.turn_credit) is not None:
         return lambda batch: turn_credit(batch, params.gamma, params.credit)
     return lambda batch: algorithm.credit(batch, params.gamma, params.gae_lambda)
-
-
-def rewards_seen(algorithm: Algorithm, params: TrainParams, reward: RewardParams) -> RewardParams:
-    """The weights of the terms that an algorithm learns from: all, or the answer's and one's own."""
-    by_turn = algorithm.turn_credit is not None and params.credit != "trajectory"
-    return reward if algorithm.step_rewards or by_turn else outcome_only(reward)
 
 
 class Crediting:
@@ -54,7 +47,7 @@ class Crediting:
         """Settle it by the sections `train` and `reward`."""
         self.algorithm = ALGORITHMS[params.algorithm]
         self._credit = credit_of(self.algorithm, params)
-        self._reward = rewards_seen(self.algorithm, params, reward)
+        self._reward = reward if params.sees_step_rewards else outcome_only(reward)
         self._apart = params.normalise_terms
         weights = weights_apart(self._reward) if self._apart else {"all": 1.0}
         self._weights = np.array(list(weights.values()))

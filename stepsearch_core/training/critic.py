@@ -8,7 +8,7 @@ wait in main memory, on the rank that made them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +25,9 @@ from stepsearch_core.learning.actor import recompute_activations
 from stepsearch_core.learning.batching import TokenBatch, micro_batches, token_batch
 from stepsearch_core.learning.critics import CriticModel, InformedHead, ValueHead
 from stepsearch_core.learning.deepspeed_engine import DeepSpeedEngine, adamw, whole_weights
-from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch
+from stepsearch_core.learning.distributed import all_reduce_sum, gather, own_micro_batch
 from stepsearch_core.params import TrainParams
-from stepsearch_core.training.experience import Experience, shuffled_minibatches
+from stepsearch_core.training.experience import Experience, flat, shuffled_minibatches
 from stepsearch_core.training.knowledge import FEATURES
 from stepsearch_core.training.losses import value_loss
 from stepsearch_core.training.schedule import schedule
@@ -53,7 +53,6 @@ class Critic:
             self._engine_params(),
             schedule(params.schedule, optimizer, updates, params.critic_warmup_ratio),
         )
-        self.values = values
 
     def _engine_params(self) -> TrainParams:
         """A head is too small to be sharded or offloaded."""
@@ -110,7 +109,10 @@ class Critic:
     def _shares(self, experience: Experience, minibatch: Sequence[int]) -> list[tuple[list[int], float]]:
         """Those of this rank of the trajectories of each pass of a minibatch; the weight of their loss."""
         if not self.is_model:
-            return [([index for index in minibatch if index in experience.states], 1.0)]
+            own = [index for index in minibatch if index in experience.states]
+            parts = parts_of({i: len(experience.returns[i]) for i in own}, self.params.micro_batch_tokens)
+            most = max(gather([len(parts)]))  # every rank makes as many passes
+            return [(part, 1.0) for part in parts + [[]] * (most - len(parts))]
         members = [experience.trajectories[index] for index in minibatch]
         groups = micro_batches(members, self.params.micro_batch_tokens, world_size())
         shares = map(own_micro_batch, groups)
@@ -127,12 +129,10 @@ class Critic:
         else:
             states = torch.cat([experience.states[index] for index in indices])
             values = self.head(states, np.concatenate([experience.known[index] for index in indices]))
-
-        def flat(rows: Sequence[np.ndarray]) -> Tensor:
-            chosen = np.concatenate([rows[index] for index in indices]).astype(np.float32)
-            return torch.from_numpy(chosen).to(values.device)
-
-        old, returns = flat(experience.old_values), flat(experience.returns)
+        old, returns = (
+            flat([rows[index] for index in indices], values)
+            for rows in (experience.old_values, experience.returns)
+        )
         return value_loss(values, old, returns, self.params.value_clip_range)
 
     def save(self, folder: Path) -> None:
@@ -162,6 +162,19 @@ class Critic:
             else:
                 known = FEATURES if self.params.critic == "informed" else ()
                 save_file(weights, written / HEAD, {"known": " ".join(known)})
+
+
+def parts_of(lengths: Mapping[int, int], tokens: int) -> list[list[int]]:
+    """Indices in their order, in parts of at most so many tokens; what is longer is a part of its own."""
+    parts: list[list[int]] = [[]]
+    held = 0
+    for index, length in lengths.items():
+        if parts[-1] and held + length > tokens:
+            parts.append([])
+            held = 0
+        parts[-1].append(index)
+        held += length
+    return parts
 
 
 def _module(policy: PreTrainedModel, params: TrainParams, values: int) -> torch.nn.Module:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from stepsearch_core.base.types import Author, Question, Trajectory
+
+
+def turns_and_evidence(
+    trajectories: Sequence[Trajectory], questions: Mapping[str, Question]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each policy token of each trajectory: its turn, and how many gold passages were shown before it."""
+    turns = [token_turns(trajectory) for trajectory in trajectories]
+    evidence = [
+        gold_shown_before(trajectory, questions[trajectory.question_id])[own]
+        for trajectory, own in zip(trajectories, turns, strict=True)
+    ]
+    return turns, evidence
 
 
 def token_turns(trajectory: Trajectory) -> np.ndarray:

@@ -54,6 +54,11 @@ class Experience:
     """By the trajectory's index, hidden states [tokens, hidden] of those that this rank has scored."""
 
 
+def states_of(states: Mapping[int, torch.Tensor], kept: Sequence[int]) -> dict[int, torch.Tensor]:
+    """The states of some of the trajectories, numbered anew in this order."""
+    return {number: states[index] for number, index in enumerate(kept) if index in states}
+
+
 def without_overlong(made: Experience) -> Experience:
     """Without trajectories that met their token limit, as DAPO filters them: the limit is not their doing.
 
@@ -67,8 +72,7 @@ def without_overlong(made: Experience) -> Experience:
         for name in fields(made)
         if name.name != "states"
     }
-    states = {number: made.states[index] for number, index in enumerate(kept) if index in made.states}
-    return Experience(**rows, states=states)
+    return Experience(**rows, states=states_of(made.states, kept))
 
 
 def shuffled_minibatches(
@@ -135,6 +139,11 @@ def policy_rewards(
 def weights_apart(params: RewardParams) -> dict[str, float]:
     """The terms that have a weight, and what it is."""
     return {term: weight for term, weight in term_weights(params).items() if weight}
+
+
+def flat(rows: Sequence[np.ndarray], like: torch.Tensor) -> torch.Tensor:
+    """Rows of several trajectories one after the other, float32, where another tensor lies."""
+    return torch.from_numpy(np.concatenate(rows).astype(np.float32)).to(like.device)
 
 
 def subtract_kl(rewards: Rows, log_probs: Rows, reference: Rows, coefficient: float, kind: str) -> Rows:

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from stepsearch_core.base.means import mean, measured
@@ -19,7 +18,7 @@ from stepsearch_core.base.ranks import world_size
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.learning.distributed import all_reduce_sum, own_micro_batch
 from stepsearch_core.params import TrainParams
-from stepsearch_core.training.experience import Experience, shuffled_minibatches
+from stepsearch_core.training.experience import Experience, flat, shuffled_minibatches
 from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import kl_estimate, policy_loss
 
@@ -58,7 +57,7 @@ def update(
             mine, weight = own_micro_batch(group)
             indices = [minibatch[position] for position in mine]
             loss, statistics = _losses(learner, experience, indices, params, temperature, pad_token_id)
-            scales = _flat([np.full(len(experience.advantages[i]), scale[i]) for i in indices], loss)
+            scales = flat([np.full(len(experience.advantages[i]), scale[i]) for i in indices], loss)
             learner.actor.accumulate((loss * scales).sum() * weight, last=number == len(groups))
             for name, values in statistics.items():
                 totals[name] += weight * float(values.detach().sum())
@@ -101,27 +100,23 @@ def _losses(
     batch = token_batch([experience.trajectories[index] for index in indices], pad_token_id)
     outputs = learner.outputs(batch, temperature)
 
-    def flat(rows: Sequence[np.ndarray]) -> Tensor:
-        return _flat([rows[index] for index in indices], outputs.log_probs)
+    def own(rows: Sequence[np.ndarray]) -> Tensor:
+        return flat([rows[index] for index in indices], outputs.log_probs)
 
     clipped, statistics = policy_loss(
         outputs.log_probs,
-        flat(experience.old_log_probs),
-        flat(experience.advantages),
+        own(experience.old_log_probs),
+        own(experience.advantages),
         params.clip_range,
         params.clip_range_high,
         params.dual_clip,
     )
-    clipped = clipped * flat(experience.importance)
+    clipped = clipped * own(experience.importance)
     loss = clipped - params.entropy_coefficient * outputs.entropy
     statistics |= {"policy_loss": clipped, "entropy": outputs.entropy}
     if learner.has_reference:
-        kl = kl_estimate(outputs.log_probs, flat(experience.reference_log_probs), params.kl_estimator)
+        kl = kl_estimate(outputs.log_probs, own(experience.reference_log_probs), params.kl_estimator)
         statistics["kl_reference"] = kl
         if params.kl_placement == "loss":
             loss = loss + params.kl_coefficient * kl
     return loss, statistics
-
-
-def _flat(rows: Sequence[np.ndarray], like: Tensor) -> Tensor:
-    return torch.from_numpy(np.concatenate(rows).astype(np.float32)).to(like.device)

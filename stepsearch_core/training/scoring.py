@@ -13,6 +13,7 @@ from stepsearch_core.base.types import Trajectory
 from stepsearch_core.learning.batching import micro_batches, token_batch
 from stepsearch_core.learning.distributed import gather, own_micro_batch
 from stepsearch_core.training.algorithms.algorithm import Rows
+from stepsearch_core.training.experience import states_of
 from stepsearch_core.training.learner import Learner
 
 
@@ -31,11 +32,10 @@ class Scores:
 
     def of(self, kept: Sequence[int]) -> Scores:
         """The scores of some of the trajectories, in this order."""
-        states = {number: self.states[index] for number, index in enumerate(kept) if index in self.states}
         values, reference, trainer = (
             [of[index] for index in kept] for of in (self.values, self.reference, self.trainer)
         )
-        return Scores(values, reference, trainer, states)
+        return Scores(values, reference, trainer, states_of(self.states, kept))
 
 
 @torch.no_grad()

@@ -242,6 +242,13 @@ def test_what_deepspeed_cannot_do_is_said_before(overrides, problem):
     load_profile(TINY, overrides[1:] if "dtype" in problem else overrides[:1])
 
 
+def test_terms_apart_need_a_term_that_the_algorithm_sees():
+    blind = ["train.normalise_terms=true", "train.algorithm=reinforce_pp", "reward.answer_weight=0"]
+    assert refusal(TINY, blind).startswith("train.normalise_terms: True is not possible with nothing")
+    for sighted in ("train.credit=turn_group", "train.algorithm=steppo", "reward.terms={own:term: 1}"):
+        load_profile(TINY, [*blind, sighted])
+
+
 def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
     (tmp_path / "params.yaml").write_text(whole("tiny", "seed=3"), encoding="utf-8-sig")
     assert load_params(tmp_path / "params.yaml").seed == 3

@@ -1,4 +1,4 @@
-"""What an algorithm is: which rewards it sees, whether it has a critic, and how it assigns credit to tokens.
+"""What an algorithm is: whether it has a critic, and how it assigns credit to tokens.
 
 Rollout, rewards, losses and the training loop are shared by all. An algorithm is handed arrays over *policy
 tokens*: what the environment wrote is not there, so none of them can whiten, discount or average over it.
@@ -32,8 +32,6 @@ class ScoredBatch:
 class Algorithm:
     """One way to learn from a step's trajectories."""
 
-    step_rewards: bool
-    """True: every term of the reward. False: the answer's and one's own, unless credit is given by turn."""
     critic: bool
     """Whether values are learnt."""
     credit: Callable[[ScoredBatch, float, float], tuple[Rows, Rows]]

@@ -44,4 +44,4 @@ def turns_standardised(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[R
     return compared_turns(batch, gamma, scheme, compare)
 
 
-GRPO = Algorithm(step_rewards=False, critic=False, credit=group_standardised, turn_credit=turns_standardised)
+GRPO = Algorithm(critic=False, credit=group_standardised, turn_credit=turns_standardised)

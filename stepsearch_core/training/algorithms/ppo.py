@@ -8,4 +8,4 @@ from __future__ import annotations
 from stepsearch_core.training.algorithms.algorithm import Algorithm
 from stepsearch_core.training.algorithms.steppo import whitened_gae
 
-PPO = Algorithm(step_rewards=False, critic=True, credit=whitened_gae)
+PPO = Algorithm(critic=True, credit=whitened_gae)

@@ -31,6 +31,4 @@ def whitened_turns(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[Rows,
     return whiten(advantages), returns
 
 
-REINFORCE_PP = Algorithm(
-    step_rewards=False, critic=False, credit=whitened_returns, turn_credit=whitened_turns
-)
+REINFORCE_PP = Algorithm(critic=False, credit=whitened_returns, turn_credit=whitened_turns)

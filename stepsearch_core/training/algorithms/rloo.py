@@ -43,4 +43,4 @@ def turns_left_out(batch: ScoredBatch, gamma: float, scheme: str) -> tuple[Rows,
     return compared_turns(batch, gamma, scheme, compare)
 
 
-RLOO = Algorithm(step_rewards=False, critic=False, credit=leave_one_out, turn_credit=turns_left_out)
+RLOO = Algorithm(critic=False, credit=leave_one_out, turn_credit=turns_left_out)

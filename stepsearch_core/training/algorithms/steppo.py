@@ -18,4 +18,4 @@ def whitened_gae(batch: ScoredBatch, gamma: float, gae_lambda: float) -> tuple[R
     return whiten([advantages for advantages, _ in estimates]), [returns for _, returns in estimates]
 
 
-STEPPO = Algorithm(step_rewards=True, critic=True, credit=whitened_gae)
+STEPPO = Algorithm(critic=True, credit=whitened_gae)

@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 
 from stepsearch_core.learning.batching import token_batch
 from stepsearch_core.params import TrainParams
-from stepsearch_core.training.critic import HEAD, Critic
+from stepsearch_core.training.critic import HEAD, Critic, parts_of
 from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.knowledge import FEATURES
 from stepsearch_core.training.learner import Learner
@@ -132,14 +134,27 @@ def test_a_value_for_each_term(terms):
     assert explained.min() > 0.2
 
 
-def test_micro_batches_do_not_change_the_fit_of_a_model():
+@KINDS
+def test_micro_batches_do_not_change_the_fit(kind):
     fitted = []
     for tokens in (96, 10_000):
-        _, critic, data = setup(critic="model", micro_batch_tokens=tokens, minibatches=2)
+        _, critic, data = setup(critic=kind, micro_batch_tokens=tokens, minibatches=2)
         row = fit(critic, data)
         fitted.append((row, weights(critic.engine.engine.module)))
     assert fitted[0][0] == pytest.approx(fitted[1][0], abs=1e-5)
     assert torch.allclose(fitted[0][1], fitted[1][1], atol=1e-5)
+
+
+def test_parts_by_hand():
+    assert parts_of({4: 3, 0: 2, 7: 1, 2: 9, 5: 1}, 5) == [[4, 0], [7], [2], [5]]
+    assert parts_of({}, 5) == [[]]
+
+
+@given(st.dictionaries(st.integers(0, 99), st.integers(1, 50)), st.integers(1, 60))
+def test_parts_hold_all_in_order_and_no_more_than_they_may(lengths, tokens):
+    parts = parts_of(lengths, tokens)
+    assert [index for part in parts for index in part] == list(lengths)
+    assert all(len(part) == 1 or sum(lengths[i] for i in part) <= tokens for part in parts if part)
 
 
 @pytest.mark.parametrize("kind", ["value_head", "informed"])

@@ -17,7 +17,9 @@ def test_every_name_of_the_schema_is_an_algorithm():
 
 
 def test_step_rewards_and_critics():
-    assert {name for name, algorithm in ALGORITHMS.items() if algorithm.step_rewards} == {"steppo"}
+    seen = {name for name in ALGORITHMS if TrainParams(algorithm=name).sees_step_rewards}
+    assert seen == {"steppo"}
+    assert TrainParams(algorithm="grpo", credit="turn_group").sees_step_rewards
     assert {name for name, algorithm in ALGORITHMS.items() if algorithm.critic} == {"steppo", "ppo"}
 
 
