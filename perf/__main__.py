@@ -49,7 +49,8 @@ MEASUREMENTS = {
         " on the published text in STEPSEARCH_REAL_DATA"
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
-    "tuning": "a small grid for every algorithm by validation on worlds other than the default's; quick: reads it",
+    "steps_to_f1": "training steps until a validation F1 on worlds of few and of many hops, now and before",
+    "tuning": "the same small grid for every algorithm, by validation on worlds other than the default's",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }
@@ -74,7 +75,8 @@ def main() -> None:
         "--quick",
         action="store_true",
         help=(
-            "fewer repeats or a smaller workload, two minutes at most; pipeline and continued_warmstart"
+            "fewer repeats or a smaller workload, two minutes at most, but for steps_to_f1 and tuning, which"
+            " train; pipeline and continued_warmstart"
             " ignore it: they take what the active profile takes"
         ),
     )

@@ -1,7 +1,7 @@
 """Training runs in copies of a commit, several at once; stages before training are run once a world.
 
-A copy is a clone below a working folder, whose stages run as `dvc repro` runs them, on one thread. What
-stands in the copy of a world is kept, so that a measurement that was killed goes on.
+A copy is a clone below a working folder, whose stages run as `dvc repro` runs them, on one thread. Rows are
+kept as they are made, and so are the copies of worlds, so that a measurement that was killed goes on.
 """
 
 from __future__ import annotations
@@ -10,27 +10,61 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
-from stepsearch_core.base.io import read_jsonl
+from tqdm import tqdm
+
+from stepsearch_core.base.io import read_jsonl, write_jsonl
 from stepsearch_core.params.stages import STAGES
 
 TRAIN = "train"
 SHARED = STAGES[: STAGES.index(TRAIN)]
 """Stages that runs on one world and one seed have in common."""
+Point = dict[str, Any]
+"""What names a run."""
 Curve = dict[str, float]
 """Validation F1 by step, in JSON's manner."""
 
 
-def prepared(folder: Path, overrides: Sequence[str], commit: str = "HEAD") -> Path:
+def rows_of(
+    points: Sequence[Point], file: Path, run: Callable[[Point], Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row for each point, with what `run` makes of it: those in `file`, and the others, which go there.
+
+    Args:
+        points: of the runs, all with the same keys.
+        file: of rows as JSON lines.
+        run: makes what is missing; as many run at once as there are cores.
+
+    Raises:
+        Exception: what the first run that failed raised, after the others have ended.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [row for _, row in read_jsonl(file)] if file.is_file() else []
+    made = [{key: row[key] for key in points[0]} for row in rows]
+    missing = [point for point in points if point not in made]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {pool.submit(run, point): point for point in missing}
+        for done in tqdm(as_completed(running), "runs", len(missing), smoothing=0, disable=not missing):
+            if done.exception() is None:
+                rows.append({**running[done], **done.result()})
+                write_jsonl(file, rows)
+        for done in running:
+            done.result()
+    return [row for row in rows if {key: row[key] for key in points[0]} in points]
+
+
+def prepared(folder: Path, overrides: Sequence[str]) -> Path:
     """A copy in which the stages before training have run with the profile tiny and these overrides."""
     done = folder / "data" / "prepared"
     if not done.is_file():
-        _clone(folder, commit)
+        _clone(folder, "HEAD")
         _profile(folder, overrides)
         for stage in SHARED:
-            run_module(folder, f"tasks.{stage}")
+            _run_module(folder, f"tasks.{stage}")
         done.touch()
     return folder
 
@@ -51,19 +85,14 @@ def validation_curve(shared: Path, folder: Path, overrides: Sequence[str], commi
     _profile(folder, overrides)
     for stage in SHARED:
         (folder / "data" / stage).symlink_to((shared / "data" / stage).resolve())
-    run_module(folder, "tasks.train")
+    _run_module(folder, "tasks.train")
     rows = [row for _, row in read_jsonl(folder / "data" / TRAIN / "metrics.jsonl")]
     curve = {str(row["step"]): row["validation/f1"] for row in rows if "validation/f1" in row}
     shutil.rmtree(folder)
     return curve
 
 
-def run_module(folder: Path, *command: str) -> None:
-    """Run a module of a copy.
-
-    Raises:
-        subprocess.CalledProcessError: it failed; the end of what it said has been printed.
-    """
+def _run_module(folder: Path, *command: str) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(folder)}
     ran = subprocess.run(
         [sys.executable, "-m", *command],
@@ -86,4 +115,4 @@ def _clone(folder: Path, commit: str) -> None:
 
 
 def _profile(folder: Path, overrides: Sequence[str]) -> None:
-    run_module(folder, "stepsearch_core.cli", "profile", "tiny", *overrides)
+    _run_module(folder, "stepsearch_core.cli", "profile", "tiny", *overrides)
