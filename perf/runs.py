@@ -44,7 +44,7 @@ def rows_of(
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [row for _, row in read_jsonl(file)] if file.is_file() else []
-    made = [{key: row[key] for key in points[0]} for row in rows]
+    made = [{key: row.get(key) for key in points[0]} for row in rows]
     missing = [point for point in points if point not in made]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {pool.submit(run, point): point for point in missing}
@@ -54,7 +54,15 @@ def rows_of(
                 write_jsonl(file, rows)
         for done in running:
             done.result()
-    return [row for row in rows if {key: row[key] for key in points[0]} in points]
+    return [row for row in rows if {key: row.get(key) for key in points[0]} in points]
+
+
+def commit() -> str:
+    """The last commit of the checkout."""
+    told = subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"], check=True, capture_output=True, text=True
+    )
+    return told.stdout.strip()
 
 
 def prepared(folder: Path, overrides: Sequence[str]) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from perf.measure import report
-from perf.runs import Curve, Point, prepared, rows_of, validation_curve
+from perf.runs import Curve, Point, commit, prepared, rows_of, validation_curve
 
 BEFORE = "5f89a78"
 COPIES = Path("checkpoints/steps_to_f1")
@@ -29,16 +29,18 @@ WORLDS: dict[str, tuple[tuple[str, ...], int, float]] = {
 def main(quick: bool) -> None:
     """Train three seeds of each (`quick`: one), and print the steps of every run and their ratio."""
     seeds = SEEDS[:1] if quick else SEEDS
+    codes = {"before": BEFORE, "now": commit()}
     points = [
-        {"world": world, "seed": seed, "code": code}
-        for world, seed, code in product(WORLDS, seeds, ("before", "now"))
+        {"world": world, "seed": seed, "commit": code}
+        for world, seed, code in product(WORLDS, seeds, codes.values())
     ]
     rows = rows_of(points, COPIES / "rows.jsonl", _run)
     figures: dict[str, Any] = {}
     both_sides: dict[str, Any] = {}
     for world in WORLDS:
-        for code in ("before", "now"):
-            curves = [row["validation_f1"] for row in rows if (row["world"], row["code"]) == (world, code)]
+        for code in codes:
+            of_code = [row for row in rows if (row["world"], row["commit"]) == (world, codes[code])]
+            curves = [row["validation_f1"] for row in of_code]
             reached = [steps_until(curve, WORLDS[world][2]) for curve in curves]
             both_sides[f"{world} {code}"] = [float(steps) for steps in reached]
             figures[f"{world} {code}"] = fmean(reached)
@@ -49,21 +51,20 @@ def main(quick: bool) -> None:
 def steps_until(curve: Curve, goal: float) -> int:
     """The first step after which validation has reached `goal`; one more than there were if none has."""
     steps = [int(step) for step, f1 in curve.items() if f1 >= goal]
-    return min(steps, default=len(curve) + 1)
+    return min(steps, default=max(map(int, curve)) + 1)
 
 
 def _run(point: Point) -> dict[str, Any]:
     """A run in a copy of its own; the world's is made by the code of now."""
     of_world, steps, _ = WORLDS[point["world"]]
     seed = f"seed={point['seed']}"
-    shared = COPIES / f"{point['world']}_{point['seed']}"
+    shared = COPIES / f"{point['world']}_{point['seed']}_{commit()}"
     COPIES.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{shared}.lock"):
         prepared(shared, [seed, *of_world])
     own = [seed, f"train.steps={steps}", "train.validate_every=1"]
-    before = point["code"] == "before"
-    name = f"{shared}_{point['code']}"
-    curve = validation_curve(
-        shared, Path(name), own if before else [*own, *of_world], BEFORE if before else "HEAD"
-    )
+    if point["commit"] != BEFORE:  # which knows no hop shares, and finds its questions made
+        own += of_world
+    name = f"{shared}_{point['commit']}"
+    curve = validation_curve(shared, Path(name), own, point["commit"])
     return {"validation_f1": curve}

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from perf.measure import report
-from perf.runs import Point, prepared, rows_of, validation_curve
+from perf.runs import Point, commit, prepared, rows_of, validation_curve
 
 ROWS = Path("perf/tuning.jsonl")
 COPIES = Path("checkpoints/tuning")
@@ -50,7 +50,7 @@ def main(quick: bool) -> None:
         scores = _scores([row for row in rows if row["algorithm"] == algorithm])
         for name, score in sorted(scores.items(), key=lambda item: -item[1]):
             figures[f"{algorithm} {name}"] = score
-    report("tuning", figures, {}, len(worlds), [ROWS])
+    report("tuning", figures, {}, len(worlds), points)
 
 
 def _run(point: Point) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _run(point: Point) -> dict[str, Any]:
     own = [f"train.algorithm={point['algorithm']}", *chosen, *BUDGET, *ALGORITHMS[point["algorithm"]]]
     name = "_".join(str(value) for value in point.values())
     curve = validation_curve(shared, COPIES / f"run_{name}", [*world, *own])
-    return {"seed": WORLDS[point["world"]], "validation_f1": curve}
+    return {"seed": WORLDS[point["world"]], "commit": commit(), "validation_f1": curve}
 
 
 def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from stepsearch_core.base.io import discard, write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main, world_size
@@ -68,8 +69,9 @@ def main(params: Params) -> None:
 def run_folder(params: Params) -> RunFolder:
     """The checkpoints of this run; of so many ranks, by `train.processes` or an outside launcher."""
     parameters, inputs = made_by_searching("train", params)
-    terms = term_files(params.reward.terms)  # of which DVC knows nothing
-    return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs + terms)
+    own = term_files(params.reward.terms)  # of which DVC knows nothing, nor of the prompt
+    own += [Path(params.reward.judge_prompt)] if params.reward.judge_prompt else []
+    return RunFolder(ROOT, parameters | {"ranks": world_size()}, inputs + own)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`stepsearch check`: all that can be known before the long work, in seconds and without a network.
 
-A retrieval service alone is asked, if `retrieval.url` names one to search.
+A retrieval service is asked, if `retrieval.url` names one to search, and the service of a judge.
 """
 
 from __future__ import annotations

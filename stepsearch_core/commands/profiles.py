@@ -46,9 +46,9 @@ def add(commands: Any) -> None:
         "check",
         help="look at model, tokenizer, questions, index and disk before the long work",
         description=(
-            "Look in seconds, without a network (but for retrieval.url), at everything that could end a run"
-            " after hours: parameters, model, tokenizer and template, context length, questions, passages,"
-            " index, retrieval service, memory and disk."
+            "Look in seconds, without a network (but for retrieval.url and endpoint.url), at everything that"
+            " could end a run after hours: parameters, model, tokenizer and template, context length,"
+            " questions, passages, index, retrieval service, memory and disk."
             " Exit with 1 if a stage would end with an error."
             " The first stage that runs does the same by itself."
         ),

@@ -2,8 +2,8 @@
 
 The official client does HTTP, time-outs and retries (of connections, 408, 409, 429 and what the server
 breaks: <https://github.com/openai/openai-python#retries>). Replies are kept on disk by the hash of all that
-was asked, so work that was killed goes on without asking twice. What failed is not kept, and is typed:
-`EndpointError.reason` is a word to count it under.
+was asked, so work that was killed goes on without asking again. A model is known by its name alone, wherever
+it is served. What failed is not kept, and is typed: `EndpointError.reason` is a word to count it under.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from stepsearch_core.params import EndpointParams
 
 KEY = "OPENAI_API_KEY"
 """The environment variable with the service's key, as the client names it."""
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
+"""What comes of reading any other body with status 200, which the client passes on unchecked."""
 Form = TypeVar("Form", bound=BaseModel)
 
 
@@ -63,9 +65,10 @@ class Endpoint:
 
         self._openai = openai
         self.model = model
+        self._reasoning_tokens = params.reasoning_tokens
         self._client = openai.OpenAI(
             base_url=params.url,
-            api_key=os.environ.get(KEY, "none"),
+            api_key=os.environ.get(KEY) or "none",
             timeout=params.timeout,
             max_retries=params.attempts - 1,
         )
@@ -77,8 +80,9 @@ class Endpoint:
         Args:
             told: the system message.
             asked: the user's message.
-            form: what the reply has to be; the service gets its JSON schema.
-            max_tokens: of the reply.
+            form: what the reply has to be; the service gets its JSON schema. It has to forbid other fields,
+                which OpenAI's strict schemas demand.
+            max_tokens: of the reply; `endpoint.reasoning_tokens` come on top.
 
         Raises:
             EndpointError: there is none.
@@ -89,7 +93,7 @@ class Endpoint:
             "model": self.model,
             "messages": messages,
             "temperature": 0.0,
-            "max_tokens": max_tokens,
+            "max_tokens": max_tokens + self._reasoning_tokens,
             "response_format": {"type": "json_schema", "json_schema": schema},
         }
         key = sha256_json(request)
@@ -112,30 +116,31 @@ class Endpoint:
         """
         try:
             return [model.id for model in self._client.models.list()]
-        except self._openai.OpenAIError as error:
+        except (self._openai.OpenAIError, *_UNREADABLE) as error:
             raise self._failure(error) from error
 
     def _asked(self, request: dict[str, object]) -> str:
         try:
             completion = self._client.chat.completions.create(**request)  # type: ignore[call-overload]
-        except self._openai.OpenAIError as error:
+            choice = completion.choices[0]
+            text, refusal, ended = choice.message.content, choice.message.refusal, choice.finish_reason
+        except (self._openai.OpenAIError, *_UNREADABLE) as error:
             raise self._failure(error) from error
-        choices = getattr(completion, "choices", None)  # the client passes on whatever has status 200
-        if not choices or choices[0].message is None:
-            raise EndpointError(Reason.MALFORMED, f"no chat completion: {_short(str(completion))}")
-        choice = choices[0]
-        if choice.finish_reason == "length":
-            problem = f"after {request['max_tokens']} tokens: {_short(choice.message.content or '')}"
+        if ended == "length":
+            problem = f"after {request['max_tokens']} tokens: {_short(text or '')}"
             raise EndpointError(Reason.CUT_OFF, problem)
-        if not choice.message.content:
-            raise EndpointError(Reason.REFUSED, _short(choice.message.refusal or "an empty reply"))
-        return str(choice.message.content)
+        if not text:
+            raise EndpointError(Reason.REFUSED, _short(refusal or "an empty reply"))
+        return str(text)
 
     def _failure(self, error: Exception) -> EndpointError:
         if isinstance(error, self._openai.APITimeoutError):
             return EndpointError(Reason.TIMEOUT, str(error))
         if isinstance(error, self._openai.APIConnectionError):
             return EndpointError(Reason.UNREACHABLE, f"{self._client.base_url}: {error}")
+        if isinstance(error, _UNREADABLE):
+            problem = f"{self._client.base_url}: no reply of this protocol ({_short(str(error))})"
+            return EndpointError(Reason.MALFORMED, problem)
         return EndpointError(Reason.REFUSED, _short(str(error)))
 
 

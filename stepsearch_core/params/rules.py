@@ -136,6 +136,11 @@ RULES = (
         ),
     ),
     Rule(
+        "endpoint.url",
+        "the address of a service: write http://HOST:PORT/v1, or what stands before /chat/completions",
+        lambda p: p.endpoint.url is None or _is_address(p.endpoint.url, with_path=True),
+    ),
+    Rule(
         "corpus.passage_overlap",
         "less than corpus.passage_words",
         lambda p: p.corpus.passage_overlap < p.corpus.passage_words,
@@ -248,8 +253,8 @@ def _is_inside(name: str) -> bool:
     return not PurePath(name).is_absolute() and not normpath(name).startswith("..")
 
 
-def _is_address(url: str | None) -> bool:
-    """Whether `url` names a host, and a port perhaps, and nothing on it: paths are the protocol's."""
+def _is_address(url: str | None, with_path: bool = False) -> bool:
+    """Whether `url` names a host, and a port perhaps, and nothing on it but, where allowed, a path."""
     try:
         parts = urlsplit(url or "")
         host = parts.hostname or ""
@@ -258,7 +263,7 @@ def _is_address(url: str | None) -> bool:
     except ValueError:  # a port that is no number, a host that has no encoding
         return False
     named = re.fullmatch(r"[\w.:-]+", host, re.ASCII) is not None
-    bare = parts.path in ("", "/") and not re.search(r"[?#\s]", url or "")
+    bare = (with_path or parts.path in ("", "/")) and not re.search(r"[?#\s]", url or "")
     return parts.scheme in ("http", "https") and named and port != 0 and bare
 
 

@@ -111,6 +111,7 @@ class EndpointParams:
     concurrency: int = number(at_least=1)
     timeout: float = number(above=0)
     attempts: int = number(at_least=1)
+    reasoning_tokens: int = number(at_least=0)
 
 
 @section("retrieval")

@@ -22,7 +22,7 @@ from stepsearch_core.rewards.gain_of_supports import support_gains
 from stepsearch_core.rewards.information_gain import information_gains
 from stepsearch_core.rewards.redundancy import redundancies
 from stepsearch_core.rewards.search_key import search_key_reward
-from stepsearch_core.rewards.terms import Term, TermError, all_term_values
+from stepsearch_core.rewards.terms import Term, TermError, Terms
 
 
 def score(
@@ -87,7 +87,7 @@ class Scorer:
         """Score with these: see `score`; `terms` are rewards of one's own."""
         self.similarity = similarity
         self.questions = questions
-        self._gain, self._floors, self._terms = gain, floors, terms or {}
+        self._gain, self._floors, self._terms = gain, floors, Terms(terms or {})
         self.segment = similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
@@ -104,5 +104,5 @@ class Scorer:
         pairs = [(trajectory, self.questions[trajectory.question_id]) for trajectory in trajectories]
         return [
             values if isinstance(values, TermError) else replace(self(trajectory), terms=values)
-            for values, trajectory in zip(all_term_values(self._terms, pairs), trajectories, strict=True)
+            for values, trajectory in zip(self._terms(pairs), trajectories, strict=True)
         ]

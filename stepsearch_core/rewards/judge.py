@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage, Question, Trajectory, Turn
@@ -87,8 +87,10 @@ def check_settings(params: Params) -> str:
     """
     needed = {"endpoint.url": params.endpoint.url, "reward.judge_model": params.reward.judge_model}
     for key, value in needed.items():
-        if value is None:
-            raise DataError("null, but the judge that reward.terms names needs it", "params.yaml", field=key)
+        if not value:
+            raise DataError(
+                "not set, but the judge that reward.terms names needs it", "params.yaml", field=key
+            )
     file = params.reward.judge_prompt
     path = PROMPT if file is None else Path(file)
     try:
@@ -103,4 +105,5 @@ def check_settings(params: Params) -> str:
 def verdict_form(turns: int) -> type[BaseModel]:
     """One score from 0 to `BEST` for each of so many turns."""
     score = Annotated[int, Field(ge=0, le=BEST)]
-    return create_model("Verdict", scores=(list[score], Field(min_length=turns, max_length=turns)))
+    each = Field(min_length=turns, max_length=turns)
+    return create_model("Verdict", __config__=ConfigDict(extra="forbid"), scores=(list[score], each))

@@ -30,7 +30,7 @@ Term = Callable[[Trajectory, Question], Sequence[float]]
 class TermError(Exception):
     """A term could not judge a trajectory; `reason` is the word to count it under."""
 
-    def __init__(self, reason: str, problem: str) -> None:
+    def __init__(self, reason: str, problem: str = "") -> None:
         self.reason, self.problem = reason, problem
         super().__init__(reason, problem)
 
@@ -62,36 +62,41 @@ Values = dict[str, tuple[float, ...]]
 """By a term's path what it gives each turn."""
 
 
-def all_term_values(
-    terms: Mapping[str, Term], pairs: Sequence[tuple[Trajectory, Question]]
-) -> list[Values | TermError]:
-    """What the terms give trajectories on their questions, or why one cannot say; waiting ones at once.
+class Terms:
+    """The terms of a run by their paths, each asked about so many trajectories at once as it allows."""
 
-    Raises:
-        DataError: as `term_values`.
-    """
+    def __init__(self, named: Mapping[str, Term]) -> None:
+        self._named = named
+        at_once = {path: getattr(term, "concurrency", 1) for path, term in named.items()}
+        self._pools = {path: ThreadPoolExecutor(most) for path, most in at_once.items() if most > 1}
 
-    def values(pair: tuple[Trajectory, Question]) -> Values | TermError:
-        try:
-            return term_values(terms, *pair)
-        except TermError as failure:
-            return failure
+    def __call__(self, pairs: Sequence[tuple[Trajectory, Question]]) -> list[Values | TermError]:
+        """What the terms give trajectories on their questions, or why the first that cannot say cannot.
 
-    at_once = max((getattr(term, "concurrency", 1) for term in terms.values()), default=1)
-    if at_once == 1:
-        return list(map(values, pairs))
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(values, pairs))
+        Raises:
+            DataError: a term fails otherwise, gives not one number a turn, or one that is not finite.
+        """
+        given: list[Values | TermError] = [{} for _ in pairs]
+        for path, term in self._named.items():
+            for number, values in enumerate(self._asked(path, term, pairs)):
+                known = given[number]
+                if isinstance(values, TermError):
+                    given[number] = known if isinstance(known, TermError) else values
+                elif not isinstance(known, TermError):
+                    known[path] = values
+        return given
 
+    def _asked(
+        self, path: str, term: Term, pairs: Sequence[tuple[Trajectory, Question]]
+    ) -> Iterable[tuple[float, ...] | TermError]:
+        def ask(pair: tuple[Trajectory, Question]) -> tuple[float, ...] | TermError:
+            try:
+                return _values(path, term, *pair)
+            except TermError as error:
+                return error
 
-def term_values(terms: Mapping[str, Term], trajectory: Trajectory, question: Question) -> Values:
-    """What each term gives each turn.
-
-    Raises:
-        TermError: a term says that it cannot judge this trajectory.
-        DataError: a term fails otherwise, gives not one number a turn, or one that is not finite.
-    """
-    return {path: _values(path, term, trajectory, question) for path, term in terms.items()}
+        pool = self._pools.get(path)
+        return map(ask, pairs) if pool is None else pool.map(ask, pairs)
 
 
 def find_term(path: str) -> Any:

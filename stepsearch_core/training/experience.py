@@ -6,6 +6,7 @@ statistic of it.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ import torch
 
 from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.means import mean, measured
+from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, StopReason, Trajectory
 from stepsearch_core.metrics.measures import BY_KEY, Rules, measure_all
 from stepsearch_core.params import RewardParams
@@ -103,14 +105,18 @@ def judged(
         for trajectory, breakdown in zip(trajectories, scored, strict=True)
         if not isinstance(breakdown, TermError)
     ]
-    if not kept or len(kept) < share * len(trajectories):
-        failures = [failure for failure in scored if isinstance(failure, TermError)]
+    failures = [failure for failure in scored if isinstance(failure, TermError)]
+    if failures:
         reasons = Counter(failure.reason for failure in failures)
         counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        raise TermsError(
+        problem = (
             f"reward.terms could not judge: {counts} of {len(trajectories)} trajectories;"
-            f" train.min_survivors is {share:g}; the first: {failures[0].problem}"
+            f" the first: {failures[0].problem}"
         )
+        if not kept or len(kept) < share * len(trajectories):
+            raise TermsError(f"{problem}; train.min_survivors is {share:g}")
+        if is_main():
+            logging.getLogger("train").warning("%s; they are left out of the loss", problem)
     return [trajectory for trajectory, _ in kept], [breakdown for _, breakdown in kept]
 
 

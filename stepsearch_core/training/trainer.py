@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 
 from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.streams import Name, stream
-from stepsearch_core.base.types import FAILURES, Question, Trajectory
+from stepsearch_core.base.types import FAILURES, Question, RewardBreakdown, Trajectory
 from stepsearch_core.learning.distributed import gather, own_items
 from stepsearch_core.metrics.measures import BRIEF, VALIDATION, Rules, measure_all
 from stepsearch_core.metrics.timing import TIMING
@@ -161,13 +161,17 @@ class Trainer:
         return gather(self.rollout.sample(questions, self.params.samples_per_question, stream_of, part))
 
     def _worths(self, trajectories: Sequence[Trajectory]) -> list[float | None]:
-        """All that each trajectory earns; None if it failed."""
-        return [
-            None
-            if isinstance(scored, TermError) or trajectory.stop_reason in FAILURES
-            else float(self.crediting.weighed(self.crediting.rewards(trajectory, scored)).sum())
-            for trajectory, scored in zip(trajectories, self.scorer.with_terms(trajectories), strict=True)
-        ]
+        """All that each trajectory earns, the same on every rank; None if it failed."""
+        own = trajectories[own_items()]
+        scored = iter(self.scorer.with_terms(usable(own)))
+        return gather(
+            [None if made.stop_reason in FAILURES else self._worth(made, next(scored)) for made in own]
+        )
+
+    def _worth(self, trajectory: Trajectory, scored: RewardBreakdown | TermError) -> float | None:
+        if isinstance(scored, TermError):
+            return None
+        return float(self.crediting.weighed(self.crediting.rewards(trajectory, scored)).sum())
 
     def _learn(self, step: int, experience: Experience) -> dict[str, float]:
         """The critic learns and, after its warm-up, the policy; statistics of both."""

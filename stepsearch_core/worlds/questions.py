@@ -198,9 +198,9 @@ def _entities(chain: Chain) -> set[Entity]:
 
 
 def structure_counts(benchmark: str, count: int, params: WorldParams) -> dict[Structure, int]:
-    """How many of `count` questions are of each structure; the shortest there are take what rounding leaves.
+    """How many of `count` questions are of each structure; only MuSiQue has some that join two chains.
 
-    Only MuSiQue has questions that join two chains.
+    What rounding leaves over goes to the shortest there are; where it gave too many, the most lose them.
     """
     shares = dict(zip(HOPS, HOP_SHARES[benchmark] or params.hop_shares, strict=True))
     branching = BRANCH_SHARE if benchmark == "musique" else 0.0
@@ -210,7 +210,8 @@ def structure_counts(benchmark: str, count: int, params: WorldParams) -> dict[St
         kind = joining if structure.branch else 1 - joining
         counts[structure] = round(count * shares[structure.hops] * kind)
     shortest = next(structure for structure in STRUCTURES if shares[structure.hops])
-    counts[shortest] += count - sum(counts.values())
+    left = count - sum(counts.values())
+    counts[shortest if left > 0 else max(counts, key=counts.__getitem__)] += left
     return counts
 
 

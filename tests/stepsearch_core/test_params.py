@@ -71,6 +71,12 @@ def refusal(path, overrides=None) -> str:
             "fetch={training_share: 0.5, source: files, files: {musique_train: t.jsonl, hotpotqa: h.json}}",
             "fetch.training_share: 0.5 is not possible without MuSiQue's test questions among those fetched",
         ),
+        (
+            "fetch.world.hop_shares=[0.5,0.5]",
+            "fetch.world.hop_shares: [0.5, 0.5] is not three shares, of questions of 2, 3 and 4 hops",
+        ),
+        ("endpoint.url=localhost:8000", "endpoint.url: 'localhost:8000' is not the address of a service"),
+        ("endpoint.url=http://h:PORT/v1", "endpoint.url: 'http://h:PORT/v1' is not the address"),
         ("train.kl_estimator=k1", "train.kl_estimator: 'k1' is not possible in the loss"),
         ("train.offload_optimizer=true", "train.offload_optimizer: True is not possible without ZeRO: set"),
         (

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError, Reason
 from stepsearch_core.params import EndpointParams
@@ -16,6 +16,7 @@ BUSY = (429, {"Retry-After-Ms": "1"}, {"error": {"message": "busy"}})
 
 
 class Number(BaseModel):
+    model_config = ConfigDict(extra="forbid")
     number: int = Field(ge=0, le=9)
 
 
@@ -61,15 +62,21 @@ def test_what_failed_is_asked_again(tmp_path):
         (completion('{"num', "length"), Reason.CUT_OFF, 'after 8 tokens: {"num'),
         (completion("", refusal="I cannot."), Reason.REFUSED, "I cannot."),
         (completion(None), Reason.REFUSED, "an empty reply"),
-        (
-            (200, JSON, {"choices": []}),
-            Reason.MALFORMED,
-            "no chat completion",
+        *(
+            ((200, JSON, body), Reason.MALFORMED, "no reply of this protocol")
+            for body in (
+                {"choices": []},
+                {"choices": [None]},
+                {"choices": "abc"},
+                {"choices": {"a": 1}},
+                {"choices": [{"message": "hey"}]},
+                b"{half a bo",
+            )
         ),
         ((401, {}, {"error": {"message": "no such key"}}), Reason.REFUSED, "401.*no such key"),
         ((404, {}, {"error": {"message": "no model m"}}), Reason.REFUSED, "404.*no model m"),
         ((500, {}, {"error": {"message": "broken"}}), Reason.REFUSED, "500.*broken"),
-        (HTML, Reason.MALFORMED, "no chat completion: <html>"),
+        (HTML, Reason.MALFORMED, "no reply of this protocol"),
     ],
 )
 def test_why_there_is_no_reply(reply, reason, problem):
@@ -134,3 +141,21 @@ def test_threads_share_an_endpoint(tmp_path):
 def test_models():
     with Chat(lambda messages: "") as service:
         assert Endpoint(EndpointParams(url=service.url), "m").models() == ["m"]
+    with (
+        Chat(lambda messages: "", [HTML]) as service,
+        pytest.raises(EndpointError, match="no reply of this protocol"),
+    ):
+        Endpoint(EndpointParams(url=service.url, attempts=1), "m").models()
+
+
+def test_a_key_that_is_set_to_nothing_is_none(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    with Chat(lambda messages: '{"number": 7}') as service:
+        assert ask(service) == 7
+
+
+def test_a_model_that_thinks_gets_tokens_on_top():
+    with Chat(lambda messages: '{"number": 7}') as service:
+        params = EndpointParams(url=service.url, reasoning_tokens=100)
+        Endpoint(params, "m").ask("", "", Number, max_tokens=8)
+    assert service.asked[0][1]["max_tokens"] == 108

@@ -6,7 +6,7 @@ import pytest
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.params import EndpointParams, Params, RewardParams
-from stepsearch_core.rewards.judge import PROMPT, Judge
+from stepsearch_core.rewards.judge import PROMPT, Judge, verdict_form
 from stepsearch_core.rewards.terms import TermError, load_terms
 from tests import tiny
 from tests.endpoints import Chat, completion
@@ -41,6 +41,14 @@ def test_it_reads_question_answers_and_turns_and_gives_each_turn_a_tenth(tmp_pat
     assert shown["turns"][0]["written"] == MADE.turns[0].text
     assert shown["turns"][0]["passages_found"] == [{"title": FIRST.title, "text": FIRST.text}]
     assert shown["turns"][1]["passages_found"] == []
+
+
+def test_the_form_is_one_that_openai_s_strict_schemas_admit():
+    schema = verdict_form(3).model_json_schema()
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["scores"]
+    scores = schema["properties"]["scores"]
+    assert (scores["minItems"], scores["maxItems"]) == (3, 3)
 
 
 def test_a_trajectory_is_judged_once_and_one_without_turns_never(tmp_path):

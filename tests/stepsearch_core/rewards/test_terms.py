@@ -1,4 +1,5 @@
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,7 @@ from stepsearch_core.params import Params, RewardParams
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.composition import outcome_only, token_rewards
-from stepsearch_core.rewards.terms import (
-    TermError,
-    all_term_values,
-    find_term,
-    load_terms,
-    term_files,
-    term_values,
-)
+from stepsearch_core.rewards.terms import TermError, Terms, find_term, load_terms, term_files
 from tests.oracles.episodes import answer, question, search, trajectory
 
 MADE = trajectory(search("two words"), answer("z"))
@@ -113,18 +107,36 @@ def test_a_path_that_names_no_function(path, problem):
 )
 def test_a_term_that_gives_something_else(name, problem):
     with pytest.raises(DataError, match=f"{name}: field 'reward.terms': {problem}"):
-        term_values(loaded(f"{__name__}:{name}"), MADE, question())
+        Terms(loaded(f"{__name__}:{name}"))([(MADE, question())])
 
 
 def test_a_class_is_made_with_parameters_and_passages():
     path = f"{__name__}:PassagesNamed"
-    values = term_values(loaded(path, passage=lambda name: "x" * len(name)), MADE, question())
-    assert values == {path: tuple(float(len(turn.text)) for turn in MADE.turns)}
+    terms = Terms(loaded(path, passage=lambda name: "x" * len(name)))
+    assert terms([(MADE, question())]) == [{path: tuple(float(len(turn.text)) for turn in MADE.turns)}]
 
 
 def test_terms_that_wait_are_asked_at_once_and_failures_stand_in_their_places():
     pairs = [(MADE, replace(question(), id=name)) for name in ("q", "lost", "q", "q")]
-    asked = all_term_values({"waiting": Waiting()}, pairs)
+    terms = Terms({"waiting": Waiting()})
+    asked = terms(pairs)
     assert [failure.reason for failure in asked if isinstance(failure, TermError)] == ["timeout"]
     assert isinstance(asked[1], TermError)
     assert [asked[place] for place in (0, 2, 3)] == [{"waiting": (1.0, 1.0)}] * 3
+    threads = threading.active_count()
+    for _ in range(5):
+        terms(pairs)
+    assert threading.active_count() == threads  # each of which may hold files open
+
+
+def test_a_term_that_says_nothing_is_asked_one_at_a_time_beside_one_that_waits():
+    running, most = threading.Lock(), Waiting()
+
+    def alone(made, asked):
+        assert running.acquire(blocking=False)
+        time.sleep(0.001)
+        running.release()
+        return [0.0] * len(made.turns)
+
+    pairs = [(MADE, question())] * 20
+    assert len(Terms({"waiting": most, "alone": alone})(pairs)) == 20

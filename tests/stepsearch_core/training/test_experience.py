@@ -41,7 +41,7 @@ def test_too_few_judged_is_an_error_that_counts_reasons():
         TermError("timeout", "x"),
     ]
     with pytest.raises(
-        TermsError, match=r"1 refused, 2 timeout of 4 trajectories; .* is 0.5; the first: after 60 s"
+        TermsError, match=r"1 refused, 2 timeout of 4 trajectories; the first: after 60 s; .* is 0.5"
     ):
         judged(made, [*failures, PLAIN], 0.5)
     assert judged(made, [*failures, PLAIN], 0.25) == ([made[3]], [PLAIN])

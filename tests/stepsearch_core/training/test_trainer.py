@@ -9,6 +9,7 @@ from stepsearch_core.metrics.timing import untimed
 from stepsearch_core.params import RewardParams
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.rewards.terms import TermError
+from stepsearch_core.training import trainer as trainer_module
 from stepsearch_core.training.experience import TermsError
 from stepsearch_core.training.mismatch import MismatchError
 from stepsearch_core.training.statistics import LOGGED
@@ -62,6 +63,37 @@ def test_what_a_term_cannot_judge_is_in_no_loss_and_is_counted(warm, retriever, 
     assert metrics["reward/terms/judge"] == np.mean([len(one.turns) for one in kept])
     experience, _ = made.assess(sampled)
     assert experience.trajectories == kept
+
+
+@pytest.mark.slow
+def test_what_trajectories_earn_is_asked_once_over_all_ranks_and_never_of_failed_ones(
+    warm, retriever, monkeypatch
+):
+    asked = []
+
+    def term(made, question):
+        asked.append(made)
+        return [1.0] * len(made.turns)
+
+    reward = RewardParams(terms={"own": 0.5})
+    made = trainer(warm, retriever, reward=reward, terms={"own": term})
+    sampled, _ = made.sample(1)
+    sampled[2].stop_reason = StopReason.RETRIEVAL_FAILED
+    whole = made._worths(sampled)
+    assert [worth is None for worth in whole] == [one is sampled[2] for one in sampled]
+    assert asked == [one for one in sampled if one is not sampled[2]]
+    asked.clear()
+    monkeypatch.setattr(trainer_module, "own_items", lambda: slice(1, None, 2))
+    gathered = []
+
+    def gather(mine):
+        gathered.append(mine)
+        return whole
+
+    monkeypatch.setattr(trainer_module, "gather", gather)
+    assert made._worths(sampled) == whole
+    assert gathered == [whole[1::2]]
+    assert asked == sampled[1::2]
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsearch_core.params import WorldParams
 from stepsearch_core.worlds.facts import build_world
-from stepsearch_core.worlds.questions import make_questions
+from stepsearch_core.worlds.questions import STRUCTURES, make_questions, structure_counts
 
 seeds = st.integers(0, 12)
 
@@ -139,3 +140,24 @@ def test_a_world_too_small_for_its_questions_says_so(micro_params):
         ValueError, match=r"fetch.world: too small: \d+ 2hop questions were asked for and \d+ chains"
     ):
         make_questions(build_world(micro_params), replace(micro_params, test_questions=1000))
+
+
+def test_shares_of_hops_are_those_asked_for():
+    params = WorldParams(hop_shares=[0.0, 0.0, 1.0])
+    for count in (1, 10, 45, 99, 7800):
+        counts = {s.prefix: n for s, n in structure_counts("musique", count, params).items() if n}
+        assert counts.keys() <= {"4hop1", "4hop3"}
+        assert sum(counts.values()) == count
+    assert structure_counts("hotpotqa", 9, params)[STRUCTURES[0]] == 9
+
+
+@given(
+    st.integers(1, 9_999),
+    st.sampled_from([(0.45, 0.35, 0.2), (0.1, 0.3, 0.6), (0.0, 0.5, 0.5), (0.02, 0.49, 0.49)]),
+)
+def test_counts_of_structures_sum_up_and_none_is_negative(count, shares):
+    params = WorldParams(hop_shares=list(shares))
+    for benchmark in ("musique", "2wikimultihopqa"):
+        counts = structure_counts(benchmark, count, params).values()
+        assert sum(counts) == count
+        assert min(counts) >= 0

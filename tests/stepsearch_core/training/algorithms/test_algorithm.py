@@ -16,10 +16,7 @@ def test_every_name_of_the_schema_is_an_algorithm():
     assert choices.wording == f"one of {', '.join(ALGORITHMS)}"
 
 
-def test_step_rewards_and_critics():
-    seen = {name for name in ALGORITHMS if TrainParams(algorithm=name).sees_step_rewards}
-    assert seen == {"steppo"}
-    assert TrainParams(algorithm="grpo", credit="turn_group").sees_step_rewards
+def test_critics():
     assert {name for name, algorithm in ALGORITHMS.items() if algorithm.critic} == {"steppo", "ppo"}
 
 
