@@ -1,8 +1,8 @@
 """Questions of the generated world: chains of 2-4 facts, branches that join two chains, and the split.
 
 A share of the people, works and organisations is held out. Training questions have no held-out entity
-anywhere, every test question starts from held-out entities only. So a test question's first facts, and with
-them its chain, occur in no training question.
+anywhere, every test question starts from held-out entities only, and no fact that a test question asks for
+is asked for in training.
 """
 
 from __future__ import annotations
@@ -103,14 +103,18 @@ def make_questions(world: World, params: WorldParams) -> Split:
     random_ = draws(params.seed, Name.QUESTIONS)
     held_out = _held_out(world, random_)
     starts = [entity for kind in STARTING_KINDS for entity in world.entities[kind]]
-    test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], frozenset(), random_)
+    test_pool = ChainPool(world, [entity for entity in starts if entity in held_out], random_)
     test = {
         benchmark: _draw(
             test_pool, structure_counts(benchmark, params.test_questions, params), (benchmark,), random_
         )
         for benchmark in HOP_SHARES
     }
-    train_pool = ChainPool(world, [entity for entity in starts if entity not in held_out], held_out, random_)
+    tested = frozenset(
+        fact.id for questions in test.values() for question in questions for fact in question.facts
+    )
+    train_starts = [entity for entity in starts if entity not in held_out]
+    train_pool = ChainPool(world, train_starts, random_, held_out, tested)
     counts = structure_counts("musique", params.train_questions, params)
     train = _draw(train_pool, counts, tuple(CHAIN_PATTERNS), random_)
     return Split(train, test, held_out)
@@ -125,13 +129,19 @@ def _held_out(world: World, random_: random.Random) -> frozenset[Entity]:
 
 
 class ChainPool:
-    """Every chain and branch from the given starts that avoids `excluded`, each once, in random order."""
+    """Every chain and branch from the given starts, each once, in random order."""
 
     def __init__(
-        self, world: World, starts: list[Entity], excluded: frozenset[Entity], random_: random.Random
+        self,
+        world: World,
+        starts: list[Entity],
+        random_: random.Random,
+        held_out: frozenset[Entity] = frozenset(),
+        tested: frozenset[int] = frozenset(),
     ) -> None:
+        """Find them; none meets an entity of `held_out` or has a fact whose id is in `tested`."""
         self._world = world
-        self._excluded = excluded
+        self._held_out, self._tested = held_out, tested
         by_length: dict[int, list[Chain]] = {
             1: [chain for start in starts for chain in self._extended(start, ())]
         }
@@ -170,7 +180,7 @@ class ChainPool:
         """The chain with each fact about `subject` that leads to an entity not met before."""
         met = {chain[0].subjects[0], *(fact.object for fact in chain)} if chain else {subject}
         for fact in self._world.facts_of[subject]:
-            if fact.object not in met and fact.object not in self._excluded:
+            if not (fact.object in met or fact.object in self._held_out or fact.id in self._tested):
                 yield (*chain, fact)
 
     def _branches(self, left: list[Chain], right: list[Chain]) -> list[Chain]:
@@ -178,6 +188,8 @@ class ChainPool:
         lefts, rights = _by_end(left), _by_end(right)
         branches: dict[frozenset[int], Chain] = {}
         for join in self._world.joins:
+            if join.id in self._tested:
+                continue
             for first, second in (join.subjects, join.subjects[::-1]):
                 for chain, side in product(lefts[first], rights[second]):
                     if not _entities(chain) & _entities(side):

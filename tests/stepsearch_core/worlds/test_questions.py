@@ -25,7 +25,7 @@ def all_tested(split):
 def assert_separated(split):
     tested = all_tested(split)
     trained_facts = {fact.id for question in split.train for fact in question.facts}
-    assert not trained_facts & {fact.id for question in tested for fact in first_facts(question)}
+    assert not trained_facts & {fact.id for question in tested for fact in question.facts}
     chains = [tuple(fact.id for fact in question.facts) for question in (*split.train, *tested)]
     assert len(set(chains)) == len(chains)
     texts = [question.text for question in (*split.train, *tested)]
@@ -39,7 +39,7 @@ def assert_separated(split):
         assert {fact.subjects[0] for fact in first_facts(question)} <= split.held_out
 
 
-def test_no_test_chain_or_first_fact_or_text_occurs_in_training(default_world):
+def test_no_fact_or_text_of_a_test_question_occurs_in_training(default_world):
     assert_separated(default_world[1])
 
 
@@ -92,13 +92,31 @@ def test_no_question_gives_its_answer_or_a_link_away(micro_world, seed):
 def test_shares_of_hops_and_branches(default_world):
     _, split = default_world
     structures = Counter(question.structure.prefix for question in split.train)
-    assert structures == {"2hop": 1890, "3hop1": 1205, "3hop2": 265, "4hop1": 689, "4hop3": 151}
+    assert structures == {"2hop": 1620, "3hop1": 1033, "3hop2": 227, "4hop1": 590, "4hop3": 130}
     assert {name: len(questions) for name, questions in split.test.items()} == dict.fromkeys(
         ("musique", "hotpotqa", "2wikimultihopqa", "bamboogle"), 250
     )
     assert {len(q.facts) for q in split.test["hotpotqa"] + split.test["bamboogle"]} == {2}
     assert Counter(len(q.facts) for q in split.test["2wikimultihopqa"]) == {2: 175, 3: 50, 4: 25}
     assert sum(q.structure.branch for q in split.test["musique"]) == 25
+
+
+def test_shares_of_hops_are_those_asked_for():
+    params = WorldParams(hop_shares=[0.0, 0.0, 1.0])
+    for count in (1, 10, 45, 99, 7800):
+        counts = {s.prefix: n for s, n in structure_counts("musique", count, params).items() if n}
+        assert counts.keys() <= {"4hop1", "4hop3"}
+        assert sum(counts.values()) == count
+    assert structure_counts("hotpotqa", 9, params)[STRUCTURES[0]] == 9
+
+
+@given(st.integers(1, 9_999), st.sampled_from([(0.45, 0.35, 0.2), (0.1, 0.3, 0.6), (0.0, 0.5, 0.5)]))
+def test_counts_of_structures_sum_up(count, shares):
+    params = WorldParams(hop_shares=list(shares))
+    for benchmark in ("musique", "2wikimultihopqa"):
+        counts = structure_counts(benchmark, count, params).values()
+        assert sum(counts) == count
+        assert min(counts) >= 0
 
 
 def skeleton(question):
