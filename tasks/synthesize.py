@@ -15,6 +15,7 @@ from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.index import open_ranker
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.runtime.work_folder import ROOT, WorkFolder
+from stepsearch_core.synthesis.sources import open_sources
 from stepsearch_core.synthesis.synthesize import synthesize
 from tasks.searching import made_by_searching
 from tasks.stage import DATA, run
@@ -38,7 +39,8 @@ def main(params: Params) -> None:
         ranker = open_ranker(params.retrieval, DATA / "index", corpus)
         kept = CachedRanker(ranker, work.path / "searches", searched.index)
         retriever = CorpusRetriever(kept, corpus)
-        synthesize(questions, corpus, retriever, renderer, params, DATA / "synthesize")
+        with open_sources(params, DATA / "index", corpus, work.path / "searches") as sources:
+            synthesize(questions, corpus, retriever, sources, renderer, params, DATA / "synthesize")
         write_json(DATA / "synthesize" / "retriever.json", asdict(searched))
         kept.close()
         work.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isclose
 from operator import attrgetter
@@ -12,7 +12,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.shared import TANTIVY_CONSTANTS
+from stepsearch_core.params.shared import METHODS, TANTIVY_CONSTANTS
 from stepsearch_core.params.stages import BENCHMARKS, STAGES, FetchParams
 
 
@@ -154,6 +154,13 @@ RULES = (
         ),
     ),
     Rule(
+        "synthesize.sources",
+        "all built: add them to index.measured_methods, or leave them out",
+        lambda p: (
+            _indexes(p.synthesize.sources) <= _indexes([p.retrieval.method, *p.index.measured_methods])
+        ),
+    ),
+    Rule(
         "evaluate.policies",
         "both warmstart and trained, which the report compares, and perhaps oracle",
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
@@ -231,6 +238,11 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
+
+
+def _indexes(methods: Iterable[str]) -> set[str]:
+    """The indexes here that these methods search."""
+    return {index for method in methods for index in METHODS.get(method, ())}
 
 
 def _weights_seen(params: Params) -> tuple[float, ...]:

@@ -13,6 +13,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "remote": (),
 }
 """What `retrieval.method` may be, and which indexes here it searches; a service has its own."""
+SOURCES = (*METHODS, "char_ngrams")
+"""What can be asked whether a search key works."""
 TANTIVY_CONSTANTS = (1.2, 0.75)
 """k1 and b of the BM25 engine tantivy, which takes no others."""
 

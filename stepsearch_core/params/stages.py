@@ -9,7 +9,7 @@ from omegaconf import MISSING
 from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.params.cards import CARDS
 from stepsearch_core.params.defaults import section
-from stepsearch_core.params.shared import METHODS
+from stepsearch_core.params.shared import METHODS, SOURCES
 
 STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate", "report")
 """In their order; each writes `data/NAME`."""
@@ -93,6 +93,7 @@ class IndexParams:
 class SynthesizeParams:
     """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
 
+    sources: list[str] = one_of(*SOURCES)
     keys_per_hop: int = number(at_least=1)
     validation_questions: int = number(at_least=1)
     key_depth: int = number(at_least=1)

@@ -1,23 +1,24 @@
 """Keeping the search keys that work: those that find a support, few and unlike each other.
 
-The paper (2.1) asks M search engines and keeps a query if at least half of them return "valid" results,
-which it does not define. Here M = 1, the retriever that the policy will search with, and valid means that a
-support of the hop is among the first `key_depth` results and is shown, where not all of them have room in
-an observation.
+The paper (2.1) asks M search engines and keeps a query if at least half of them, rounded up, return "valid"
+results, which it does not define. Here the engines are `synthesize.sources`, and valid means that a support
+of the hop is among the first `key_depth` results and is shown, where not all of them have room in an
+observation. A candidate that gives away what it should find (`leaks`) is searched by none.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.types import Hop, Passage, Question
+from stepsearch_core.base.types import Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.synthesis.leaks import forbidden_words, leaks
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
 from stepsearch_core.synthesis.sub_questions import lower_words, parse_hops
 
@@ -34,10 +35,12 @@ class KeyCounts:
     """What became of the candidates, how many keys the hops have, and how much was found and shown."""
 
     hops_by_keys: Counter[int] = field(default_factory=Counter)
+    by_hop: dict[int, Counter[str]] = field(default_factory=dict)
     candidates: Counter[KeyKind] = field(default_factory=Counter)
     kept: Counter[KeyKind] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     passages: Counter[str] = field(default_factory=Counter)
+    valid: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
         """Everything in plain types, with the share of hops that have no key."""
@@ -46,6 +49,8 @@ class KeyCounts:
             "hops": hops,
             "hops_by_keys": {str(keys): self.hops_by_keys[keys] for keys in sorted(self.hops_by_keys)},
             "hops_without_key": self.hops_by_keys[0] / hops if hops else None,
+            "by_hop": {str(number): dict(self.by_hop[number]) for number in sorted(self.by_hop)},
+            "valid_by_source": dict(self.valid),
             "candidates": {kind.value: self.candidates[kind] for kind in KeyKind},
             "kept": {kind.value: self.kept[kind] for kind in KeyKind},
             "dropped": dict(sorted(self.dropped.items())),
@@ -53,11 +58,21 @@ class KeyCounts:
         }
 
 
+@dataclass(slots=True)
+class Candidate:
+    """A key of a hop, in how many sources it finds a support, and in how many that is shown."""
+
+    key: SearchKey
+    supports: frozenset[str]
+    finding: int = 0
+    showing: int = 0
+
+
 def add_search_keys(
     questions: Sequence[Question],
     mined: Mapping[str, Sequence[str]],
     params: SynthesizeParams,
-    retriever: Retriever,
+    sources: Mapping[str, Retriever],
     passage: Callable[[str], Passage],
     show: Show,
 ) -> tuple[list[Question], KeyCounts]:
@@ -67,27 +82,53 @@ def add_search_keys(
         questions: With decompositions.
         mined: Mined words by relation, from `PhrasingMiner`.
         params: `keys_per_hop` and `key_depth`.
-        retriever: Judges the keys.
+        sources: Judge the keys.
         passage: Gives a passage by its id.
         show: Says which results are shown.
 
     Raises:
-        RetrievalError: the retriever failed.
+        RetrievalError: a source failed.
     """
-    candidates = [_candidates(question, mined, passage) for question in questions]
-    queries = (key.text for hops in candidates for keys in hops for key in keys)
-    found = search_all(retriever, queries, params.key_depth, "search keys", show)
     counts = KeyCounts()
-    counts.passages["found"] = sum(len(search.passage_ids) for search in found.values())
-    counts.passages["not shown"] = counts.passages["found"] - sum(
-        len(search.shown) for search in found.values()
+    candidates = [_candidates(question, mined, passage, counts) for question in questions]
+    _judge(
+        [own for hops in candidates for of in hops for own in of], params.key_depth, sources, show, counts
     )
+    majority = -(-len(sources) // 2)
     keyed = []
-    for question, keys_by_hop in zip(questions, candidates, strict=True):
-        choices = zip(question.hops, keys_by_hop, strict=True)
-        hops = tuple(_with_keys(hop, keys, found, params.keys_per_hop, counts) for hop, keys in choices)
-        keyed.append(replace(question, hops=hops))
+    for question, of_hops in zip(questions, candidates, strict=True):
+        hops = []
+        for number, (hop, own_candidates) in enumerate(zip(question.hops, of_hops, strict=True), start=1):
+            chosen = _chosen(own_candidates, majority, params.keys_per_hop, counts)
+            counts.hops_by_keys[len(chosen)] += 1
+            own = counts.by_hop.setdefault(number, Counter({"steps": 0, "without key": 0, "keys": 0}))
+            own.update({"steps": 1, "without key": int(not chosen), "keys": len(chosen)})
+            hops.append(replace(hop, search_keys=tuple(key.text for key in chosen)))
+        keyed.append(replace(question, hops=tuple(hops)))
     return keyed, counts
+
+
+def _judge(
+    candidates: Sequence[Candidate],
+    depth: int,
+    sources: Mapping[str, Retriever],
+    show: Show,
+    counts: KeyCounts,
+) -> None:
+    """Every source searches every distinct candidate; what it finds is not kept."""
+    by_query: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_query.setdefault(candidate.key.text, []).append(candidate)
+    for name, source in sources.items():
+        counts.valid[name] = 0
+        for query, search in searches(source, by_query, depth, f"search keys in {name}", show):
+            counts.passages["found"] += len(search.passage_ids)
+            counts.passages["not shown"] += len(search.passage_ids) - len(search.shown)
+            for candidate in by_query[query]:
+                candidate.finding += not candidate.supports.isdisjoint(search.passage_ids)
+                valid = not candidate.supports.isdisjoint(search.shown)
+                candidate.showing += valid
+                counts.valid[name] += valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +142,26 @@ class Search:
 def search_all(
     retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show
 ) -> dict[str, Search]:
+    """As `searches`, all of them."""
+    return dict(searches(retriever, queries, k, what, show))
+
+
+def searches(
+    retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show
+) -> Iterator[tuple[str, Search]]:
     """The first `k` passages for every distinct query, searched in batches under a progress bar.
 
     Raises:
         RetrievalError: the retriever failed.
     """
     distinct = list(dict.fromkeys(queries))
-    found: dict[str, Search] = {}
     with tqdm(total=len(distinct), desc=what, unit=" queries") as progress:
         for start in range(0, len(distinct), _BATCH):
             batch = distinct[start : start + _BATCH]
             for query, hits in zip(batch, retriever.search(batch, k), strict=True):
                 passages = [hit.passage for hit in hits]
-                found[query] = Search(tuple(passage.id for passage in passages), frozenset(show(passages)))
+                yield query, Search(tuple(passage.id for passage in passages), frozenset(show(passages)))
             progress.update(len(batch))
-    return found
 
 
 def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey], list[SearchKey]]:
@@ -140,29 +186,39 @@ def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey],
 
 
 def _candidates(
-    question: Question, mined: Mapping[str, Sequence[str]], passage: Callable[[str], Passage]
-) -> list[list[SearchKey]]:
+    question: Question,
+    mined: Mapping[str, Sequence[str]],
+    passage: Callable[[str], Passage],
+    counts: KeyCounts,
+) -> list[list[Candidate]]:
+    """Of each hop those that give nothing away."""
     candidates = []
     for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
-        support_words = {word for sid in hop.support_ids for word in lower_words(passage(sid).contents)}
-        candidates.append(candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words))
+        supports = list(map(passage, hop.support_ids))
+        support_words = {word for support in supports for word in lower_words(support.contents)}
+        keys = candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words)
+        titles = (support.title for support in supports)
+        forbidden = forbidden_words(hop.sub_question, hop.sub_answer, titles)
+        clean = [key for key in keys if not leaks(key.text, forbidden)]
+        counts.candidates.update(key.kind for key in keys)
+        counts.dropped["gives title or answer away"] += len(keys) - len(clean)
+        candidates.append([Candidate(key, frozenset(hop.support_ids)) for key in clean])
     return candidates
 
 
-def _with_keys(
-    hop: Hop, keys: Sequence[SearchKey], found: Mapping[str, Search], limit: int, counts: KeyCounts
-) -> Hop:
-    finding = [key for key in keys if set(found[key.text].passage_ids).intersection(hop.support_ids)]
-    working = [key for key in finding if found[key.text].shown.intersection(hop.support_ids)]
+def _chosen(
+    candidates: Sequence[Candidate], majority: int, limit: int, counts: KeyCounts
+) -> list[SearchKey]:
+    """The keys that are kept; the others are counted by why they are not."""
+    finding = [candidate for candidate in candidates if candidate.finding >= majority]
+    working = [candidate.key for candidate in finding if candidate.showing >= majority]
     chosen, duplicates = choose_keys(working, limit)
-    counts.hops_by_keys[len(chosen)] += 1
-    counts.candidates.update(key.kind for key in keys)
     counts.kept.update(key.kind for key in chosen)
-    counts.dropped["support not found"] += len(keys) - len(finding)
+    counts.dropped["support found by too few sources"] += len(candidates) - len(finding)
     counts.dropped["support not shown"] += len(finding) - len(working)
     counts.dropped["near-duplicate"] += len(duplicates)
     counts.dropped["enough others"] += len(working) - len(chosen) - len(duplicates)
-    return replace(hop, search_keys=tuple(key.text for key in chosen))
+    return chosen
 
 
 def _jaccard(key: SearchKey, chosen: SearchKey) -> float:

@@ -1,9 +1,10 @@
 """Candidate search keys of a hop: several phrasings of what to type to find its support.
 
 Departure from the paper (2.1), which has GPT-4o rewrite sub-questions and invent queries and releases
-neither prompts nor code: no language model is used. The candidates are the sub-question itself, its
-keywords, the bare entity, and the entity with mined phrasings of the relation (`phrasings`): those of this
-hop's own support, and the relation's best. `filtering` then keeps those that work.
+neither prompts nor code: no language model is used. The candidates are the sub-question itself, as a natural
+question too where it is relational, its keywords, the bare entity, and the entity with words by which
+passages tell of the relation: those known of it (`relations`) and those mined (`phrasings`), the relation's
+best and those of this hop's own support. `filtering` then keeps those that work.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class KeyKind(StrEnum):
     TOP_PHRASING = "top_phrasing"
     """Entity and the relation's best mined words, whatever the support's phrasing."""
     SUB_QUESTION = "sub_question"
+    QUESTION = "question"
+    """A relational sub-question as a natural one."""
+    RELATION = "relation"
+    """Entity and the words known of the relation."""
     KEYWORDS = "keywords"
     ENTITY = "entity"
 
@@ -54,6 +59,8 @@ def candidate_keys(
         KeyKind.OWN_PHRASING: " ".join([entity, *own]) if entity and own else "",
         KeyKind.SUB_QUESTION: sub_question.text,
         KeyKind.TOP_PHRASING: " ".join([entity, *mined[:TOP_WORDS]]) if entity and mined else "",
+        KeyKind.RELATION: f"{entity} {sub_question.words}" if entity and sub_question.words else "",
+        KeyKind.QUESTION: sub_question.question,
         KeyKind.KEYWORDS: sub_question.keywords,
         KeyKind.ENTITY: entity,
     }

@@ -13,6 +13,7 @@ import regex
 from bm25s.stopwords import STOPWORDS_EN_PLUS
 
 from stepsearch_core.base.types import Question
+from stepsearch_core.synthesis.relations import relation as relation_named
 
 STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
 
@@ -22,12 +23,17 @@ _CONNECTORS = frozenset(("of", "the", "and", "de", "la", "von", "van", "in", "fo
 
 @dataclass(frozen=True, slots=True)
 class SubQuestion:
-    """`text` is the whole in plain words, `thought` how the warm start says it; `entity` may be empty."""
+    """`text` is the whole in plain words, `thought` how the warm start says it; `entity` may be empty.
+
+    `question` is a natural question; `words` are those by which passages tell of the relation, maybe none.
+    """
 
     text: str
     entity: str
     relation: str
     thought: str
+    question: str
+    words: str = ""
 
     @property
     def keywords(self) -> str:
@@ -46,14 +52,23 @@ def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuest
     if ">>" in sub_question:
         entity, relation = (part.strip() for part in sub_question.rsplit(">>", 1))
         entity = " ".join(entity.replace(">>", " ").split())
-        return SubQuestion(f"{entity} {relation}", entity, relation.lower(), f"{relation} of {entity}")
+        told = relation_named(relation)
+        return SubQuestion(
+            text=f"{entity} {relation}",
+            entity=entity,
+            relation=relation.lower(),
+            thought=f"{relation} of {entity}",
+            question=told.ask(entity),
+            words=told.words,
+        )
     text = " ".join(sub_question.split()).rstrip(" ?.")
     references = [answer for answer in known if answer in text]
     spans = [
         span for span in names(text) if not any(span in answer or answer in span for answer in references)
     ]
     entity = " ".join(dict.fromkeys(references + spans))
-    return SubQuestion(text, entity, keywords(text, without=lower_words(entity)).lower(), text)
+    relation = keywords(text, without=lower_words(entity)).lower()
+    return SubQuestion(text, entity, relation, thought=text, question=text)
 
 
 def lower_words(text: str) -> list[str]:

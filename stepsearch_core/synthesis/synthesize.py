@@ -40,6 +40,7 @@ def synthesize(
     questions: Sequence[Question],
     corpus: Corpus,
     retriever: Retriever,
+    sources: Mapping[str, Retriever],
     renderer: Renderer,
     params: Params,
     folder: Path | str,
@@ -49,7 +50,8 @@ def synthesize(
     Args:
         questions: Training questions with decompositions.
         corpus: Gives support passages and the words of the corpus.
-        retriever: Judges the keys and answers the warm start's searches.
+        retriever: Answers the warm start's searches.
+        sources: Judge the keys.
         renderer: Says which results are shown and which questions fit into a prompt.
         params: Sections `synthesize` and `environment`, and the seed.
         folder: Replaced as a whole.
@@ -63,7 +65,7 @@ def synthesize(
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
     keyed, keys = add_search_keys(
-        [*train, *validation], mined, params.synthesize, retriever, corpus.get, renderer.shown
+        [*train, *validation], mined, params.synthesize, sources, corpus.get, renderer.shown
     )
     _warn_of_hidden(keys)
     trajectories = make_trajectories(

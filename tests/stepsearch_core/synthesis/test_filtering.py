@@ -93,7 +93,7 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
         [question],
         {"author": ["pen"]},
         params,
-        retriever,
+        {"table": retriever},
         {"s": support, "o": other}.__getitem__,
         everything,
     )
@@ -102,11 +102,60 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
         "hops": 2,
         "hops_by_keys": {"0": 1, "2": 1},
         "hops_without_key": 0.5,
-        "candidates": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 2, "keywords": 0, "entity": 2},
-        "kept": {"own_phrasing": 1, "top_phrasing": 0, "sub_question": 1, "keywords": 0, "entity": 0},
-        "dropped": {"enough others": 0, "near-duplicate": 0, "support not found": 3, "support not shown": 0},
+        "by_hop": {
+            "1": {"steps": 1, "without key": 0, "keys": 2},
+            "2": {"steps": 1, "without key": 1, "keys": 0},
+        },
+        "valid_by_source": {"table": 2},
+        "candidates": counted(own_phrasing=1, sub_question=2, question=2, relation=2, entity=2),
+        "kept": counted(own_phrasing=1, sub_question=1),
+        "dropped": {
+            "enough others": 0,
+            "gives title or answer away": 0,
+            "near-duplicate": 0,
+            "support found by too few sources": 7,
+            "support not shown": 0,
+        },
         "passages": {"found": 5, "not shown": 0},
     }
+
+
+def counted(**kinds):
+    return {kind.value: kinds.get(kind.value, 0) for kind in KeyKind}
+
+
+def keyed_by(sources, passages=None, hop=None):
+    """The keys of one hop, and the counts."""
+    hop = hop or Hop("Dark River >> author", "Ann", ("s",))
+    question = Question("1", "musique", "train", "?", ("Ann",), (hop,))
+    passages = passages or {"s": Passage("s", "Dark River", "sprang from the pen of Ann")}
+    (keyed,), counts = add_search_keys(
+        [question], {}, SynthesizeParams(key_depth=2), sources, passages.__getitem__, everything
+    )
+    return keyed.hops[0].search_keys, counts
+
+
+def test_at_least_half_of_the_sources_have_to_find_the_support():
+    finds = {"Dark River": ("s",), "Dark River author": ("s",)}
+    one, other, none = Table(finds), Table({"Dark River": ("s",)}), Table({})
+    assert keyed_by({"a": one})[0] == ("Dark River author", "Dark River")
+    assert keyed_by({"a": one, "b": none})[0] == ("Dark River author", "Dark River")  # one of two
+    assert keyed_by({"a": one, "b": other, "c": none})[0] == ("Dark River",)  # two of three
+    assert keyed_by({"a": one, "b": other, "c": none, "d": none})[0] == ("Dark River",)
+    kept, counts = keyed_by({"a": one, "b": none, "c": none})
+    assert kept == ()
+    assert counts.valid == {"a": 2, "b": 0, "c": 0}
+    assert all(len(asked) == 4 for table in (one, other) for asked, _ in table.asked)
+
+
+def test_what_gives_title_or_answer_away_is_searched_by_nobody():
+    hop = Hop("Ann >> spouse", "Bob Husband", ("s",))
+    table = Table({})
+    _, counts = keyed_by({"a": table}, {"s": Passage("s", "Bob", "")}, hop)
+    [(asked, _)] = table.asked
+    assert "Ann married wife husband" not in asked
+    assert counts.dropped["gives title or answer away"] == 1
+    assert counts.candidates[KeyKind.RELATION] == 1
 
 
 def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
@@ -119,7 +168,7 @@ def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
         [question],
         {},
         SynthesizeParams(key_depth=2),
-        retriever,
+        {"table": retriever},
         passages.__getitem__,
         lambda found: [found[0].id],
     )
@@ -133,7 +182,8 @@ def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(wor
     params = SynthesizeParams(keys_per_hop=limit, key_depth=2)
     questions = world.questions[:100]
     mined = mine_phrasings(world.questions, world.corpus)
-    keyed, counts = add_search_keys(questions, mined, params, world.retriever, world.corpus.get, everything)
+    sources = {"bm25": world.retriever}
+    keyed, counts = add_search_keys(questions, mined, params, sources, world.corpus.get, everything)
     hops = [hop for question in keyed for hop in question.hops]
     pairs = [(key, hop) for hop in hops for key in hop.search_keys]
     for (_, hop), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):

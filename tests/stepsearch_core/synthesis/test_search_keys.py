@@ -14,6 +14,8 @@ def test_every_phrasing_of_a_hop():
         KeyKind.OWN_PHRASING: "Dark River pen sprang",
         KeyKind.SUB_QUESTION: "Dark River author",
         KeyKind.TOP_PHRASING: "Dark River pen written composed",
+        KeyKind.RELATION: "Dark River book novel written by",
+        KeyKind.QUESTION: "Who wrote Dark River?",
         KeyKind.ENTITY: "Dark River",
     }
 
