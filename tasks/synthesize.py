@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
-from stepsearch_core.benchmarks.sources import read_questions
+from stepsearch_core.benchmarks.sources import fetched_benchmarks, read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params
@@ -40,7 +40,22 @@ def main(params: Params) -> None:
         kept = CachedRanker(ranker, work.path / "searches", searched.index)
         retriever = CorpusRetriever(kept, corpus)
         with open_sources(params, DATA / "index", corpus, work.path / "searches") as sources:
-            synthesize(questions, corpus, retriever, sources, renderer, params, DATA / "synthesize")
+            tested = (
+                question
+                for name, split in fetched_benchmarks(DATA / "fetch")
+                if split == "test"
+                for question in read_questions(DATA / "fetch", name, split)
+            )
+            synthesize(
+                questions,
+                corpus,
+                retriever,
+                renderer,
+                params,
+                DATA / "synthesize",
+                sources=sources,
+                held_out=tested,
+            )
         write_json(DATA / "synthesize" / "retriever.json", asdict(searched))
         kept.close()
         work.clear()

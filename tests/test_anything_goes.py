@@ -280,9 +280,9 @@ def synthesized(questions, corpus, retriever, renderer, environment, folder) -> 
     params = Params(profile="anything", environment=environment)
     params.synthesize.validation_questions, params.synthesize.trajectories = 1, 4
     try:
-        report = synthesize(questions, corpus, retriever, renderer, params, folder / "synthesize")[
-            "questions"
-        ]
+        out = folder / "synthesize"
+        report = synthesize(questions, corpus, retriever, renderer, params, out, sources={"it": retriever})
+        report = report["questions"]
     except DataError as error:
         clear(error)
     else:

@@ -56,7 +56,12 @@ def cut_anew(path: Path) -> None:
 def params(tmp_path_factory):
     """The world of micro over chunks, with its corpus and index, as the current folder."""
     folder = link_checkout(tmp_path_factory.mktemp("recut"))
-    made = profile("micro", "corpus.include_benchmarks=false", "index.measured_methods=[bm25]")
+    made = profile(
+        "micro",
+        "corpus.include_benchmarks=false",
+        "index.measured_methods=[bm25]",
+        "synthesize.sources=[bm25]",
+    )
     write_world(made.fetch.world, folder / "world")
     cut_anew(folder / "world" / "corpus.jsonl")
     files = {path.name.partition(".")[0]: path.name for path in (folder / "world").iterdir()}
@@ -114,7 +119,7 @@ def test_search_keys_are_those_that_find_these_passages(params, parts, tmp_path)
     chunks, retriever, renderer = parts
     asked = read_questions("data/fetch", "musique", "train")
     with pytest.raises(DataError, match="leave none of 0 usable questions"):
-        synthesize(asked, chunks, retriever, renderer, params, tmp_path / "out")
+        synthesize(asked, chunks, retriever, renderer, params, tmp_path / "out", sources={"bm25": retriever})
     synthesize_stage.main(params)
     report = json.loads(Path("data/synthesize/report.json").read_text())
     questions = load_questions("data/synthesize/train.jsonl")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
+from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.sub_questions import parse_hops
@@ -40,10 +41,12 @@ def synthesize(
     questions: Sequence[Question],
     corpus: Corpus,
     retriever: Retriever,
-    sources: Mapping[str, Retriever],
     renderer: Renderer,
     params: Params,
     folder: Path | str,
+    *,
+    sources: Mapping[str, Retriever],
+    held_out: Iterable[Question] = (),
 ) -> dict[str, Any]:
     """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl` and `report.json`; returns the report.
 
@@ -51,17 +54,18 @@ def synthesize(
         questions: Training questions with decompositions.
         corpus: Gives support passages and the words of the corpus.
         retriever: Answers the warm start's searches.
-        sources: Judge the keys.
         renderer: Says which results are shown and which questions fit into a prompt.
         params: Sections `synthesize` and `environment`, and the seed.
         folder: Replaced as a whole.
+        sources: Judge the keys.
+        held_out: Test questions: what asks for the same, or a hop for the same, is left out.
 
     Raises:
         DataError: no question would be left for training, too many do not fit into a prompt, or no
             warm-start trajectory succeeded.
         RetrievalError: the retriever failed.
     """
-    usable, dropped = _usable(questions, corpus, renderer)
+    usable, dropped = _usable(questions, corpus, renderer, HeldOut(held_out))
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
     keyed, keys = add_search_keys(
@@ -126,17 +130,30 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
 
 
 def _usable(
-    questions: Sequence[Question], corpus: Corpus, renderer: Renderer
+    questions: Sequence[Question], corpus: Corpus, renderer: Renderer, held_out: HeldOut
 ) -> tuple[list[Question], dict[str, int]]:
     """The questions that can be trained on, and why the others cannot."""
-    dropped = Counter({"no decomposition": 0, "support not in the corpus": 0})
-    usable = []
+    dropped = Counter(
+        {
+            "no decomposition": 0,
+            "support not in the corpus": 0,
+            "asked before": 0,
+            **dict.fromkeys(SHARED, 0),
+        }
+    )
+    usable, asked_before = [], set[str]()
     for question in questions:
+        text = normal(question.question)
         if not question.has_decomposition:
             dropped["no decomposition"] += 1
         elif not all(support_id in corpus for support_id in question.support_ids):
             dropped["support not in the corpus"] += 1
+        elif shared := held_out.shares(question):
+            dropped[shared] += 1
+        elif text in asked_before:
+            dropped["asked before"] += 1
         else:
+            asked_before.add(text)
             usable.append(question)
     asked = those_that_fit(usable, renderer)
     dropped["too long for the prompt"] = len(usable) - len(asked)

@@ -31,7 +31,7 @@ from stepsearch_core.retrieval import parts, shards
 from stepsearch_core.synthesis import filtering
 shards.SHARD_PASSAGES, parts.PART_BYTES, filtering._BATCH = 20, 20 * 72, 5
 params = Params(profile="test", retrieval=RetrievalParams(**{DENSE}))
-params.synthesize = SynthesizeParams(validation_questions=10, trajectories=60)
+params.synthesize = SynthesizeParams(sources=["bm25"], validation_questions=10, trajectories=60)
 import importlib
 importlib.import_module("tasks." + sys.argv[1]).main(params)
 """

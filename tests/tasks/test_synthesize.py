@@ -14,7 +14,7 @@ def test_the_stage_reads_the_stages_before_it(tmp_path, monkeypatch):
         people=60, works=60, organisations=24, cities=24, countries=8, train_questions=60, test_questions=12
     )
     params = Params(profile="test", fetch=FetchParams(source="world", world=world))
-    params.synthesize = SynthesizeParams(validation_questions=10, trajectories=20)
+    params.synthesize = SynthesizeParams(sources=["bm25"], validation_questions=10, trajectories=20)
     fetch(params.fetch, "data/fetch")
     corpus.main(params)
     build_index(Corpus.open("data/corpus"), params.retrieval, "data/index")

@@ -170,7 +170,7 @@ def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
         SynthesizeParams(key_depth=2),
         {"table": retriever},
         passages.__getitem__,
-        lambda found: [found[0].id],
+        lambda found: [passage.id for passage in found[:1]],
     )
     assert keyed.hops[0].search_keys == ("Dark River author",)
     assert counts.dropped["support not shown"] == 1

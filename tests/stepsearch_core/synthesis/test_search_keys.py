@@ -39,7 +39,8 @@ def test_keys_of_the_same_words_are_given_once():
     keys = candidate_keys(
         parse_sub_question("Dark River >> author"), ("pen",), lower_words("from the pen of Ann")
     )
-    assert [key.text for key in keys] == ["Dark River pen", "Dark River author", "Dark River"]
+    texts = [key.text for key in keys if key.kind not in (KeyKind.RELATION, KeyKind.QUESTION)]
+    assert texts == ["Dark River pen", "Dark River author", "Dark River"]
 
 
 def test_without_mined_words_or_entity():

@@ -1,6 +1,7 @@
 import pytest
 
 from stepsearch_core.base.types import Hop, Question
+from stepsearch_core.synthesis.relations import relation as relation_named
 from stepsearch_core.synthesis.sub_questions import (
     SubQuestion,
     keywords,
@@ -31,8 +32,14 @@ from stepsearch_core.synthesis.sub_questions import (
 )
 def test_templated_sub_questions(text, entity, relation, thought):
     parsed = parse_sub_question(text)
+    told = relation_named(relation)
     assert parsed == SubQuestion(
-        f"{entity} {thought.removesuffix(f' of {entity}')}", entity, relation, thought
+        text=f"{entity} {thought.removesuffix(f' of {entity}')}",
+        entity=entity,
+        relation=relation,
+        thought=thought,
+        question=told.ask(entity),
+        words=told.words,
     )
 
 

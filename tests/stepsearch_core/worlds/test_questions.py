@@ -101,24 +101,6 @@ def test_shares_of_hops_and_branches(default_world):
     assert sum(q.structure.branch for q in split.test["musique"]) == 25
 
 
-def test_shares_of_hops_are_those_asked_for():
-    params = WorldParams(hop_shares=[0.0, 0.0, 1.0])
-    for count in (1, 10, 45, 99, 7800):
-        counts = {s.prefix: n for s, n in structure_counts("musique", count, params).items() if n}
-        assert counts.keys() <= {"4hop1", "4hop3"}
-        assert sum(counts.values()) == count
-    assert structure_counts("hotpotqa", 9, params)[STRUCTURES[0]] == 9
-
-
-@given(st.integers(1, 9_999), st.sampled_from([(0.45, 0.35, 0.2), (0.1, 0.3, 0.6), (0.0, 0.5, 0.5)]))
-def test_counts_of_structures_sum_up(count, shares):
-    params = WorldParams(hop_shares=list(shares))
-    for benchmark in ("musique", "2wikimultihopqa"):
-        counts = structure_counts(benchmark, count, params).values()
-        assert sum(counts) == count
-        assert min(counts) >= 0
-
-
 def skeleton(question):
     """The wording with names and relations blanked out."""
     text = question.text
