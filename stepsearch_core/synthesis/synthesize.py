@@ -25,6 +25,7 @@ from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.synthesis.dataset import write_dataset
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
@@ -48,7 +49,7 @@ def synthesize(
     sources: Mapping[str, Retriever],
     held_out: Iterable[Question] = (),
 ) -> dict[str, Any]:
-    """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl` and `report.json`; returns the report.
+    """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl`, `dataset` and `report.json`.
 
     Args:
         questions: Training questions with decompositions.
@@ -59,6 +60,9 @@ def synthesize(
         folder: Replaced as a whole.
         sources: Judge the keys.
         held_out: Test questions: what asks for the same, or a hop for the same, is left out.
+
+    Returns:
+        The report.
 
     Raises:
         DataError: no question would be left for training, too many do not fit into a prompt, or no
@@ -105,6 +109,13 @@ def synthesize(
         write_questions(temporary / "train.jsonl", keyed[: len(train)])
         write_questions(temporary / "validation.jsonl", keyed[len(train) :])
         write_jsonl(temporary / "trajectories.jsonl", (trajectory.to_json() for trajectory in trajectories))
+        write_dataset(
+            temporary / "dataset",
+            {"train": keyed[: len(train)], "validation": keyed[len(train) :]},
+            corpus.get,
+            sources=list(sources),
+            depth=params.synthesize.key_depth,
+        )
         write_json(temporary / "report.json", report)
     return report
 

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -80,8 +81,8 @@ def test_the_same_seed_writes_the_same_bytes(world, tmp_path):
         synthesize(
             world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / name
         )
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    for path in filter(Path.is_file, (tmp_path / "one").rglob("*")):
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
 def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
