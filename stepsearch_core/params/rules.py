@@ -154,6 +154,11 @@ RULES = (
         ),
     ),
     Rule(
+        "synthesize.generator",
+        "possible without a service and a model: set endpoint.url and synthesize.generator_model",
+        lambda p: p.synthesize.generator == "rules" or bool(p.endpoint.url and p.synthesize.generator_model),
+    ),
+    Rule(
         "synthesize.sources",
         "all built: add them to index.measured_methods, or leave them out",
         lambda p: (

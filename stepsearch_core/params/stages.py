@@ -93,6 +93,10 @@ class IndexParams:
 class SynthesizeParams:
     """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
 
+    generator: str = one_of("rules", "endpoint")
+    generator_model: str | None = anything()
+    generator_prompt: str | None = anything()
+    candidates_per_hop: int = number(at_least=1)
     sources: list[str] = one_of(*SOURCES)
     keys_per_hop: int = number(at_least=1)
     validation_questions: int = number(at_least=1)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage, Question, Trajectory, Turn
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.prompts import read_prompt
 from stepsearch_core.params import Params
 from stepsearch_core.rewards.terms import TermError
 from stepsearch_core.runtime.work_folder import ROOT
@@ -91,15 +92,7 @@ def check_settings(params: Params) -> str:
             raise DataError(
                 "not set, but the judge that reward.terms names needs it", "params.yaml", field=key
             )
-    file = params.reward.judge_prompt
-    path = PROMPT if file is None else Path(file)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path, field="reward.judge_prompt") from error
-    if not text.strip():
-        raise DataError("holds nothing", path, field="reward.judge_prompt")
-    return text
+    return read_prompt(params.reward.judge_prompt, PROMPT, "reward.judge_prompt")
 
 
 def verdict_form(turns: int) -> type[BaseModel]:

@@ -15,11 +15,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
+from stepsearch_core.synthesis.key_writers import KeyWriter
 from stepsearch_core.synthesis.leaks import forbidden_words, leaks
-from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
+from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.sub_questions import lower_words, parse_hops
 
 Show = Callable[[Sequence[Passage]], Sequence[str]]
@@ -70,7 +71,7 @@ class Candidate:
 
 def add_search_keys(
     questions: Sequence[Question],
-    mined: Mapping[str, Sequence[str]],
+    write: KeyWriter,
     params: SynthesizeParams,
     sources: Mapping[str, Retriever],
     passage: Callable[[str], Passage],
@@ -80,7 +81,7 @@ def add_search_keys(
 
     Args:
         questions: With decompositions.
-        mined: Mined words by relation, from `PhrasingMiner`.
+        write: Makes the candidates.
         params: `keys_per_hop` and `key_depth`.
         sources: Judge the keys.
         passage: Gives a passage by its id.
@@ -90,7 +91,13 @@ def add_search_keys(
         RetrievalError: a source failed.
     """
     counts = KeyCounts()
-    candidates = [_candidates(question, mined, passage, counts) for question in questions]
+    steps = [
+        step for question in questions for step in zip(question.hops, parse_hops(question), strict=True)
+    ]
+    written = iter(write(steps, counts.dropped))
+    candidates = [
+        [_candidates(hop, next(written), passage, counts) for hop in question.hops] for question in questions
+    ]
     _judge(
         [own for hops in candidates for of in hops for own in of], params.key_depth, sources, show, counts
     )
@@ -186,24 +193,15 @@ def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey],
 
 
 def _candidates(
-    question: Question,
-    mined: Mapping[str, Sequence[str]],
-    passage: Callable[[str], Passage],
-    counts: KeyCounts,
-) -> list[list[Candidate]]:
-    """Of each hop those that give nothing away."""
-    candidates = []
-    for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
-        supports = list(map(passage, hop.support_ids))
-        support_words = {word for support in supports for word in lower_words(support.contents)}
-        keys = candidate_keys(sub_question, mined.get(sub_question.relation, ()), support_words)
-        titles = (support.title for support in supports)
-        forbidden = forbidden_words(hop.sub_question, hop.sub_answer, titles)
-        clean = [key for key in keys if not leaks(key.text, forbidden)]
-        counts.candidates.update(key.kind for key in keys)
-        counts.dropped["gives title or answer away"] += len(keys) - len(clean)
-        candidates.append([Candidate(key, frozenset(hop.support_ids)) for key in clean])
-    return candidates
+    hop: Hop, keys: Sequence[SearchKey], passage: Callable[[str], Passage], counts: KeyCounts
+) -> list[Candidate]:
+    """Those that give nothing away."""
+    titles = (passage(support_id).title for support_id in hop.support_ids)
+    forbidden = forbidden_words(hop.sub_question, hop.sub_answer, titles)
+    clean = [key for key in keys if not leaks(key.text, forbidden)]
+    counts.candidates.update(key.kind for key in keys)
+    counts.dropped["gives title or answer away"] += len(keys) - len(clean)
+    return [Candidate(key, frozenset(hop.support_ids)) for key in clean]
 
 
 def _chosen(

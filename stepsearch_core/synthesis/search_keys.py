@@ -31,6 +31,8 @@ class KeyKind(StrEnum):
     """A relational sub-question as a natural one."""
     RELATION = "relation"
     """Entity and the words known of the relation."""
+    MODEL = "model"
+    """Written by a language model."""
     KEYWORDS = "keywords"
     ENTITY = "entity"
 

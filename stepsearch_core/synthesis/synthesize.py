@@ -28,6 +28,7 @@ from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.dataset import write_dataset
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
+from stepsearch_core.synthesis.key_writers import Model, Rules
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.sub_questions import parse_hops
@@ -72,8 +73,9 @@ def synthesize(
     usable, dropped = _usable(questions, corpus, renderer, HeldOut(held_out))
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
+    write = Model(params) if params.synthesize.generator == "endpoint" else Rules(mined, corpus.get)
     keyed, keys = add_search_keys(
-        [*train, *validation], mined, params.synthesize, sources, corpus.get, renderer.shown
+        [*train, *validation], write, params.synthesize, sources, corpus.get, renderer.shown
     )
     _warn_of_hidden(keys)
     trajectories = make_trajectories(

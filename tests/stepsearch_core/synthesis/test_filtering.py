@@ -13,6 +13,7 @@ from stepsearch_core.synthesis.filtering import (
     choose_keys,
     search_all,
 )
+from stepsearch_core.synthesis.key_writers import Rules
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 from tests.stepsearch_core.synthesis.conftest import everything
@@ -82,7 +83,8 @@ def test_every_query_is_searched_once_in_batches():
 
 
 def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
-    support, other = Passage("s", "Dark River", "sprang from the pen of Ann"), Passage("o", "", "")
+    support = Passage("s", "Dark River", "sprang from the pen of Ann")
+    passages = {"s": support, "o": Passage("o", "", "")}
     hops = (Hop("Dark River >> author", "Ann", ("s",)), Hop("Ann >> spouse", "Bob", ("o",)))
     question = Question("1", "musique", "train", "?", ("Bob",), hops)
     retriever = Table(
@@ -91,10 +93,10 @@ def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():
     params = SynthesizeParams(keys_per_hop=4, key_depth=2)
     (keyed,), counts = add_search_keys(
         [question],
-        {"author": ["pen"]},
+        Rules({"author": ["pen"]}, passages.__getitem__),
         params,
         {"table": retriever},
-        {"s": support, "o": other}.__getitem__,
+        passages.__getitem__,
         everything,
     )
     assert [hop.search_keys for hop in keyed.hops] == [("Dark River pen", "Dark River author"), ()]
@@ -129,8 +131,9 @@ def keyed_by(sources, passages=None, hop=None):
     hop = hop or Hop("Dark River >> author", "Ann", ("s",))
     question = Question("1", "musique", "train", "?", ("Ann",), (hop,))
     passages = passages or {"s": Passage("s", "Dark River", "sprang from the pen of Ann")}
+    write = Rules({}, passages.__getitem__)
     (keyed,), counts = add_search_keys(
-        [question], {}, SynthesizeParams(key_depth=2), sources, passages.__getitem__, everything
+        [question], write, SynthesizeParams(key_depth=2), sources, passages.__getitem__, everything
     )
     return keyed.hops[0].search_keys, counts
 
@@ -166,7 +169,7 @@ def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
     passages = {"s": Passage("s", "Dark River", "sprang from the pen of Ann"), "o": Passage("o", "", "")}
     (keyed,), counts = add_search_keys(
         [question],
-        {},
+        Rules({}, passages.__getitem__),
         SynthesizeParams(key_depth=2),
         {"table": retriever},
         passages.__getitem__,
@@ -183,7 +186,8 @@ def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(wor
     questions = world.questions[:100]
     mined = mine_phrasings(world.questions, world.corpus)
     sources = {"bm25": world.retriever}
-    keyed, counts = add_search_keys(questions, mined, params, sources, world.corpus.get, everything)
+    write = Rules(mined, world.corpus.get)
+    keyed, counts = add_search_keys(questions, write, params, sources, world.corpus.get, everything)
     hops = [hop for question in keyed for hop in question.hops]
     pairs = [(key, hop) for hop in hops for key in hop.search_keys]
     for (_, hop), hits in zip(pairs, world.retriever.search([key for key, _ in pairs], 2), strict=True):

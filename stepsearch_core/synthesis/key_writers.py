@@ -1,0 +1,122 @@
+"""Who writes the candidates of a step's search keys: rules, or a language model behind a service.
+
+A model is asked for each step by itself, several at once; it sees the resolved sub-question and neither the
+answer nor the support, so it can give away only what it knows. What a service does not answer, or not as it
+should, leaves a step without candidates and is counted by its reason; only where nothing at all came back
+does the work end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
+
+from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.types import Hop, Passage
+from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.prompts import read_prompt
+from stepsearch_core.params import Params
+from stepsearch_core.runtime.work_folder import ROOT
+from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
+from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
+
+PROMPT = Path(__file__).with_name("keys_prompt.md")
+REPLIES = ROOT / "endpoint"
+LONGEST = 200
+"""Characters; a longer candidate is no query."""
+_TOKENS = 32
+_TOKENS_A_KEY = 32
+
+Step = tuple[Hop, SubQuestion]
+
+
+class KeyWriter(Protocol):
+    """Writes candidates."""
+
+    def __call__(self, steps: Sequence[Step], failed: Counter[str]) -> list[list[SearchKey]]:
+        """Distinct candidates of each step; why there are none is counted in `failed`."""
+        ...
+
+
+class Rules:
+    """`search_keys` with words that were mined."""
+
+    def __init__(self, mined: Mapping[str, Sequence[str]], passage: Callable[[str], Passage]) -> None:
+        """Write with mined words by relation; `passage` gives supports by their ids."""
+        self._mined, self._passage = mined, passage
+
+    def __call__(self, steps: Sequence[Step], failed: Counter[str]) -> list[list[SearchKey]]:
+        """See `KeyWriter`; rules do not fail."""
+        return [self._keys(hop, asked) for hop, asked in steps]
+
+    def _keys(self, hop: Hop, asked: SubQuestion) -> list[SearchKey]:
+        words = {word for sid in hop.support_ids for word in lower_words(self._passage(sid).contents)}
+        return candidate_keys(asked, self._mined.get(asked.relation, ()), words)
+
+
+class Keys(BaseModel):
+    """A model's reply."""
+
+    model_config = ConfigDict(extra="forbid")
+    keys: list[str] = Field(min_length=1)
+
+
+class Model:
+    """The model `synthesize.generator_model` of the service `endpoint.url`."""
+
+    def __init__(self, params: Params, replies: Path = REPLIES) -> None:
+        """Reach it.
+
+        Raises:
+            DataError: `synthesize.generator_prompt` cannot be read, or holds nothing.
+        """
+        own = params.synthesize
+        self._told = read_prompt(own.generator_prompt, PROMPT, "synthesize.generator_prompt")
+        self._count = own.candidates_per_hop
+        self._endpoint = Endpoint(params.endpoint, str(own.generator_model), replies)
+        self._at_once = params.endpoint.concurrency
+
+    def __call__(self, steps: Sequence[Step], failed: Counter[str]) -> list[list[SearchKey]]:
+        """See `KeyWriter`.
+
+        Raises:
+            ExplainedError: not one step was answered.
+        """
+        asked = list(dict.fromkeys(step.question for _, step in steps))
+        with ThreadPoolExecutor(self._at_once) as pool:
+            replies = tqdm(pool.map(self._ask, asked), "asking for search keys", len(asked), unit=" steps")
+            told = dict(zip(asked, replies, strict=True))
+        made = [told[step.question] for _, step in steps]
+        failures = [reply for reply in made if isinstance(reply, EndpointError)]
+        if failures and len(failures) == len(made):
+            raise ExplainedError(f"no step of {len(made)} was answered; the first: {failures[0]}")
+        failed.update(f"endpoint: {failure.reason}" for failure in failures)
+        return [[] if isinstance(reply, EndpointError) else _distinct(reply, failed) for reply in made]
+
+    def _ask(self, sub_question: str) -> list[str] | EndpointError:
+        asked = json.dumps({"asked": sub_question, "queries": self._count}, ensure_ascii=False)
+        try:
+            reply = self._endpoint.ask(self._told, asked, Keys, _TOKENS + self._count * _TOKENS_A_KEY)
+        except EndpointError as error:
+            return error
+        return reply.keys[: self._count]
+
+
+def _distinct(texts: Sequence[str], failed: Counter[str]) -> list[SearchKey]:
+    distinct: dict[tuple[str, ...], SearchKey] = {}
+    for text in (" ".join(text.split()) for text in texts):
+        words = tuple(sorted(lower_words(text)))
+        if not words:
+            failed["empty key"] += 1
+        elif len(text) > LONGEST:
+            failed["key too long"] += 1
+        else:
+            distinct.setdefault(words, SearchKey(text, KeyKind.MODEL))
+    return list(distinct.values())

@@ -1,0 +1,81 @@
+import json
+from collections import Counter
+
+import pytest
+
+from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.types import Hop, Passage
+from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
+from stepsearch_core.synthesis.key_writers import LONGEST, PROMPT, Model, Rules
+from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
+from stepsearch_core.synthesis.sub_questions import parse_sub_question
+from tests.endpoints import Chat, completion
+
+HOPS = [Hop("Dark River >> author", "Ann", ("p",)), Hop("Ann >> spouse", "Bob", ("q",))]
+STEPS = [(hop, parse_sub_question(hop.sub_question)) for hop in HOPS]
+
+
+def model(service, folder, **own):
+    own = {"generator": "endpoint", "generator_model": "m", "candidates_per_hop": 3, **own}
+    endpoint = EndpointParams(url=service.url, attempts=1, concurrency=2)
+    return Model(Params(synthesize=SynthesizeParams(**own), endpoint=endpoint), folder)
+
+
+def replying(*replies):
+    """Replies by the question asked."""
+    by_question = dict(zip(("Who wrote Dark River?", "Who was Ann married to?"), replies, strict=True))
+    return lambda messages: by_question[json.loads(messages[1]["content"])["asked"]]
+
+
+def texts(written):
+    return [[key.text for key in keys] for keys in written]
+
+
+def test_a_model_sees_the_question_and_neither_answer_nor_support(tmp_path):
+    with Chat(replying('{"keys": ["author of Dark River"]}', '{"keys": ["Ann husband"]}')) as service:
+        write = model(service, tmp_path)
+        assert texts(write([*STEPS, STEPS[0]], Counter())) == [
+            ["author of Dark River"],
+            ["Ann husband"],
+            ["author of Dark River"],
+        ]
+        assert write(STEPS, Counter())[0] == [SearchKey("author of Dark River", KeyKind.MODEL)]
+    told, asked = zip(*sorted(service.chats), strict=True)
+    assert set(told) == {PROMPT.read_text("utf-8")}
+    assert [json.loads(text) for text in asked] == [  # each once: equal steps share a reply, which is kept
+        {"asked": "Who was Ann married to?", "queries": 3},
+        {"asked": "Who wrote Dark River?", "queries": 3},
+    ]
+
+
+def test_keys_that_are_none_are_dropped_and_counted(tmp_path):
+    long = "x" * (LONGEST + 1)
+    odd = json.dumps({"keys": ["a  b\n", "B A", "", "?!", long, "more than was asked for"]})
+    failed = Counter[str]()
+    with Chat(replying(odd, "Ann was married to Bob.")) as service:
+        written = model(service, tmp_path, candidates_per_hop=5)(STEPS, failed)
+    assert texts(written) == [["a b"], []]
+    assert failed == {"empty key": 2, "key too long": 1, "endpoint: malformed": 1}
+
+
+def test_only_where_nothing_came_back_does_the_work_end(tmp_path):
+    cut = completion('{"keys": ["a', "length")
+    with Chat(replying(cut, cut)) as service:
+        write = model(service, tmp_path)
+        with pytest.raises(ExplainedError, match="no step of 2 was answered; the first: cut_off: after"):
+            write(STEPS, Counter())
+
+
+def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path):
+    with Chat(replying('{"keys": ["a"]}', "prose")) as service:
+        model(service, tmp_path)(STEPS, Counter())
+    with Chat(replying("prose", '{"keys": ["b"]}')) as service:
+        assert texts(model(service, tmp_path)(STEPS, Counter())) == [["a"], ["b"]]
+    assert len(service.chats) == 1
+
+
+def test_rules_write_by_the_words_of_the_support():
+    shelf = {"p": Passage("p", "Dark River", "from the pen of Ann"), "q": Passage("q", "", "")}
+    written = Rules({"author": ("pen", "ink")}, shelf.__getitem__)(STEPS, Counter())
+    assert written[0][0] == SearchKey("Dark River pen", KeyKind.OWN_PHRASING)
+    assert KeyKind.MODEL not in {key.kind for keys in written for key in keys}
