@@ -50,6 +50,10 @@ MEASUREMENTS = {
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
     "steps_to_f1": "training steps until a validation F1 on worlds of few and of many hops, now and before",
+    "synthesis": (
+        "search keys on published text, their worth to a retriever without a vote, 20,000 rows, kills of a"
+        " process that asks a service"
+    ),
     "tuning": "the same small grid for every algorithm, by validation on worlds other than the default's",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",

@@ -69,10 +69,9 @@ def prepared(folder: Path, overrides: Sequence[str]) -> Path:
     """A copy in which the stages before training have run with the profile tiny and these overrides."""
     done = folder / "data" / "prepared"
     if not done.is_file():
-        _clone(folder, "HEAD")
-        _profile(folder, overrides)
+        copy_commit(folder, overrides)
         for stage in SHARED:
-            _run_module(folder, f"tasks.{stage}")
+            run_module(folder, f"tasks.{stage}")
         done.touch()
     return folder
 
@@ -89,18 +88,31 @@ def validation_curve(shared: Path, folder: Path, overrides: Sequence[str], commi
     Raises:
         subprocess.CalledProcessError: training failed; what it said has been printed.
     """
-    _clone(folder, commit)
-    _profile(folder, overrides)
+    copy_commit(folder, overrides, commit)
     for stage in SHARED:
         (folder / "data" / stage).symlink_to((shared / "data" / stage).resolve())
-    _run_module(folder, "tasks.train")
+    run_module(folder, "tasks.train")
     rows = [row for _, row in read_jsonl(folder / "data" / TRAIN / "metrics.jsonl")]
     curve = {str(row["step"]): row["validation/f1"] for row in rows if "validation/f1" in row}
     shutil.rmtree(folder)
     return curve
 
 
-def _run_module(folder: Path, *command: str) -> None:
+def copy_commit(folder: Path, overrides: Sequence[str], commit: str = "HEAD") -> None:
+    """A clone of a commit in place of `folder`, with the profile tiny and these overrides."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-checkout", ".", folder], check=True)
+    subprocess.run(["git", "checkout", "--quiet", "--detach", commit], cwd=folder, check=True)
+    (folder / "data").mkdir(exist_ok=True)
+    run_module(folder, "stepsearch_core.cli", "profile", "tiny", *overrides)
+
+
+def run_module(folder: Path, *command: str) -> None:
+    """Run a module of a copy on one thread.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; the end of what it said has been printed.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(folder)}
     ran = subprocess.run(
         [sys.executable, "-m", *command],
@@ -113,14 +125,3 @@ def _run_module(folder: Path, *command: str) -> None:
     if ran.returncode:
         print(f"{folder}: {ran.stdout[-3000:]}", file=sys.stderr)
     ran.check_returncode()
-
-
-def _clone(folder: Path, commit: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", "--no-checkout", ".", folder], check=True)
-    subprocess.run(["git", "checkout", "--quiet", "--detach", commit], cwd=folder, check=True)
-    (folder / "data").mkdir(exist_ok=True)
-
-
-def _profile(folder: Path, overrides: Sequence[str]) -> None:
-    _run_module(folder, "stepsearch_core.cli", "profile", "tiny", *overrides)

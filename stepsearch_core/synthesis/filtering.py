@@ -91,15 +91,8 @@ def add_search_keys(
         RetrievalError: a source failed.
     """
     counts = KeyCounts()
-    steps = [
-        step for question in questions for step in zip(question.hops, parse_hops(question), strict=True)
-    ]
-    written = iter(write(steps, counts.dropped))
-    candidates = [
-        [_candidates(hop, next(written), passage, counts) for hop in question.hops] for question in questions
-    ]
-    _judge(
-        [own for hops in candidates for of in hops for own in of], params.key_depth, sources, show, counts
+    candidates = judged_candidates(
+        questions, write, counts, depth=params.key_depth, sources=sources, passage=passage, show=show
     )
     majority = -(-len(sources) // 2)
     keyed = []
@@ -113,6 +106,39 @@ def add_search_keys(
             hops.append(replace(hop, search_keys=tuple(key.text for key in chosen)))
         keyed.append(replace(question, hops=tuple(hops)))
     return keyed, counts
+
+
+def judged_candidates(
+    questions: Sequence[Question],
+    write: KeyWriter,
+    counts: KeyCounts,
+    *,
+    depth: int,
+    sources: Mapping[str, Retriever],
+    passage: Callable[[str], Passage],
+    show: Show,
+) -> list[list[list[Candidate]]]:
+    """The candidates of every hop of every question that give nothing away, with their votes.
+
+    Args:
+        questions: With decompositions.
+        write: Makes the candidates.
+        counts: Of what was dropped, and what sources found.
+        depth: So many first results count.
+        sources: Judge the keys.
+        passage: Gives a passage by its id.
+        show: Says which results are shown.
+    """
+    steps = [
+        step for question in questions for step in zip(question.hops, parse_hops(question), strict=True)
+    ]
+    written = iter(write(steps, counts.dropped))
+    candidates = [
+        [_candidates(hop, next(written), passage, counts) for hop in question.hops] for question in questions
+    ]
+    every = [candidate for hops in candidates for of_hop in hops for candidate in of_hop]
+    _judge(every, depth, sources, show, counts)
+    return candidates
 
 
 def _judge(
