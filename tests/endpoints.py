@@ -11,7 +11,9 @@ def completion(text, finish_reason="stop", refusal=None):
     """A completion whose message is `text`."""
     message = {"role": "assistant", "content": text, "refusal": refusal}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 30, "completion_tokens": 5, "total_tokens": 35}
     whole = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    whole["usage"] = usage
     return 200, JSON, whole
 
 

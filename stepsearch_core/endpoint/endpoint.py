@@ -8,15 +8,18 @@ it is served. What failed is not kept, and is typed: `EndpointError.reason` is a
 
 from __future__ import annotations
 
+import json
 import os
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from diskcache import Cache
 from pydantic import BaseModel, ValidationError
 
 from stepsearch_core.base.hashes import sha256_json
+from stepsearch_core.endpoint.usage import CHARACTERS, Usage
 from stepsearch_core.params import EndpointParams
 
 KEY = "OPENAI_API_KEY"
@@ -65,6 +68,8 @@ class Endpoint:
 
         self._openai = openai
         self.model = model
+        self.usage = Usage()
+        self._counting = Lock()
         self._reasoning_tokens = params.reasoning_tokens
         self._client = openai.OpenAI(
             base_url=params.url,
@@ -87,17 +92,11 @@ class Endpoint:
         Raises:
             EndpointError: there is none.
         """
-        messages = [{"role": "system", "content": told}, {"role": "user", "content": asked}]
-        schema = {"name": form.__name__, "schema": form.model_json_schema(), "strict": True}
-        request = {
-            "model": self.model,
-            "messages": messages,
-            "temperature": 0.0,
-            "max_tokens": max_tokens + self._reasoning_tokens,
-            "response_format": {"type": "json_schema", "json_schema": schema},
-        }
+        request = self._request(told, asked, form, max_tokens)
         key = sha256_json(request)
         kept = self._kept.get(key)
+        if kept is not None:
+            self._count(Usage(kept=1))
         text = self._asked(request) if kept is None else kept
         try:
             reply = form.model_validate_json(text)
@@ -107,6 +106,14 @@ class Endpoint:
         if kept is None:
             self._kept[key] = text
         return reply
+
+    def estimate(self, told: str, asked: str, form: type[Form], max_tokens: int) -> Usage:
+        """What `ask` would take: of a reply as many tokens as it may have, of the prompt some."""
+        request = self._request(told, asked, form, max_tokens)
+        if self._kept.get(sha256_json(request)) is not None:
+            return Usage(kept=1)
+        prompt = len(told) + len(asked) + len(json.dumps(form.model_json_schema()))
+        return Usage(1, 0, prompt // CHARACTERS, max_tokens + self._reasoning_tokens)
 
     def models(self) -> list[str]:
         """The names of the service's models.
@@ -119,11 +126,29 @@ class Endpoint:
         except (self._openai.OpenAIError, *_UNREADABLE) as error:
             raise self._failure(error) from error
 
-    def _asked(self, request: dict[str, object]) -> str:
+    def _request(self, told: str, asked: str, form: type[Form], max_tokens: int) -> dict[str, Any]:
+        schema = {"name": form.__name__, "schema": form.model_json_schema(), "strict": True}
+        return {
+            "model": self.model,
+            "messages": [{"role": "system", "content": told}, {"role": "user", "content": asked}],
+            "temperature": 0.0,
+            "max_tokens": max_tokens + self._reasoning_tokens,
+            "response_format": {"type": "json_schema", "json_schema": schema},
+        }
+
+    def _count(self, more: Usage) -> None:
+        with self._counting:
+            self.usage += more
+
+    def _asked(self, request: dict[str, Any]) -> str:
+        self._count(Usage(requests=1))
         try:
-            completion = self._client.chat.completions.create(**request)  # type: ignore[call-overload]
+            completion = self._client.chat.completions.create(**request)
             choice = completion.choices[0]
             text, refusal, ended = choice.message.content, choice.message.refusal, choice.finish_reason
+            if (used := completion.usage) is not None:
+                tokens = int(used.prompt_tokens), int(used.completion_tokens)
+                self._count(Usage(prompt_tokens=tokens[0], reply_tokens=tokens[1]))
         except (self._openai.OpenAIError, *_UNREADABLE) as error:
             raise self._failure(error) from error
         if ended == "length":

@@ -114,6 +114,8 @@ class EndpointParams:
     timeout: float = number(above=0)
     attempts: int = number(at_least=1)
     reasoning_tokens: int = number(at_least=0)
+    prompt_price: float | None = number(at_least=0)
+    reply_price: float | None = number(at_least=0)
 
 
 @section("retrieval")

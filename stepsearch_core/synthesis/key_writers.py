@@ -22,6 +22,7 @@ from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.types import Hop, Passage
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
 from stepsearch_core.endpoint.prompts import read_prompt
+from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import Params
 from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
@@ -100,13 +101,26 @@ class Model:
         failed.update(f"endpoint: {failure.reason}" for failure in failures)
         return [[] if isinstance(reply, EndpointError) else _distinct(reply, failed) for reply in made]
 
-    def _ask(self, sub_question: str) -> list[str] | EndpointError:
+    def estimate(self, steps: Sequence[Step]) -> Usage:
+        """What writing for these steps would take; nothing is asked."""
+        distinct = dict.fromkeys(step.question for _, step in steps)
+        estimates = (self._endpoint.estimate(*self._request(asked)) for asked in distinct)
+        return sum(estimates, Usage())
+
+    @property
+    def usage(self) -> Usage:
+        """What writing has taken so far."""
+        return self._endpoint.usage
+
+    def _request(self, sub_question: str) -> tuple[str, str, type[Keys], int]:
         asked = json.dumps({"asked": sub_question, "queries": self._count}, ensure_ascii=False)
+        return self._told, asked, Keys, _TOKENS + self._count * _TOKENS_A_KEY
+
+    def _ask(self, sub_question: str) -> list[str] | EndpointError:
         try:
-            reply = self._endpoint.ask(self._told, asked, Keys, _TOKENS + self._count * _TOKENS_A_KEY)
+            return self._endpoint.ask(*self._request(sub_question)).keys[: self._count]
         except EndpointError as error:
             return error
-        return reply.keys[: self._count]
 
 
 def _distinct(texts: Sequence[str], failed: Counter[str]) -> list[SearchKey]:

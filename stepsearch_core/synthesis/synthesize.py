@@ -99,6 +99,7 @@ def synthesize(
             "dropped": dropped,
         },
         "search_keys": keys.to_json(),
+        **({"endpoint": write.usage.to_json(params.endpoint)} if isinstance(write, Model) else {}),
         "relations": _describe_relations(mined),
         "trajectories": {
             "asked_for": params.synthesize.trajectories,

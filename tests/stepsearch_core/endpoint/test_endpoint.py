@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError, Reason
+from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import EndpointParams
 from tests.endpoints import JSON, Chat, completion
 from tests.services import HTML, TROUBLES
@@ -136,6 +137,22 @@ def test_threads_share_an_endpoint(tmp_path):
 
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(number, [*range(10)] * 3)) == [*range(10)] * 3
+
+
+def test_what_was_used_and_what_would_be(tmp_path):
+    with Chat(lambda messages: '{"number": 7}', [completion("seven")]) as service:
+        endpoint = Endpoint(EndpointParams(url=service.url, attempts=1), "m", tmp_path)
+        asked = "Answer.", "7?", Number, 8
+        schema = json.dumps(Number.model_json_schema())
+        assert endpoint.estimate(*asked) == Usage(1, 0, len("Answer." + "7?" + schema) // 4, 8)
+        assert endpoint.usage == Usage()
+        with pytest.raises(EndpointError):
+            endpoint.ask(*asked)
+        assert endpoint.usage == Usage(1, 0, 30, 5)  # what is of no use has its price
+        endpoint.ask(*asked)
+        endpoint.ask(*asked)
+        assert endpoint.usage == Usage(2, 1, 60, 10)
+        assert endpoint.estimate(*asked) == Usage(kept=1)
 
 
 def test_models():
