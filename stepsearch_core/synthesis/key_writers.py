@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from tqdm import tqdm
 
 from stepsearch_core.base.errors import ExplainedError
@@ -32,8 +32,10 @@ PROMPT = Path(__file__).with_name("keys_prompt.md")
 REPLIES = ROOT / "endpoint"
 LONGEST = 200
 """Characters; a longer candidate is no query."""
+_ASKED_LENGTH = 100
+"""Characters that a service is asked to keep a candidate to."""
 _TOKENS = 32
-_TOKENS_A_KEY = 32
+_TOKENS_A_KEY = 40
 
 Step = tuple[Hop, SubQuestion]
 
@@ -69,6 +71,16 @@ class Keys(BaseModel):
     keys: list[str] = Field(min_length=1)
 
 
+def keys_form(count: int) -> type[Keys]:
+    """`Keys` with a schema that asks for so many one-line texts, though fewer or longer ones are read, too.
+
+    A service that decodes by the schema can so keep a weak model from repeating itself to its limit.
+    """
+    text = Annotated[str, Field(json_schema_extra={"pattern": f"^[^\\n]{{1,{_ASKED_LENGTH}}}$"})]
+    number = Field(min_length=1, json_schema_extra={"minItems": count, "maxItems": count})
+    return create_model("Keys", __base__=Keys, keys=(list[text], number))
+
+
 class Model:
     """The model `synthesize.generator_model` of the service `endpoint.url`."""
 
@@ -81,6 +93,7 @@ class Model:
         own = params.synthesize
         self._told = read_prompt(own.generator_prompt, PROMPT, "synthesize.generator_prompt")
         self._count = own.candidates_per_hop
+        self._form = keys_form(self._count)
         self._endpoint = Endpoint(params.endpoint, str(own.generator_model), replies)
         self._at_once = params.endpoint.concurrency
 
@@ -114,7 +127,7 @@ class Model:
 
     def _request(self, sub_question: str) -> tuple[str, str, type[Keys], int]:
         asked = json.dumps({"asked": sub_question, "queries": self._count}, ensure_ascii=False)
-        return self._told, asked, Keys, _TOKENS + self._count * _TOKENS_A_KEY
+        return self._told, asked, self._form, _TOKENS + self._count * _TOKENS_A_KEY
 
     def _ask(self, sub_question: str) -> list[str] | EndpointError:
         try:

@@ -40,7 +40,7 @@ def test_requests_tokens_and_cost_before_anything_is_asked(fetched, capsys):
     cli.main(["cost", "synthesize.candidates_per_hop=2", *prices])
     said = capsys.readouterr().out
     prompts, replies = number(r"(\d+) tokens of prompts", said), number(r"of replies (\d+)", said)
-    assert replies == requests * (32 + 2 * 32)
+    assert replies == requests * (32 + 2 * 40)
     cost = number(r"cost: at most ([\d.]+)", said)
     assert cost == pytest.approx((prompts + 10 * replies) / 1e6, abs=0.006)
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.types import Hop, Passage
 from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
-from stepsearch_core.synthesis.key_writers import LONGEST, PROMPT, Model, Rules
+from stepsearch_core.synthesis.key_writers import LONGEST, PROMPT, Model, Rules, keys_form
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.sub_questions import parse_sub_question
 from tests.endpoints import Chat, completion
@@ -56,6 +57,15 @@ def test_keys_that_are_none_are_dropped_and_counted(tmp_path):
         written = model(service, tmp_path, candidates_per_hop=5)(STEPS, failed)
     assert texts(written) == [["a b"], []]
     assert failed == {"empty key": 2, "key too long": 1, "endpoint: malformed": 1}
+
+
+def test_the_schema_asks_for_what_is_wanted_and_less_is_read_too():
+    form = keys_form(3)
+    schema = form.model_json_schema()["properties"]["keys"]
+    assert (schema["minItems"], schema["maxItems"]) == (3, 3)
+    assert re.fullmatch(schema["items"]["pattern"], "x" * 100)
+    assert not re.fullmatch(schema["items"]["pattern"], "x" * 101)
+    assert form.model_validate_json(json.dumps({"keys": ["x" * 999]})).keys == ["x" * 999]
 
 
 def test_only_where_nothing_came_back_does_the_work_end(tmp_path):
