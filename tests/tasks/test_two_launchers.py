@@ -93,6 +93,7 @@ def checkout(micro, tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 def test_the_slurm_job_trains_as_one_launcher_does_and_dvc_goes_on(alone, checkout, tmp_path):
     commands = tmp_path / "commands"
     commands.mkdir()
