@@ -31,7 +31,7 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {
     "rloo": GROUPS,
     "reinforce_pp": (),
 }
-GRID = {"train.learning_rate": (0.00015, 0.0003), "train.kl_coefficient": (0.03, 0.01)}
+GRID = {"train.learning_rate": (0.000075, 0.00015, 0.0003), "train.kl_coefficient": (0.03, 0.01)}
 
 
 def main(quick: bool) -> None:

@@ -39,6 +39,8 @@ HOP_SHARES = {
 """Of questions of 2, 3 and 4 hops."""
 
 Chain = tuple[Fact, ...]
+Told = tuple[str, frozenset[Entity]]
+"""A relation and whom it joins: a marriage told from either side is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,8 @@ def make_questions(world: World, params: WorldParams) -> Split:
         )
         for benchmark in HOP_SHARES
     }
-    tested = frozenset(
-        fact.id for questions in test.values() for question in questions for fact in question.facts
-    )
+    asked = (fact for questions in test.values() for question in questions for fact in question.facts)
+    tested = frozenset(map(_told, asked))
     train_starts = [entity for entity in starts if entity not in held_out]
     train_pool = ChainPool(world, train_starts, random_, held_out, tested)
     counts = structure_counts("musique", params.train_questions, params)
@@ -128,6 +129,10 @@ def _held_out(world: World, random_: random.Random) -> frozenset[Entity]:
     return frozenset(held_out)
 
 
+def _told(fact: Fact) -> Told:
+    return fact.relation.name, frozenset((*fact.subjects, fact.object))
+
+
 class ChainPool:
     """Every chain and branch from the given starts, each once, in random order."""
 
@@ -137,9 +142,9 @@ class ChainPool:
         starts: list[Entity],
         random_: random.Random,
         held_out: frozenset[Entity] = frozenset(),
-        tested: frozenset[int] = frozenset(),
+        tested: frozenset[Told] = frozenset(),
     ) -> None:
-        """Find them; none meets an entity of `held_out` or has a fact whose id is in `tested`."""
+        """Find them; none meets an entity of `held_out` or tells what is in `tested`."""
         self._world = world
         self._held_out, self._tested = held_out, tested
         by_length: dict[int, list[Chain]] = {
@@ -180,7 +185,7 @@ class ChainPool:
         """The chain with each fact about `subject` that leads to an entity not met before."""
         met = {chain[0].subjects[0], *(fact.object for fact in chain)} if chain else {subject}
         for fact in self._world.facts_of[subject]:
-            if not (fact.object in met or fact.object in self._held_out or fact.id in self._tested):
+            if not (fact.object in met or fact.object in self._held_out or _told(fact) in self._tested):
                 yield (*chain, fact)
 
     def _branches(self, left: list[Chain], right: list[Chain]) -> list[Chain]:
@@ -188,7 +193,7 @@ class ChainPool:
         lefts, rights = _by_end(left), _by_end(right)
         branches: dict[frozenset[int], Chain] = {}
         for join in self._world.joins:
-            if join.id in self._tested:
+            if _told(join) in self._tested:
                 continue
             for first, second in (join.subjects, join.subjects[::-1]):
                 for chain, side in product(lefts[first], rights[second]):
