@@ -75,7 +75,8 @@ def _published(real: Path, folder: Path, quick: bool) -> tuple[dict[str, Any], d
     )
     questions = [example.question for example in rows]
     write, counts = Rules(mine_phrasings(questions, corpus), corpus.get), KeyCounts()
-    with open_sources(params, folder / "index", corpus, folder / "searches") as sources:
+    searched = open_retriever(params.retrieval, folder / "index", corpus)
+    with open_sources(params, folder / "index", corpus, folder / "searches", searched) as sources:
         started = time.perf_counter()
         judged = judged_candidates(
             questions, write, counts, depth=DEPTH, sources=sources, passage=corpus.get, show=_everything

@@ -39,7 +39,7 @@ def main(params: Params) -> None:
         ranker = open_ranker(params.retrieval, DATA / "index", corpus)
         kept = CachedRanker(ranker, work.path / "searches", searched.index)
         retriever = CorpusRetriever(kept, corpus)
-        with open_sources(params, DATA / "index", corpus, work.path / "searches") as sources:
+        with open_sources(params, DATA / "index", corpus, work.path / "searches", retriever) as sources:
             tested = (
                 question
                 for name, split in fetched_benchmarks(DATA / "fetch")

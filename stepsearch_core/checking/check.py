@@ -1,6 +1,7 @@
 """`stepsearch check`: all that can be known before the long work, in seconds and without a network.
 
-A retrieval service is asked, if `retrieval.url` names one to search, and the service of a judge.
+A retrieval service is asked, if `retrieval.url` names one to search, and so is a service of language models
+that a judge or the search keys need.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking import (
     documents,
     encoder,
+    endpoint,
     environment,
     files,
     index,
@@ -58,6 +60,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evaluate", index.check_device),
     ("index", index.check_measured),
     ("evaluate", service.check_service),
+    ("synthesize", endpoint.check_generator),
     ("train", reward.check_terms),
     ("train", machine.check_plan),
     ("evaluate", machine.check_packages),

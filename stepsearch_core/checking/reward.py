@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.checking.endpoint import check_model
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
-from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
 from stepsearch_core.rewards.judge import Judge, check_settings
 from stepsearch_core.rewards.terms import find_term
-
-SECONDS = 3.0
-"""In which a service has to say which models it has."""
 
 
 def check_terms(subject: Subject) -> Iterator[Finding]:
@@ -38,20 +34,10 @@ def check_terms(subject: Subject) -> Iterator[Finding]:
 
 
 def _check_judge(subject: Subject) -> Iterator[Finding]:
-    """The service answers now, and has the model; it may also come later, before training."""
     params = subject.params
     try:
         check_settings(params)
     except DataError as error:
         yield subject.error(error.field or "reward.terms", error.problem, "set it, or leave the judge out")
         return
-    model = str(params.reward.judge_model)
-    impatient = replace(params.endpoint, timeout=SECONDS, attempts=1)
-    try:
-        models = Endpoint(impatient, model).models()
-    except EndpointError as error:
-        yield subject.warning("endpoint.url", str(error), "start the service before the stage train")
-        return
-    if model not in models:
-        known = ", ".join(models) or "none"
-        yield subject.warning("reward.judge_model", f"{model} is not among the service's: {known}", "")
+    yield from check_model(subject, str(params.reward.judge_model), "reward.judge_model", "train")

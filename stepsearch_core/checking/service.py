@@ -20,7 +20,8 @@ KEY = "retrieval.url"
 def check_service(subject: Subject) -> Iterator[Finding]:
     """A service that is to be searched is there, ready, and over this corpus."""
     params = subject.params
-    if "remote" not in (params.retrieval.method, *params.index.measured_methods):
+    searched = (params.retrieval.method, *params.index.measured_methods, *params.synthesize.sources)
+    if "remote" not in searched:
         return
     yield from _check_patience(subject)
     client = ServiceClient(str(params.retrieval.url), SECONDS)

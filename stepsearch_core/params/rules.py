@@ -147,10 +147,12 @@ RULES = (
     ),
     Rule(
         "retrieval.url",
-        "the address of a service, which retrieval.method and index.measured_methods need for remote: write"
+        "the address of a service, which retrieval.method, index.measured_methods and synthesize.sources"
+        " need for remote: write"
         " http://HOST:PORT, without a path, a query or blanks",
         lambda p: (
-            "remote" not in (p.retrieval.method, *p.index.measured_methods) or _is_address(p.retrieval.url)
+            "remote" not in (p.retrieval.method, *p.index.measured_methods, *p.synthesize.sources)
+            or _is_address(p.retrieval.url)
         ),
     ),
     Rule(
@@ -160,7 +162,8 @@ RULES = (
     ),
     Rule(
         "synthesize.sources",
-        "all built: add them to index.measured_methods, or leave them out",
+        "all built here: add what is missing to index.measured_methods, or name others (remote alone, where"
+        " a service searches)",
         lambda p: (
             _indexes(p.synthesize.sources) <= _indexes([p.retrieval.method, *p.index.measured_methods])
         ),

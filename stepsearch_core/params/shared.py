@@ -104,7 +104,10 @@ class RewardParams:
 
 @section("endpoint")
 class EndpointParams:
-    """How an OpenAI-compatible service is reached. No result depends on it, so no stage is stale for it.
+    """How an OpenAI-compatible service is reached: by `synthesize` for search keys, by `train` for a judge.
+
+    It says where answers come from and not which, so no stage is stale for it; what it did not answer is
+    asked again where the stage is forced to run.
 
     Its key stands in the environment variable OPENAI_API_KEY.
     """

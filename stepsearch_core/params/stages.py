@@ -91,7 +91,10 @@ class IndexParams:
 
 @section("synthesize")
 class SynthesizeParams:
-    """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1)."""
+    """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1).
+
+    DVC does not watch the file `generator_prompt`: after a change in it, `dvc repro synthesize --force`.
+    """
 
     generator: str = one_of("rules", "endpoint")
     generator_model: str | None = anything()

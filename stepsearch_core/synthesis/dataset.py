@@ -3,7 +3,7 @@
 The JSON lines have the fields that the released scripts read (`id`, `question`, `final_answer`,
 `answer_aliases`, `sub_searchs`, `sub_support_docs`) and the hops besides; the Parquet rows are those that
 the released trainer reads. Departures from these: ids stay as they are (its script writes `musi_test_0` and
-so on, into the training file too), and `extra_info.split` names the split.
+so on, into the training file too), `extra_info.split` names the split, and the prompt is in our wording.
 """
 
 from __future__ import annotations
@@ -22,6 +22,24 @@ from stepsearch_core.environment.prompts import RELEASED
 Passages = Callable[[str], Passage]
 """A passage by its id."""
 
+_SUPPORTS = pa.list_(pa.struct({"title": pa.string(), "paragraph_text": pa.string()}))
+_KEYS = pa.list_(pa.list_(pa.string()))
+ROWS = pa.schema(
+    {
+        "id": pa.string(),
+        "data_source": pa.string(),
+        "prompt": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        "ability": pa.string(),
+        "reward_model": pa.struct(
+            {
+                "style": pa.string(),
+                "ground_truth": pa.struct({"target": pa.list_(pa.string()), "search_keys": _KEYS}),
+            }
+        ),
+        "extra_info": pa.struct({"split": pa.string(), "index": pa.int64(), "support_docs": _SUPPORTS}),
+    }
+)
+"""Of the Parquet files: the same whatever the first rows lack."""
 CARD = Path(__file__).with_name("dataset_card.md")
 
 
@@ -46,7 +64,7 @@ def write_dataset(
     for split, questions in splits.items():
         write_jsonl(folder / f"{split}.jsonl", (json_row(question, passage) for question in questions))
         rows = [parquet_row(q, number, split, passage) for number, q in enumerate(questions)]
-        pq.write_table(pa.Table.from_pylist(rows), folder / "rows" / f"{split}.parquet")
+        pq.write_table(pa.Table.from_pylist(rows, ROWS), folder / "rows" / f"{split}.parquet")
     card = CARD.read_text(encoding="utf-8").format(
         files="\n".join(f"      - {{split: {split}, path: {split}.jsonl}}" for split in splits),
         rows="\n".join(_counts(split, questions) for split, questions in splits.items()),

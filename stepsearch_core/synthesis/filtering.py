@@ -15,13 +15,14 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.key_writers import KeyWriter
 from stepsearch_core.synthesis.leaks import forbidden_words, leaks
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
-from stepsearch_core.synthesis.sub_questions import lower_words, parse_hops
+from stepsearch_core.synthesis.sub_questions import parse_hops
 
 Show = Callable[[Sequence[Passage]], Sequence[str]]
 """Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""
@@ -246,6 +247,5 @@ def _chosen(
 
 
 def _jaccard(key: SearchKey, chosen: SearchKey) -> float:
-    words = set(lower_words(key.text))
-    chosen_words = set(lower_words(chosen.text))
-    return len(words & chosen_words) / len(words | chosen_words)
+    own, others = set(words(key.text)), set(words(chosen.text))
+    return len(own & others) / max(1, len(own | others))

@@ -1,15 +1,16 @@
 """What test questions ask, so that nothing of it is trained on: whole questions, and single hops of them.
 
 Multi-hop benchmarks are made of single-hop questions, some of which occur in training and test questions
-alike; a policy that has learnt to answer the hop knows a part of the test.
+alike; a policy that has learnt to answer the hop knows a part of the test. Compared are the words of
+questions and of resolved sub-questions; what benchmarks without sub-questions ask on the way is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.synthesis.sub_questions import lower_words
+from stepsearch_core.base.text import words
+from stepsearch_core.base.types import Question
 
 QUESTION, HOP = SHARED = ("a question of the test", "a hop of a question of the test")
 """What a training question can have in common with the test."""
@@ -19,30 +20,22 @@ class HeldOut:
     """The questions and hops of the test."""
 
     def __init__(self, questions: Iterable[Question]) -> None:
-        self._questions: set[str] = set()
-        self._hops: set[tuple[str, str]] = set()
+        self._asked: set[str] = set()
         for question in questions:
-            self._questions.add(normal(question.question))
-            self._hops.update(_asked(hop) for hop in question.hops if hop.sub_question)
+            self._asked.update(map(normal, (question.question, *_hops(question))))
+        self._asked.discard("")
 
     def shares(self, question: Question) -> str | None:
         """Which of `SHARED` a training question has in common with the test; None: neither."""
-        if normal(question.question) in self._questions or _single(question) in self._hops:
+        if normal(question.question) in self._asked:
             return QUESTION
-        if any(_asked(hop) in self._hops for hop in question.hops):
-            return HOP
-        return None
+        return HOP if any(normal(hop) in self._asked for hop in _hops(question)) else None
 
 
 def normal(text: str) -> str:
-    """A text by its words, in lower case."""
-    return " ".join(lower_words(text))
+    """A text by its words (`base.text`)."""
+    return " ".join(words(text))
 
 
-def _asked(hop: Hop) -> tuple[str, str]:
-    return normal(hop.sub_question), normal(hop.sub_answer)
-
-
-def _single(question: Question) -> tuple[str, str]:
-    """The question as a hop: single-hop questions are what hops of others are made of."""
-    return normal(question.question), normal(question.answers[0])
+def _hops(question: Question) -> list[str]:
+    return [hop.sub_question for hop in question.hops]

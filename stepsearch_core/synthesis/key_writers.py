@@ -3,7 +3,7 @@
 A model is asked for each step by itself, several at once; it sees the resolved sub-question and neither the
 answer nor the support, so it can give away only what it knows. What a service does not answer, or not as it
 should, leaves a step without candidates and is counted by its reason; only where nothing at all came back
-does the work end.
+that could be used does the work end, and soon if the service does not answer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from tqdm import tqdm
 
 from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage
-from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError, Reason
 from stepsearch_core.endpoint.prompts import read_prompt
 from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import Params
@@ -30,6 +31,8 @@ from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
 
 PROMPT = Path(__file__).with_name("keys_prompt.md")
 REPLIES = ROOT / "endpoint"
+FIRST = 4
+"""Times as many steps as are asked at once: if none of them is answered, none will be."""
 LONGEST = 200
 """Characters; a longer candidate is no query."""
 _ASKED_LENGTH = 100
@@ -60,8 +63,9 @@ class Rules:
         return [self._keys(hop, asked) for hop, asked in steps]
 
     def _keys(self, hop: Hop, asked: SubQuestion) -> list[SearchKey]:
-        words = {word for sid in hop.support_ids for word in lower_words(self._passage(sid).contents)}
-        return candidate_keys(asked, self._mined.get(asked.relation, ()), words)
+        supports = map(self._passage, hop.support_ids)
+        own = {word for support in supports for word in lower_words(support.contents)}
+        return candidate_keys(asked, self._mined.get(asked.relation, ()), own)
 
 
 class Keys(BaseModel):
@@ -101,18 +105,28 @@ class Model:
         """See `KeyWriter`.
 
         Raises:
-            ExplainedError: not one step was answered.
+            ExplainedError: not one of the first steps was answered, or there is no key at all.
         """
-        asked = list(dict.fromkeys(step.question for _, step in steps))
+        told = self._told_of(list(dict.fromkeys(step.question for _, step in steps)))
+        made = [told[step.question] for _, step in steps]
+        failed.update(f"endpoint: {reply.reason}" for reply in made if isinstance(reply, EndpointError))
+        keys = [[] if isinstance(reply, EndpointError) else _distinct(reply, failed) for reply in made]
+        if keys and not any(keys):
+            counts = ", ".join(f"{count} x {reason}" for reason, count in failed.items() if count)
+            raise ExplainedError(f"{self._endpoint.model} wrote no search key that can be used: {counts}")
+        return keys
+
+    def _told_of(self, asked: Sequence[str]) -> dict[str, list[str] | EndpointError]:
+        """What it says of each sub-question."""
+        told: dict[str, list[str] | EndpointError] = {}
         with ThreadPoolExecutor(self._at_once) as pool:
             replies = tqdm(pool.map(self._ask, asked), "asking for search keys", len(asked), unit=" steps")
-            told = dict(zip(asked, replies, strict=True))
-        made = [told[step.question] for _, step in steps]
-        failures = [reply for reply in made if isinstance(reply, EndpointError)]
-        if failures and len(failures) == len(made):
-            raise ExplainedError(f"no step of {len(made)} was answered; the first: {failures[0]}")
-        failed.update(f"endpoint: {failure.reason}" for failure in failures)
-        return [[] if isinstance(reply, EndpointError) else _distinct(reply, failed) for reply in made]
+            for question, reply in zip(asked, replies, strict=True):
+                told[question] = reply
+                if len(told) == FIRST * self._at_once and all(map(_is_silence, told.values())):
+                    pool.shutdown(cancel_futures=True)
+                    raise ExplainedError(f"none of the first {len(told)} steps was answered: {reply}")
+        return told
 
     def estimate(self, steps: Sequence[Step]) -> Usage:
         """What writing for these steps would take; nothing is asked."""
@@ -136,14 +150,22 @@ class Model:
             return error
 
 
+def _is_silence(reply: list[str] | EndpointError) -> bool:
+    """Whether the service did not answer, rather than the model not as it should."""
+    silent = (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REFUSED)
+    return isinstance(reply, EndpointError) and reply.reason in silent
+
+
 def _distinct(texts: Sequence[str], failed: Counter[str]) -> list[SearchKey]:
     distinct: dict[tuple[str, ...], SearchKey] = {}
     for text in (" ".join(text.split()) for text in texts):
-        words = tuple(sorted(lower_words(text)))
-        if not words:
+        own = tuple(sorted(words(text)))
+        if not own:
             failed["empty key"] += 1
         elif len(text) > LONGEST:
             failed["key too long"] += 1
+        elif own in distinct:
+            failed["key written twice"] += 1
         else:
-            distinct.setdefault(words, SearchKey(text, KeyKind.MODEL))
+            distinct[own] = SearchKey(text, KeyKind.MODEL)
     return list(distinct.values())

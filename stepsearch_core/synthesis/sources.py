@@ -18,17 +18,26 @@ from stepsearch_core.retrieval.retriever import CorpusRetriever, Retriever
 
 @contextmanager
 def open_sources(
-    params: Params, index: Path, corpus: Corpus, kept: Path
+    params: Params, index: Path, corpus: Corpus, kept: Path, searched: Retriever
 ) -> Iterator[Mapping[str, Retriever]]:
-    """Those of `synthesize.sources`, by name; what they found is kept in `kept`, so that a restart goes on.
+    """Those of `synthesize.sources` by name; what they find is kept, so that a restart goes on.
+
+    Args:
+        params: of the run.
+        index: what the stage `index` built.
+        corpus: of it.
+        kept: a folder for what is found.
+        searched: by `retrieval.method`; it is open already.
 
     Raises:
-        DataError: an index is not there, or was built otherwise.
+        DataError: an index is not there, or was built otherwise, or the corpus is too large.
         RetrievalError: a service does not answer.
     """
     with ExitStack() as opened:
         yield {
-            name: CorpusRetriever(_open(name, params, index, corpus, kept, opened), corpus)
+            name: searched
+            if name == params.retrieval.method
+            else CorpusRetriever(_open(name, params, index, corpus, kept, opened), corpus)
             for name in params.synthesize.sources
         }
 

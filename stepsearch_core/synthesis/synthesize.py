@@ -35,6 +35,8 @@ from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 from stepsearch_core.synthesis.warmstart import make_trajectories
 
+MANY_WITHOUT_KEY = 0.5
+"""Share of hops without a search key beyond which the log says so."""
 BACKGROUND_PASSAGES = 50_000
 """Word frequencies of the corpus are taken from at most this many passages, evenly spaced."""
 
@@ -77,7 +79,7 @@ def synthesize(
     keyed, keys = add_search_keys(
         [*train, *validation], write, params.synthesize, sources, corpus.get, renderer.shown
     )
-    _warn_of_hidden(keys)
+    _warn(keys)
     trajectories = make_trajectories(
         train,
         mined,
@@ -123,7 +125,15 @@ def synthesize(
     return report
 
 
-def _warn_of_hidden(keys: KeyCounts) -> None:
+def _warn(keys: KeyCounts) -> None:
+    """Of what makes search keys rare."""
+    hops = keys.hops_by_keys.total()
+    if keys.hops_by_keys[0] > MANY_WITHOUT_KEY * hops:
+        logging.getLogger("synthesize").warning(
+            "search keys: %.0f%% of %d hops have none: report.json says why",
+            100 * keys.hops_by_keys[0] / hops,
+            hops,
+        )
     measure = BY_KEY["hidden_passages"]
     share = keys.passages["not shown"] / max(1, keys.passages["found"])
     if measure.is_beyond(share):
@@ -147,19 +157,15 @@ def _usable(
     questions: Sequence[Question], corpus: Corpus, renderer: Renderer, held_out: HeldOut
 ) -> tuple[list[Question], dict[str, int]]:
     """The questions that can be trained on, and why the others cannot."""
-    dropped = Counter(
-        {
-            "no decomposition": 0,
-            "support not in the corpus": 0,
-            "asked before": 0,
-            **dict.fromkeys(SHARED, 0),
-        }
-    )
+    reasons = ("no decomposition", "a hop without support", "support not in the corpus", "asked before")
+    dropped = Counter(dict.fromkeys((*reasons, *SHARED), 0))
     usable, asked_before = [], set[str]()
     for question in questions:
         text = normal(question.question)
         if not question.has_decomposition:
             dropped["no decomposition"] += 1
+        elif not all(hop.support_ids for hop in question.hops):
+            dropped["a hop without support"] += 1
         elif not all(support_id in corpus for support_id in question.support_ids):
             dropped["support not in the corpus"] += 1
         elif shared := held_out.shares(question):

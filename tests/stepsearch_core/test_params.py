@@ -133,6 +133,15 @@ def refusal(path, overrides=None) -> str:
         ("fetch.folder=~/questions", "fetch.folder: '~/questions' is not a whole path"),
         ("retrieval.method=remote", "retrieval.url: None is not the address of a service, which"),
         ("index.measured_methods=[bm25, remote]", "retrieval.url: None is not the address of a service"),
+        ("synthesize.sources=[remote]", "retrieval.url: None is not the address of a service"),
+        (
+            "index.measured_methods=[bm25]",
+            (
+                "synthesize.sources: ['bm25', 'dense', 'char_ngrams'] is not all built here: add what is"
+                " missing to index.measured_methods"
+            ),
+        ),
+        ("synthesize.generator=endpoint", "synthesize.generator: 'endpoint' is not possible without"),
         *(
             (f"retrieval={{method: remote, url: '{url}'}}", f"retrieval.url: '{url}' is not the address")
             for url in ("", "host:8000", "ftp://host", "file:///etc/passwd", "http://", "http://host:port")
@@ -140,8 +149,9 @@ def refusal(path, overrides=None) -> str:
         *(
             (
                 f"retrieval={{method: remote, url: '{url}'}}",
-                f"retrieval.url: '{url}' is not the address of a service, which retrieval.method and"
-                " index.measured_methods need for remote: write http://HOST:PORT, without a path",
+                f"retrieval.url: '{url}' is not the address of a service, which"
+                " retrieval.method, index.measured_methods and synthesize.sources need for remote: write"
+                " http://HOST:PORT, without a path",
             )
             for url in (
                 "http://host:80/retrieve",

@@ -118,7 +118,7 @@ def test_tantivy_that_is_not_installed(look, monkeypatch):
 def test_bm25_that_memory_does_not_do_for(look, tmp_path):
     (tmp_path / "data" / "corpus").mkdir(parents=True)
     write_json(tmp_path / "data" / "corpus" / "manifest.json", {"hash": "", "rows": 10**9})
-    methods = ("--from", "index", "index.measured_methods=[bm25]")
+    methods = ("--from", "index", "index.measured_methods=[bm25]", "synthesize.sources=[bm25]")
     (line,) = look(*methods).findings
     assert "retrieval.bm25_engine: bm25s takes 3700.0 GB of main memory to index 1,000,000,000" in line
     assert look(*methods, "retrieval.bm25_engine=tantivy", "retrieval.bm25_k1=1.2").findings == []
@@ -129,7 +129,7 @@ def test_a_factory_that_ends_the_process_is_not_tried(look):
 
 
 def test_a_report_without_the_method_that_is_used(look):
-    seen = look("index.measured_methods=[dense]")
+    seen = look("index.measured_methods=[dense]", "synthesize.sources=[dense]")
     assert seen.status == 0
     assert "the report does not measure bm25, which retrieval.method searches with" in seen.findings[0]
 
@@ -176,7 +176,7 @@ def test_a_ready_made_index_without_a_corpus_file(look, files, published):
 
 
 def test_a_ready_made_index_that_nothing_searches(look, published):
-    (line,) = look(published(9), "index.measured_methods=[bm25]").findings
+    (line,) = look(published(9), "index.measured_methods=[bm25]", "synthesize.sources=[bm25]").findings
     assert line.startswith("warning: ")
     assert "no method that is used or measured searches a dense index: the file is ignored" in line
 

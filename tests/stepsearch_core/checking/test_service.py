@@ -10,7 +10,12 @@ SERVED = {"corpus": "served", "passages": 3, "index": "i", "method": "bm25"}
 
 
 def remote(url):
-    return "retrieval.method=remote", f"retrieval.url={url}", "index.measured_methods=[remote]"
+    return (
+        "retrieval.method=remote",
+        f"retrieval.url={url}",
+        "index.measured_methods=[remote]",
+        "synthesize.sources=[remote]",
+    )
 
 
 def serves(path, body):
@@ -82,7 +87,7 @@ def test_nobody_is_there(look, monkeypatch):
 
 def test_any_measured_method_may_be_what_is_served(look):
     with Service(serves) as service:
-        seen = look(*remote(service.url)[:2], "index.measured_methods=[dense]")
+        seen = look(*remote(service.url)[:2], "index.measured_methods=[dense]", "synthesize.sources=[dense]")
     assert not [line for line in seen.findings if "index.measured_methods" in line]
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import datasets
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +50,23 @@ def test_a_row_as_the_released_trainer_reads_it():
         },
         "extra_info": {"split": "train", "index": 3, "support_docs": SUPPORTS},
     }
+
+
+@pytest.mark.slow
+def test_what_the_first_rows_lack_others_may_have(tmp_path):
+    bare = replace(ASKED, answers=("Bob",), hops=(replace(HOPS[0], search_keys=()),))
+    write_dataset(
+        tmp_path / "dataset",
+        {"train": [bare], "validation": [ASKED]},
+        SHELF.__getitem__,
+        sources=[],
+        depth=3,
+    )
+    made = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
+    assert made["train"].features == made["validation"].features
+    assert made["validation"][0] == json_row(ASKED, SHELF.__getitem__)
+    schemas = {pq.read_schema(tmp_path / "dataset" / "rows" / f"{split}.parquet") for split in made}
+    assert len(schemas) == 1
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_keys_that_are_none_are_dropped_and_counted(tmp_path):
     with Chat(replying(odd, "Ann was married to Bob.")) as service:
         written = model(service, tmp_path, candidates_per_hop=5)(STEPS, failed)
     assert texts(written) == [["a b"], []]
-    assert failed == {"empty key": 2, "key too long": 1, "endpoint: malformed": 1}
+    assert failed == {"empty key": 2, "key too long": 1, "key written twice": 1, "endpoint: malformed": 1}
 
 
 def test_the_schema_asks_for_what_is_wanted_and_less_is_read_too():
@@ -68,12 +68,28 @@ def test_the_schema_asks_for_what_is_wanted_and_less_is_read_too():
     assert form.model_validate_json(json.dumps({"keys": ["x" * 999]})).keys == ["x" * 999]
 
 
-def test_only_where_nothing_came_back_does_the_work_end(tmp_path):
-    cut = completion('{"keys": ["a', "length")
-    with Chat(replying(cut, cut)) as service:
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (completion('{"keys": ["a', "length"), "2 x endpoint: cut_off"),
+        ("It was Ann.", "2 x endpoint: malformed"),
+        ('{"keys": ["", "?"]}', "4 x empty key"),
+        (json.dumps({"keys": ["x" * 10_000]}), "2 x key too long"),
+    ],
+)
+def test_only_where_nothing_can_be_used_does_the_work_end(tmp_path, reply, why):
+    with Chat(replying(reply, reply)) as service, pytest.raises(ExplainedError) as caught:
+        model(service, tmp_path)(STEPS, Counter())
+    assert str(caught.value) == f"m wrote no search key that can be used: {why}"
+
+
+def test_a_service_that_does_not_answer_is_not_asked_for_all(tmp_path):
+    steps = [(HOPS[0], parse_sub_question(f"River {number} >> author")) for number in range(500)]
+    with Chat(lambda messages: (503, {}, {"error": {"message": "loading"}})) as service:
         write = model(service, tmp_path)
-        with pytest.raises(ExplainedError, match="no step of 2 was answered; the first: cut_off: after"):
-            write(STEPS, Counter())
+        with pytest.raises(ExplainedError, match=r"none of the first 8 steps was answered: refused: .*503"):
+            write(steps, Counter())
+    assert len(service.chats) < 20
 
 
 def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path):

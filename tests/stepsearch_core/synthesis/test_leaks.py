@@ -1,8 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsearch_core.synthesis.leaks import forbidden_words, leaks
-from stepsearch_core.synthesis.sub_questions import lower_words
 
 
 def test_words_of_title_and_answer_but_for_those_of_the_sub_question():
@@ -13,12 +13,32 @@ def test_words_of_title_and_answer_but_for_those_of_the_sub_question():
     assert leaks("wife of Ann", forbidden)
 
 
-words = st.lists(st.sampled_from(["Ann", "bob", "of", "Bergen", "1900", "é"]), max_size=5).map(" ".join)
+@pytest.mark.parametrize(
+    ("sub_question", "answer", "key", "leak"),
+    [
+        ("Who is Beyonc\u00e9's husband", "Jay-Z", "Jay Z rapper album", True),
+        ("Who is Beyonc\u00e9's husband", "Jay-Z", "Beyonc\u00e9 husband", False),
+        ("Which hero climbs walls", "Spider-Man", "hero Spider Man film", True),
+        ("Where was X born", "Paris", "X Paris-born painter", True),
+        (
+            "\u57c3\u83f2\u5c14\u94c1\u5854\u5728\u54ea\u91cc",
+            "\u5df4\u9ece",
+            "\u57c3\u83f2\u5c14\u94c1\u5854\u5df4\u9ece",
+            True,
+        ),
+        ("Which band sang it", "\uff21\uff22\uff22\uff21", "ABBA band", True),
+    ],
+)
+def test_words_are_those_that_retrieval_finds(sub_question, answer, key, leak):
+    assert leaks(key, forbidden_words(sub_question, answer, [])) == leak
 
 
-@given(words, words, words, words)
-def test_a_key_leaks_if_and_only_if_it_holds_such_a_word(key, asked, answer, title):
-    given_away = [w for w in lower_words(f"{answer} {title}") if w not in lower_words(asked)]
-    assert leaks(key, forbidden_words(asked, answer, [title])) == any(
-        word in given_away for word in lower_words(key)
-    )
+@given(st.lists(st.sampled_from(["ann", "bob", "of", "1900", "oslo"]), max_size=4), st.data())
+def test_a_key_of_the_sub_question_s_words_never_leaks_and_one_with_another_of_the_answer_s_always(
+    asked, data
+):
+    answer = data.draw(st.lists(st.sampled_from(["ann", "bergen", "carl"]), min_size=1, max_size=3))
+    forbidden = forbidden_words(" ".join(asked), " ".join(answer), [])
+    assert not leaks(" ".join(asked), forbidden)
+    for word in answer:
+        assert leaks(f"which {word.upper()}?", forbidden) == (word not in asked)

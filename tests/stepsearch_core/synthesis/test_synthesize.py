@@ -11,12 +11,19 @@ from stepsearch_core.benchmarks.readers import read_benchmark
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import EnvironmentParams, Params, SynthesizeParams, TokenizerParams
+from stepsearch_core.params import (
+    EndpointParams,
+    EnvironmentParams,
+    Params,
+    SynthesizeParams,
+    TokenizerParams,
+)
 from stepsearch_core.policy.tokenizers import train_tokenizer, training_texts
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.synthesis import synthesize as stage
 from stepsearch_core.synthesis.questions import load_questions
+from tests.endpoints import Chat
 
 
 def synthesize(questions, corpus, retriever, *others, **named):
@@ -34,6 +41,7 @@ def left_out(**counts):
     """All reasons, with the counts that are not 0, by the first letters of their words."""
     reasons = [
         "no decomposition",
+        "a hop without support",
         "support not in the corpus",
         "asked before",
         "a question of the test",
@@ -89,13 +97,14 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
     questions = world.questions[:60]
     bare = replace(questions[0], hops=tuple(replace(hop, sub_question="") for hop in questions[0].hops))
     elsewhere = replace(questions[1], hops=(*questions[1].hops, Hop("a >> b", "c", ("0" * 16,))))
-    given = [bare, elsewhere, *questions[2:]]
+    unsupported = replace(questions[2], hops=(replace(questions[2].hops[0], support_ids=()),))
+    given = [bare, elsewhere, unsupported, *questions[3:]]
     report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert report["questions"] == {
         "read": 60,
-        "train": 18,
+        "train": 17,
         "validation": 40,
-        "dropped": left_out(nd=1, snitc=1),
+        "dropped": left_out(nd=1, ahws=1, snitc=1),
     }
 
 
@@ -160,6 +169,29 @@ def test_questions_that_are_too_long_are_left_out_and_counted(world, tmp_path):
     report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert report["questions"]["dropped"]["too long for the prompt"] == 1
     assert report["questions"]["train"] == 19
+
+
+def test_a_model_behind_a_service_writes_the_keys(world, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+
+    def reply(messages):
+        """The sub-question's last words, or prose about every third."""
+        asked = json.loads(messages[1]["content"])["asked"].rstrip("?")
+        name = " ".join(asked.split()[-2:])
+        return "Let me think." if len(asked) % 3 == 0 else json.dumps({"keys": [name, asked, ""]})
+
+    with Chat(reply) as service:
+        settings = params(generator="endpoint", generator_model="m")
+        settings.endpoint = EndpointParams(url=service.url, attempts=1)
+        report = synthesize(
+            world.questions[:60], world.corpus, world.retriever, renderer(world), settings, tmp_path / "out"
+        )
+    assert report["search_keys"]["candidates"]["own_phrasing"] == 0
+    assert report["search_keys"]["kept"]["model"] > 20
+    assert report["search_keys"]["dropped"]["endpoint: malformed"] > 20
+    assert report["search_keys"]["dropped"]["empty key"] > 20
+    assert report["endpoint"]["requests"] == len(service.chats)
+    assert re.search(r"search keys: \d\d% of \d+ hops have none", caplog.text)
 
 
 @pytest.mark.slow
