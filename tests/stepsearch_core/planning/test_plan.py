@@ -85,7 +85,11 @@ def test_an_index_on_a_gpu_is_in_its_memory_and_not_in_main_memory():
 def test_what_a_service_holds_is_not_needed_here():
     here, _ = planned("paper_3b")
     plan, params = planned(
-        "paper_3b", "retrieval.method=remote", "retrieval.url=http://host", "index.measured_methods=[remote]"
+        "paper_3b",
+        "retrieval.method=remote",
+        "retrieval.url=http://host",
+        "index.measured_methods=[remote]",
+        "synthesize.sources=[remote]",
     )
     assert here.index > 64e9
     assert plan.index == 0
