@@ -21,11 +21,14 @@ from pydantic import BaseModel, ValidationError
 from stepsearch_core.base.hashes import sha256_json
 from stepsearch_core.endpoint.usage import CHARACTERS, Usage
 from stepsearch_core.params import EndpointParams
+from stepsearch_core.runtime.work_folder import ROOT
 
 KEY = "OPENAI_API_KEY"
 """The environment variable with the service's key, as the client names it."""
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
 """What comes of reading any other body with status 200, which the client passes on unchecked."""
+REPLIES = ROOT / "endpoint"
+"""Where stages keep replies."""
 Form = TypeVar("Form", bound=BaseModel)
 
 

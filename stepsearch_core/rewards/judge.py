@@ -19,15 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage, Question, Trajectory, Turn
-from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.endpoint import REPLIES, Endpoint, EndpointError
 from stepsearch_core.endpoint.prompts import read_prompt
 from stepsearch_core.params import Params
 from stepsearch_core.rewards.terms import TermError
-from stepsearch_core.runtime.work_folder import ROOT
 
 PROMPT = Path(__file__).with_name("judge.md")
-REPLIES = ROOT / "endpoint"
-"""Where replies are kept."""
 BEST = 10
 _TOKENS = 64
 _TOKENS_A_TURN = 8

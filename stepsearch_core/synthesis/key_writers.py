@@ -21,16 +21,14 @@ from tqdm import tqdm
 from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage
-from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError, Reason
+from stepsearch_core.endpoint.endpoint import REPLIES, Endpoint, EndpointError, Reason
 from stepsearch_core.endpoint.prompts import read_prompt
 from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import Params
-from stepsearch_core.runtime.work_folder import ROOT
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
 from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
 
 PROMPT = Path(__file__).with_name("keys_prompt.md")
-REPLIES = ROOT / "endpoint"
 FIRST = 4
 """Times as many steps as are asked at once: if none of them is answered, none will be."""
 LONGEST = 200
