@@ -15,6 +15,7 @@ from stepsearch_core.params import (
     IndexParams,
     Params,
     RetrievalParams,
+    SynthesizeParams,
     WorldParams,
     params_yaml,
 )
@@ -132,6 +133,7 @@ def test_an_index_is_the_same_bits_whether_one_process_encodes_or_three(tmp_path
             method="dense", encoder=save_bert(folder / "encoder"), index_factory="SQ8"
         ),
         index=IndexParams(measured_methods=["dense"]),
+        synthesize=SynthesizeParams(sources=["dense"]),
     )
     for stage in (fetch_stage, corpus_stage, index_stage):
         stage.main(params)

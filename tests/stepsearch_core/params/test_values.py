@@ -77,6 +77,7 @@ def texts(section=Params, prefix="") -> dict[str, bool]:
 
 
 TEXTS = texts() | {"fetch.files.musique": False, "fetch.datasets.musique.name": False}
+del TEXTS["endpoint.url"]  # a rule holds it to addresses
 assert {"fetch.folder", "model.source", "report.title"} < TEXTS.keys()
 NO_FOLDER = re.compile(r"\s*|~.*|[./]*", re.DOTALL)
 """What `rules` refuse as `fetch.folder`, whatever it was read as."""
