@@ -48,7 +48,7 @@ def _section(
     if key:
         yield f"## {key}\n"
         yield " ".join(str(type(section).__doc__).split()) + "\n"
-        yield f"Read by: {', '.join(stages) or 'no stage'}.\n"
+        yield f"Makes stale: {', '.join(stages) or 'no stage'}.\n"
     inner = []
     yield "| key | type | limits | default | what it is |"
     yield "| --- | --- | --- | --- | --- |"

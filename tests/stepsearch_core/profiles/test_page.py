@@ -32,7 +32,7 @@ def test_a_row_says_type_limits_default_and_meaning():
 def test_a_section_says_who_reads_it():
     readers = {}
     for part in PAGE.split("\n## ")[1:]:
-        readers[part.split("\n")[0]] = part.split("Read by: ")[1].split(".\n")[0]
+        readers[part.split("\n")[0]] = part.split("Makes stale: ")[1].split(".\n")[0]
     assert readers["tokenizer"] == "synthesize, warmstart"
     assert readers["fetch.world"] == "fetch"
     assert readers["hardware"] == "no stage"
