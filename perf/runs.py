@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from tqdm import tqdm
 
 from stepsearch_core.base.io import read_jsonl, write_jsonl
@@ -65,14 +66,23 @@ def commit() -> str:
     return told.stdout.strip()
 
 
-def prepared(folder: Path, overrides: Sequence[str]) -> Path:
-    """A copy in which the stages before training have run with the profile tiny and these overrides."""
+def prepared(copies: Path, name: str, overrides: Sequence[str]) -> Path:
+    """The copy of the last commit in which the stages before training have run, made by the first to ask.
+
+    Args:
+        copies: the folder of all copies.
+        name: of what the overrides make; the commit is added to it.
+        overrides: what differs from the profile tiny.
+    """
+    copies.mkdir(parents=True, exist_ok=True)
+    folder = copies / f"{name}_{commit()}"
     done = folder / "data" / "prepared"
-    if not done.is_file():
-        copy_commit(folder, overrides)
-        for stage in SHARED:
-            run_module(folder, f"tasks.{stage}")
-        done.touch()
+    with FileLock(f"{folder}.lock"):
+        if not done.is_file():
+            copy_commit(folder, overrides)
+            for stage in SHARED:
+                run_module(folder, f"tasks.{stage}")
+            done.touch()
     return folder
 
 

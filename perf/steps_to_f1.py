@@ -11,8 +11,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from filelock import FileLock
-
 from perf.measure import report
 from perf.runs import Curve, Point, commit, prepared, rows_of, validation_curve
 
@@ -58,10 +56,7 @@ def _run(point: Point) -> dict[str, Any]:
     """A run in a copy of its own; the world's is made by the code of now."""
     of_world, steps, _ = WORLDS[point["world"]]
     seed = f"seed={point['seed']}"
-    shared = COPIES / f"{point['world']}_{point['seed']}_{commit()}"
-    COPIES.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{shared}.lock"):
-        prepared(shared, [seed, *of_world])
+    shared = prepared(COPIES, f"{point['world']}_{point['seed']}", [seed, *of_world])
     own = [seed, f"train.steps={steps}", "train.validate_every=1"]
     if point["commit"] != BEFORE:  # which knows no hop shares, and finds its questions made
         own += of_world

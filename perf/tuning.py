@@ -13,8 +13,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from filelock import FileLock
-
 from perf.measure import report
 from perf.runs import Point, commit, prepared, rows_of, validation_curve
 
@@ -56,10 +54,7 @@ def main(quick: bool) -> None:
 def _run(point: Point) -> dict[str, Any]:
     """A run in a copy of its own."""
     world = [f"fetch.world.seed={point['world']}", f"seed={WORLDS[point['world']]}"]
-    shared = COPIES / f"world_{point['world']}"
-    COPIES.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{shared}.lock"):
-        prepared(shared, world)
+    shared = prepared(COPIES, f"world_{point['world']}", world)
     chosen = [f"{key}={point[key]}" for key in GRID]
     own = [f"train.algorithm={point['algorithm']}", *chosen, *BUDGET, *ALGORITHMS[point["algorithm"]]]
     name = "_".join(str(value) for value in point.values())
