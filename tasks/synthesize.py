@@ -1,10 +1,10 @@
-"""Stage `synthesize`: search keys for MuSiQue's training questions and warm-start trajectories."""
+"""Stage `synthesize`: search keys for the training questions and warm-start trajectories."""
 
 from dataclasses import asdict
 
 from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
-from stepsearch_core.benchmarks.sources import fetched_benchmarks, read_questions
+from stepsearch_core.benchmarks.sources import fetched_benchmarks, read_questions, training_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params
@@ -31,7 +31,7 @@ def main(params: Params) -> None:
     corpus = Corpus.open(DATA / "corpus")
     searched = fingerprint(params.retrieval, DATA / "index", corpus)
     matched = GoldMatches.open(DATA / "corpus")
-    questions = list(map(matched, read_questions(DATA / "fetch", "musique", "train")))
+    questions = list(map(matched, training_questions(DATA / "fetch")))
     texts = training_texts(questions, (), corpus)
     tokenizer = starting_tokenizer(params.model, params.tokenizer, params.environment, texts)
     renderer = Renderer(tokenizer, params.environment)

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.types import Passage
-from stepsearch_core.benchmarks import bamboogle, hotpotqa, musique, twowiki
-from stepsearch_core.benchmarks.examples import Decomposition, Example, make_passage, read_hops
+from stepsearch_core.benchmarks import hotpotqa, musique, pairs, twowiki
+from stepsearch_core.benchmarks.examples import Decomposition, Example, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.row import Row
 from stepsearch_core.data.rows import read_rows
-from stepsearch_core.params import BENCHMARKS
+from stepsearch_core.params import BENCHMARKS, TRAINABLE
 
 READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {
     "musique": musique.read_example,
     "hotpotqa": hotpotqa.read_example,
     "2wikimultihopqa": twowiki.read_example,
-    "bamboogle": bamboogle.read_example,
+    **{name: partial(pairs.read_example, name) for name in ("bamboogle", "qa")},
 }
-assert tuple(READERS) == BENCHMARKS
+assert READERS.keys() == {*BENCHMARKS, *TRAINABLE}
 
 
 def read_benchmark(
@@ -38,7 +38,7 @@ def read_benchmark(
     """Yield the examples of a benchmark file in its order.
 
     Args:
-        name: One of `params.BENCHMARKS`.
+        name: One of `READERS`.
         path: `.json`, `.jsonl` or `.csv`; see `rows.read_rows`.
         split: Written into the questions.
         decompositions: By question id, of `read_decompositions`; their hops replace the reader's.
@@ -92,15 +92,15 @@ def read_decompositions(
             dropped.
     """
     account = account or Account(path)
-    found: dict[str, dict[str, Decomposition]] = {name: {} for name in BENCHMARKS}
+    found: dict[str, dict[str, Decomposition]] = {name: {} for name in READERS}
     for row in read_rows(path, account.drop):
         before = account.oddities.copy()
         try:
             dataset, identifier = row.text("dataset"), row.text("id")
-            if dataset not in BENCHMARKS:
-                raise row.error("dataset", f"{dataset!r} is not one of {', '.join(BENCHMARKS)}")
-            hops = read_hops(row, "steps", lambda hop: _support(hop).id, account)
-            supports = tuple(map(_support, row.objects("steps")))
+            if dataset not in READERS:
+                raise row.error("dataset", f"{dataset!r} is not one of {', '.join(READERS)}")
+            hops = read_hops(row, "steps", lambda hop: pairs.read_support(hop).id, account)
+            supports = tuple(map(pairs.read_support, row.objects("steps")))
             if identifier in found[dataset]:
                 raise row.error("id", f"a second decomposition of {identifier!r}")
         except DataError as error:
@@ -110,7 +110,3 @@ def read_decompositions(
             found[dataset][identifier] = Decomposition(hops, supports)
     account.close(sum(map(len, found.values())))
     return found
-
-
-def _support(hop: Row) -> Passage:
-    return make_passage(hop.text("title"), hop.text("text"))

@@ -17,10 +17,13 @@ from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.documents import count_documents, read_documents
 from stepsearch_core.data.passages import passages_of
-from stepsearch_core.params import BENCHMARKS, CorpusParams
+from stepsearch_core.params import BENCHMARKS, TRAINABLE, TRAINING_FILES, CorpusParams
 
 STANDARD_NAMES = {
     "musique_train": "musique_train.jsonl",
+    "hotpotqa_train": "hotpotqa_train.json",
+    "2wikimultihopqa_train": "2wikimultihopqa_train.json",
+    "qa_train": "qa_train.jsonl",
     "musique": "musique.jsonl",
     "hotpotqa": "hotpotqa.json",
     "2wikimultihopqa": "2wikimultihopqa.json",
@@ -32,6 +35,11 @@ STANDARD_NAMES = {
 DOCUMENTS = "documents"
 """One more key, of a file or folder; what is fetched lies under its own names in a folder of this name."""
 FILE_KEYS = (*STANDARD_NAMES, DOCUMENTS)
+QUESTION_FILES = {
+    **{key: (name, "train") for key, name in zip(TRAINING_FILES, TRAINABLE, strict=True)},
+    **{name: (name, "test") for name in BENCHMARKS},
+}
+"""(format, split) of each file of questions, those for training first."""
 
 
 def fetched_file(folder: Path | str, key: str) -> Path | None:
@@ -50,7 +58,7 @@ def read_examples(folder: Path | str, name: str, split: str) -> Iterator[Example
 
     Args:
         folder: What `fetch` filled.
-        name: One of `params.BENCHMARKS`.
+        name: One of `params.BENCHMARKS`, or for training of `params.TRAINABLE`.
         split: `train` reads the training file, anything else the test file; it is written into the
             questions.
 
@@ -112,24 +120,39 @@ def corpus_file_passages(folder: Path | str) -> Iterator[Passage]:
 
 
 def fetched_benchmarks(folder: Path | str) -> list[tuple[str, str]]:
-    """(benchmark, split) of every question file that was fetched, the training file first."""
-    benchmarks = [("musique", "train")] if fetched_file(folder, "musique_train") else []
-    return benchmarks + [(name, "test") for name in BENCHMARKS if fetched_file(folder, name)]
+    """(benchmark, split) of every question file that was fetched, those for training first."""
+    return [named for key, named in QUESTION_FILES.items() if fetched_file(folder, key)]
 
 
 def fetched_examples(folder: Path | str) -> Iterator[tuple[str, Example]]:
-    """Every example of every fetched file, with `musique_train` or the benchmark's name."""
+    """Every example of every fetched file, with the file's key."""
     for name, split in fetched_benchmarks(folder):
         for example in read_examples(folder, name, split):
             yield _set_name(name, split), example
 
 
 def fetched_questions(folder: Path | str, limit: int | None = None) -> dict[str, list[Question]]:
-    """The first `limit` questions of every fetched file, under `musique_train` and the benchmarks' names."""
+    """The first `limit` questions of every fetched file, under its key."""
     return {
         _set_name(name, split): read_questions(folder, name, split)[:limit]
         for name, split in fetched_benchmarks(folder)
     }
+
+
+def training_questions(folder: Path | str) -> list[Question]:
+    """The questions of all fetched training files; none, if there is no such file.
+
+    Raises:
+        DataError: damage, or two questions of one id.
+    """
+    files = [name for name, split in fetched_benchmarks(folder) if split == "train"]
+    owners: dict[str, str] = {}
+    questions = [question for name in files for question in read_questions(folder, name, "train")]
+    for question in questions:
+        if (other := owners.setdefault(question.id, question.dataset)) != question.dataset:
+            names = f"{_set_name(other, 'train')} and {_set_name(question.dataset, 'train')}"
+            raise DataError(f"{question.id!r} is the id of a question of {names}", folder, field="id")
+    return questions
 
 
 def _set_name(name: str, split: str) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 from statistics import median
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.benchmarks.sources import QUESTION_FILES
 from stepsearch_core.checking.finding import Finding, Severity
-from stepsearch_core.checking.subject import Subject, is_question_file
+from stepsearch_core.checking.subject import Subject
 from stepsearch_core.data.row import Row
 from stepsearch_core.data.rows import read_rows
 from stepsearch_core.environment.questions import TOO_LONG_SHARE
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.params import TRAINING_FILES
 
 LONG_SHARE = 0.01
 """Of the passages: beyond it a policy is often shown less than was found."""
@@ -32,7 +34,7 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
     questions = [
         r.question.question
         for key in subject.files
-        if is_question_file(key)
+        if key in QUESTION_FILES
         for r in subject.examples(key)[0]
     ]
     prompt = round(median(renderer.prompt_length(question) for question in questions or [""]))
@@ -68,7 +70,7 @@ def check_questions(subject: Subject) -> Iterator[Finding]:
     if renderer is None:
         return
     room = limits.max_trajectory_tokens - limits.max_turn_tokens
-    for key in filter(is_question_file, subject.files):
+    for key in filter(QUESTION_FILES.__contains__, subject.files):
         path = subject.files[key]
         if path.stat().st_size > _LARGEST_FILE:
             yield Finding(
@@ -86,7 +88,7 @@ def check_questions(subject: Subject) -> Iterator[Finding]:
                 f"{len(long)} too long, as"
                 f" prompts of up to {max(n for _, n in long)} tokens for {room}: {names}"
             )
-            ends = key == "musique_train" and len(long) > TOO_LONG_SHARE * questions
+            ends = key in TRAINING_FILES and len(long) > TOO_LONG_SHARE * questions
             severity = Severity.ERROR if ends else Severity.WARNING
             remedy = (
                 "leave them out, or environment.max_trajectory_tokens of at least"

@@ -8,17 +8,16 @@ from itertools import islice
 from pathlib import Path
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, STANDARD_NAMES
+from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, QUESTION_FILES, STANDARD_NAMES
 from stepsearch_core.checking.finding import Finding, Severity
-from stepsearch_core.checking.subject import FIRST_ROWS, Subject, is_question_file
+from stepsearch_core.checking.subject import FIRST_ROWS, Subject
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_passage
 from stepsearch_core.data.rows import read_rows
 from stepsearch_core.fetching.fetch import given_paths
 from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
-from stepsearch_core.params import BENCHMARKS
+from stepsearch_core.params import BENCHMARKS, TRAINING_FILES
 
-TRAINING = "musique_train"
 NAMED_ROWS = 3
 MEND = "mend the file, leave the row out, or let `fetch` drop a few rows (fetch.max_dropped_rows)"
 
@@ -65,7 +64,7 @@ def check_beginnings(subject: Subject) -> Iterator[Finding]:
         try:
             if key == "corpus":
                 subject.accounts[key] = _begin_corpus(path, subject.params.fetch.max_dropped_rows)
-            elif is_question_file(key) and (problem := subject.examples(key)[1]):
+            elif key in QUESTION_FILES and (problem := subject.examples(key)[1]):
                 raise problem
         except DataError as error:
             yield subject.refusal(error, MEND)
@@ -81,34 +80,37 @@ def left_out(subject: Subject, account: Account) -> Iterator[Finding]:
 
 
 def check_training_questions(subject: Subject) -> Iterator[Finding]:
-    """Training has questions with sub-questions: their gold queries are what search keys come from."""
-    named = _named(subject)
+    """Training has questions with steps, given or made: search keys come from their gold queries."""
+    named, own = _named(subject), subject.params.synthesize
     if named is None:
         return
-    if TRAINING not in named and not subject.params.fetch.training_share:
+    section = f"fetch.{subject.params.fetch.source}"
+    files = [key for key in TRAINING_FILES if key in named]
+    if not files and not subject.params.fetch.training_share:
         yield subject.warning(
-            f"fetch.{subject.params.fetch.source}",
-            f"no {TRAINING}: `synthesize`, which takes questions with sub-questions from it,"
+            section,
+            f"no training questions: `synthesize`, which takes them from {', '.join(TRAINING_FILES)},"
             " will end with an error",
-            f"name a file under {TRAINING}; without one `dvc repro index` is as far as this profile goes",
+            "name a file under one of these; without any `dvc repro index` is as far as this profile goes",
         )
-    elif TRAINING in subject.files:
-        examples = subject.examples(TRAINING)[0]
-        usable = sum(example.question.has_decomposition for example in examples)
-        if examples and not usable:
+    if not files or not all(key in subject.files for key in files):
+        return
+    read = {key: [example.question for example in subject.examples(key)[0]] for key in files}
+    usable = {key: sum(bool(question.support_ids) for question in read[key]) for key in files}
+    for key in files:
+        if read[key] and not usable[key]:
             yield subject.error(
-                f"fetch.{subject.params.fetch.source}.{TRAINING}",
-                f"none of the first {len(examples)} questions has sub-questions, which training needs",
-                "a file of MuSiQue, or `decompositions` beside it",
+                f"{section}.{key}",
+                f"none of the first {len(read[key])} questions has supports, which training needs",
+                "questions with steps or supports, or `decompositions` beside the file",
             )
-        elif len(examples) < FIRST_ROWS and usable <= (
-            kept := subject.params.synthesize.validation_questions
-        ):
-            yield subject.error(
-                "synthesize.validation_questions",
-                f"{kept} leave none of {usable} usable questions for training",
-                f"less than {usable}",
-            )
+    all_read = all(len(questions) < FIRST_ROWS for questions in read.values())
+    if any(usable.values()) and all_read and sum(usable.values()) <= (kept := own.validation_questions):
+        yield subject.error(
+            "synthesize.validation_questions",
+            f"{kept} leave none of {sum(usable.values())} usable questions for training",
+            f"less than {sum(usable.values())}",
+        )
 
 
 def check_unused(subject: Subject) -> Iterator[Finding]:

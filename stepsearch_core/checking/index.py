@@ -11,10 +11,11 @@ import psutil
 from stepsearch_core.base.amounts import gigabytes
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.text import open_segmenter
+from stepsearch_core.benchmarks.sources import QUESTION_FILES
 from stepsearch_core.checking.disk import existing, size_of
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.sampling import count_lines
-from stepsearch_core.checking.subject import Subject, is_question_file
+from stepsearch_core.checking.subject import Subject
 from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.params import METHODS
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
@@ -204,7 +205,7 @@ def _passages(subject: Subject) -> int | None:
     count = count_lines(corpus) if corpus else 0
     if corpus is None or subject.params.corpus.include_benchmarks:
         count += sum(
-            _paragraphs(subject, key, path) for key, path in subject.files.items() if is_question_file(key)
+            _paragraphs(subject, key, path) for key, path in subject.files.items() if key in QUESTION_FILES
         )
     return count
 

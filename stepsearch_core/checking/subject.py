@@ -23,7 +23,13 @@ from stepsearch_core.base.io import read_json
 from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks.examples import Example
 from stepsearch_core.benchmarks.readers import read_benchmark
-from stepsearch_core.benchmarks.sources import DOCUMENTS, STANDARD_NAMES, fetched_documents, fetched_file
+from stepsearch_core.benchmarks.sources import (
+    DOCUMENTS,
+    QUESTION_FILES,
+    STANDARD_NAMES,
+    fetched_documents,
+    fetched_file,
+)
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.places import Places
 from stepsearch_core.checking.tokenizers import published_tokenizer, stand_in
@@ -33,7 +39,7 @@ from stepsearch_core.data.passages import passages_of
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.fetching.documents import named_otherwise
 from stepsearch_core.fetching.fetch import given_paths
-from stepsearch_core.params import BENCHMARKS, Params
+from stepsearch_core.params import BENCHMARKS, TRAINING_FILES, Params
 from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
@@ -151,7 +157,7 @@ class Subject:
 
     def _texts(self) -> Iterator[str]:
         """What a tokenizer will be trained on, as far as it is known: all of a world, a sample of files."""
-        examples = chain.from_iterable(self.examples(key)[0] for key in self.files if key in _BENCHMARK_OF)
+        examples = chain.from_iterable(self.examples(key)[0] for key in self.files if key in QUESTION_FILES)
         yield from (example.question.question for example in examples)
         yield from chain.from_iterable(self.answers)
         yield from (passage.contents for passage in (self.world.passages if self.world else self.passages))
@@ -207,7 +213,7 @@ class Subject:
         if key not in self._examples:
             read: list[Example] = []
             problem = None
-            name, split = _BENCHMARK_OF[key]
+            name, split = QUESTION_FILES[key]
             account = self.accounts[key] = Account(self.files[key], self.params.fetch.max_dropped_rows)
             try:
                 read += islice(read_benchmark(name, self.files[key], split, account=account), FIRST_ROWS)
@@ -237,7 +243,7 @@ class Subject:
         contexts = [
             example.context
             for key in self.files
-            if key in _BENCHMARK_OF
+            if key in QUESTION_FILES
             for example in self.examples(key)[0]
         ]
         passages = list(dict.fromkeys(chain.from_iterable(contexts)))
@@ -245,7 +251,8 @@ class Subject:
 
     def training_examples(self) -> Iterator[Example]:
         """The first examples that training will see."""
-        yield from self.examples("musique_train")[0] if "musique_train" in self.files else ()
+        for key in TRAINING_FILES:
+            yield from self.examples(key)[0] if key in self.files else ()
 
     @cached_property
     def world(self) -> World | None:
@@ -275,15 +282,6 @@ class Subject:
             return None if self.params.model.source and self.config is None else make_plan(self.params)
         except (DataError, AttributeError):  # transformers', of a model with other parts
             return None
-
-
-_BENCHMARK_OF = {"musique_train": ("musique", "train"), **{name: (name, "test") for name in BENCHMARKS}}
-"""Benchmark and split of each file of questions."""
-
-
-def is_question_file(key: str) -> bool:
-    """Whether a key of `fetch.files` names a file of questions."""
-    return key in _BENCHMARK_OF
 
 
 def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:

@@ -27,14 +27,14 @@ def add(commands: Any) -> None:
 
 
 def _cost(options: argparse.Namespace) -> None:
-    from stepsearch_core.benchmarks.sources import read_questions
+    from stepsearch_core.benchmarks.sources import training_questions
     from stepsearch_core.params import load_params
     from stepsearch_core.synthesis.key_writers import Model
     from stepsearch_core.synthesis.sub_questions import parse_hops
 
     params = load_params(ACTIVE, options.overrides)
     params.endpoint.url = params.endpoint.url or "http://localhost/v1"  # it is asked nothing
-    questions = read_questions(options.data / "fetch", "musique", "train")
+    questions = training_questions(options.data / "fetch")
     steps = [
         step
         for question in questions

@@ -21,7 +21,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.base.io import atomic_folder, write_json
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
-from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, STANDARD_NAMES
+from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, QUESTION_FILES, STANDARD_NAMES
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.documents import count_documents, read_documents
@@ -29,7 +29,7 @@ from stepsearch_core.fetching.documents import copy_documents, describe_document
 from stepsearch_core.fetching.hub import write_dataset
 from stepsearch_core.fetching.training_share import TEST, TRAIN, move_to_training
 from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
-from stepsearch_core.params import BENCHMARKS, FetchParams, ParamsError
+from stepsearch_core.params import TRAINING_FILES, FetchParams, ParamsError
 from stepsearch_core.worlds import write_world
 
 
@@ -100,12 +100,12 @@ def remarks(manifest: dict[str, Any]) -> list[str]:
         for key, found in manifest["oddities"].items()
         for what, count in found.items()
     ]
-    if not manifest["files"].keys() & {"musique_train", *BENCHMARKS}:
+    if manifest["files"].keys().isdisjoint(QUESTION_FILES):
         said.append("no file of questions: `dvc repro index` works, but has nothing to measure retrieval by")
-    elif "musique_train" not in manifest["files"]:
+    elif manifest["files"].keys().isdisjoint(TRAINING_FILES):
         said.append(
-            "no file of musique_train: retrieval can be measured,"
-            " but there are no questions for `synthesize`"
+            f"no file of training questions ({', '.join(TRAINING_FILES)}): retrieval can be measured,"
+            " but there are none for `synthesize`"
         )
     return said
 
@@ -141,10 +141,9 @@ def _loaded_files(params: FetchParams, folder: Path) -> dict[str, Path]:
 
 def _generated_files(params: FetchParams, folder: Path) -> dict[str, Path]:
     try:
-        write_world(params.world, folder)
+        return write_world(params.world, folder)
     except ValueError as error:  # too small for its questions, or larger than its names allow
         raise ParamsError(str(error)) from None
-    return {key: folder / name for key, name in STANDARD_NAMES.items()}
 
 
 def _given_files(params: FetchParams) -> dict[str, Path]:
@@ -189,7 +188,8 @@ def _count_rows(key: str, account: Account, besides: Collection[Path]) -> int:
         return sum(1 for _ in read_corpus_file(account.path, account))
     if key == "decompositions":
         return sum(map(len, read_decompositions(account.path, account).values()))
-    return sum(1 for _ in read_benchmark(key.removesuffix("_train"), account.path, "test", account=account))
+    name, split = QUESTION_FILES[key]
+    return sum(1 for _ in read_benchmark(name, account.path, split, account=account))
 
 
 def _target_name(key: str, path: Path) -> str:

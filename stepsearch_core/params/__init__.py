@@ -23,6 +23,8 @@ from stepsearch_core.params.shared import (
 from stepsearch_core.params.stages import (
     BENCHMARKS,
     POLICIES,
+    TRAINABLE,
+    TRAINING_FILES,
     CorpusParams,
     DatasetParams,
     EvaluateParams,
@@ -48,6 +50,8 @@ __all__ = [
     "POLICIES",
     "RULES",
     "TANTIVY_CONSTANTS",
+    "TRAINABLE",
+    "TRAINING_FILES",
     "CorpusParams",
     "DatasetParams",
     "EndpointParams",

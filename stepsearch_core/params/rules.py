@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import METHODS, TANTIVY_CONSTANTS
-from stepsearch_core.params.stages import BENCHMARKS, STAGES, FetchParams
+from stepsearch_core.params.stages import BENCHMARKS, STAGES, TRAINING_FILES, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ def _fetched(fetch: FetchParams) -> set[str]:
 
 def _trains(fetch: FetchParams) -> bool:
     """Whether there are questions to train on; without them only `dvc repro index` works, says `fetch`."""
-    return "musique_train" in _fetched(fetch) or fetch.training_share > 0
+    return not _fetched(fetch).isdisjoint(TRAINING_FILES) or fetch.training_share > 0
 
 
 def broken_rules(params: Params) -> list[str]:

@@ -16,6 +16,10 @@ STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evalu
 LOOKED_AT = STAGES[:-1]
 """Those before which `stepsearch check` looks at everything: in front of, or in, the long work."""
 BENCHMARKS = ("musique", "hotpotqa", "2wikimultihopqa", "bamboogle")
+TRAINABLE = ("musique", "hotpotqa", "2wikimultihopqa", "qa")
+"""Formats of training questions; `qa` are questions and answers of one's own, with steps or without."""
+TRAINING_FILES = tuple(f"{name}_train" for name in TRAINABLE)
+"""Their keys in `fetch.files`."""
 POLICIES = ("warmstart", "trained", "oracle")
 
 

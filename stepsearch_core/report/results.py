@@ -19,6 +19,9 @@ DASH = "–"
 NAMES = {
     "musique": "MuSiQue",
     "musique_train": "MuSiQue, training",
+    "hotpotqa_train": "HotpotQA, training",
+    "2wikimultihopqa_train": "2Wiki, training",
+    "qa_train": "Own questions, training",
     "hotpotqa": "HotpotQA",
     "2wikimultihopqa": "2Wiki",
     "bamboogle": "Bamboogle",

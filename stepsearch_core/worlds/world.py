@@ -12,19 +12,23 @@ from pathlib import Path
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES
-from stepsearch_core.params import WorldParams
+from stepsearch_core.params import BENCHMARKS, WorldParams
 from stepsearch_core.worlds import formats
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import make_questions
 
 
-def write_world(params: WorldParams, folder: Path) -> None:
-    """Write a world as the files of `STANDARD_NAMES` into `folder`; equal parameters give equal bytes.
+def write_world(params: WorldParams, folder: Path) -> dict[str, Path]:
+    """Write a world as files of `STANDARD_NAMES` into `folder`; equal parameters give equal bytes.
+
+    Returns:
+        The files by their keys.
 
     Raises:
         ValueError: the world is too small for the questions asked for, or larger than its names allow.
     """
-    files = {key: Path(folder) / name for key, name in STANDARD_NAMES.items()}
+    keys = ("musique_train", *BENCHMARKS, "corpus", "decompositions")
+    files = {key: Path(folder) / STANDARD_NAMES[key] for key in keys}
     world = build_world(params)
     split = make_questions(world, params)
     random_ = draws(params.seed, Name.PARAGRAPHS)
@@ -46,3 +50,4 @@ def write_world(params: WorldParams, folder: Path) -> None:
         for row in formats.decomposition_rows(benchmark, split.test[benchmark])
     )
     write_jsonl(files["decompositions"], rows)
+    return files

@@ -65,7 +65,33 @@ BAMBOOGLE: dict[str, Any] = {
     "golden_answers": ["Bob Ray", "Robert Ray"],
 }
 
-ROWS = {"musique": MUSIQUE, "hotpotqa": HOTPOTQA, "2wikimultihopqa": TWOWIKI, "bamboogle": BAMBOOGLE}
+QA: dict[str, Any] = {
+    "id": "own1",
+    "question": "Who married the author of Dark River?",
+    "answer": "Bob Ray",
+    "steps": [
+        {
+            "question": "Who wrote Dark River?",
+            "answer": "Ann Lee",
+            "title": "Dark River",
+            "text": "By Ann Lee.",
+        },
+        {
+            "question": "Who married #1?",
+            "answer": "Bob Ray",
+            "title": "Ann Lee",
+            "text": "She married Bob Ray.",
+        },
+    ],
+}
+
+ROWS = {
+    "musique": MUSIQUE,
+    "hotpotqa": HOTPOTQA,
+    "2wikimultihopqa": TWOWIKI,
+    "bamboogle": BAMBOOGLE,
+    "qa": QA,
+}
 
 
 def damaged(name, *path, to):

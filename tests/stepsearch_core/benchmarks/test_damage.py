@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsearch_core.benchmarks import readers
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
 from stepsearch_core.data.corpus import read_corpus_file
-from stepsearch_core.params import BENCHMARKS
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.trajectories import load_trajectories
 from tests.damage import EXAMPLES, damaged_bytes, damaged_row, lines, read_or_refuse
@@ -37,7 +37,7 @@ DECOMPOSITION = {
 }
 PASSAGE = {"id": "1", "title": "Röme", "text": "A city."}
 READERS = {
-    **{name: lambda path, name=name: list(read_benchmark(name, path, "dev")) for name in BENCHMARKS},
+    **{name: lambda path, name=name: list(read_benchmark(name, path, "dev")) for name in readers.READERS},
     "decompositions": lambda path: read_decompositions(path),
     "corpus": lambda path: list(read_corpus_file(path)),
     "questions": load_questions,
@@ -61,7 +61,7 @@ def test_bytes_of_json_lines(tmp_path, name, data):
     read_or_refuse(READERS[name], tmp_path / "rows.jsonl", data.draw(damaged_bytes(content)), PLACE)
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", readers.READERS)
 @EXAMPLES
 @given(data=st.data())
 def test_bytes_of_arrays(tmp_path, name, data):

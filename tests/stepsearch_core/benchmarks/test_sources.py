@@ -2,14 +2,16 @@ import json
 
 import pytest
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.benchmarks.sources import (
     fetched_benchmarks,
     fetched_examples,
     fetched_passages,
     fetched_questions,
+    training_questions,
 )
 from stepsearch_core.params import CorpusParams
-from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, MUSIQUE, write_jsonl
+from tests.stepsearch_core.benchmarks.rows_of_formats import HOTPOTQA, MUSIQUE, QA, TWOWIKI, write_jsonl
 
 
 @pytest.fixture
@@ -57,3 +59,25 @@ def test_questions_come_under_the_name_of_their_file(folder):
     ]
     assert len(fetched_questions(folder, limit=1)["musique"]) == 1
     assert asked["musique_train"][0].split == "train"
+
+
+def test_all_training_files_are_read(folder):
+    assert [question.dataset for question in training_questions(folder)] == ["musique"]
+    write_jsonl(folder / "qa_train.jsonl", QA)
+    write_jsonl(folder / "hotpotqa_train.jsonl", HOTPOTQA)
+    write_jsonl(folder / "2wikimultihopqa_train.json", TWOWIKI)
+    read = training_questions(folder)
+    assert [question.dataset for question in read] == ["musique", "hotpotqa", "2wikimultihopqa", "qa"]
+    assert {question.split for question in read} == {"train"}
+    (folder / "musique_train.jsonl").unlink()
+    assert [question.dataset for question in training_questions(folder)] == [
+        "hotpotqa",
+        "2wikimultihopqa",
+        "qa",
+    ]
+
+
+def test_questions_of_two_training_files_have_ids_of_their_own(folder):
+    write_jsonl(folder / "qa_train.jsonl", {**QA, "id": MUSIQUE["id"]})
+    with pytest.raises(DataError, match="is the id of a question of musique_train and qa_train"):
+        training_questions(folder)

@@ -15,7 +15,9 @@ def test_good_documents_alone_end_no_stage(look, documents):
     seen = look(*documents)
     assert seen.status == 0
     (line,) = seen.findings
-    assert line.startswith("warning: override fetch.files={documents: docs}: fetch.files: no musique_train")
+    assert line.startswith(
+        "warning: override fetch.files={documents: docs}: fetch.files: no training questions"
+    )
 
 
 def test_documents_that_cannot_be_read(look, documents, questions):

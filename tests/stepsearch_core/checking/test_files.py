@@ -50,7 +50,7 @@ def test_only_benchmarks_without_sub_questions(look, questions):
     write_jsonl(questions / "h.jsonl", HOTPOTQA)
     seen = look("fetch.source=files", f"fetch.folder={questions}", "fetch.files={hotpotqa: h.jsonl}")
     assert seen.status == 0  # retrieval can be measured
-    assert any("no musique_train: `synthesize`" in line for line in seen.findings)
+    assert any("no training questions: `synthesize`" in line for line in seen.findings)
 
 
 def test_a_benchmark_that_is_evaluated_and_not_fetched(look, files):
@@ -70,7 +70,7 @@ def test_fetched_and_not_evaluated(look, files, questions):
 
 def test_training_questions_may_be_test_questions_that_are_moved(look, files):
     only = (*files(), "fetch.files={musique: m.jsonl}")
-    assert any("no musique_train: `synthesize`" in line for line in look(*only).findings)
+    assert any("no training questions: `synthesize`" in line for line in look(*only).findings)
     seen = look(*only, "fetch.training_share=0.5")
     assert seen.status == 0
     assert not [line for line in seen.findings if "musique_train" in line]

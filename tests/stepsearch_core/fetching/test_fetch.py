@@ -43,7 +43,7 @@ def given_files(tmp_path):
 def test_the_world_is_fetched_whole_and_described(world):
     folder, manifest = world
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        (*STANDARD_NAMES.values(), "manifest.json")
+        (*(file["file"] for file in manifest["files"].values()), "manifest.json")
     )
     assert json.loads((folder / "manifest.json").read_text()) == manifest
     assert {key: entry["rows"] for key, entry in manifest["files"].items() if key != "corpus"} == {
@@ -119,7 +119,7 @@ def test_given_files_get_standard_names_and_keep_their_suffix(given_files, tmp_p
     ("files", "problem"),
     [
         ({}, "fetch.files: empty"),
-        ({"nq": "train100.jsonl"}, "fetch.files: unknown key 'nq'; known: musique_train, musique,"),
+        ({"nq": "train100.jsonl"}, "fetch.files: unknown key 'nq'; known: musique_train, hotpotqa_train,"),
         ({"musique": "dev.jsonl"}, r"dev\.jsonl: fetch\.files: musique: no such file"),
         ({"corpus": "hotpot.json"}, r"hotpot\.json, row 0: field 'id': missing"),
         ({"musique": "hotpot.json"}, r"hotpot\.json, row 0: field"),
@@ -182,7 +182,7 @@ def test_rows_dropped_are_listed_and_every_stage_sees_the_same_rows(given_files,
 def test_benchmarks_without_training_questions_are_fetched_with_a_remark(given_files, tmp_path):
     del given_files.files["musique_train"]
     (remark,) = remarks(fetch(given_files, tmp_path / "fetch"))
-    assert remark.startswith("no file of musique_train: ")
+    assert remark.startswith("no file of training questions (musique_train, ")
     with pytest.raises(
         DataError, match="field 'musique_train': no file of musique_train was fetched: name one in fetch"
     ):

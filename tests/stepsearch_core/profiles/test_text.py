@@ -103,7 +103,7 @@ def test_what_is_overridden_is_named_and_keeps_what_it_is(folder):
     assert line(text, "epochs") == "epochs: 5                        # passes over a step's trajectories"
     assert line(text, "clip_range").startswith("clip_range: 1.0e-05              # of the ratio")
     assert (
-        "  files:                           # benchmark -> file name; also musique_train, corpus,"
+        "  files:                           # benchmark -> file name; also NAME_train, corpus,"
         ' documents\n    musique: "a b"\n'
     ) in text
     assert text.count("\n") == written(folder, "top").count("\n")

@@ -11,10 +11,13 @@ import bm25s
 import pytest
 
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
-from stepsearch_core.benchmarks.sources import STANDARD_NAMES
 from stepsearch_core.params import BENCHMARKS
 from stepsearch_core.worlds.relations import Relation
 
+WORLD_FILES = (
+    *("musique_train.jsonl", "musique.jsonl", "hotpotqa.json", "2wikimultihopqa.json", "bamboogle.csv"),
+    *("corpus.jsonl", "decompositions.jsonl"),
+)
 TEST_FILES = dict(
     zip(BENCHMARKS, ("musique.jsonl", "hotpotqa.json", "2wikimultihopqa.json", "bamboogle.csv"), strict=True)
 )
@@ -24,9 +27,7 @@ FUNCTION_WORDS = frozenset(
 
 
 def digests(folder):
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in STANDARD_NAMES.values()
-    }
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in WORLD_FILES}
 
 
 def words_of(text):
@@ -47,7 +48,7 @@ def test_the_same_parameters_give_the_same_bytes_in_another_process(micro_params
 
 
 def test_the_folder_holds_the_promised_files_and_nothing_else(micro_folder):
-    assert sorted(path.name for path in micro_folder(0).iterdir()) == sorted(STANDARD_NAMES.values())
+    assert sorted(path.name for path in micro_folder(0).iterdir()) == sorted(WORLD_FILES)
 
 
 @pytest.mark.parametrize("seed", range(6))
