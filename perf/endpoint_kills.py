@@ -30,13 +30,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 from stepsearch_core.base.types import Hop
-from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
+from stepsearch_core.endpoint.endpoint import Endpoint
+from stepsearch_core.params import EndpointParams, SynthesizeParams
 from stepsearch_core.synthesis.key_writers import Model
 from stepsearch_core.synthesis.sub_questions import parse_sub_question
 hops = [Hop(f"Entity {{number}} >> author", "x", ("p",)) for number in range({QUESTIONS})]
 own = SynthesizeParams(generator="endpoint", generator_model="m")
-params = Params(synthesize=own, endpoint=EndpointParams(url=sys.argv[1], concurrency=4))
-Model(params, Path(sys.argv[2]))([(hop, parse_sub_question(hop.sub_question)) for hop in hops], Counter())
+endpoint = Endpoint(EndpointParams(url=sys.argv[1], concurrency=4), "m", Path(sys.argv[2]))
+Model(own, endpoint)([(hop, parse_sub_question(hop.sub_question)) for hop in hops], Counter())
 """
 
 

@@ -33,8 +33,9 @@ from stepsearch_core.profiles import load_profile
 from stepsearch_core.retrieval.index import build_index, open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.runtime.work_folder import ROOT
-from stepsearch_core.synthesis.filtering import KeyCounts, choose_keys, judged_candidates, search_all
+from stepsearch_core.synthesis.filtering import KeyCounts, choose_keys, judged_candidates
 from stepsearch_core.synthesis.key_writers import Rules
+from stepsearch_core.synthesis.searches import search_all
 from stepsearch_core.synthesis.sources import open_sources
 from stepsearch_core.synthesis.synthesize import mine_phrasings
 

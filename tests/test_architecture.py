@@ -46,6 +46,7 @@ LIGHT = (
 TESTED_ELSEWHERE = {
     "stepsearch_core.params.loading": "test_params.py",  # what is typed, what is read and which rules hold
     "stepsearch_core.params.rules": "test_params.py",
+    "stepsearch_core.params.stages": "test_params.py",
     "stepsearch_core.rewards.presets": "rewards/test_released_context.py",  # both score one trajectory
 }
 """Modules whose tests do not stand in a file of their own, and where they stand."""

@@ -24,6 +24,7 @@ class Name(StrEnum):
     QUESTIONS = "questions"
     PARAGRAPHS = "paragraphs"
     PROJECTION = "projection"  # of the hashing encoder
+    LINKS = "links"  # between passages, that questions are made of
     SPLIT = "split"  # into training and validation questions
     ORDER = "order"  # of questions that get a trajectory for the warm start
     SEARCHER = "searcher"  # of such a trajectory (its number, attempt)

@@ -93,6 +93,12 @@ def normalize_answer(text: str) -> str:
     return " ".join(word for word in text.split() if word not in _ARTICLES)
 
 
+def holds(text: str, phrase: str) -> bool:
+    """Whether a text has the words of a phrase, in their order; no text has those of a blank one."""
+    inner = " ".join(words(phrase))
+    return bool(inner) and f" {inner} " in f" {' '.join(words(text))} "
+
+
 def squeeze(text: str) -> str:
     """NFC-normalised text with every run of white space made one blank."""
     return " ".join(unicodedata.normalize("NFC", text).split())

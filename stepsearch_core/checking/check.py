@@ -1,7 +1,7 @@
 """`stepsearch check`: all that can be known before the long work, in seconds and without a network.
 
 A retrieval service is asked, if `retrieval.url` names one to search, and so is a service of language models
-that a judge or the search keys need.
+that a judge or the synthesis needs.
 """
 
 from __future__ import annotations

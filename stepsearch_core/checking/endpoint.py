@@ -1,4 +1,4 @@
-"""The service of language models that a judge or the search keys need: it answers, and has the model."""
+"""The service of language models that a judge or the synthesis needs: it answers, and has the model."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.checking.finding import Finding
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
-from stepsearch_core.endpoint.prompts import read_prompt
-from stepsearch_core.synthesis.key_writers import PROMPT
+from stepsearch_core.synthesis.told import WORKS, told
 
 SECONDS = 3.0
 """In which a service has to say which models it has."""
 
 
 def check_generator(subject: Subject) -> Iterator[Finding]:
-    """What writes search keys is there, if it is a model."""
+    """The model that writes keys, steps or questions is there, if one does."""
     own = subject.params.synthesize
-    if own.generator != "endpoint":
+    if not own.asks:
         return
     try:
-        read_prompt(own.generator_prompt, PROMPT, "synthesize.generator_prompt")
+        for work in WORKS:
+            told(work, own.prompts)
     except DataError as error:
-        yield subject.error("synthesize.generator_prompt", str(error), "mend the file, or the path")
+        yield subject.error("synthesize.prompts", str(error), "mend the file, or the path")
     yield from check_model(subject, str(own.generator_model), "synthesize.generator_model", "synthesize")
 
 

@@ -86,7 +86,7 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
         return
     section = f"fetch.{subject.params.fetch.source}"
     files = [key for key in TRAINING_FILES if key in named]
-    if not files and not subject.params.fetch.training_share:
+    if not (files or subject.params.fetch.training_share or own.linked_pairs):
         yield subject.warning(
             section,
             f"no training questions: `synthesize`, which takes them from {', '.join(TRAINING_FILES)},"
@@ -96,20 +96,22 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     if not files or not all(key in subject.files for key in files):
         return
     read = {key: [example.question for example in subject.examples(key)[0]] for key in files}
-    usable = {key: sum(bool(question.support_ids) for question in read[key]) for key in files}
+    usable = {key: sum(own.decompose or bool(q.support_ids) for q in read[key]) for key in files}
     for key in files:
         if read[key] and not usable[key]:
             yield subject.error(
                 f"{section}.{key}",
                 f"none of the first {len(read[key])} questions has supports, which training needs",
-                "questions with steps or supports, or `decompositions` beside the file",
+                "questions with steps or supports, `decompositions` beside the file, or"
+                " synthesize.decompose=true with a language model",
             )
-    all_read = all(len(questions) < FIRST_ROWS for questions in read.values())
-    if any(usable.values()) and all_read and sum(usable.values()) <= (kept := own.validation_questions):
+    whole = all(len(questions) < FIRST_ROWS for questions in read.values()) and not own.linked_pairs
+    count, kept = sum(usable.values()), own.validation_questions
+    if whole and 0 < count <= kept:
         yield subject.error(
             "synthesize.validation_questions",
-            f"{kept} leave none of {sum(usable.values())} usable questions for training",
-            f"less than {sum(usable.values())}",
+            f"{kept} leave none of {count} usable questions for training",
+            f"less than {count}",
         )
 
 

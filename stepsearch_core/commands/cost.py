@@ -1,4 +1,4 @@
-"""`cost`: what a language model's search keys would take, without asking it anything."""
+"""`cost`: what asking a language model would take in the stage `synthesize`, without asking it anything."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers of `stepsearch`."""
     cost = commands.add_parser(
         "cost",
-        help="say what synthesize.generator=endpoint would ask for, and what that costs",
+        help="say what the stage synthesize would ask a language model for, and what that costs",
         description=(
-            "Count the requests that the stage synthesize would make of the active profile, without those"
-            " that were answered before, their tokens and, with endpoint.prompt_price and"
-            " endpoint.reply_price, what they cost. Nothing is asked. The stage fetch has to have run."
+            "Count the requests that the stage synthesize would make of the active profile (for search keys"
+            " in any case, for steps and questions if it asks for these), without those that were answered"
+            " before, their tokens and, with endpoint.prompt_price and endpoint.reply_price, what they cost."
+            " Nothing is asked. The stage fetch has to have run; for synthesize.linked_pairs corpus, too."
         ),
         epilog="example: stepsearch cost endpoint.prompt_price=0.15 endpoint.reply_price=0.6",
     )
@@ -27,26 +28,22 @@ def add(commands: Any) -> None:
 
 
 def _cost(options: argparse.Namespace) -> None:
-    from stepsearch_core.benchmarks.sources import training_questions
+    from stepsearch_core.endpoint.usage import Usage
     from stepsearch_core.params import load_params
-    from stepsearch_core.synthesis.key_writers import Model
-    from stepsearch_core.synthesis.sub_questions import parse_hops
+    from stepsearch_core.synthesis.estimate import estimates
 
     params = load_params(ACTIVE, options.overrides)
     params.endpoint.url = params.endpoint.url or "http://localhost/v1"  # it is asked nothing
-    questions = training_questions(options.data / "fetch")
-    steps = [
-        step
-        for question in questions
-        if question.has_decomposition
-        for step in zip(question.hops, parse_hops(question), strict=True)
-    ]
-    usage = Model(params).estimate(steps)
+    works = estimates(params, options.data)
+    for work in works:
+        print(f"{work.what}: {work.usage.requests:,} requests to make; {work.usage.kept:,} answered before")
+    usage = sum((work.usage for work in works), Usage())
     cost = usage.cost(params.endpoint)
-    print(f"{len(steps):,} steps of {len(questions):,} questions")
     print(f"{usage.requests:,} requests to make; {usage.kept:,} were answered before")
     print(f"{usage.prompt_tokens:,} tokens of prompts, roughly; of replies {usage.reply_tokens:,} at most")
     if cost is None:
         print("cost: set endpoint.prompt_price and endpoint.reply_price, of a million tokens each")
     else:
         print(f"cost: at most {cost:,.2f}, in the currency of the prices")
+    if params.synthesize.decompose or params.synthesize.linked_pairs:
+        print("search keys of steps that the model is yet to write come on top")

@@ -72,6 +72,8 @@ class Endpoint:
         self._openai = openai
         self.model = model
         self.usage = Usage()
+        self.concurrency = params.concurrency
+        """Requests that may be in flight."""
         self._counting = Lock()
         self._reasoning_tokens = params.reasoning_tokens
         self._client = openai.OpenAI(

@@ -156,9 +156,10 @@ RULES = (
         ),
     ),
     Rule(
-        "synthesize.generator",
-        "possible without a service and a model: set endpoint.url and synthesize.generator_model",
-        lambda p: p.synthesize.generator == "rules" or bool(p.endpoint.url and p.synthesize.generator_model),
+        "synthesize.generator_model",
+        "enough for synthesize.generator=endpoint, synthesize.decompose and synthesize.linked_pairs, which"
+        " ask a model: name it here, and its service in endpoint.url",
+        lambda p: not p.synthesize.asks or bool(p.endpoint.url and p.synthesize.generator_model),
     ),
     Rule(
         "synthesize.sources",

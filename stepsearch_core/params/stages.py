@@ -95,14 +95,16 @@ class IndexParams:
 
 @section("synthesize")
 class SynthesizeParams:
-    """Search keys per hop, and how imperfect the warm start's trajectories are (shares between 0 and 1).
+    """Steps and search keys, and how imperfect the warm start's trajectories are (shares between 0 and 1).
 
-    DVC does not watch the file `generator_prompt`: after a change in it, `dvc repro synthesize --force`.
+    DVC does not watch the folder `prompts`: after a change in it, `dvc repro synthesize --force`.
     """
 
     generator: str = one_of("rules", "endpoint")
     generator_model: str | None = anything()
-    generator_prompt: str | None = anything()
+    prompts: str | None = anything()
+    decompose: bool = anything()
+    linked_pairs: int = number(at_least=0)
     candidates_per_hop: int = number(at_least=1)
     sources: list[str] = one_of(*SOURCES)
     keys_per_hop: int = number(at_least=1)
@@ -113,6 +115,11 @@ class SynthesizeParams:
     retry_share: float = share()
     skipped_hop_share: float = share()
     repeated_search_share: float = share()
+
+    @property
+    def asks(self) -> bool:
+        """Whether the model `generator_model` is asked for anything."""
+        return self.generator == "endpoint" or self.decompose or self.linked_pairs > 0
 
 
 @section("evaluate")

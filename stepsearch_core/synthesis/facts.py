@@ -1,9 +1,9 @@
-"""Steps from two supporting passages by rule, for questions in HotpotQA's format, which has no sub-questions.
+"""Steps from two supporting passages by rule, for HotpotQA's format, which has no sub-questions.
 
 A bridge question leads through one passage, which names the other's title, to the other, which has the
-answer: its first step asks in those words of the question that the first passage holds and is answered by the
-other's title; its second step asks for the rest about that title. A comparison names both titles: each step
-asks about one of them in the question's other words, and what it is answered by is not known.
+answer: its first step asks in those words of the question that the first passage holds and is answered by
+the other's title; its second step asks for the rest about that title. A comparison names both titles: each
+step asks about one of them in the question's other words, and what it is answered by is not known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
-from stepsearch_core.base.text import words
+from stepsearch_core.base.text import holds
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.synthesis.sub_questions import keywords, lower_words
 
@@ -51,12 +51,6 @@ def name_of(passage: Passage) -> str:
 def names(text: str, passage: Passage) -> bool:
     """Whether a text names what a passage is about."""
     return holds(text, name_of(passage))
-
-
-def holds(text: str, phrase: str) -> bool:
-    """Whether a text has the words of a phrase, in their order; no text has those of a blank one."""
-    inner = " ".join(words(phrase))
-    return bool(inner) and f" {inner} " in f" {' '.join(words(text))} "
 
 
 def _bridge(question: Question, first: Passage, second: Passage) -> tuple[Hop, ...]:

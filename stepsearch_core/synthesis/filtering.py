@@ -9,11 +9,9 @@ observation. A candidate that gives away what it should find (`leaks`) is search
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-from tqdm import tqdm
 
 from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage, Question
@@ -22,14 +20,11 @@ from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.key_writers import KeyWriter
 from stepsearch_core.synthesis.leaks import forbidden_words, leaks
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
+from stepsearch_core.synthesis.searches import Show, searches
 from stepsearch_core.synthesis.sub_questions import parse_hops
-
-Show = Callable[[Sequence[Passage]], Sequence[str]]
-"""Which of a search's results the environment shows, by id (`environment.renderer.Renderer.shown`)."""
 
 MAX_SIMILARITY = 0.8
 """Keys whose sets of words have a larger Jaccard index are near-duplicates."""
-_BATCH = 512
 
 
 @dataclass
@@ -163,39 +158,6 @@ def _judge(
                 valid = not candidate.supports.isdisjoint(search.shown)
                 candidate.showing += valid
                 counts.valid[name] += valid
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The ids of what a query finds, best first, and of these what is shown."""
-
-    passage_ids: tuple[str, ...]
-    shown: frozenset[str]
-
-
-def search_all(
-    retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show
-) -> dict[str, Search]:
-    """As `searches`, all of them."""
-    return dict(searches(retriever, queries, k, what, show))
-
-
-def searches(
-    retriever: Retriever, queries: Iterable[str], k: int, what: str, show: Show
-) -> Iterator[tuple[str, Search]]:
-    """The first `k` passages for every distinct query, searched in batches under a progress bar.
-
-    Raises:
-        RetrievalError: the retriever failed.
-    """
-    distinct = list(dict.fromkeys(queries))
-    with tqdm(total=len(distinct), desc=what, unit=" queries") as progress:
-        for start in range(0, len(distinct), _BATCH):
-            batch = distinct[start : start + _BATCH]
-            for query, hits in zip(batch, retriever.search(batch, k), strict=True):
-                passages = [hit.passage for hit in hits]
-                yield query, Search(tuple(passage.id for passage in passages), frozenset(show(passages)))
-            progress.update(len(batch))
 
 
 def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey], list[SearchKey]]:

@@ -11,26 +11,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
-from tqdm import tqdm
 
 from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage
-from stepsearch_core.endpoint.endpoint import REPLIES, Endpoint, EndpointError, Reason
-from stepsearch_core.endpoint.prompts import read_prompt
-from stepsearch_core.endpoint.usage import Usage
-from stepsearch_core.params import Params
+from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.many import Request, ask_all
+from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
 from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
+from stepsearch_core.synthesis.told import told
 
-PROMPT = Path(__file__).with_name("keys_prompt.md")
-FIRST = 4
-"""Times as many steps as are asked at once: if none of them is answered, none will be."""
 LONGEST = 200
 """Characters; a longer candidate is no query."""
 _ASKED_LENGTH = 100
@@ -86,72 +80,39 @@ def keys_form(count: int) -> type[Keys]:
 class Model:
     """The model `synthesize.generator_model` of the service `endpoint.url`."""
 
-    def __init__(self, params: Params, replies: Path = REPLIES) -> None:
-        """Reach it.
+    def __init__(self, params: SynthesizeParams, endpoint: Endpoint) -> None:
+        """Ask this model.
 
         Raises:
-            DataError: `synthesize.generator_prompt` cannot be read, or holds nothing.
+            DataError: what `synthesize.prompts` names cannot be read, or holds nothing.
         """
-        own = params.synthesize
-        self._told = read_prompt(own.generator_prompt, PROMPT, "synthesize.generator_prompt")
-        self._count = own.candidates_per_hop
+        self._told = told("keys", params.prompts)
+        self._count = params.candidates_per_hop
         self._form = keys_form(self._count)
-        self._endpoint = Endpoint(params.endpoint, str(own.generator_model), replies)
-        self._at_once = params.endpoint.concurrency
+        self._endpoint = endpoint
 
     def __call__(self, steps: Sequence[Step], failed: Counter[str]) -> list[list[SearchKey]]:
         """See `KeyWriter`.
 
         Raises:
-            ExplainedError: not one of the first steps was answered, or there is no key at all.
+            ExplainedError: the service does not answer, or there is no key at all.
         """
-        told = self._told_of(list(dict.fromkeys(step.question for _, step in steps)))
-        made = [told[step.question] for _, step in steps]
-        failed.update(f"endpoint: {reply.reason}" for reply in made if isinstance(reply, EndpointError))
-        keys = [[] if isinstance(reply, EndpointError) else _distinct(reply, failed) for reply in made]
+        replies = ask_all(self._endpoint, self.requests(steps), "search keys")
+        failed.update(f"endpoint: {reply.reason}" for reply in replies if isinstance(reply, EndpointError))
+        keys = [
+            [] if isinstance(reply, EndpointError) else _distinct(reply.keys[: self._count], failed)
+            for reply in replies
+        ]
         if keys and not any(keys):
             counts = ", ".join(f"{count} x {reason}" for reason, count in failed.items() if count)
             raise ExplainedError(f"{self._endpoint.model} wrote no search key that can be used: {counts}")
         return keys
 
-    def _told_of(self, asked: Sequence[str]) -> dict[str, list[str] | EndpointError]:
-        """What it says of each sub-question."""
-        told: dict[str, list[str] | EndpointError] = {}
-        with ThreadPoolExecutor(self._at_once) as pool:
-            replies = tqdm(pool.map(self._ask, asked), "asking for search keys", len(asked), unit=" steps")
-            for question, reply in zip(asked, replies, strict=True):
-                told[question] = reply
-                if len(told) == FIRST * self._at_once and all(map(_is_silence, told.values())):
-                    pool.shutdown(cancel_futures=True)
-                    raise ExplainedError(f"none of the first {len(told)} steps was answered: {reply}")
-        return told
-
-    def estimate(self, steps: Sequence[Step]) -> Usage:
-        """What writing for these steps would take; nothing is asked."""
-        distinct = dict.fromkeys(step.question for _, step in steps)
-        estimates = (self._endpoint.estimate(*self._request(asked)) for asked in distinct)
-        return sum(estimates, Usage())
-
-    @property
-    def usage(self) -> Usage:
-        """What writing has taken so far."""
-        return self._endpoint.usage
-
-    def _request(self, sub_question: str) -> tuple[str, str, type[Keys], int]:
-        asked = json.dumps({"asked": sub_question, "queries": self._count}, ensure_ascii=False)
-        return self._told, asked, self._form, _TOKENS + self._count * _TOKENS_A_KEY
-
-    def _ask(self, sub_question: str) -> list[str] | EndpointError:
-        try:
-            return self._endpoint.ask(*self._request(sub_question)).keys[: self._count]
-        except EndpointError as error:
-            return error
-
-
-def _is_silence(reply: list[str] | EndpointError) -> bool:
-    """Whether the service did not answer, rather than the model not as it should."""
-    silent = (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REFUSED)
-    return isinstance(reply, EndpointError) and reply.reason in silent
+    def requests(self, steps: Sequence[Step]) -> list[Request[Keys]]:
+        """What is asked for each step."""
+        most = _TOKENS + self._count * _TOKENS_A_KEY
+        asked = ({"asked": step.question, "queries": self._count} for _, step in steps)
+        return [Request(self._told, json.dumps(one, ensure_ascii=False), self._form, most) for one in asked]
 
 
 def _distinct(texts: Sequence[str], failed: Counter[str]) -> list[SearchKey]:

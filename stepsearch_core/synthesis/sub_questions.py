@@ -62,7 +62,7 @@ def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuest
             words=told.words,
         )
     text = " ".join(sub_question.split()).rstrip(" ?.")
-    references = [answer for answer in known if answer in text]
+    references = [answer for answer in known if answer and answer in text]
     spans = [
         span for span in names(text) if not any(span in answer or answer in span for answer in references)
     ]

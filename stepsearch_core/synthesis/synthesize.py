@@ -20,6 +20,7 @@ from stepsearch_core.base.io import atomic_folder, write_json, write_jsonl
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
+from stepsearch_core.endpoint.endpoint import REPLIES, Endpoint
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.metrics.measures import BY_KEY
@@ -28,9 +29,10 @@ from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.dataset import write_dataset
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
-from stepsearch_core.synthesis.key_writers import Model, Rules
+from stepsearch_core.synthesis.key_writers import KeyWriter, Model, Rules
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
+from stepsearch_core.synthesis.steps import give_steps
 from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 from stepsearch_core.synthesis.warmstart import make_trajectories
@@ -55,7 +57,7 @@ def synthesize(
     """Write `train.jsonl`, `validation.jsonl`, `trajectories.jsonl`, `dataset` and `report.json`.
 
     Args:
-        questions: Training questions with decompositions.
+        questions: Of the training files; those without steps get some or are left out (`steps`).
         corpus: Gives support passages and the words of the corpus.
         retriever: Answers the warm start's searches.
         renderer: Says which results are shown and which questions fit into a prompt.
@@ -70,12 +72,23 @@ def synthesize(
     Raises:
         DataError: no question would be left for training, too many do not fit into a prompt, or no
             warm-start trajectory succeeded.
+        ExplainedError: a language model is asked and does not answer, or wrote nothing that can be used.
         RetrievalError: the retriever failed.
     """
-    usable, dropped = _usable(questions, corpus, renderer, HeldOut(held_out))
+    endpoint = open_endpoint(params) if params.synthesize.asks else None
+    stepped, steps = give_steps(
+        questions, corpus, params, retriever=retriever, show=renderer.shown, endpoint=endpoint
+    )
+    usable, dropped = _usable(stepped, corpus, renderer, HeldOut(held_out))
+    if not stepped:
+        problem = "none were fetched: name a file of training questions, or set synthesize.linked_pairs"
+        raise DataError(problem, "params", field="fetch")
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
-    write = Model(params) if params.synthesize.generator == "endpoint" else Rules(mined, corpus.get)
+    if endpoint and params.synthesize.generator == "endpoint":
+        write: KeyWriter = Model(params.synthesize, endpoint)
+    else:
+        write = Rules(mined, corpus.get)
     keyed, keys = add_search_keys(
         [*train, *validation], write, params.synthesize, sources, corpus.get, renderer.shown
     )
@@ -96,12 +109,13 @@ def synthesize(
     report = {
         "questions": {
             "read": len(questions),
+            "steps": steps,
             "train": len(train),
             "validation": len(validation),
             "dropped": dropped,
         },
         "search_keys": keys.to_json(),
-        **({"endpoint": write.usage.to_json(params.endpoint)} if isinstance(write, Model) else {}),
+        **({"endpoint": endpoint.usage.to_json(params.endpoint)} if endpoint else {}),
         "relations": _describe_relations(mined),
         "trajectories": {
             "asked_for": params.synthesize.trajectories,
@@ -123,6 +137,11 @@ def synthesize(
         )
         write_json(temporary / "report.json", report)
     return report
+
+
+def open_endpoint(params: Params) -> Endpoint:
+    """The service and model that write keys, steps and questions; replies are kept for the next run."""
+    return Endpoint(params.endpoint, str(params.synthesize.generator_model), REPLIES)
 
 
 def _warn(keys: KeyCounts) -> None:

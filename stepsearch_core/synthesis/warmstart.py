@@ -24,7 +24,7 @@ from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.types import Question
 from stepsearch_core.params import EnvironmentParams, SynthesizeParams
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.synthesis.filtering import Search, Show, search_all
+from stepsearch_core.synthesis.searches import Search, Show, search_all
 from stepsearch_core.synthesis.sub_questions import SubQuestion, parse_hops
 from stepsearch_core.synthesis.trajectories import (
     AnswerTurn,

@@ -141,7 +141,7 @@ def refusal(path, overrides=None) -> str:
                 " missing to index.measured_methods"
             ),
         ),
-        ("synthesize.generator=endpoint", "synthesize.generator: 'endpoint' is not possible without"),
+        ("synthesize.generator=endpoint", "synthesize.generator_model: None is not enough for"),
         *(
             (f"retrieval={{method: remote, url: '{url}'}}", f"retrieval.url: '{url}' is not the address")
             for url in ("", "host:8000", "ftp://host", "file:///etc/passwd", "http://", "http://host:port")

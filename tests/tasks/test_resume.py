@@ -28,8 +28,8 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 from stepsearch_core.params import *
 from stepsearch_core.retrieval import parts, shards
-from stepsearch_core.synthesis import filtering
-shards.SHARD_PASSAGES, parts.PART_BYTES, filtering._BATCH = 20, 20 * 72, 5
+from stepsearch_core.synthesis import searches
+shards.SHARD_PASSAGES, parts.PART_BYTES, searches._BATCH = 20, 20 * 72, 5
 params = Params(profile="test", retrieval=RetrievalParams(**{DENSE}))
 params.synthesize = SynthesizeParams(sources=["bm25"], validation_questions=10, trajectories=60)
 import importlib

@@ -3,7 +3,7 @@ from stepsearch_core.checking.finding import Severity
 from tests.checkout import ROOT
 from tests.endpoints import Chat
 
-KEYS = ("endpoint.", "synthesize.generator")
+KEYS = ("endpoint.", "synthesize.generator", "synthesize.prompts")
 
 
 def found(url, model, *overrides):
@@ -25,6 +25,6 @@ def test_the_service_that_writes_search_keys_is_asked_for_its_models():
 
 def test_its_prompt_is_read():
     with Chat(lambda messages: "") as service:
-        [(severity, field, problem)] = found(service.url, "m", "synthesize.generator_prompt=no/such.md")
-    assert (severity, field) == (Severity.ERROR, "synthesize.generator_prompt")
-    assert "no/such.md" in problem
+        [(severity, field, problem)] = found(service.url, "m", "synthesize.prompts=no/such")
+    assert (severity, field) == (Severity.ERROR, "synthesize.prompts")
+    assert "no/such" in problem

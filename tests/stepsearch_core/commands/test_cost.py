@@ -49,5 +49,5 @@ def test_without_questions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "conf", "conf")
     cli.main(["profile", "micro"])
-    with pytest.raises(SystemExit, match="no file of musique_train was fetched"):
+    with pytest.raises(SystemExit, match="no training questions were fetched: run `dvc repro fetch`"):
         cli.main(["cost"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from stepsearch_core.base.types import Passage
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus, read_corpus_file
 from stepsearch_core.environment.actions import THINK
@@ -37,3 +38,22 @@ def world(tmp_path_factory):
 def everything(passages):
     """An environment with room for all."""
     return [passage.id for passage in passages]
+
+
+class Table:
+    """A retriever that knows its answers by heart and remembers what it was asked."""
+
+    def __init__(self, answers, passages=()):
+        self.answers = answers
+        self.passages = {passage.id: passage for passage in passages}
+        self.asked = []
+
+    def search(self, queries, k):
+        self.asked.append((list(queries), k))
+        return [
+            [
+                SimpleNamespace(passage=self.passages.get(identifier, Passage(identifier, "", "")))
+                for identifier in self.answers.get(query, ())[:k]
+            ]
+            for query in queries
+        ]

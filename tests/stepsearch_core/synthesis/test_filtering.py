@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,37 +6,17 @@ from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.filtering import (
     MAX_SIMILARITY,
-    Search,
     add_search_keys,
     choose_keys,
-    search_all,
 )
 from stepsearch_core.synthesis.key_writers import Rules
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.synthesize import mine_phrasings
-from tests.stepsearch_core.synthesis.conftest import everything
+from tests.stepsearch_core.synthesis.conftest import Table, everything
 
 
 def keys(*texts):
     return [SearchKey(text, KeyKind.ENTITY) for text in texts]
-
-
-class Table:
-    """A retriever that knows its answers by heart and remembers what it was asked."""
-
-    def __init__(self, answers):
-        self.answers = answers
-        self.asked = []
-
-    def search(self, queries, k):
-        self.asked.append((list(queries), k))
-        return [
-            [
-                SimpleNamespace(passage=Passage(identifier, "", ""))
-                for identifier in self.answers.get(query, ())[:k]
-            ]
-            for query in queries
-        ]
 
 
 def test_the_first_key_then_always_the_least_like_those_chosen():
@@ -70,16 +48,6 @@ def test_chosen_keys_are_few_unlike_and_from_the_candidates(texts, limit):
     pairs = [(one, other) for i, one in enumerate(sets) for other in sets[:i]]
     assert all(len(one & other) / len(one | other) <= MAX_SIMILARITY for one, other in pairs)
     assert len(chosen) + len(duplicates) <= len(candidates)
-
-
-def test_every_query_is_searched_once_in_batches():
-    retriever = Table({"q3": ("p1", "p2", "p3")})
-    found = search_all(retriever, (f"q{i % 600}" for i in range(1200)), 2, "test", everything)
-    assert [len(batch) for batch, _ in retriever.asked] == [512, 88]
-    assert {k for _, k in retriever.asked} == {2}
-    assert found["q3"] == Search(("p1", "p2"), frozenset({"p1", "p2"}))
-    assert found["q4"] == Search((), frozenset())
-    assert len(found) == 600
 
 
 def test_keys_are_kept_only_if_they_find_the_support_and_the_rest_is_counted():

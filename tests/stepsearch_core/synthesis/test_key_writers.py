@@ -6,10 +6,12 @@ import pytest
 
 from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.types import Hop, Passage
-from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
-from stepsearch_core.synthesis.key_writers import LONGEST, PROMPT, Model, Rules, keys_form
+from stepsearch_core.endpoint.endpoint import Endpoint
+from stepsearch_core.params import EndpointParams, SynthesizeParams
+from stepsearch_core.synthesis.key_writers import LONGEST, Model, Rules, keys_form
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey
 from stepsearch_core.synthesis.sub_questions import parse_sub_question
+from stepsearch_core.synthesis.told import told
 from tests.endpoints import Chat, completion
 
 HOPS = [Hop("Dark River >> author", "Ann", ("p",)), Hop("Ann >> spouse", "Bob", ("q",))]
@@ -18,8 +20,8 @@ STEPS = [(hop, parse_sub_question(hop.sub_question)) for hop in HOPS]
 
 def model(service, folder, **own):
     own = {"generator": "endpoint", "generator_model": "m", "candidates_per_hop": 3, **own}
-    endpoint = EndpointParams(url=service.url, attempts=1, concurrency=2)
-    return Model(Params(synthesize=SynthesizeParams(**own), endpoint=endpoint), folder)
+    params = EndpointParams(url=service.url, attempts=1, concurrency=2)
+    return Model(SynthesizeParams(**own), Endpoint(params, "m", folder))
 
 
 def replying(*replies):
@@ -41,8 +43,8 @@ def test_a_model_sees_the_question_and_neither_answer_nor_support(tmp_path):
             ["author of Dark River"],
         ]
         assert write(STEPS, Counter())[0] == [SearchKey("author of Dark River", KeyKind.MODEL)]
-    told, asked = zip(*sorted(service.chats), strict=True)
-    assert set(told) == {PROMPT.read_text("utf-8")}
+    prompts, asked = zip(*sorted(service.chats), strict=True)
+    assert set(prompts) == {told("keys", None)}
     assert [json.loads(text) for text in asked] == [  # each once: equal steps share a reply, which is kept
         {"asked": "Who was Ann married to?", "queries": 3},
         {"asked": "Who wrote Dark River?", "queries": 3},
@@ -87,7 +89,7 @@ def test_a_service_that_does_not_answer_is_not_asked_for_all(tmp_path):
     steps = [(HOPS[0], parse_sub_question(f"River {number} >> author")) for number in range(500)]
     with Chat(lambda messages: (503, {}, {"error": {"message": "loading"}})) as service:
         write = model(service, tmp_path)
-        with pytest.raises(ExplainedError, match=r"none of the first 8 steps was answered: refused: .*503"):
+        with pytest.raises(ExplainedError, match=r"keys: none of the first 8 was answered: .*503"):
             write(steps, Counter())
     assert len(service.chats) < 20
 

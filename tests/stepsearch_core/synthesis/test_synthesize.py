@@ -66,6 +66,7 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
     )
     assert report["questions"] == {
         "read": 500,
+        "steps": {"given": 500, "by rule": 0},
         "train": 460,
         "validation": 40,
         "dropped": left_out(),
@@ -102,6 +103,7 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
     report = synthesize(given, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out")
     assert report["questions"] == {
         "read": 60,
+        "steps": {"given": 59, "by rule": 0},
         "train": 17,
         "validation": 40,
         "dropped": left_out(nd=1, ahws=1, snitc=1),
