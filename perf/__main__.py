@@ -49,6 +49,10 @@ MEASUREMENTS = {
         " on the published text in STEPSEARCH_REAL_DATA"
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
+    "steps": (
+        "steps of published questions that come without: by rule, and by a model at STEPSEARCH_ENDPOINT that"
+        " STEPSEARCH_ENDPOINT_MODEL names; questions of linked passages"
+    ),
     "steps_to_f1": "training steps until a validation F1 on worlds of few and of many hops, now and before",
     "synthesis": (
         "search keys on published text, their worth to a retriever without a vote, 20,000 rows, kills of a"

@@ -9,6 +9,7 @@ from pathlib import Path
 CORPUS = "corpus.jsonl"
 DEV = "musique_ans_dev551.jsonl"
 TRAIN = "musique_ans_train100.jsonl"
+HOTPOT = "hotpotqa_train100.json"
 
 
 def real_data(*names: str) -> Path:

@@ -118,14 +118,14 @@ def _measure(examples: list[Example], corpus: Corpus, statistics_folder: Path, r
 
 def _with_keys(question: Question) -> Question:
     """The question with search keys that need no corpus: its sub-questions, their keywords and entities."""
-    keys = [tuple(key.text for key in candidate_keys(asked, (), ())) for asked in parse_hops(question)]
+    keys = [tuple(key.text for key in candidate_keys(asked, (), ())) for _, asked in parse_hops(question)]
     hops = zip(question.hops, keys, strict=True)
     return replace(question, hops=tuple(replace(hop, search_keys=each) for hop, each in hops))
 
 
 def _search(question: Question, corpus: Corpus, draw: random.Random) -> Trajectory:
     """Four searches, the sub-questions and then the question, and the right answer."""
-    asked = [parsed.text for parsed in parse_hops(question)][:SEARCHES]
+    asked = [parsed.text for _, parsed in parse_hops(question)][:SEARCHES]
     asked += [question.question] * (SEARCHES - len(asked))
     supports = [hop.support_ids[0] for hop in question.hops]
     turns = []

@@ -10,10 +10,10 @@ from stepsearch_core.base.io import write_json
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import corpus_file_passages, fetched_questions
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import IndexParams, Params
+from stepsearch_core.params import IndexParams, Params, indexes_of
 from stepsearch_core.retrieval.building import prepare_encoding
 from stepsearch_core.retrieval.coverage import measure_index, verdict
-from stepsearch_core.retrieval.index import build_index, indexes_of
+from stepsearch_core.retrieval.index import build_index
 from stepsearch_core.retrieval.ready_made import ReadyMade
 from stepsearch_core.retrieval.shards import encode_own_shards
 from stepsearch_core.retrieval.similarity import TfidfSimilarity

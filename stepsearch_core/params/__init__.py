@@ -19,6 +19,7 @@ from stepsearch_core.params.shared import (
     RewardParams,
     RolloutParams,
     TokenizerParams,
+    indexes_of,
 )
 from stepsearch_core.params.stages import (
     BENCHMARKS,
@@ -76,6 +77,7 @@ __all__ = [
     "WatchParams",
     "WorldParams",
     "importance_sampled",
+    "indexes_of",
     "load_params",
     "params_yaml",
 ]

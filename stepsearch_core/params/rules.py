@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isclose
 from operator import attrgetter
@@ -12,7 +12,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.shared import METHODS, TANTIVY_CONSTANTS
+from stepsearch_core.params.shared import TANTIVY_CONSTANTS, indexes_of
 from stepsearch_core.params.stages import BENCHMARKS, STAGES, TRAINING_FILES, FetchParams
 
 
@@ -166,7 +166,7 @@ RULES = (
         "all built here: add what is missing to index.measured_methods, or name others (remote alone, where"
         " a service searches)",
         lambda p: (
-            _indexes(p.synthesize.sources) <= _indexes([p.retrieval.method, *p.index.measured_methods])
+            indexes_of(p.synthesize.sources) <= indexes_of([p.retrieval.method, *p.index.measured_methods])
         ),
     ),
     Rule(
@@ -247,11 +247,6 @@ RULES = (
         lambda p: p.train.minibatches <= p.train.questions_per_step * p.train.samples_per_question,
     ),
 )
-
-
-def _indexes(methods: Iterable[str]) -> set[str]:
-    """The indexes here that these methods search."""
-    return {index for method in methods for index in METHODS.get(method, ())}
 
 
 def _weights_seen(params: Params) -> tuple[float, ...]:

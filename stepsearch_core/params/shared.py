@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.base.text import SEGMENTERS
 from stepsearch_core.params.defaults import section
@@ -13,6 +15,13 @@ METHODS: dict[str, tuple[str, ...]] = {
     "remote": (),
 }
 """What `retrieval.method` may be, and which indexes here it searches; a service has its own."""
+
+
+def indexes_of(methods: Iterable[str]) -> set[str]:
+    """The indexes here that any of these methods searches; of what is no method, none."""
+    return {index for method in methods for index in METHODS.get(method, ())}
+
+
 SOURCES = (*METHODS, "char_ngrams")
 """What can be asked whether a search key works."""
 TANTIVY_CONSTANTS = (1.2, 0.75)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stepsearch_core.params import METHODS, FetchParams, Params
+from stepsearch_core.params import FetchParams, Params, indexes_of
 from stepsearch_core.policy.structure import DTYPE_BYTES, local_folder
 from stepsearch_core.retrieval.factory import make_index
 from stepsearch_core.retrieval.footprint import Footprint, footprint
@@ -32,8 +32,7 @@ def passage_count(fetch: FetchParams) -> int | None:
 
 def built_indexes(params: Params) -> set[str]:
     """The indexes that the stage `index` builds; none where a service alone is searched and measured."""
-    methods = {params.retrieval.method, *params.index.measured_methods}
-    return {name for method in methods for name in METHODS[method]}
+    return indexes_of([params.retrieval.method, *params.index.measured_methods])
 
 
 def dense_footprint(params: Params) -> Footprint:

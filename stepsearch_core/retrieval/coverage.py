@@ -20,9 +20,9 @@ from stepsearch_core.base.means import mean, measured
 from stepsearch_core.base.types import Question
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import IndexParams, RetrievalParams
+from stepsearch_core.params import IndexParams, RetrievalParams, indexes_of
 from stepsearch_core.retrieval.gold_audit import audit, audit_lines
-from stepsearch_core.retrieval.index import indexes_of, open_ranker
+from stepsearch_core.retrieval.index import open_ranker
 from stepsearch_core.retrieval.queries import Query, found, question_queries, rank, sub_question_queries
 from stepsearch_core.retrieval.remote import searched_service
 from stepsearch_core.retrieval.retriever import Ranker, Ranking

@@ -1,6 +1,6 @@
 """Building and opening the indexes of a corpus, with a manifest of what was built, and from what.
 
-Only what is searched is built: `indexes_of` says which indexes that is.
+Only what is searched is built: `params.indexes_of` says which indexes that is.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import atomic_folder, read_object, write_json
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.params import METHODS, RetrievalParams
+from stepsearch_core.params import METHODS, RetrievalParams, indexes_of
 from stepsearch_core.retrieval.bm25_engines import bm25_engine
 from stepsearch_core.retrieval.fusion import FusedRanker
 from stepsearch_core.retrieval.retriever import CorpusRetriever, Ranker, Retriever
 
 if TYPE_CHECKING:
     from stepsearch_core.retrieval.ready_made import ReadyMade
-
-
-def indexes_of(methods: Iterable[str]) -> list[str]:
-    """The indexes that any of these methods searches, each once."""
-    return sorted({name for method in methods for name in METHODS[method]})
 
 
 def build_index(
@@ -62,7 +57,7 @@ def build_index(
     from stepsearch_core.retrieval.factory import set_search
     from stepsearch_core.retrieval.ready_made import open_ready_made, read_ready_made
 
-    names = indexes_of([params.method, *measured])
+    names = sorted(indexes_of([params.method, *measured]))
     with atomic_folder(folder) as temporary:
         if "dense" in names and ready_made is None:
             check_build(params, len(corpus), temporary, work or temporary)

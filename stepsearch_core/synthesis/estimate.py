@@ -14,7 +14,7 @@ from stepsearch_core.endpoint.many import estimate_all
 from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import Params
 from stepsearch_core.synthesis.decomposition import decomposition_requests
-from stepsearch_core.synthesis.key_writers import Model, Step
+from stepsearch_core.synthesis.key_writers import Model
 from stepsearch_core.synthesis.linked import ROUNDS, Pair, answer_request, chain_requests
 from stepsearch_core.synthesis.steps import by_rule
 from stepsearch_core.synthesis.sub_questions import parse_hops
@@ -53,12 +53,7 @@ def estimates(params: Params, data: Path) -> list[Work]:
         for passage in (*example.context, *example.supports)
     }
     stepped = by_rule(questions, passages, passages.__getitem__)
-    steps: list[Step] = [
-        step
-        for question in stepped
-        if question.has_decomposition
-        for step in zip(question.hops, parse_hops(question), strict=True)
-    ]
+    steps = [step for question in stepped if question.has_decomposition for step in parse_hops(question)]
     keys = estimate_all(endpoint, Model(own, endpoint).requests(steps))
     works = [Work(f"search keys of {len(steps):,} steps of {len(questions):,} questions", keys)]
     if own.decompose:

@@ -125,9 +125,7 @@ def judged_candidates(
         passage: Gives a passage by its id.
         show: Says which results are shown.
     """
-    steps = [
-        step for question in questions for step in zip(question.hops, parse_hops(question), strict=True)
-    ]
+    steps = [step for question in questions for step in parse_hops(question)]
     written = iter(write(steps, counts.dropped))
     candidates = [
         [_candidates(hop, next(written), passage, counts) for hop in question.hops] for question in questions

@@ -22,7 +22,7 @@ from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
 from stepsearch_core.endpoint.many import Request, ask_all
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
-from stepsearch_core.synthesis.sub_questions import SubQuestion, lower_words
+from stepsearch_core.synthesis.sub_questions import Step, SubQuestion, lower_words
 from stepsearch_core.synthesis.told import told
 
 LONGEST = 200
@@ -31,8 +31,6 @@ _ASKED_LENGTH = 100
 """Characters that a service is asked to keep a candidate to."""
 _TOKENS = 32
 _TOKENS_A_KEY = 40
-
-Step = tuple[Hop, SubQuestion]
 
 
 class KeyWriter(Protocol):

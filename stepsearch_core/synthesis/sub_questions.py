@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import regex
 from bm25s.stopwords import STOPWORDS_EN_PLUS
 
-from stepsearch_core.base.types import Question
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.synthesis.relations import relation as relation_named
 
 STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
@@ -41,10 +41,14 @@ class SubQuestion:
         return keywords(self.text)
 
 
-def parse_hops(question: Question) -> list[SubQuestion]:
-    """Every hop's sub-question, read in the light of the answers before it."""
+Step = tuple[Hop, SubQuestion]
+"""A hop and what it asks."""
+
+
+def parse_hops(question: Question) -> list[Step]:
+    """Every hop with its sub-question, read in the light of the answers before it."""
     answers = [hop.sub_answer for hop in question.hops]
-    return [parse_sub_question(hop.sub_question, answers[:i]) for i, hop in enumerate(question.hops)]
+    return [(hop, parse_sub_question(hop.sub_question, answers[:i])) for i, hop in enumerate(question.hops)]
 
 
 def parse_sub_question(sub_question: str, known: Sequence[str] = ()) -> SubQuestion:

@@ -163,7 +163,7 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
     """The words by which the supports of these questions' hops phrase each relation."""
     miner = PhrasingMiner()
     for question in questions:
-        for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
+        for hop, sub_question in parse_hops(question):
             for passage in map(corpus.get, hop.support_ids):
                 names = (passage.title, sub_question.entity, hop.sub_answer)
                 miner.add(sub_question.relation, passage.id, passage.contents, names)

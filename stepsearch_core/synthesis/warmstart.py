@@ -112,7 +112,7 @@ def _plan(
 ) -> list[_HopPlan]:
     """The hops to search for, in order. The last is never skipped: its answer could only be recalled."""
     hops = []
-    for hop, sub_question in zip(question.hops, parse_hops(question), strict=True):
+    for hop, sub_question in parse_hops(question):
         skipped = hop is not question.hops[-1] and draw.random() < params.skipped_hop_share
         if not skipped:
             words = mined.get(sub_question.relation, ())

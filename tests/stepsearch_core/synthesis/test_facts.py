@@ -41,7 +41,7 @@ def test_steps_whose_answers_are_unknown_can_be_read():
     hops = steps(text, "Arthur's Magazine", MAGAZINE, WOMEN)
     question = Question("q", "hotpotqa", "train", text, ("Arthur's Magazine",), hops)
     assert question.has_decomposition
-    assert [asked.entity for asked in parse_hops(question)] == ["Arthur's Magazine", "First for Women"]
+    assert [asked.entity for _, asked in parse_hops(question)] == ["Arthur's Magazine", "First for Women"]
 
 
 def test_passages_that_do_not_name_each_other_make_no_steps():

@@ -45,7 +45,7 @@ def test_the_phrasings_of_the_world_are_recovered(world):
         relation.name: {word for phrasing in relation.phrasings for word in lower_words(phrasing)}
         for relation in (*RELATIONS, JOIN)
     }
-    asked = {sub.relation for question in world.questions for sub in parse_hops(question)}
+    asked = {sub.relation for question in world.questions for _, sub in parse_hops(question)}
     assert set(mined) == asked
     found = [(relation, word) for relation in mined for word in mined[relation]]
     right = sum(word in phrasings[relation] for relation, word in found)

@@ -71,7 +71,7 @@ def test_plain_sub_questions_split_into_names_and_the_rest(text, known, entity, 
 
 def test_only_earlier_answers_are_known():
     hops = (Hop("Brother >> performer", "pearl jam"), Hop("what city was pearl jam formed in", "seattle"))
-    first, second = parse_hops(Question("1", "musique", "train", "?", ("seattle",), hops))
+    (_, first), (_, second) = parse_hops(Question("1", "musique", "train", "?", ("seattle",), hops))
     assert (first.entity, second.entity, second.relation) == ("Brother", "pearl jam", "city formed")
 
 

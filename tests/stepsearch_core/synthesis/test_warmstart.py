@@ -78,7 +78,7 @@ def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mine
     questions = {question.id: question for question in world.questions}
     for trajectory in trajectories(world, mined, skipped_hop_share=0.0):
         question = questions[trajectory.question_id]
-        thoughts = [sub_question.thought for sub_question in parse_hops(question)]
+        thoughts = [sub_question.thought for _, sub_question in parse_hops(question)]
         assert list(dict.fromkeys(turn.think for turn in trajectory.searches)) == thoughts
         for thought, hop in zip(thoughts, question.hops, strict=True):
             turns = [turn for turn in trajectory.searches if turn.think == thought]
@@ -123,7 +123,7 @@ def test_bare_queries_are_entities_and_others_add_mined_words(world, mined):
         for trajectory in trajectories(
             world, mined, bare_query_share=share, retry_share=0.0, skipped_hop_share=0.0
         ):
-            by_thought = {sub.thought: sub for sub in parse_hops(questions[trajectory.question_id])}
+            by_thought = {sub.thought: sub for _, sub in parse_hops(questions[trajectory.question_id])}
             for turn in trajectory.searches:
                 sub_question = by_thought[turn.think]
                 added = turn.query.removeprefix(sub_question.entity).split()
