@@ -99,7 +99,8 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     usable = {key: sum(own.decompose or bool(q.support_ids) for q in read[key]) for key in files}
     for key in files:
         if read[key] and not usable[key]:
-            yield subject.error(
+            yield subject.finding(
+                Severity.WARNING if any(usable.values()) else Severity.ERROR,
                 f"{section}.{key}",
                 f"none of the first {len(read[key])} questions has supports, which training needs",
                 "questions with steps or supports, `decompositions` beside the file, or"

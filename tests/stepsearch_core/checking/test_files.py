@@ -148,3 +148,36 @@ def test_files_behind_a_link_to_a_directory(look, files, questions):
     (questions / "l.jsonl").symlink_to(questions / "other" / "m.jsonl")
     named = "fetch.files={musique_train: m.jsonl, musique: l.jsonl}"
     assert look(*overrides[:2], named, overrides[3]).findings == []
+
+
+def own_questions(questions, *rows):
+    write_jsonl(questions / "own.jsonl", *rows)
+    return "fetch.files={qa_train: own.jsonl, musique: m.jsonl}"
+
+
+BARE = [{"question": f"Who is {number}?", "answer": "Ann"} for number in range(30)]
+ENDPOINT = ("endpoint.url=http://127.0.0.1:9/v1", "synthesize.generator_model=m")
+
+
+def test_questions_without_supports_need_a_model_that_takes_them_apart(look, files, questions):
+    overrides = (*files(), own_questions(questions, *BARE), "synthesize.validation_questions=5")
+    seen = look(*overrides)
+    assert seen.status == 1
+    assert "fetch.files.qa_train: none of the first 30 questions has supports" in seen.findings[0]
+    assert look(*overrides, "synthesize.decompose=true", *ENDPOINT).status == 0
+
+
+def test_beside_others_they_are_left_out(look, files, questions):
+    overrides = (*files(), own_questions(questions, *BARE), "synthesize.validation_questions=5")
+    both = "fetch.files={qa_train: own.jsonl, musique_train: m.jsonl, musique: m.jsonl}"
+    seen = look(*overrides, both)
+    assert seen.status == 0
+    assert any("qa_train: none of the first 30 questions has supports" in line for line in seen.findings)
+
+
+def test_documents_alone_are_enough_where_questions_are_made_of_them(look, questions):
+    (questions / "a.txt").write_text("Ann Lee wrote Dark River.")
+    overrides = ("fetch.source=files", f"fetch.folder={questions}", "fetch.files={documents: .}")
+    assert any("no training questions" in line for line in look(*overrides).findings)
+    seen = look(*overrides, "synthesize.linked_pairs=5", *ENDPOINT)
+    assert not any("no training questions" in line for line in seen.findings)
