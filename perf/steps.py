@@ -57,12 +57,12 @@ def main(quick: bool) -> None:
         build_index(corpus, params.retrieval, folder / "index", measured=["bm25", "dense"])
         retriever = open_retriever(params.retrieval, folder / "index", corpus)
         figures = _by_rule([example.question for example in hotpot], corpus, params, retriever, folder)
-        sides: dict[str, Any] = {}
+        counts: dict[str, Any] = {}
         if url := os.environ.get("STEPSEARCH_ENDPOINT"):
             params.endpoint = replace(params.endpoint, url=url)
             params.synthesize.linked_pairs = PAIRS // 10 if quick else PAIRS
-            figures |= _by_model(musique[:: 10 if quick else 1], corpus, params, retriever, sides)
-    report("steps", figures, sides, 1, [real / CORPUS, real / HOTPOT, real / TRAIN])
+            figures |= _by_model(musique[:: 10 if quick else 1], corpus, params, retriever, counts)
+    report("steps", figures, {}, 1, [real / CORPUS, real / HOTPOT, real / TRAIN], **counts)
 
 
 def _by_rule(
@@ -85,22 +85,21 @@ def _by_model(
     corpus: Corpus,
     params: Params,
     retriever: Retriever,
-    sides: dict[str, Any],
+    counts: dict[str, Any],
 ) -> dict[str, Any]:
-    """What the model makes of questions and answers, and of linked passages; counts go into `sides`."""
+    """What the model makes of questions and answers, and of linked passages; why not goes into `counts`."""
     endpoint = Endpoint(params.endpoint, os.environ["STEPSEARCH_ENDPOINT_MODEL"], REPLIES)
     bare = [replace(question, hops=()) for question in questions]
-    kept, sides["decomposed"] = decompose(
+    kept, counts["decomposed"] = decompose(
         bare, endpoint, params, retriever=retriever, passage=corpus.get, show=_everything
     )
     gold = {question.id: set(question.support_ids) for question in questions}
     right = [hop.support_ids[0] in gold[question.id] for question in kept for hop in question.hops]
-    made, sides["linked"] = make_linked(corpus, retriever, endpoint, params)
-    sides["usage"] = endpoint.usage.to_json(params.endpoint)
-    sides["examples"] = [[question.question, question.answers[0]] for question in made[:10]]
+    made, counts["linked"] = make_linked(corpus, retriever, endpoint, params)
+    counts["usage"] = endpoint.usage.to_json(params.endpoint)
     figures = {
         "by_model": len(kept) / len(questions),
-        "of_linked_passages": len(made) / max(1, sides["linked"]["pairs"]),
+        "of_linked_passages": len(made) / max(1, counts["linked"]["pairs"]),
     }
     return figures | ({"right_supports_by_model": sum(right) / len(right)} if right else {})
 

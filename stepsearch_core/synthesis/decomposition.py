@@ -12,13 +12,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from stepsearch_core.base.text import count_references, holds, normalize_answer, resolve_references
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.forms import line, not_blank
 from stepsearch_core.endpoint.many import Request, ask_all
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
@@ -32,8 +33,8 @@ class Part(BaseModel):
     """A sub-question, `#1` in it for the answer of the first, and its answer."""
 
     model_config = ConfigDict(extra="forbid")
-    question: str = Field(min_length=1)
-    answer: str = Field(min_length=1)
+    question: Annotated[str, not_blank, line(120)]
+    answer: Annotated[str, not_blank, line(60)]
 
 
 class Steps(BaseModel):
@@ -43,12 +44,19 @@ class Steps(BaseModel):
     steps: list[Part] = Field(min_length=1)
 
 
+def steps_form(most: int) -> type[Steps]:
+    """`Steps` with a schema that asks for at most so many, though more are read, too."""
+    some = Field(min_length=1, json_schema_extra={"maxItems": most})
+    return create_model("Steps", __base__=Steps, steps=(list[Part], some))
+
+
 def decomposition_requests(questions: Sequence[Question], params: Params) -> list[Request[Steps]]:
     """What is asked for each question."""
     prompt = told("steps", params.synthesize.prompts)
-    tokens = params.environment.max_searches * _TOKENS_A_STEP
+    most = params.environment.max_searches
+    form, tokens = steps_form(most), most * _TOKENS_A_STEP
     pairs = ({"question": asked.question, "answer": asked.answers[0]} for asked in questions)
-    return [Request(prompt, json.dumps(pair, ensure_ascii=False), Steps, tokens) for pair in pairs]
+    return [Request(prompt, json.dumps(pair, ensure_ascii=False), form, tokens) for pair in pairs]
 
 
 def decompose(

@@ -19,6 +19,7 @@ from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.text import words
 from stepsearch_core.base.types import Hop, Passage
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.forms import line
 from stepsearch_core.endpoint.many import Request, ask_all
 from stepsearch_core.params import SynthesizeParams
 from stepsearch_core.synthesis.search_keys import KeyKind, SearchKey, candidate_keys
@@ -66,11 +67,8 @@ class Keys(BaseModel):
 
 
 def keys_form(count: int) -> type[Keys]:
-    """`Keys` with a schema that asks for so many one-line texts, though fewer or longer ones are read, too.
-
-    A service that decodes by the schema can so keep a weak model from repeating itself to its limit.
-    """
-    text = Annotated[str, Field(json_schema_extra={"pattern": f"^[^\\n]{{1,{_ASKED_LENGTH}}}$"})]
+    """`Keys` with a schema that asks for so many lines, though fewer or longer ones are read, too."""
+    text = Annotated[str, line(_ASKED_LENGTH)]
     number = Field(min_length=1, json_schema_extra={"minItems": count, "maxItems": count})
     return create_model("Keys", __base__=Keys, keys=(list[text], number))
 

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
 from stepsearch_core.base.hashes import sha256_json
@@ -25,6 +25,7 @@ from stepsearch_core.base.text import holds, normalize_answer
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.forms import line, not_blank
 from stepsearch_core.endpoint.many import Request, ask_all
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
@@ -45,17 +46,17 @@ class Chain(BaseModel):
     """A model's reply to two passages."""
 
     model_config = ConfigDict(extra="forbid")
-    first: str = Field(min_length=1)
-    second: str = Field(min_length=1)
-    answer: str = Field(min_length=1)
-    question: str = Field(min_length=1)
+    first: Annotated[str, not_blank, line(120)]
+    second: Annotated[str, not_blank, line(120)]
+    answer: Annotated[str, not_blank, line(60)]
+    question: Annotated[str, not_blank, line(120)]
 
 
 class Answer(BaseModel):
     """A model's reply to a question."""
 
     model_config = ConfigDict(extra="forbid")
-    answer: str
+    answer: Annotated[str, line(60)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,9 @@ from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
 from stepsearch_core.synthesis.key_writers import KeyWriter, Model, Rules
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
+from stepsearch_core.synthesis.statistics import by_dataset, describe_relations, describe_trajectories
 from stepsearch_core.synthesis.steps import give_steps
 from stepsearch_core.synthesis.sub_questions import parse_hops
-from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 from stepsearch_core.synthesis.warmstart import make_trajectories
 
 MANY_WITHOUT_KEY = 0.5
@@ -113,15 +112,16 @@ def synthesize(
             "train": len(train),
             "validation": len(validation),
             "dropped": dropped,
+            "by_dataset": by_dataset(stepped, [*train, *validation]),
         },
         "search_keys": keys.to_json(),
         **({"endpoint": endpoint.usage.to_json(params.endpoint)} if endpoint else {}),
-        "relations": _describe_relations(mined),
+        "relations": describe_relations(mined),
         "trajectories": {
             "asked_for": params.synthesize.trajectories,
             "dropped, no attempt was shown every support": params.synthesize.trajectories
             - len(trajectories),
-            **_describe_trajectories(trajectories, train),
+            **describe_trajectories(trajectories, train),
         },
     }
     with atomic_folder(folder) as temporary:
@@ -208,31 +208,3 @@ def _split(
         raise DataError(problem, "params", field="synthesize.validation_questions")
     shuffled = draws(seed, Name.SPLIT).sample(questions, len(questions))
     return shuffled[: len(questions) - validation], shuffled[len(questions) - validation :]
-
-
-def _describe_relations(mined: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """How many relations have mined words, and a few of them."""
-    return {
-        "with_mined_words": len(mined),
-        "examples": {name: list(mined[name]) for name in islice(mined, 20)},
-    }
-
-
-def _describe_trajectories(
-    trajectories: Sequence[WarmstartTrajectory], questions: Sequence[Question]
-) -> dict[str, Any]:
-    """How many there are, how long they are and how many needed one attempt, altogether and by hops."""
-    hops = {question.id: len(question.hops) for question in questions}
-    by_hops: dict[int, list[WarmstartTrajectory]] = {}
-    for trajectory in trajectories:
-        by_hops.setdefault(hops[trajectory.question_id], []).append(trajectory)
-    groups = {"all": trajectories} | {f"{count}_hops": by_hops[count] for count in sorted(by_hops)}
-    return {
-        name: {
-            "count": len(group),
-            "first_attempts": sum(trajectory.attempt == 1 for trajectory in group) / len(group),
-            "searches": sum(len(trajectory.searches) for trajectory in group) / len(group),
-        }
-        for name, group in groups.items()
-        if group
-    }

@@ -70,6 +70,7 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
         "train": 460,
         "validation": 40,
         "dropped": left_out(),
+        "by_dataset": {"musique": {"read": 500, "kept": 500}},
     }
     assert (len(train), len(validation)) == (460, 40)
     assert {question.id for question in train + validation} == {question.id for question in world.questions}
@@ -107,6 +108,7 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
         "train": 17,
         "validation": 40,
         "dropped": left_out(nd=1, ahws=1, snitc=1),
+        "by_dataset": {"musique": {"read": 60, "kept": 57}},
     }
 
 

@@ -1,0 +1,32 @@
+from stepsearch_core.base.types import Hop, Question
+from stepsearch_core.synthesis.statistics import by_dataset, describe_relations, describe_trajectories
+from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTrajectory
+
+
+def question(name, dataset="qa", hops=2):
+    return Question(name, dataset, "train", "?", ("x",), (Hop("?", "x"),) * hops)
+
+
+def test_questions_by_where_they_come_from():
+    read = [question("1"), question("2"), question("3", "linked")]
+    assert by_dataset(read, read[:1]) == {"linked": {"read": 1, "kept": 0}, "qa": {"read": 2, "kept": 1}}
+
+
+def test_the_first_twenty_relations_are_examples():
+    described = describe_relations({f"r{number}": ("a", "b") for number in range(30)})
+    assert described["with_mined_words"] == 30
+    assert list(described["examples"]) == [f"r{number}" for number in range(20)]
+    assert described["examples"]["r0"] == ["a", "b"]
+
+
+def test_trajectories_by_the_hops_of_their_questions():
+    def made(name, searches, attempt):
+        turns = (*[SearchTurn("", "q", ())] * searches, AnswerTurn("", "x"))
+        return WarmstartTrajectory(name, turns, attempt)
+
+    questions = [question("1", hops=3), question("2")]
+    described = describe_trajectories([made("1", 4, 1), made("2", 2, 1), made("2", 3, 5)], questions)
+    assert described["all"] == {"count": 3, "first_attempts": 2 / 3, "searches": 3.0}
+    assert described["2_hops"] == {"count": 2, "first_attempts": 0.5, "searches": 2.5}
+    assert described["3_hops"] == {"count": 1, "first_attempts": 1.0, "searches": 4.0}
+    assert describe_trajectories([], questions) == {}
