@@ -107,5 +107,5 @@ def log_to_stderr(name: str) -> None:
     """Log lines of the stage `name`: one rank says how it goes, all what is wrong, libraries nothing."""
     level = logging.INFO if is_main() else logging.WARNING
     logging.basicConfig(level=level, format=f"{name}: %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpx2", "openai", "datasets", "bm25s", "DeepSpeed"):
+    for noisy in ("httpx", "httpx2", "openai", "datasets", "bm25s", "faiss", "DeepSpeed"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
