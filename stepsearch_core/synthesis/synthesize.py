@@ -79,9 +79,8 @@ def synthesize(
         questions, corpus, params, retriever=retriever, show=renderer.shown, endpoint=endpoint
     )
     usable, dropped = _usable(stepped, corpus, renderer, HeldOut(held_out))
-    if not stepped:
-        problem = "none were fetched: name a file of training questions, or set synthesize.linked_pairs"
-        raise DataError(problem, "params", field="fetch")
+    if not usable:
+        raise DataError(f"no question can be trained on: {_why(steps, dropped)}", "params", field="fetch")
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
     mined = mine_phrasings(train, corpus)
     if endpoint and params.synthesize.generator == "endpoint":
@@ -197,6 +196,14 @@ def _usable(
     asked = those_that_fit(usable, renderer)
     dropped["too long for the prompt"] = len(usable) - len(asked)
     return asked, dict(dropped)
+
+
+def _why(steps: Mapping[str, Any], dropped: Mapping[str, int]) -> str:
+    """Why there is no question: what was left out for what, or that there was nothing."""
+    by_model = (counts["dropped"] for counts in steps.values() if isinstance(counts, Mapping))
+    reasons = [f"{count} x {why}" for some in (dropped, *by_model) for why, count in some.items() if count]
+    nothing = "none was fetched; name a file of them, or set synthesize.linked_pairs"
+    return ", ".join(reasons) or nothing
 
 
 def _split(

@@ -223,3 +223,28 @@ def test_published_steps_get_keys(real_data, tmp_path):
     assert report["search_keys"]["valid_by_source"]["bm25"] > 0.734 * 237
     assert report["search_keys"]["dropped"]["gives title or answer away"] > 0
     assert report["search_keys"]["hops_without_key"] < 0.2
+
+
+def test_no_question_at_all_is_an_error_that_says_why(world, tmp_path):
+    def refusal(questions, **own):
+        with pytest.raises(DataError) as caught:
+            synthesize(
+                questions, world.corpus, world.retriever, renderer(world), params(**own), tmp_path / "out"
+            )
+        return str(caught.value)
+
+    assert refusal([]) == (
+        "params: field 'fetch': no question can be trained on: none was fetched; name a file of them, or set"
+        " synthesize.linked_pairs"
+    )
+    bare = [replace(question, hops=()) for question in world.questions[:3]]
+    assert refusal(bare) == "params: field 'fetch': no question can be trained on: 3 x no decomposition"
+
+
+def test_no_question_is_left_of_what_a_model_made(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Chat(lambda messages: "prose") as service:
+        settings = params(linked_pairs=4, generator_model="m")
+        settings.endpoint = EndpointParams(url=service.url, attempts=1)
+        with pytest.raises(DataError, match="no question can be trained on: 4 x endpoint: malformed"):
+            synthesize([], world.corpus, world.retriever, renderer(world), settings, tmp_path / "out")
