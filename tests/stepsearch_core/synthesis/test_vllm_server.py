@@ -1,5 +1,5 @@
 """Keys, steps and questions by a real language model behind a real server: vLLM's, where STEPSEARCH_SMOLLM
-names a folder with SmolLM2-135M-Instruct. What so small a model writes is poor: it is counted, never an error.
+names a folder with SmolLM2-135M-Instruct. What so small a model writes is poor: counted, and never an error.
 """
 
 import os
