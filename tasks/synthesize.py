@@ -41,7 +41,7 @@ def main(params: Params) -> None:
         retriever = CorpusRetriever(kept, corpus)
         with open_sources(params, DATA / "index", corpus, work.path / "searches", retriever) as sources:
             tested = (
-                question
+                matched(question)
                 for name, split in fetched_benchmarks(DATA / "fetch")
                 if split == "test"
                 for question in read_questions(DATA / "fetch", name, split)

@@ -20,7 +20,7 @@ def read_example(dataset: str, row: Row, number: int, split: str, account: Accou
         DataError: a missing field, a wrong type, no answer.
     """
     question = row.text("Question" if "Question" in row.value else "question")
-    identifier = row.text("id") if "id" in row.value else f"{dataset}_{number}"
+    identifier = row.text("id") if row.has("id") else f"{dataset}_{number}"
     hops, supports = _read_hops(row, account)
     return Example(Question(identifier, dataset, split, question, _read_answers(row), hops), supports)
 
@@ -31,15 +31,15 @@ def read_support(row: Row) -> Passage:
 
 
 def _read_hops(row: Row, account: Account) -> tuple[tuple[Hop, ...], tuple[Passage, ...]]:
-    if "steps" in row.value:
+    if row.has("steps"):
         hops = read_hops(row, "steps", lambda hop: read_support(hop).id, account)
         return hops, tuple(map(read_support, row.objects("steps")))
-    supports = tuple(map(read_support, row.objects("supports"))) if "supports" in row.value else ()
+    supports = tuple(map(read_support, row.objects("supports"))) if row.has("supports") else ()
     return tuple(Hop("", "", (support.id,)) for support in supports), supports
 
 
 def _read_answers(row: Row) -> tuple[str, ...]:
-    if "golden_answers" not in row.value:
+    if not row.has("golden_answers"):
         return (row.text("Answer" if "Answer" in row.value else "answer"),)
     answers = tuple(
         dict.fromkeys(filter(None, (answer.strip() for answer in row.strings("golden_answers"))))

@@ -12,11 +12,12 @@ from stepsearch_core.benchmarks.sources import DOCUMENTS, FILE_KEYS, QUESTION_FI
 from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import FIRST_ROWS, Subject
 from stepsearch_core.data.account import Account
-from stepsearch_core.data.corpus import read_passage
+from stepsearch_core.data.corpus import read_corpus_row
 from stepsearch_core.data.rows import read_rows
 from stepsearch_core.fetching.fetch import given_paths
 from stepsearch_core.fetching.watched import DEAD, UNWATCHED, dead_link, unwatched_link
 from stepsearch_core.params import BENCHMARKS, TRAINING_FILES
+from stepsearch_core.synthesis.facts import may_have_steps
 
 NAMED_ROWS = 3
 MEND = "mend the file, leave the row out, or let `fetch` drop a few rows (fetch.max_dropped_rows)"
@@ -93,25 +94,25 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
             " will end with an error",
             "name a file under one of these; without any `dvc repro index` is as far as this profile goes",
         )
-    if not files or not all(key in subject.files for key in files):
+    if not (files or own.linked_pairs) or not all(key in subject.files for key in files):
         return
     read = {key: [example.question for example in subject.examples(key)[0]] for key in files}
-    usable = {key: sum(own.decompose or bool(q.support_ids) for q in read[key]) for key in files}
+    usable = {key: sum(own.decompose or may_have_steps(q) for q in read[key]) for key in files}
     for key in files:
         if read[key] and not usable[key]:
             yield subject.finding(
                 Severity.WARNING if any(usable.values()) else Severity.ERROR,
                 f"{section}.{key}",
-                f"none of the first {len(read[key])} questions has supports, which training needs",
-                "questions with steps or supports, `decompositions` beside the file, or"
+                f"none of the first {len(read[key])} questions has steps, or two supports to make them of",
+                "questions with them, `decompositions` beside the file, or"
                 " synthesize.decompose=true with a language model",
             )
-    whole = all(len(questions) < FIRST_ROWS for questions in read.values()) and not own.linked_pairs
-    count, kept = sum(usable.values()), own.validation_questions
+    whole = all(len(questions) < FIRST_ROWS for questions in read.values())
+    count, kept = sum(usable.values()) + own.linked_pairs, own.validation_questions
     if whole and 0 < count <= kept:
         yield subject.error(
             "synthesize.validation_questions",
-            f"{kept} leave none of {count} usable questions for training",
+            f"{kept} leave none of {count} usable questions, at most, for training",
             f"less than {count}",
         )
 
@@ -129,10 +130,10 @@ def _begin_corpus(path: Path, droppable: int) -> Account:
     Raises:
         DataError: more of them are damaged than may be.
     """
-    account = Account(path, droppable)
+    account, seen = Account(path, droppable), set[str]()
     for row in islice(read_rows(path, account.drop), FIRST_ROWS):
         try:
-            read_passage(row, account)
+            read_corpus_row(row, seen, account)
         except DataError as error:
             account.drop(error)
     return account

@@ -15,10 +15,10 @@ def add(commands: Any) -> None:
         "cost",
         help="say what the stage synthesize would ask a language model for, and what that costs",
         description=(
-            "Count the requests that the stage synthesize would make of the active profile (for search keys"
-            " in any case, for steps and questions if it asks for these), without those that were answered"
-            " before, their tokens and, with endpoint.prompt_price and endpoint.reply_price, what they cost."
-            " Nothing is asked. The stage fetch has to have run; for synthesize.linked_pairs corpus, too."
+            "Count the requests that the stage synthesize would make of the active profile (or would make"
+            " for search keys, if it makes none), without those that were answered before, their tokens and,"
+            " with endpoint.prompt_price and endpoint.reply_price, what they cost. Nothing is asked. The"
+            " stage fetch has to have run; for synthesize.linked_pairs corpus, too."
         ),
         epilog="example: stepsearch cost endpoint.prompt_price=0.15 endpoint.reply_price=0.6",
     )
@@ -35,6 +35,8 @@ def _cost(options: argparse.Namespace) -> None:
     params = load_params(ACTIVE, options.overrides)
     params.endpoint.url = params.endpoint.url or "http://localhost/v1"  # it is asked nothing
     works = estimates(params, options.data)
+    if not params.synthesize.asks:
+        print("nothing is asked as it is; with synthesize.generator=endpoint:")
     for work in works:
         print(f"{work.what}: {work.usage.requests:,} requests to make; {work.usage.kept:,} answered before")
     usage = sum((work.usage for work in works), Usage())
@@ -45,5 +47,6 @@ def _cost(options: argparse.Namespace) -> None:
         print("cost: set endpoint.prompt_price and endpoint.reply_price, of a million tokens each")
     else:
         print(f"cost: at most {cost:,.2f}, in the currency of the prices")
-    if params.synthesize.decompose or params.synthesize.linked_pairs:
+    own = params.synthesize
+    if own.generator == "endpoint" and (own.decompose or own.linked_pairs):
         print("search keys of steps that the model is yet to write come on top")

@@ -241,7 +241,7 @@ def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterat
     rows = read_rows(path, account.drop)
     for row in tqdm(rows, total=count_lines(path), desc=path.name, unit=" passages"):
         try:
-            passage = _read_passage(row, seen, account)
+            passage = read_corpus_row(row, seen, account)
         except DataError as error:
             account.drop(error)
         else:
@@ -249,7 +249,12 @@ def read_corpus_file(path: Path | str, account: Account | None = None) -> Iterat
     account.close(len(seen))
 
 
-def _read_passage(row: Row, seen: set[str], account: Account) -> Passage:
+def read_corpus_row(row: Row, seen: set[str], account: Account) -> Passage:
+    """The passage of one row of a corpus file; `seen` has the ids of those before, and gets its own.
+
+    Raises:
+        DataError: a field missing or not text, an id that another has, or no text in it.
+    """
     identifier = str(row.integer("id")) if isinstance(row.value.get("id"), int) else row.string("id")
     if identifier in seen:
         raise row.error("id", f"{identifier!r} is the id of an earlier passage")
@@ -259,7 +264,7 @@ def _read_passage(row: Row, seen: set[str], account: Account) -> Passage:
 
 
 def read_passage(row: Row, account: Account) -> Passage:
-    """The passage of one row of a corpus file.
+    """The passage of a row, whatever its id.
 
     Raises:
         DataError: a field missing or not text, or no text in it.

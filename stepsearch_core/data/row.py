@@ -32,6 +32,11 @@ class Row:
         """A DataError at this row's place about `field`."""
         return DataError(message, self.place, field=self.prefix + field)
 
+    def has(self, field: str) -> bool:
+        """Whether the row says anything there: no null and no blank text, which tables hold for nothing."""
+        value = self.value.get(field)
+        return value is not None and (not isinstance(value, str) or bool(value.strip()))
+
     def get(self, field: str) -> Any:
         """The raw value.
 

@@ -38,7 +38,9 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     REFUSED = "refused"
-    """The service answered with an error, or the model declined."""
+    """The service answered with an error."""
+    DECLINED = "declined"
+    """The model declined, or said nothing."""
     CUT_OFF = "cut_off"
     """The reply met its limit of tokens."""
     MALFORMED = "malformed"
@@ -160,7 +162,7 @@ class Endpoint:
             problem = f"after {request['max_tokens']} tokens: {_short(text or '')}"
             raise EndpointError(Reason.CUT_OFF, problem)
         if not text:
-            raise EndpointError(Reason.REFUSED, _short(refusal or "an empty reply"))
+            raise EndpointError(Reason.DECLINED, _short(refusal or "an empty reply"))
         return str(text)
 
     def _failure(self, error: Exception) -> EndpointError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -16,6 +16,9 @@ from stepsearch_core.endpoint.usage import Usage
 
 FIRST = 4
 """Times as many as are asked at once: if none of them is answered, none will be."""
+_GONE = (Reason.UNREACHABLE, Reason.TIMEOUT)
+_SILENT = (*_GONE, Reason.REFUSED)
+"""Of many requests; a few may be refused for what they are."""
 Form = TypeVar("Form", bound=BaseModel)
 
 
@@ -38,7 +41,7 @@ def ask_all(endpoint: Endpoint, requests: Sequence[Request[Form]], what: str) ->
         what: they are about, for the progress bar.
 
     Raises:
-        ExplainedError: the service answered none of them, or none of the first ones.
+        ExplainedError: the service could not be reached for any of them, or answered none of the first ones.
     """
     distinct = list(dict.fromkeys(requests))
     told: dict[Request[Form], Form | EndpointError] = {}
@@ -49,14 +52,16 @@ def ask_all(endpoint: Endpoint, requests: Sequence[Request[Form]], what: str) ->
         except EndpointError as error:
             return error
 
-    few = min(FIRST * endpoint.concurrency, len(distinct))
+    few = FIRST * endpoint.concurrency
     with ThreadPoolExecutor(endpoint.concurrency) as pool:
         replies = tqdm(pool.map(ask, distinct), f"asking for {what}", len(distinct), unit=" requests")
         for request, reply in zip(distinct, replies, strict=True):
             told[request] = reply
-            if len(told) == few and all(map(_is_silence, told.values())):
+            first = len(told) == min(few, len(distinct))
+            if first and _is_silence(told.values(), _SILENT if len(told) == few else _GONE):
                 pool.shutdown(cancel_futures=True)
-                raise ExplainedError(f"asking for {what}: none of the first {few} was answered: {reply}")
+                problem = f"none of the first {len(told)} was answered: {reply}"
+                raise ExplainedError(f"asking for {what}: {problem}")
     return [told[request] for request in requests]
 
 
@@ -66,7 +71,6 @@ def estimate_all(endpoint: Endpoint, requests: Sequence[Request[Form]]) -> Usage
     return sum((endpoint.estimate(r.told, r.asked, r.form, r.max_tokens) for r in distinct), Usage())
 
 
-def _is_silence(reply: BaseModel | EndpointError) -> bool:
-    """Whether the service did not answer, rather than the model not as it should."""
-    silent = (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REFUSED)
-    return isinstance(reply, EndpointError) and reply.reason in silent
+def _is_silence(replies: Iterable[BaseModel | EndpointError], reasons: Collection[Reason]) -> bool:
+    """Whether there is no reply for one of these reasons alone."""
+    return all(isinstance(reply, EndpointError) and reply.reason in reasons for reply in replies)

@@ -102,7 +102,8 @@ def decompose(
                 kept.append(replace(question, hops=hops))
             else:
                 dropped["the answer of a step stands in no passage found"] += 1
-    return kept, {"asked": len(questions), "kept": len(kept), "dropped": dict(sorted(dropped.items()))}
+    counts = {"asked": len(questions), "kept": len(kept), "of one step": sum(len(q.hops) == 1 for q in kept)}
+    return kept, {**counts, "dropped": dict(sorted(dropped.items()))}
 
 
 def flaw(steps: Sequence[Part], answers: Sequence[str], most: int) -> str | None:

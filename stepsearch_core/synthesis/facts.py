@@ -43,6 +43,11 @@ def steps_of_facts(question: Question, passage: Callable[[str], Passage]) -> tup
     return _bridge(question, *max(orders, key=fitness))
 
 
+def may_have_steps(question: Question) -> bool:
+    """Whether a question has steps, or the two supports that the rule asks for."""
+    return question.has_decomposition or len(question.support_ids) == 2
+
+
 def name_of(passage: Passage) -> str:
     """A passage's title without an addition in parentheses."""
     return _ADDITION.sub("", passage.title).strip()

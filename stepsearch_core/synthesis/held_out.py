@@ -2,7 +2,8 @@
 
 Multi-hop benchmarks are made of single-hop questions, some of which occur in training and test questions
 alike; a policy that has learnt to answer the hop knows a part of the test. Compared are the words of
-questions and of resolved sub-questions; what benchmarks without sub-questions ask on the way is not known.
+questions and of resolved sub-questions, and what hops answer from which passage, however they ask for it.
+What benchmarks without sub-questions ask on the way is not known, but from which passages.
 """
 
 from __future__ import annotations
@@ -21,15 +22,26 @@ class HeldOut:
 
     def __init__(self, questions: Iterable[Question]) -> None:
         self._asked: set[str] = set()
-        for question in questions:
+        self._told: set[tuple[str, str]] = set()
+        self._supporting: dict[str, set[int]] = {}
+        for number, question in enumerate(questions):
             self._asked.update(map(normal, (question.question, *_hops(question))))
+            self._told.update(_told(question))
+            for support_id in question.support_ids:
+                self._supporting.setdefault(support_id, set()).add(number)
         self._asked.discard("")
 
     def shares(self, question: Question) -> str | None:
         """Which of `SHARED` a training question has in common with the test; None: neither."""
         if normal(question.question) in self._asked:
             return QUESTION
-        return HOP if any(normal(hop) in self._asked for hop in _hops(question)) else None
+        same = any(normal(hop) in self._asked for hop in _hops(question))
+        return HOP if same or not self._told.isdisjoint(_told(question)) else None
+
+    def joins(self, first: str, second: str) -> bool:
+        """Whether two passages, by their ids, both support one question of the test."""
+        none: set[int] = set()
+        return not self._supporting.get(first, none).isdisjoint(self._supporting.get(second, none))
 
 
 def normal(text: str) -> str:
@@ -39,3 +51,9 @@ def normal(text: str) -> str:
 
 def _hops(question: Question) -> list[str]:
     return [hop.sub_question for hop in question.hops]
+
+
+def _told(question: Question) -> set[tuple[str, str]]:
+    """Passage and answer of every hop whose answer is known."""
+    answered = ((hop, normal(hop.sub_answer)) for hop in question.hops)
+    return {(support_id, answer) for hop, answer in answered if answer for support_id in hop.support_ids}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
@@ -24,9 +24,10 @@ from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.base.text import holds, normalize_answer
 from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
+from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError, Reason
 from stepsearch_core.endpoint.forms import line, not_blank
 from stepsearch_core.endpoint.many import Request, ask_all
+from stepsearch_core.metrics.answers import overlap_f1
 from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.facts import name_of
@@ -35,6 +36,8 @@ from stepsearch_core.synthesis.told import told
 
 DATASET = "linked"
 """Of the questions that are made."""
+MEANS = 0.5
+"""Word F1 of a reply to an answer from which on it may mean it."""
 LOOKED_AT = 50
 """Passages, for each pair that is wanted, in which links are looked for at most."""
 _BATCH = 64
@@ -82,7 +85,11 @@ ROUNDS = (
 
 
 def make_linked(
-    corpus: Corpus, retriever: Retriever, endpoint: Endpoint, params: Params
+    corpus: Corpus,
+    retriever: Retriever,
+    endpoint: Endpoint,
+    params: Params,
+    tested: Callable[[str, str], bool] = lambda first, second: False,
 ) -> tuple[list[Question], dict[str, Any]]:
     """Questions across `synthesize.linked_pairs` pairs, and how many were left out for what.
 
@@ -91,6 +98,7 @@ def make_linked(
         retriever: finds what a name titles, among its `synthesize.key_depth` first results.
         endpoint: writes and answers.
         params: these two, the seed, and the prompts.
+        tested: says of the ids of two passages that a question of the test joins them: they are left out.
 
     Raises:
         ExplainedError: the service does not answer.
@@ -98,26 +106,28 @@ def make_linked(
     """
     own = params.synthesize
     found = linked_pairs(corpus, retriever, LOOKED_AT * own.linked_pairs, own.key_depth, params.seed)
-    bar = tqdm(found, "looking for linked passages", own.linked_pairs, unit=" pairs")
+    free = (pair for pair in found if not tested(pair.first.id, pair.second.id))
+    bar = tqdm(free, "looking for linked passages", own.linked_pairs, unit=" pairs")
     pairs = list(islice(bar, own.linked_pairs))
     dropped = Counter[str]()
     made: list[tuple[Pair, Chain]] = []
     chains = ask_all(endpoint, chain_requests(pairs, params), "questions across passages")
-    for pair, reply in zip(pairs, chains, strict=True):
-        if isinstance(reply, EndpointError):
-            dropped[f"endpoint: {reply.reason}"] += 1
-        elif problem := flaw(pair, reply):
+    for pair, written in zip(pairs, chains, strict=True):
+        if isinstance(written, EndpointError):
+            dropped[f"endpoint: {written.reason}"] += 1
+        elif problem := flaw(pair, written):
             dropped[problem] += 1
         else:
-            made.append((pair, reply))
+            made.append((pair, written))
     for problem, passages, wanted in ROUNDS:
         requests = [answer_request(chain.question, passages(pair), params) for pair, chain in made]
         answers = ask_all(endpoint, requests, f"what is {problem}") if requests else []
         kept = []
-        for (pair, chain), answered in zip(made, answers, strict=True):
-            if isinstance(answered, EndpointError):
-                dropped[f"endpoint: {answered.reason}"] += 1
-            elif holds(answered.answer, chain.answer) is wanted:
+        for (pair, chain), reply in zip(made, answers, strict=True):
+            declined = isinstance(reply, EndpointError) and reply.reason is Reason.DECLINED
+            if isinstance(reply, EndpointError) and not declined:
+                dropped[f"endpoint: {reply.reason}"] += 1
+            elif (isinstance(reply, Answer) and _answers(reply, chain, strict=wanted)) is wanted:
                 kept.append((pair, chain))
             else:
                 dropped[problem] += 1
@@ -179,6 +189,14 @@ def flaw(pair: Pair, chain: Chain) -> str | None:
     if not holds(chain.second, pair.bridge):
         return "the second step does not name the bridge"
     return None
+
+
+def _answers(reply: Answer, chain: Chain, strict: bool) -> bool:
+    """Whether a reply holds the answer; not strictly, whether it may mean it: what is left out must not."""
+    if strict:
+        return holds(reply.answer, chain.answer)
+    said, meant = normalize_answer(reply.answer), normalize_answer(chain.answer)
+    return holds(said, meant) or holds(meant, said) or overlap_f1(said, meant) >= MEANS
 
 
 def _spans(passage: Passage) -> list[str]:

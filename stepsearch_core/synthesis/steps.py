@@ -18,6 +18,7 @@ from stepsearch_core.params import Params
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.decomposition import decompose
 from stepsearch_core.synthesis.facts import steps_of_facts
+from stepsearch_core.synthesis.held_out import HeldOut
 from stepsearch_core.synthesis.linked import make_linked
 from stepsearch_core.synthesis.searches import Show
 
@@ -30,6 +31,7 @@ def give_steps(
     retriever: Retriever,
     show: Show,
     endpoint: Endpoint | None,
+    held_out: HeldOut,
 ) -> tuple[list[Question], dict[str, Any]]:
     """All questions, in their order, with steps where there are or can be some, then those that are made.
 
@@ -40,6 +42,7 @@ def give_steps(
         retriever: finds supports, and what names title.
         show: says which results are shown.
         endpoint: writes and answers; None: nothing is asked.
+        held_out: the test, of which nothing is asked.
 
     Returns:
         The questions, and how many were asked and kept in which way.
@@ -49,19 +52,25 @@ def give_steps(
         RetrievalError: the retriever failed.
     """
     stepped = by_rule(questions, corpus, corpus.get)
-    bare = [question for question in stepped if not question.has_decomposition]
     given = sum(question.has_decomposition for question in questions)
-    counts: dict[str, Any] = {"given": given, "by rule": len(stepped) - len(bare) - given}
+    whole = sum(question.has_decomposition for question in stepped)
+    counts: dict[str, Any] = {"given": given, "by rule": whole - given}
     if endpoint and params.synthesize.decompose:
+        asked = those_to_decompose(stepped, held_out)
         kept, counts["by the model"] = decompose(
-            bare, endpoint, params, retriever=retriever, passage=corpus.get, show=show
+            asked, endpoint, params, retriever=retriever, passage=corpus.get, show=show
         )
-        whole = {question.id: question for question in kept}
-        stepped = [whole.get(question.id, question) for question in stepped]
+        by_id = {question.id: question for question in kept}
+        stepped = [by_id.get(question.id, question) for question in stepped]
     if endpoint and params.synthesize.linked_pairs:
-        made, counts["of linked passages"] = make_linked(corpus, retriever, endpoint, params)
+        made, counts["of linked passages"] = make_linked(corpus, retriever, endpoint, params, held_out.joins)
         stepped += made
     return stepped, counts
+
+
+def those_to_decompose(questions: Sequence[Question], held_out: HeldOut) -> list[Question]:
+    """The questions that a model is asked about: without steps, and none of the test."""
+    return [q for q in questions if not q.has_decomposition and held_out.shares(q) is None]
 
 
 def by_rule(

@@ -74,11 +74,18 @@ def synthesize(
         ExplainedError: a language model is asked and does not answer, or wrote nothing that can be used.
         RetrievalError: the retriever failed.
     """
+    tested = HeldOut(held_out)
     endpoint = open_endpoint(params) if params.synthesize.asks else None
     stepped, steps = give_steps(
-        questions, corpus, params, retriever=retriever, show=renderer.shown, endpoint=endpoint
+        questions,
+        corpus,
+        params,
+        retriever=retriever,
+        show=renderer.shown,
+        endpoint=endpoint,
+        held_out=tested,
     )
-    usable, dropped = _usable(stepped, corpus, renderer, HeldOut(held_out))
+    usable, dropped = _usable(stepped, corpus, renderer, tested)
     if not usable:
         raise DataError(f"no question can be trained on: {_why(steps, dropped)}", "params", field="fetch")
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
@@ -180,12 +187,12 @@ def _usable(
     usable, asked_before = [], set[str]()
     for question in questions:
         text = normal(question.question)
-        if not question.has_decomposition:
+        if not all(support_id in corpus for support_id in question.support_ids):
+            dropped["support not in the corpus"] += 1
+        elif not question.has_decomposition:
             dropped["no decomposition"] += 1
         elif not all(hop.support_ids for hop in question.hops):
             dropped["a hop without support"] += 1
-        elif not all(support_id in corpus for support_id in question.support_ids):
-            dropped["support not in the corpus"] += 1
         elif shared := held_out.shares(question):
             dropped[shared] += 1
         elif text in asked_before:

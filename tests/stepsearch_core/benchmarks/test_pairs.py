@@ -71,6 +71,13 @@ def test_a_question_of_ones_own_may_bring_its_steps_or_only_its_supports():
     assert bare.context == whole.context
 
 
+@pytest.mark.parametrize("nothing", [None, " "])
+def test_what_a_table_holds_for_nothing_is_nothing(nothing):
+    row = {**QA, "id": nothing, "steps": nothing, "supports": nothing, "golden_answers": nothing}
+    question = pairs.read_example("qa", Row("x", row), 7, "train", Account("x")).question
+    assert (question.id, question.hops, question.answers) == ("qa_7", (), ("Bob Ray",))
+
+
 def test_neither_id_nor_steps_are_needed():
     question = read(id=None, steps=None).question
     assert (question.id, question.hops) == ("qa_7", ())

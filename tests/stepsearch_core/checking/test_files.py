@@ -80,7 +80,7 @@ def test_fewer_training_questions_than_validation_takes(look, files):
     seen = look(*files(rows=20))
     assert seen.status == 1
     assert (
-        "synthesize.validation_questions: 20 leave none of 20 usable questions for training"
+        "synthesize.validation_questions: 20 leave none of 20 usable questions, at most, for training"
         in seen.findings[0]
     )
 
@@ -163,7 +163,7 @@ def test_questions_without_supports_need_a_model_that_takes_them_apart(look, fil
     overrides = (*files(), own_questions(questions, *BARE), "synthesize.validation_questions=5")
     seen = look(*overrides)
     assert seen.status == 1
-    assert "fetch.files.qa_train: none of the first 30 questions has supports" in seen.findings[0]
+    assert "fetch.files.qa_train: none of the first 30 questions has steps" in seen.findings[0]
     assert look(*overrides, "synthesize.decompose=true", *ENDPOINT).status == 0
 
 
@@ -172,12 +172,25 @@ def test_beside_others_they_are_left_out(look, files, questions):
     both = "fetch.files={qa_train: own.jsonl, musique_train: m.jsonl, musique: m.jsonl}"
     seen = look(*overrides, both)
     assert seen.status == 0
-    assert any("qa_train: none of the first 30 questions has supports" in line for line in seen.findings)
+    assert any("qa_train: none of the first 30 questions has steps" in line for line in seen.findings)
 
 
 def test_documents_alone_are_enough_where_questions_are_made_of_them(look, questions):
     (questions / "a.txt").write_text("Ann Lee wrote Dark River.")
     overrides = ("fetch.source=files", f"fetch.folder={questions}", "fetch.files={documents: .}")
     assert any("no training questions" in line for line in look(*overrides).findings)
-    seen = look(*overrides, "synthesize.linked_pairs=5", *ENDPOINT)
+    few = look(*overrides, "synthesize.linked_pairs=5", "synthesize.validation_questions=9", *ENDPOINT)
+    assert few.status == 1
+    assert any("9 leave none of 5 usable questions, at most" in line for line in few.findings)
+    seen = look(*overrides, "synthesize.linked_pairs=5", "synthesize.validation_questions=2", *ENDPOINT)
+    assert seen.status == 0
     assert not any("no training questions" in line for line in seen.findings)
+
+
+def test_a_corpus_file_without_ids_is_refused_as_fetch_does(look, files, questions):
+    overrides = files()
+    write_jsonl(questions / "corpus.jsonl", {"title": "A", "text": "b"})
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, corpus: corpus.jsonl}"
+    seen = look(*overrides[:2], named, overrides[3])
+    assert seen.status == 1
+    assert "corpus.jsonl, line 1: id: missing" in seen.findings[0]

@@ -31,6 +31,7 @@ def number(pattern, said):
 def test_requests_tokens_and_cost_before_anything_is_asked(fetched, capsys):
     cli.main(["cost", "synthesize.candidates_per_hop=2"])
     said = capsys.readouterr().out
+    assert said.startswith("nothing is asked as it is; with synthesize.generator=endpoint:")
     steps, requests = number(r"(\d+) steps of 200", said), number(r"(\d+) requests", said)
     assert 400 < steps < 700
     assert 0.3 * steps < requests < steps  # equal steps are asked once

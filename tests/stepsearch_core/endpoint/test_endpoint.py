@@ -61,8 +61,8 @@ def test_what_failed_is_asked_again(tmp_path):
         (completion("It is seven."), Reason.MALFORMED, "It is seven.: Invalid JSON"),
         (completion('{"number": 12}'), Reason.MALFORMED, "less than or equal to 9"),
         (completion('{"num', "length"), Reason.CUT_OFF, 'after 8 tokens: {"num'),
-        (completion("", refusal="I cannot."), Reason.REFUSED, "I cannot."),
-        (completion(None), Reason.REFUSED, "an empty reply"),
+        (completion("", refusal="I cannot."), Reason.DECLINED, "I cannot."),
+        (completion(None), Reason.DECLINED, "an empty reply"),
         *(
             ((200, JSON, body), Reason.MALFORMED, "no reply of this protocol")
             for body in (

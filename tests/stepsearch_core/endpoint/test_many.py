@@ -61,13 +61,28 @@ def test_why_there_is_no_reply_stands_in_its_place():
     assert (first.said, second.reason, third.said) == ("a", Reason.MALFORMED, "c")
 
 
-@pytest.mark.parametrize(("count", "few"), [(100, FIRST * 3), (2, 2)])
-def test_silence_ends_the_work_soon(count, few):
-    with Chat(lambda messages: (503, {}, {"error": {"message": "loading"}})) as service:
-        problem = rf"asking for texts: none of the first {few} was answered: refused: .*503"
+BUSY = (503, {}, {"error": {"message": "loading"}})
+
+
+def test_silence_ends_the_work_soon():
+    with Chat(lambda messages: BUSY) as service:
+        problem = rf"asking for texts: none of the first {FIRST * 3} was answered: refused: .*503"
         with pytest.raises(ExplainedError, match=problem):
-            ask_all(endpoint(service), requests(*map(str, range(count))), "texts")
-    assert len(service.chats) < few + 8
+            ask_all(endpoint(service), requests(*map(str, range(100))), "texts")
+    assert len(service.chats) < FIRST * 3 + 8
+
+
+def test_a_few_may_be_refused_for_what_they_are():
+    with Chat(lambda messages: BUSY) as service:
+        replies = ask_all(endpoint(service), requests("a", "b"), "texts")
+    assert [reply.reason for reply in replies] == [Reason.REFUSED] * 2
+
+
+def test_a_service_that_is_gone_ends_even_a_little_work():
+    with Chat(echo) as service:
+        gone = endpoint(service)
+    with pytest.raises(ExplainedError, match="none of the first 2 was answered: unreachable"):
+        ask_all(gone, requests("a", "b"), "texts")
 
 
 def test_a_model_that_talks_nonsense_is_no_silence():

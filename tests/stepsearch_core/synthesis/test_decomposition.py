@@ -47,7 +47,7 @@ def test_a_chain_that_holds_together_becomes_the_steps_of_its_question():
         Hop("Who married Ann Lee?", "bob ray.", ("a",)),
     )
     assert (kept.id, kept.answers) == ("q1", ("Robert Ray", "Bob Ray"))
-    assert counts == {"asked": 1, "kept": 1, "dropped": {}}
+    assert counts == {"asked": 1, "kept": 1, "of one step": 0, "dropped": {}}
     [(told, text)] = chats
     assert "#1" in told
     assert json.loads(text) == {"question": asked(1).question, "answer": "Robert Ray"}
@@ -57,7 +57,8 @@ def test_a_chain_that_holds_together_becomes_the_steps_of_its_question():
 def test_one_step_is_a_chain_too():
     step = {"question": "Who wrote Dark River?", "answer": "Ann Lee"}
     question = Question("q", "qa", "train", "Who is Dark River's author?", ("Ann Lee",))
-    (kept,), *_ = run(lambda messages: chain(step), [question])
+    (kept,), counts, *_ = run(lambda messages: chain(step), [question])
+    assert counts["of one step"] == 1
     assert kept.hops == (Hop("Who wrote Dark River?", "Ann Lee", ("r",)),)
 
 
@@ -85,6 +86,7 @@ def test_what_does_not_hold_together_is_left_out_and_counted_and_the_rest_is_kep
     assert counts == {
         "asked": 12,
         "kept": 1,
+        "of one step": 0,
         "dropped": {
             "a step gives its answer away": 1,
             "a step refers to none before it": 1,
@@ -107,8 +109,9 @@ def test_a_passage_that_is_not_shown_is_no_support():
 
 
 def test_a_service_that_is_down_ends_the_work():
-    with pytest.raises(ExplainedError, match="asking for steps: none of the first 3 was answered"):
-        run(lambda messages: (500, {}, {}), [asked(number, f"{number}?") for number in range(3)])
+    questions = [asked(number, f"{number}?") for number in range(100)]
+    with pytest.raises(ExplainedError, match="asking for steps: none of the first 64 was answered"):
+        run(lambda messages: (500, {}, {}), questions)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stepsearch_core.base.types import Hop, Question
@@ -5,7 +7,7 @@ from stepsearch_core.synthesis.held_out import HOP, QUESTION, HeldOut
 
 
 def question(text, *sub_questions):
-    hops = tuple(Hop(sub_question, "a", ("p",)) for sub_question in sub_questions)
+    hops = tuple(Hop(sub_question, "a", (sub_question,)) for sub_question in sub_questions)
     return Question("q", "musique", "train", text, ("a",), hops)
 
 
@@ -41,3 +43,26 @@ def test_what_is_asked_in_the_same_words(asked, shared):
 )
 def test_other_signs_for_the_same_words(one, other):
     assert HeldOut([question(one)]).shares(question(other)) == QUESTION
+
+
+def test_a_hop_that_is_asked_otherwise_is_known_by_its_passage_and_its_answer():
+    def asked(sub_question, sub_answer, *support_ids):
+        return Question("q", "x", "train", sub_answer, ("y",), (Hop(sub_question, sub_answer, support_ids),))
+
+    whole = replace(asked("Ann >> birthplace", "Lima", "p", "q"), question="Whole?")
+    tested = HeldOut([whole])
+    assert tested.shares(asked("Where was Ann born?", "LIMA.", "q")) == HOP
+    assert tested.shares(asked("Where was Ann born?", "Rome", "q")) is None
+    assert tested.shares(asked("Where was Ann born?", "Lima", "r")) is None
+    assert HeldOut([asked("", "", "p")]).shares(asked("x", "", "p")) is None
+
+
+def test_passages_that_a_question_of_the_test_joins():
+    def supported(*support_ids):
+        return Question("q", "x", "test", "?", ("y",), tuple(Hop("", "", (one,)) for one in support_ids))
+
+    tested = HeldOut([supported("a", "b"), supported("b", "c")])
+    assert tested.joins("a", "b")
+    assert tested.joins("c", "b")
+    assert not tested.joins("a", "c")
+    assert not tested.joins("a", "d")

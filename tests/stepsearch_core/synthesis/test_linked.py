@@ -12,7 +12,7 @@ from stepsearch_core.params import EndpointParams, Params, RetrievalParams, Synt
 from stepsearch_core.retrieval.bm25 import BM25Index
 from stepsearch_core.retrieval.retriever import CorpusRetriever
 from stepsearch_core.synthesis.linked import Chain, Pair, flaw, linked_pairs, make_linked
-from tests.endpoints import Chat
+from tests.endpoints import Chat, completion
 
 
 def passage(title, text):
@@ -51,12 +51,12 @@ def answering(chain, **by_passages):
     return reply
 
 
-def make(shelf, reply, pairs=5):
+def make(shelf, reply, pairs=5, **more):
     corpus, retriever = shelf
     params = Params(synthesize=SynthesizeParams(linked_pairs=pairs, key_depth=2))
     with Chat(reply) as service:
         endpoint = Endpoint(EndpointParams(url=service.url, attempts=1), "m")
-        made, counts = make_linked(corpus, retriever, endpoint, params)
+        made, counts = make_linked(corpus, retriever, endpoint, params, **more)
     return made, counts, service.chats
 
 
@@ -89,6 +89,8 @@ def test_a_question_that_takes_both_passages_is_kept(shelf):
         ({"first": "Bob Ray"}, "answered with the first passage alone", 3),
         ({"second": "Bob Ray"}, "answered with the second passage alone", 4),
         ({"none": "bob ray, I guess"}, "answered without any passage", 5),
+        ({"first": "Robert Ray"}, "answered with the first passage alone", 3),
+        ({"none": "the Ray"}, "answered without any passage", 5),
     ],
 )
 def test_a_question_that_takes_fewer_or_more_is_left_out(shelf, answers, why, requests):
@@ -97,6 +99,22 @@ def test_a_question_that_takes_fewer_or_more_is_left_out(shelf, answers, why, re
     assert made == []
     assert counts == {"pairs": 1, "kept": 0, "dropped": {why: 1}}
     assert len(chats) == requests
+
+
+@pytest.mark.parametrize("said", [completion("", refusal="I cannot tell."), completion("")])
+def test_who_declines_to_answer_has_not_answered(shelf, said):
+    def reply(messages):
+        asked = json.loads(messages[1]["content"])
+        alone = len(asked.get("passages", "ab")) < 2
+        return said if alone else answering(CHAIN, both="Bob Ray")(messages)
+
+    made, counts, _ = make(shelf, reply)
+    assert (len(made), counts["dropped"]) == (1, {})
+
+
+def test_what_a_question_of_the_test_joins_is_passed_over(shelf):
+    made, counts, chats = make(shelf, answering(CHAIN, both="Bob Ray"), tested=lambda first, second: True)
+    assert (made, counts["pairs"], chats) == ([], 0, [])
 
 
 @pytest.mark.parametrize(
@@ -129,8 +147,11 @@ def test_no_link_asks_nothing(tmp_path):
 
 
 def test_a_service_that_is_down_ends_the_work(shelf):
+    def hang_up(messages):
+        raise ConnectionError
+
     with pytest.raises(ExplainedError, match="questions across passages: none of the first 1 was answered"):
-        make(shelf, lambda messages: (500, {}, {}))
+        make(shelf, hang_up)
 
 
 def test_a_world_s_links_lead_to_what_they_name(world):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from stepsearch_core.base.types import Hop
 from stepsearch_core.endpoint.endpoint import Endpoint
 from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
+from stepsearch_core.synthesis.held_out import HeldOut
 from stepsearch_core.synthesis.steps import by_rule, give_steps
 from tests.endpoints import Chat
 from tests.stepsearch_core.synthesis.conftest import everything
@@ -27,7 +28,7 @@ def test_steps_come_from_files_from_the_rule_and_from_the_model(world):
     with Chat(lambda messages: json.dumps({"steps": steps})) as service:
         endpoint = Endpoint(EndpointParams(url=service.url, attempts=1), "m")
 
-        def stepped(**own):
+        def stepped(tested=(), **own):
             return give_steps(
                 questions,
                 world.corpus,
@@ -35,6 +36,7 @@ def test_steps_come_from_files_from_the_rule_and_from_the_model(world):
                 retriever=world.retriever,
                 show=everything,
                 endpoint=endpoint,
+                held_out=HeldOut(tested),
             )
 
         made, counts = stepped()
@@ -46,11 +48,14 @@ def test_steps_come_from_files_from_the_rule_and_from_the_model(world):
         assert counts["by the model"] == {
             "asked": 2,
             "kept": 1,
+            "of one step": 0,
             "dropped": {"the last answer is another": 1},
         }
         assert [question.id for question in made] == [question.id for question in questions]
         assert made[0].hops[0].support_ids == pair.hops[0].support_ids
         assert not made[3].hops
+        _, counts = stepped(tested=[bare], decompose=True)
+        assert counts["by the model"]["asked"] == 0  # nothing is told of the test
         made, counts = stepped(linked_pairs=3)
         assert counts["of linked passages"]["pairs"] == 3
         assert counts["of linked passages"]["dropped"] == {"endpoint: malformed": 3}
