@@ -1,8 +1,9 @@
-"""Questions with their answers, and what is known besides: Bamboogle, and questions of one's own (`qa`).
+"""Questions with their answers, and what is known besides: most benchmarks, questions of one's own (`qa`).
 
-A CSV of `Question,Answer`, or JSON lines of `question` with `answer` or `golden_answers`, as Search-R1 has
-them of NQ and TriviaQA. A row may bring its `id`, else it is made of the row's number, counted from 0. It
-may bring `steps`, as a decompositions file has them, or `supports`, a list of `title` and `text`.
+A CSV of `Question,Answer`, or JSON lines of `question` with its answers: `golden_answers`, as FlashRAG and
+Search-R1 have all of them, `possible_answers` (PopQA), or `answer`, a text, a list (NQ) or an object of
+`value` and `aliases` (TriviaQA). A row may bring its `id`, else it is made of the row's number, counted from
+0. It may bring `steps`, as a decompositions file has them, or `supports`, a list of `title` and `text`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.benchmarks.examples import Example, make_passage, read_hops
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.row import Row
+
+_LISTS = ("golden_answers", "possible_answers")
+"""Fields that hold lists, or their texts."""
 
 
 def read_example(dataset: str, row: Row, number: int, split: str, account: Account) -> Example:
@@ -39,11 +43,18 @@ def _read_hops(row: Row, account: Account) -> tuple[tuple[Hop, ...], tuple[Passa
 
 
 def _read_answers(row: Row) -> tuple[str, ...]:
-    if not row.has("golden_answers"):
-        return (row.text("Answer" if "Answer" in row.value else "answer"),)
-    answers = tuple(
-        dict.fromkeys(filter(None, (answer.strip() for answer in row.strings("golden_answers"))))
-    )
-    if not answers:
-        raise row.error("golden_answers", "empty")
-    return answers
+    """All accepted ones, the canonical one first."""
+    lists = [name for name in _LISTS if row.has(name)]
+    field = lists[0] if lists else "Answer" if "Answer" in row.value else "answer"
+    value = row.get(field)
+    if isinstance(value, dict):
+        answer = row.object(field)
+        answers: tuple[str, ...] = (answer.text("value"), *answer.strings("aliases"))
+    elif lists or isinstance(value, list):
+        answers = row.strings(field)
+    else:
+        answers = (row.text(field),)
+    kept = tuple(dict.fromkeys(filter(None, (answer.strip() for answer in answers))))
+    if not kept:
+        raise row.error(field, "empty")
+    return kept

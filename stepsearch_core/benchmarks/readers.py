@@ -17,15 +17,19 @@ from stepsearch_core.benchmarks.examples import Decomposition, Example, read_hop
 from stepsearch_core.data.account import Account
 from stepsearch_core.data.row import Row
 from stepsearch_core.data.rows import read_rows
-from stepsearch_core.params import BENCHMARKS, TRAINABLE
+from stepsearch_core.params import BENCHMARKS
 
-READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {
+FORMATS = {
     "musique": musique.read_example,
     "hotpotqa": hotpotqa.read_example,
     "2wikimultihopqa": twowiki.read_example,
-    **{name: partial(pairs.read_example, name) for name in ("bamboogle", "qa")},
 }
-assert READERS.keys() == {*BENCHMARKS, *TRAINABLE}
+"""Formats of their own."""
+READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {
+    **FORMATS,
+    **{name: partial(pairs.read_example, name) for name in BENCHMARKS if name not in FORMATS},
+}
+"""All others are questions with their answers."""
 
 
 def read_benchmark(

@@ -17,17 +17,14 @@ from stepsearch_core.data.account import Account
 from stepsearch_core.data.corpus import read_corpus_file
 from stepsearch_core.data.documents import count_documents, read_documents
 from stepsearch_core.data.passages import passages_of
-from stepsearch_core.params import BENCHMARKS, TRAINABLE, TRAINING_FILES, CorpusParams
+from stepsearch_core.params import BENCHMARKS, CATALOGUE, TRAINABLE, TRAINING_FILES, CorpusParams
 
 STANDARD_NAMES = {
     "musique_train": "musique_train.jsonl",
     "hotpotqa_train": "hotpotqa_train.json",
     "2wikimultihopqa_train": "2wikimultihopqa_train.json",
     "qa_train": "qa_train.jsonl",
-    "musique": "musique.jsonl",
-    "hotpotqa": "hotpotqa.json",
-    "2wikimultihopqa": "2wikimultihopqa.json",
-    "bamboogle": "bamboogle.csv",
+    **{name: benchmark.file for name, benchmark in CATALOGUE.items()},
     "corpus": "corpus.jsonl",
     "decompositions": "decompositions.jsonl",
 }

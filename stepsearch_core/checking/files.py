@@ -42,7 +42,7 @@ def check_sources(subject: Subject) -> Iterator[Finding]:
     elif fetch.source == "files":
         yield from _missing_files(subject)
     elif fetch.source == "datasets":
-        for key, dataset in fetch.datasets.items():
+        for key, dataset in fetch.sources.items():
             local = Path(fetch.folder) / dataset.name
             if local.is_dir() and (link := unwatched_link(fetch.folder, dataset.name)):
                 remedy = "put the directory itself there"

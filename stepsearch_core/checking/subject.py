@@ -39,7 +39,7 @@ from stepsearch_core.data.passages import passages_of
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.fetching.documents import named_otherwise
 from stepsearch_core.fetching.fetch import given_paths
-from stepsearch_core.params import BENCHMARKS, TRAINING_FILES, Params
+from stepsearch_core.params import PAPER_BENCHMARKS, TRAINING_FILES, Params
 from stepsearch_core.params.stages import LOOKED_AT
 from stepsearch_core.planning.plan import Plan, make_plan
 from stepsearch_core.policy.structure import local_folder
@@ -291,12 +291,12 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
         return False
     if fetch.source == "datasets":
         return {key: entry["dataset"] for key, entry in files.items()} == {
-            key: asdict(dataset) for key, dataset in fetch.datasets.items()
+            key: asdict(dataset) for key, dataset in fetch.sources.items()
         }
     moved = files.get("musique_train", {}).get("rows from musique", 0)
     if fetch.source == "files":
         return files.keys() == fetch.files.keys() | ({"musique_train"} if moved else set())
-    wanted = dict.fromkeys(BENCHMARKS, fetch.world.test_questions)
+    wanted = dict.fromkeys(PAPER_BENCHMARKS, fetch.world.test_questions)
     wanted |= {"musique": fetch.world.test_questions - moved}
     wanted |= {"musique_train": fetch.world.train_questions + moved}
     return all(files[name]["rows"] == count for name, count in wanted.items())

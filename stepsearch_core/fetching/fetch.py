@@ -58,7 +58,7 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
             moved = move_to_training(temporary, params.training_share)
             files |= _described_anew(temporary, files, moved)
         if params.source == "datasets":
-            files = {key: {"dataset": asdict(params.datasets[key]), **entry} for key, entry in files.items()}
+            files = {key: {"dataset": asdict(params.sources[key]), **entry} for key, entry in files.items()}
         manifest = {
             "source": params.source,
             "training_share": params.training_share,
@@ -135,7 +135,7 @@ def _check_keys(params: FetchParams) -> None:
 def _loaded_files(params: FetchParams, folder: Path) -> dict[str, Path]:
     paths = {key: (folder / STANDARD_NAMES[key]).with_suffix(".jsonl") for key in params.datasets}
     for key, path in paths.items():
-        write_dataset(key, params.datasets[key], params.folder, path)
+        write_dataset(key, params.sources[key], params.folder, path)
     return paths
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.fetching.watched import UNWATCHED, unwatched_link
-from stepsearch_core.params import DatasetParams
+from stepsearch_core.params import Source
 
 COLUMNS = {
     "context": ("title", "sentences"),
@@ -26,7 +26,7 @@ COLUMNS = {
 """Where the hub has named columns, HotpotQA and 2WikiMultiHopQA publish lists, in this order."""
 
 
-def write_dataset(key: str, params: DatasetParams, folder: Path | str, path: Path) -> None:
+def write_dataset(key: str, params: Source, folder: Path | str, path: Path) -> None:
     """Write a split as JSON lines in the published format.
 
     Args:
@@ -75,7 +75,7 @@ def _positional(value: Any, names: Sequence[str]) -> Any:
     return value
 
 
-def _rows(key: str, source: str, params: DatasetParams) -> Iterator[dict[str, Any]]:
+def _rows(key: str, source: str, params: Source) -> Iterator[dict[str, Any]]:
     """The rows of a split, one at a time."""
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError

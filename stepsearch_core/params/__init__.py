@@ -7,6 +7,7 @@ must satisfy together. Default values are those of `stepsearch_core/defaults.yam
 """
 
 from stepsearch_core.params.loading import ParamsError, load_params
+from stepsearch_core.params.published import BENCHMARKS, CATALOGUE, PAPER_BENCHMARKS, Source
 from stepsearch_core.params.rules import RULES
 from stepsearch_core.params.schema import Params, importance_sampled
 from stepsearch_core.params.shared import (
@@ -22,7 +23,6 @@ from stepsearch_core.params.shared import (
     indexes_of,
 )
 from stepsearch_core.params.stages import (
-    BENCHMARKS,
     POLICIES,
     TRAINABLE,
     TRAINING_FILES,
@@ -47,7 +47,9 @@ from stepsearch_core.params.values import params_yaml
 
 __all__ = [
     "BENCHMARKS",
+    "CATALOGUE",
     "METHODS",
+    "PAPER_BENCHMARKS",
     "POLICIES",
     "RULES",
     "TANTIVY_CONSTANTS",
@@ -70,6 +72,7 @@ __all__ = [
     "RetrievalParams",
     "RewardParams",
     "RolloutParams",
+    "Source",
     "SynthesizeParams",
     "TokenizerParams",
     "TrainParams",

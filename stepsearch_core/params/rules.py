@@ -11,9 +11,10 @@ from os.path import normpath, relpath
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
+from stepsearch_core.params.published import PAPER_BENCHMARKS, SOURCES
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import TANTIVY_CONSTANTS, indexes_of
-from stepsearch_core.params.stages import BENCHMARKS, STAGES, TRAINING_FILES, FetchParams
+from stepsearch_core.params.stages import STAGES, TRAINING_FILES, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,16 @@ RULES = (
     ),
     Rule(
         "fetch.datasets",
+        f"all with name and split, or published ({', '.join(SOURCES)}), for which {{}} is enough",
+        lambda p: all(
+            bool(named.name and named.split) if any(vars(named).values()) else key in SOURCES
+            for key, named in p.fetch.datasets.items()
+        ),
+    ),
+    Rule(
+        "fetch.datasets",
         "all names of the hub or of directories inside fetch.folder, which DVC watches",
-        lambda p: p.fetch.source != "datasets" or all(_is_inside(d.name) for d in p.fetch.datasets.values()),
+        lambda p: all(_is_inside(named.name or "") for named in p.fetch.datasets.values()),
     ),
     Rule(
         "fetch.world.hop_shares",
@@ -286,7 +295,7 @@ def _is_address(url: str | None, with_path: bool = False) -> bool:
 def _fetched(fetch: FetchParams) -> set[str]:
     """Keys of the files that `fetch` brings."""
     if fetch.source == "world":
-        return {"musique_train", *BENCHMARKS}
+        return {"musique_train", *PAPER_BENCHMARKS}
     return {*(fetch.files if fetch.source == "files" else fetch.datasets)}
 
 

@@ -22,7 +22,7 @@ def indexes_of(methods: Iterable[str]) -> set[str]:
     return {index for method in methods for index in METHODS.get(method, ())}
 
 
-SOURCES = (*METHODS, "char_ngrams")
+KEY_SOURCES = (*METHODS, "char_ngrams")
 """What can be asked whether a search key works."""
 TANTIVY_CONSTANTS = (1.2, 0.75)
 """k1 and b of the BM25 engine tantivy, which takes no others."""

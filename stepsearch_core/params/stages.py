@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from omegaconf import MISSING
-
 from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.params.cards import CARDS
 from stepsearch_core.params.defaults import section
-from stepsearch_core.params.shared import METHODS, SOURCES
+from stepsearch_core.params.published import BENCHMARKS, SOURCES, Source
+from stepsearch_core.params.shared import KEY_SOURCES, METHODS
 
 STAGES = ("fetch", "corpus", "index", "synthesize", "warmstart", "train", "evaluate", "report")
 """In their order; each writes `data/NAME`."""
 LOOKED_AT = STAGES[:-1]
 """Those before which `stepsearch check` looks at everything: in front of, or in, the long work."""
-BENCHMARKS = ("musique", "hotpotqa", "2wikimultihopqa", "bamboogle")
 TRAINABLE = ("musique", "hotpotqa", "2wikimultihopqa", "qa")
 """Formats of training questions; `qa` are questions and answers of one's own, with steps or without."""
 TRAINING_FILES = tuple(f"{name}_train" for name in TRAINABLE)
@@ -40,11 +38,14 @@ class WorldParams:
 
 @dataclass
 class DatasetParams:
-    """A split of a dataset: a directory below `fetch.folder`, or a name of the hub with its revision."""
+    """A split of a dataset: a directory below `fetch.folder`, or a name of the hub with its revision.
 
-    name: str = MISSING
+    Without a name it is what is published under its key (`params/published.py`).
+    """
+
+    name: str | None = None
     config: str | None = None
-    split: str = MISSING
+    split: str | None = None
     revision: str | None = None
 
 
@@ -62,6 +63,16 @@ class FetchParams:
     max_dropped_rows: int = number(at_least=0)
     training_share: float = share()
     world: WorldParams = field(default_factory=WorldParams)
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """What each key of `datasets` stands for; `RULES` see to it that it stands for something."""
+        return {
+            key: Source(named.name, named.config, named.split, named.revision)
+            if named.name and named.split
+            else SOURCES[key]
+            for key, named in self.datasets.items()
+        }
 
 
 @section("corpus")
@@ -106,7 +117,7 @@ class SynthesizeParams:
     decompose: bool = anything()
     linked_pairs: int = number(at_least=0)
     candidates_per_hop: int = number(at_least=1)
-    sources: list[str] = one_of(*SOURCES)
+    sources: list[str] = one_of(*KEY_SOURCES)
     keys_per_hop: int = number(at_least=1)
     validation_questions: int = number(at_least=1)
     key_depth: int = number(at_least=1)

@@ -26,7 +26,7 @@ TERM_BYTES = 400
 
 def passage_count(fetch: FetchParams) -> int | None:
     """Passages of the corpus, None where it is not known beforehand."""
-    corpus = fetch.datasets.get("corpus") if fetch.source == "datasets" else None
+    corpus = fetch.sources.get("corpus") if fetch.source == "datasets" else None
     return PASSAGES.get(corpus.name) if corpus else None
 
 
@@ -90,6 +90,6 @@ def downloads(params: Params) -> list[str]:
     if params.retrieval.encoder != "hashing" and "dense" in built_indexes(params):
         names.append(params.retrieval.encoder)
     if params.fetch.source == "datasets":
-        entries = params.fetch.datasets.values()
+        entries = params.fetch.sources.values()
         names += [f"{entry.name}@{entry.revision}" for entry in entries if entry.revision]
     return [name for name in dict.fromkeys(names) if not local_folder(name)]

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.params import EnvironmentParams, FetchParams, Params, importance_sampled
+from stepsearch_core.params import CATALOGUE, EnvironmentParams, FetchParams, Params, importance_sampled
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.planning.speed import Rates, rates
 from stepsearch_core.policy.structure import DTYPE_BYTES
@@ -30,8 +30,6 @@ SEARCH_SHARE = 1 / 2
 QUESTION_TOKENS = 32
 WORD_TOKENS = 4 / 3
 """Tokens of an English word."""
-QUESTIONS = {"musique": 2417, "hotpotqa": 7405, "2wikimultihopqa": 12_576, "bamboogle": 125}
-"""Of the published test (or development) files."""
 ENCODER_LAYERS = {384: 6, 768: 12, 1024: 24}
 """Of sentence encoders, by their dimensions (MiniLM-L6, base, large)."""
 PASSAGE_TOKENS = 130
@@ -202,4 +200,4 @@ def question_count(params: Params) -> int | None:
 def _there(fetch: FetchParams, benchmark: str) -> int | None:
     if fetch.source == "world":
         return fetch.world.test_questions
-    return QUESTIONS[benchmark] if fetch.source == "datasets" else None
+    return CATALOGUE[benchmark].questions if fetch.source == "datasets" else None

@@ -12,19 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.metrics.measures import BY_KEY, Measure
+from stepsearch_core.params import CATALOGUE, TRAINABLE
 from stepsearch_core.report.inputs import BASELINE, GAIN, MEAN, TRAINED, Metrics, benchmarks_of, policies_of
 
 DASH = "–"
 
 NAMES = {
-    "musique": "MuSiQue",
-    "musique_train": "MuSiQue, training",
-    "hotpotqa_train": "HotpotQA, training",
-    "2wikimultihopqa_train": "2Wiki, training",
-    "qa_train": "Own questions, training",
-    "hotpotqa": "HotpotQA",
-    "2wikimultihopqa": "2Wiki",
-    "bamboogle": "Bamboogle",
+    **{name: benchmark.title for name, benchmark in CATALOGUE.items()},
+    **{f"{name}_train": f"{CATALOGUE[name].title}, training" for name in TRAINABLE},
     MEAN: "Mean",
     BASELINE: "Warm start",
     TRAINED: "Trained",

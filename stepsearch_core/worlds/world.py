@@ -12,7 +12,7 @@ from pathlib import Path
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.benchmarks.sources import STANDARD_NAMES
-from stepsearch_core.params import BENCHMARKS, WorldParams
+from stepsearch_core.params import PAPER_BENCHMARKS, WorldParams
 from stepsearch_core.worlds import formats
 from stepsearch_core.worlds.facts import build_world
 from stepsearch_core.worlds.questions import make_questions
@@ -27,7 +27,7 @@ def write_world(params: WorldParams, folder: Path) -> dict[str, Path]:
     Raises:
         ValueError: the world is too small for the questions asked for, or larger than its names allow.
     """
-    keys = ("musique_train", *BENCHMARKS, "corpus", "decompositions")
+    keys = ("musique_train", *PAPER_BENCHMARKS, "corpus", "decompositions")
     files = {key: Path(folder) / STANDARD_NAMES[key] for key in keys}
     world = build_world(params)
     split = make_questions(world, params)

@@ -90,7 +90,7 @@ def refusal(path, overrides=None) -> str:
         ("train.processes=0", "train.processes: 0 is not at least 1"),
         ("train.algorithm=dqn", "train.algorithm: 'dqn' is not one of steppo, ppo"),
         ("index.measured_depths=[]", "index.measured_depths: empty"),
-        ("evaluate.benchmarks=[nq]", "evaluate.benchmarks: 'nq' is not one of musique, hotpotqa"),
+        ("evaluate.benchmarks=[squad]", "evaluate.benchmarks: 'squad' is not one of musique, hotpotqa"),
         ("train.minibatches=129", "train.minibatches: 129 is not at most the trajectories of a step"),
         (
             "environment.max_turn_tokens=513",

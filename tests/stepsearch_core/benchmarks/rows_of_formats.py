@@ -90,6 +90,12 @@ ROWS = {
     "hotpotqa": HOTPOTQA,
     "2wikimultihopqa": TWOWIKI,
     "bamboogle": BAMBOOGLE,
+    "nq": {"question": "Who wrote Dark River?", "answer": ["Ann Lee", "Lee"]},
+    "triviaqa": {
+        "question": "Who wrote Dark River?",
+        "answer": {"value": "Ann Lee", "aliases": ["Lee"], "normalized_value": "ann lee"},
+    },
+    "popqa": {"question": "Who wrote Dark River?", "possible_answers": '["Ann Lee", "Lee"]', "s_pop": 12},
     "qa": QA,
 }
 

@@ -18,6 +18,9 @@ read_example = partial(pairs.read_example, "bamboogle")
     [
         ({"Question": "Who?", "Answer": "Bob Ray"}, ("Bob Ray",)),
         ({"question": "Who?", "answer": "Bob Ray"}, ("Bob Ray",)),
+        ({"question": "Who?", "answer": ["Bob Ray", "Bob"]}, ("Bob Ray", "Bob")),
+        ({"question": "Who?", "answer": {"value": "Bob Ray", "aliases": ["Bob"]}}, ("Bob Ray", "Bob")),
+        ({"question": "Who?", "possible_answers": '["Bob Ray", "Bob"]'}, ("Bob Ray", "Bob")),
         (
             {"question": "Who?", "golden_answers": ["Bob Ray", "", "Bob Ray", "Bob"]},
             ("Bob Ray", "Bob"),
@@ -41,6 +44,9 @@ def test_all_columns_that_are_published(value, answers):
         ({"Answer": "b"}, "field 'question': missing"),
         ({"Question": "a"}, "field 'answer': missing"),
         ({"question": "a", "golden_answers": []}, "field 'golden_answers': empty"),
+        ({"question": "a", "answer": [" "]}, "field 'answer': empty"),
+        ({"question": "a", "answer": {"value": "b"}}, r"field 'answer\.aliases': missing"),
+        ({"question": "a", "possible_answers": "b"}, "field 'possible_answers': expected a list"),
         ({"question": "a", "golden_answers": "b"}, "field 'golden_answers': expected a list"),
     ],
 )

@@ -17,10 +17,10 @@ def test_files_that_are_not_there(look, files, questions):
 
 def test_unknown_keys_and_none_at_all(look, files):
     overrides = files()
-    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, nq: m.jsonl}"
+    named = "fetch.files={musique_train: m.jsonl, musique: m.jsonl, squad: m.jsonl}"
     seen = look(*overrides[:2], named, overrides[3])
     assert seen.status == 1
-    assert any("fetch.files.nq: unknown key 'nq'" in line for line in seen.findings)
+    assert any("fetch.files.squad: unknown key 'squad'" in line for line in seen.findings)
     seen = look("fetch.source=files", "fetch.files={}")
     assert seen.status == 1
     assert "fetch.files: empty, and fetch.source is files" in seen.findings[0]

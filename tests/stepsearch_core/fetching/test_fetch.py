@@ -119,7 +119,10 @@ def test_given_files_get_standard_names_and_keep_their_suffix(given_files, tmp_p
     ("files", "problem"),
     [
         ({}, "fetch.files: empty"),
-        ({"nq": "train100.jsonl"}, "fetch.files: unknown key 'nq'; known: musique_train, hotpotqa_train,"),
+        (
+            {"squad": "train100.jsonl"},
+            "fetch.files: unknown key 'squad'; known: musique_train, hotpotqa",
+        ),
         ({"musique": "dev.jsonl"}, r"dev\.jsonl: fetch\.files: musique: no such file"),
         ({"corpus": "hotpot.json"}, r"hotpot\.json, row 0: field 'id': missing"),
         ({"musique": "hotpot.json"}, r"hotpot\.json, row 0: field"),

@@ -115,9 +115,9 @@ def test_evidences_as_a_mapping_of_lists_are_the_same_triples():
     ("key", "dataset", "problem"),
     [
         (
-            "nq",
+            "squad",
             DatasetParams("musique", split="train"),
-            "fetch.datasets: unknown key 'nq'; known: musique_train",
+            "fetch.datasets: unknown key 'squad'; known: musique_train",
         ),
         (
             "musique",

@@ -11,16 +11,17 @@ import bm25s
 import pytest
 
 from stepsearch_core.benchmarks.readers import read_benchmark, read_decompositions
-from stepsearch_core.params import BENCHMARKS
+from stepsearch_core.params import PAPER_BENCHMARKS
 from stepsearch_core.worlds.relations import Relation
 
 WORLD_FILES = (
     *("musique_train.jsonl", "musique.jsonl", "hotpotqa.json", "2wikimultihopqa.json", "bamboogle.csv"),
     *("corpus.jsonl", "decompositions.jsonl"),
 )
-TEST_FILES = dict(
-    zip(BENCHMARKS, ("musique.jsonl", "hotpotqa.json", "2wikimultihopqa.json", "bamboogle.csv"), strict=True)
-)
+TEST_FILES = {
+    name: f"{name}{suffix}"
+    for name, suffix in zip(PAPER_BENCHMARKS, (".jsonl", ".json", ".json", ".csv"), strict=True)
+}
 FUNCTION_WORDS = frozenset(
     "the of by in is was has had a an its to from for at under with between {s} {o}".split()  # noqa: SIM905
 )
