@@ -1,4 +1,4 @@
-"""Exact match and word F1 of an answer against every accepted answer (paper, eq. 2 and section 3.1).
+"""Exact match, cover match and word F1 of an answer against all accepted ones (paper, eq. 2, section 3.1).
 
 Normalisation is SQuAD's on the normal form in which all texts are compared (`text.normalize_answer`), and
 words are those by which passages are found; for ASCII both are SQuAD's exactly. Scores are not rounded,
@@ -30,6 +30,12 @@ def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
     if prediction is None:
         return 0.0
     return float(any(normalize_answer(prediction) == normalize_answer(answer) for answer in answers))
+
+
+def cover_match(prediction: str | None, answers: Iterable[str]) -> float:
+    """1.0 if the normalised prediction holds an accepted answer as whole words, else 0.0 (cover-EM)."""
+    said = f" {normalize_answer(prediction or '')} "
+    return float(any(f" {meant} " in said for meant in map(normalize_answer, answers) if meant))
 
 
 def word_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter = words) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 from stepsearch_core.base.text import Segmenter, words
 from stepsearch_core.base.types import InvalidReason, Question, Trajectory
 from stepsearch_core.metrics import search
-from stepsearch_core.metrics.answers import exact_match, word_f1
+from stepsearch_core.metrics.answers import cover_match, exact_match, word_f1
 
 VALIDATION = "validation/"
 """Begins the names under which training logs measures of greedy answers to validation questions."""
@@ -105,6 +105,13 @@ MEASURES = (
         Better.HIGHER,
     ),
     Measure(
+        "cover_em",
+        "Cover EM",
+        "share of answers that hold an accepted answer after normalisation",
+        lambda made, asked, rules: cover_match(made.answer, asked.answers),
+        Better.HIGHER,
+    ),
+    Measure(
         "searches",
         "Searches",
         "searches per question",
@@ -124,6 +131,28 @@ MEASURES = (
         "share of the gold passages that the searches showed",
         lambda made, asked, rules: search.support_recall(made, asked),
         Better.HIGHER,
+    ),
+    Measure(
+        "support_precision",
+        "Support precision",
+        "share of the passages that the searches showed that are gold",
+        lambda made, asked, rules: search.support_precision(made, asked),
+        Better.HIGHER,
+    ),
+    Measure(
+        "over_search",
+        "Over-search",
+        "searches per question after all gold passages had been shown",
+        lambda made, asked, rules: search.over_search(made, asked),
+        Better.LOWER,
+        digits=2,
+    ),
+    Measure(
+        "under_search",
+        "Under-search",
+        "share of questions answered before all gold passages had been shown",
+        lambda made, asked, rules: search.under_search(made, asked),
+        Better.LOWER,
     ),
     Measure(
         "format_valid",
@@ -178,6 +207,14 @@ MEASURES = (
         lambda made, asked, rules: made.response_length,
         digits=1,
         evaluated=False,
+    ),
+    Measure(
+        "written_tokens",
+        "Tokens",
+        "tokens per question that the policy wrote",
+        lambda made, asked, rules: sum(made.policy_mask),
+        Better.LOWER,
+        digits=1,
     ),
     Measure(
         "query_words",

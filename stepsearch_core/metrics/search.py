@@ -47,6 +47,32 @@ def support_recall(trajectory: Trajectory, question: Question) -> float | None:
     return sum(pid in shown for pid in question.support_ids) / len(question.support_ids)
 
 
+def support_precision(trajectory: Trajectory, question: Question) -> float | None:
+    """Share of the distinct passages shown that are gold; None if there are none, or none is known."""
+    shown = {pid for turn in trajectory.searches for pid in turn.passage_ids}
+    return len(shown.intersection(question.support_ids)) / len(shown) if shown and question.hops else None
+
+
+def over_search(trajectory: Trajectory, question: Question) -> float | None:
+    """Searches made after all gold passages had been shown; None if there are none.
+
+    A search that shows the last of them is none of these; nor is one of a trajectory that never sees all.
+    """
+    if not question.support_ids:
+        return None
+    missing, after = set(question.support_ids), 0
+    for turn in trajectory.searches:
+        after += not missing
+        missing.difference_update(turn.passage_ids)
+    return after
+
+
+def under_search(trajectory: Trajectory, question: Question) -> float | None:
+    """1.0 if there is an answer though not all gold passages were shown, else 0.0; None if none is known."""
+    recall = support_recall(trajectory, question)
+    return None if recall is None else float(trajectory.answer is not None and recall < 1)
+
+
 def format_valid(trajectory: Trajectory) -> bool:
     """The paper's hard constraint (section 2.3): at least one search and thought, one answer, at the end.
 

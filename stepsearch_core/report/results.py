@@ -32,11 +32,12 @@ NAMES = {
 }
 
 F1 = BY_KEY["f1"]
-ANSWER_MEASURES = (F1, BY_KEY["em"])
+ANSWER_MEASURES = (F1, BY_KEY["em"], BY_KEY["cover_em"])
 BEHAVIOUR_MEASURES = tuple(
     BY_KEY[key]
     for key in (
-        *("searches", "redundancy", "support_recall", "format_valid"),
+        *("searches", "over_search", "under_search", "redundancy"),
+        *("support_recall", "support_precision", "format_valid", "written_tokens"),
         *("invalid_turns", "hidden_passages", "cut_passages"),
     )
 )

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsearch_core.metrics.answers import exact_match, hotpotqa_f1, overlap_f1, word_f1
+from stepsearch_core.base.text import normalize_answer
+from stepsearch_core.metrics.answers import cover_match, exact_match, hotpotqa_f1, overlap_f1, word_f1
 
 words = st.lists(st.sampled_from(["paris", "the", "tower", "of", "new", "york"]), max_size=5).map(" ".join)
 
@@ -37,6 +38,20 @@ def test_exact_match_ignores_case_articles_punctuation_and_blanks():
     assert exact_match("  the  U.S. ", ["us"]) == 1.0
     assert exact_match("Paris, France", ["Paris", "Paris France!"]) == 1.0
     assert exact_match("Paris France", ["Paris"]) == 0.0
+
+
+def test_cover_match_wants_the_words_of_an_answer_in_their_order():
+    assert cover_match("It is the Eiffel Tower, in Paris.", ["Eiffel tower"]) == 1.0
+    assert cover_match("Paris", ["Rome", "the Paris!"]) == 1.0
+    assert cover_match("Parisian", ["Paris"]) == 0.0
+    assert cover_match("Tower Eiffel", ["Eiffel Tower"]) == 0.0
+    assert cover_match(None, ["Paris"]) == cover_match("Paris", []) == cover_match("x", ["the"]) == 0.0
+
+
+@given(words, st.lists(words, max_size=3))
+def test_what_matches_exactly_covers(prediction, answers):
+    if normalize_answer(prediction):
+        assert cover_match(prediction, answers) >= exact_match(prediction, answers)
 
 
 def test_yes_in_a_longer_answer_is_a_shared_word_by_the_paper_and_nothing_by_hotpotqas_script():

@@ -23,15 +23,20 @@ def test_every_measure_has_one_key_and_one_label_and_is_defined_for_an_ordinary_
     assert measure_all(made, asked, BY_KEY, Rules()) == {
         "em": 1.0,
         "f1": 1.0,
+        "cover_em": 1.0,
         "searches": 1,
         "redundancy": 0.0,
         "support_recall": 1.0,
+        "support_precision": 1.0,
+        "over_search": 0,
+        "under_search": 0.0,
         "format_valid": 1.0,
         "invalid_turns": 0.0,
         "hidden_passages": 0.0,
         "cut_passages": 0.0,
         "prompt_too_long": 0.0,
         "response_length": 3 * 2 + 2,
+        "written_tokens": 3 * 2,
         "query_words": 2,
         "answered": 1.0,
         **{f"invalid/{reason.name.lower()}": 0.0 for reason in InvalidReason},
@@ -57,9 +62,10 @@ def test_each_reason_for_an_invalid_turn_is_a_measure_of_its_own():
 
 def test_what_is_evaluated_and_which_values_are_better():
     assert {key: str(BY_KEY[key].better) for key in EVALUATED} == {
-        **dict.fromkeys(("em", "f1", "support_recall", "format_valid"), "higher"),
+        **dict.fromkeys(("em", "f1", "cover_em", "support_recall", "support_precision"), "higher"),
         **dict.fromkeys(("redundancy", "invalid_turns", "hidden_passages", "cut_passages"), "lower"),
-        **{"prompt_too_long": "lower", "searches": "neither"},
+        **dict.fromkeys(("over_search", "under_search", "prompt_too_long", "written_tokens"), "lower"),
+        **{"format_valid": "higher", "searches": "neither"},
     }
     assert BY_KEY["redundancy"].explanation.endswith("; lower is better")
     assert "better" not in BY_KEY["searches"].explanation

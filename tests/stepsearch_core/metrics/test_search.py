@@ -9,11 +9,14 @@ from stepsearch_core.metrics.search import (
     hidden_passages,
     invalid_reasons,
     invalid_turns,
+    over_search,
     prompt_too_long,
     redundancy,
     repeated_shares,
     search_count,
+    support_precision,
     support_recall,
+    under_search,
 )
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
@@ -108,3 +111,33 @@ def test_hidden_and_cut_are_shares_of_what_was_found():
 def test_a_question_that_was_never_asked():
     assert prompt_too_long(Trajectory("q", 0, stop_reason=StopReason.PROMPT_TOO_LONG))
     assert not prompt_too_long(trajectory(answer("z")))
+
+
+TWO = question((["a"], []), (["b"], []))
+
+
+def test_precision_is_of_the_distinct_passages_shown():
+    made = trajectory(search("x", "a", "z"), search("y", "a", "b", "w"), answer("n"))
+    assert support_precision(made, TWO) == pytest.approx(2 / 4)
+    assert support_precision(trajectory(answer("n")), TWO) is None
+    assert support_precision(made, question()) is None
+
+
+@pytest.mark.parametrize(
+    ("searches", "after", "too_early"),
+    [
+        ([("a",), ("b",)], 0, 0.0),
+        ([("a", "b")], 0, 0.0),
+        ([("a", "b"), ("z",), ()], 2, 0.0),
+        ([("a",), ("a", "z")], 0, 1.0),
+        ([], 0, 1.0),
+    ],
+)
+def test_too_many_searches_and_too_few(searches, after, too_early):
+    turns = [search("x", *found) for found in searches]
+    assert over_search(trajectory(*turns, answer("n")), TWO) == after
+    assert under_search(trajectory(*turns, answer("n")), TWO) == too_early
+    assert under_search(trajectory(*turns, invalid()), TWO) == 0.0  # who does not answer has not stopped
+    assert (
+        over_search(trajectory(*turns), question()) is under_search(trajectory(*turns), question()) is None
+    )

@@ -50,7 +50,7 @@ def test_behaviour_is_a_change_and_not_a_gain(metrics):
 
 
 def test_what_was_not_measured_is_a_dash(metrics):
-    support_recall = BEHAVIOUR_MEASURES[2]
+    support_recall = BY_KEY["support_recall"]
     assert {cell.value for row in rows(metrics, support_recall) for cell in row.cells} == {"–"}
     del metrics["trained"]["musique"]["support_recall"]
     assert rows(metrics, support_recall)[1].cells[0].value == "–"
