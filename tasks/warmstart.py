@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.base.ranks import is_main, world_size
 from stepsearch_core.base.streams import Name, seed_torch
@@ -31,7 +32,11 @@ def main(params: Params) -> None:
     seed_torch(params.seed, Name.INITIAL_POLICY)
     corpus = Corpus.open(DATA / "corpus")
     questions = {question.id: question for question in load_questions(DATA / "synthesize" / "train.jsonl")}
-    shown = load_trajectories(DATA / "synthesize" / "trajectories.jsonl", questions, corpus)
+    made = DATA / "synthesize" / "trajectories.jsonl"
+    if not made.stat().st_size and params.warmstart.epochs:
+        problem = "there is no trajectory, as no question has steps: start from a model that can search"
+        raise DataError(f"{problem} (warmstart.epochs=0)", made, field="warmstart.epochs")
+    shown = load_trajectories(made, questions, corpus) if made.stat().st_size else []
     texts = training_texts(
         questions.values(), (turn.said for trajectory in shown for turn in trajectory.turns), corpus
     )

@@ -97,7 +97,9 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
     if not (files or own.linked_pairs) or not all(key in subject.files for key in files):
         return
     read = {key: [example.question for example in subject.examples(key)[0]] for key in files}
-    usable = {key: sum(own.decompose or may_have_steps(q) for q in read[key]) for key in files}
+    usable = {
+        key: sum(own.decompose or own.keep_bare or may_have_steps(q) for q in read[key]) for key in files
+    }
     for key in files:
         if read[key] and not usable[key]:
             yield subject.finding(
@@ -105,7 +107,8 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
                 f"{section}.{key}",
                 f"none of the first {len(read[key])} questions has steps, or two supports to make them of",
                 "questions with them, `decompositions` beside the file, or"
-                " synthesize.decompose=true with a language model",
+                " synthesize.decompose=true with a language model; or synthesize.keep_bare=true, if answers"
+                " are rewarded alone",
             )
     whole = all(len(questions) < FIRST_ROWS for questions in read.values())
     count, kept = sum(usable.values()) + own.linked_pairs, own.validation_questions

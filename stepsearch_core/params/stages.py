@@ -116,6 +116,7 @@ class SynthesizeParams:
     prompts: str | None = anything()
     decompose: bool = anything()
     linked_pairs: int = number(at_least=0)
+    keep_bare: bool = anything()
     candidates_per_hop: int = number(at_least=1)
     sources: list[str] = one_of(*KEY_SOURCES)
     keys_per_hop: int = number(at_least=1)

@@ -11,6 +11,17 @@ from stepsearch_core.base.types import Question
 from stepsearch_core.synthesis.trajectories import WarmstartTrajectory
 
 
+def by_reward(questions: Sequence[Question]) -> dict[str, int]:
+    """How many questions are rewarded for what: search keys and gain want steps, gain alone supports."""
+    in_steps = sum(question.has_decomposition for question in questions)
+    supported = sum(bool(question.support_ids) for question in questions)
+    return {
+        "keys, gain and answer": in_steps,
+        "gain and answer": supported - in_steps,
+        "answer": len(questions) - supported,
+    }
+
+
 def by_dataset(questions: Sequence[Question], kept: Sequence[Question]) -> dict[str, dict[str, int]]:
     """How many questions of each file, and of linked passages, there are and are kept."""
     kept_by = Counter(question.dataset for question in kept)

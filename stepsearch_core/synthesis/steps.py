@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stepsearch_core.base.types import Passage, Question
+from stepsearch_core.base.types import Hop, Passage, Question
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.endpoint.endpoint import Endpoint
 from stepsearch_core.params import Params
@@ -66,6 +66,21 @@ def give_steps(
         made, counts["of linked passages"] = make_linked(corpus, retriever, endpoint, params, held_out.joins)
         stepped += made
     return stepped, counts
+
+
+def rewarded(question: Question, known: Container[str]) -> Question:
+    """The question with hops as far as steps can be rewarded: all of them, their supports alone, or none.
+
+    Args:
+        question: as its file, a rule or a model has it.
+        known: ids of passages that there are.
+    """
+    supports = question.support_ids
+    if not all(hop.support_ids for hop in question.hops) or not all(one in known for one in supports):
+        return replace(question, hops=())
+    if question.has_decomposition:
+        return question
+    return replace(question, hops=tuple(Hop("", "", (support,)) for support in supports))
 
 
 def those_to_decompose(questions: Sequence[Question], held_out: HeldOut) -> list[Question]:

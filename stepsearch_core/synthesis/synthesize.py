@@ -31,8 +31,13 @@ from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
 from stepsearch_core.synthesis.key_writers import KeyWriter, Model, Rules
 from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
-from stepsearch_core.synthesis.statistics import by_dataset, describe_relations, describe_trajectories
-from stepsearch_core.synthesis.steps import give_steps
+from stepsearch_core.synthesis.statistics import (
+    by_dataset,
+    by_reward,
+    describe_relations,
+    describe_trajectories,
+)
+from stepsearch_core.synthesis.steps import give_steps, rewarded
 from stepsearch_core.synthesis.sub_questions import parse_hops
 from stepsearch_core.synthesis.warmstart import make_trajectories
 
@@ -85,21 +90,23 @@ def synthesize(
         endpoint=endpoint,
         held_out=tested,
     )
-    usable, dropped = _usable(stepped, corpus, renderer, tested)
+    usable, dropped = _usable(stepped, corpus, renderer, tested, params.synthesize.keep_bare)
     if not usable:
         raise DataError(f"no question can be trained on: {_why(steps, dropped)}", "params", field="fetch")
     train, validation = _split(usable, params.synthesize.validation_questions, params.seed)
-    mined = mine_phrasings(train, corpus)
+    in_steps = [question for question in train if question.has_decomposition]
+    mined = mine_phrasings(in_steps, corpus)
     if endpoint and params.synthesize.generator == "endpoint":
         write: KeyWriter = Model(params.synthesize, endpoint)
     else:
         write = Rules(mined, corpus.get)
-    keyed, keys = add_search_keys(
-        [*train, *validation], write, params.synthesize, sources, corpus.get, renderer.shown
-    )
+    whole = [question for question in (*train, *validation) if question.has_decomposition]
+    made, keys = add_search_keys(whole, write, params.synthesize, sources, corpus.get, renderer.shown)
+    with_keys = {question.id: question for question in made}
+    keyed = [with_keys.get(question.id, question) for question in (*train, *validation)]
     _warn(keys)
     trajectories = make_trajectories(
-        train,
+        in_steps,
         mined,
         params.synthesize,
         params.environment,
@@ -107,7 +114,7 @@ def synthesize(
         show=renderer.shown,
         seed=params.seed,
     )
-    if params.synthesize.trajectories and not trajectories:
+    if in_steps and not trajectories:
         raise DataError(
             "no attempt at any question was shown its supports", "params", field="synthesize.trajectories"
         )
@@ -118,15 +125,17 @@ def synthesize(
             "train": len(train),
             "validation": len(validation),
             "dropped": dropped,
+            "by_reward": by_reward([*train, *validation]),
             "by_dataset": by_dataset(stepped, [*train, *validation]),
         },
         "search_keys": keys.to_json(),
         **({"endpoint": endpoint.usage.to_json(params.endpoint)} if endpoint else {}),
         "relations": describe_relations(mined),
         "trajectories": {
-            "asked_for": params.synthesize.trajectories,
-            "dropped, no attempt was shown every support": params.synthesize.trajectories
-            - len(trajectories),
+            "asked_for": params.synthesize.trajectories if in_steps else 0,
+            "dropped, no attempt was shown every support": params.synthesize.trajectories - len(trajectories)
+            if in_steps
+            else 0,
             **describe_trajectories(trajectories, train),
         },
     }
@@ -179,17 +188,21 @@ def mine_phrasings(questions: Sequence[Question], corpus: Corpus) -> dict[str, t
 
 
 def _usable(
-    questions: Sequence[Question], corpus: Corpus, renderer: Renderer, held_out: HeldOut
+    questions: Sequence[Question], corpus: Corpus, renderer: Renderer, held_out: HeldOut, keep_bare: bool
 ) -> tuple[list[Question], dict[str, int]]:
-    """The questions that can be trained on, and why the others cannot."""
+    """The questions that can be trained on, and why the others cannot; without hops those kept for their
+    answers alone.
+    """
     reasons = ("no decomposition", "a hop without support", "support not in the corpus", "asked before")
     dropped = Counter(dict.fromkeys((*reasons, *SHARED), 0))
     usable, asked_before = [], set[str]()
     for question in questions:
         text = normal(question.question)
+        if keep_bare:
+            question = rewarded(question, corpus)
         if not all(support_id in corpus for support_id in question.support_ids):
             dropped["support not in the corpus"] += 1
-        elif not question.has_decomposition:
+        elif not keep_bare and not question.has_decomposition:
             dropped["no decomposition"] += 1
         elif not all(hop.support_ids for hop in question.hops):
             dropped["a hop without support"] += 1

@@ -63,7 +63,7 @@ def make_trajectories(
     """At most `params.trajectories` trajectories over `questions`, each once before any is used again.
 
     Args:
-        questions: With decompositions.
+        questions: With decompositions; without any there are no trajectories.
         mined: Mined words by relation, from `PhrasingMiner`.
         params: How many, and how imperfect.
         environment: How many searches at most, and how many passages each.
@@ -102,7 +102,7 @@ def make_trajectories(
 def _in_turn(questions: Sequence[Question], count: int, draw: random.Random) -> list[Question]:
     """`count` questions, shuffled anew each time all have been used."""
     order: list[Question] = []
-    while len(order) < count:
+    while questions and len(order) < count:
         order += draw.sample(questions, len(questions))
     return order[:count]
 

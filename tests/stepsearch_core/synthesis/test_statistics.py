@@ -1,5 +1,10 @@
 from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.synthesis.statistics import by_dataset, describe_relations, describe_trajectories
+from stepsearch_core.synthesis.statistics import (
+    by_dataset,
+    by_reward,
+    describe_relations,
+    describe_trajectories,
+)
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTrajectory
 
 
@@ -30,3 +35,13 @@ def test_trajectories_by_the_hops_of_their_questions():
     assert described["2_hops"] == {"count": 2, "first_attempts": 0.5, "searches": 2.5}
     assert described["3_hops"] == {"count": 1, "first_attempts": 1.0, "searches": 4.0}
     assert describe_trajectories([], questions) == {}
+
+
+def test_questions_by_what_they_are_rewarded_for():
+    supported = Question("3", "qa", "train", "?", ("x",), (Hop("", "", ("p",)),))
+    whole = Question("4", "qa", "train", "?", ("x",), (Hop("?", "x", ("p",)),))
+    assert by_reward([question("1", hops=0), supported, whole, whole]) == {
+        "keys, gain and answer": 2,
+        "gain and answer": 1,
+        "answer": 1,
+    }

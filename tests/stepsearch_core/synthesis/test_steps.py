@@ -1,11 +1,11 @@
 import json
 from dataclasses import replace
 
-from stepsearch_core.base.types import Hop
+from stepsearch_core.base.types import Hop, Question
 from stepsearch_core.endpoint.endpoint import Endpoint
 from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
 from stepsearch_core.synthesis.held_out import HeldOut
-from stepsearch_core.synthesis.steps import by_rule, give_steps
+from stepsearch_core.synthesis.steps import by_rule, give_steps, rewarded
 from tests.endpoints import Chat
 from tests.stepsearch_core.synthesis.conftest import everything
 
@@ -67,3 +67,15 @@ def test_supports_that_are_not_there_are_no_ground_for_a_rule(world):
     (made,) = by_rule([question], world.corpus, world.corpus.get)
     assert made.has_decomposition
     assert by_rule([question], (), world.corpus.get) == [question]
+
+
+def test_what_can_be_rewarded_stays():
+    def asked(*hops):
+        return Question("q", "qa", "train", "?", ("x",), hops)
+
+    whole, alone, blank = Hop("a", "b", ("p", "r")), Hop("", "", ("p",)), Hop("a", "b")
+    assert rewarded(asked(whole), "pr") == asked(whole)
+    assert rewarded(asked(alone, whole), "pr") == asked(alone, Hop("", "", ("r",)))
+    assert rewarded(asked(whole), "p") == asked()
+    assert rewarded(asked(whole, blank), "pr") == asked()
+    assert rewarded(asked(), "p") == asked()

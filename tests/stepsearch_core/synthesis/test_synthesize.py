@@ -70,6 +70,7 @@ def test_the_folder_holds_what_the_report_says(world, tmp_path):
         "train": 460,
         "validation": 40,
         "dropped": left_out(),
+        "by_reward": {"keys, gain and answer": 500, "gain and answer": 0, "answer": 0},
         "by_dataset": {"musique": {"read": 500, "kept": 500}},
     }
     assert (len(train), len(validation)) == (460, 40)
@@ -108,6 +109,7 @@ def test_unusable_questions_are_dropped_and_counted(world, tmp_path):
         "train": 17,
         "validation": 40,
         "dropped": left_out(nd=1, ahws=1, snitc=1),
+        "by_reward": {"keys, gain and answer": 57, "gain and answer": 0, "answer": 0},
         "by_dataset": {"musique": {"read": 60, "kept": 57}},
     }
 
@@ -248,3 +250,44 @@ def test_no_question_is_left_of_what_a_model_made(world, tmp_path, monkeypatch):
         settings.endpoint = EndpointParams(url=service.url, attempts=1)
         with pytest.raises(DataError, match="no question can be trained on: 4 x endpoint: malformed"):
             synthesize([], world.corpus, world.retriever, renderer(world), settings, tmp_path / "out")
+
+
+def test_bare_questions_are_kept_for_what_can_be_rewarded(world, tmp_path):
+    first, second, third, *rest = world.questions[:60]
+    supports = tuple(Hop("", "", hop.support_ids) for hop in (*first.hops, *second.hops))
+    given = [
+        replace(first, hops=supports),  # more than two: no rule makes steps of them
+        replace(second, hops=()),
+        replace(third, hops=(Hop("a >> b", "c", ("0" * 16,)),)),  # a support that is not there
+        *rest,
+    ]
+    report = synthesize(
+        given, world.corpus, world.retriever, renderer(world), params(keep_bare=True), tmp_path / "out"
+    )
+    assert report["questions"]["by_reward"] == {
+        "keys, gain and answer": 57,
+        "gain and answer": 1,
+        "answer": 2,
+    }
+    made = {
+        question.id: question
+        for name in ("train", "validation")
+        for question in load_questions(tmp_path / "out" / f"{name}.jsonl")
+    }
+    assert made[first.id].support_ids == replace(first, hops=supports).support_ids
+    assert not made[first.id].has_decomposition
+    assert made[second.id].hops == made[third.id].hops == ()
+    assert report["search_keys"]["hops"] == sum(len(question.hops) for question in rest)
+    bare = {first.id, second.id, third.id}
+    lines = (tmp_path / "out" / "trajectories.jsonl").read_text().splitlines()
+    assert not bare & {json.loads(line)["question_id"] for line in lines}
+
+
+def test_bare_questions_alone_leave_the_warm_start_nothing(world, tmp_path):
+    bare = [replace(question, hops=()) for question in world.questions[:60]]
+    report = synthesize(
+        bare, world.corpus, world.retriever, renderer(world), params(keep_bare=True), tmp_path / "out"
+    )
+    assert report["questions"]["by_reward"]["answer"] == report["questions"]["train"] + 40 == 60
+    assert report["trajectories"] == {"asked_for": 0, "dropped, no attempt was shown every support": 0}
+    assert (tmp_path / "out" / "trajectories.jsonl").read_text() == ""
