@@ -1,4 +1,4 @@
-"""`stepsearch ask`: one question, answered greedily by a policy that searches, and told turn by turn."""
+"""`stepsearch ask`: questions, answered greedily by a policy that searches, and told turn by turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Action, ActionKind, Passage, Question, StopReason
 from stepsearch_core.data.corpus import Corpus
-from stepsearch_core.data.row import Row
+from stepsearch_core.data.rows import read_rows
 from stepsearch_core.environment.actions import PLAN, THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
@@ -28,41 +28,67 @@ _TAG = re.compile("|".join((*THINK.tags, *PLAN.tags)))
 _UNTITLED_LETTERS = 60
 
 
-def ask(
-    question: str, policy: Path, data: Path, params: Params, tell: Callable[[TurnRecord], None]
-) -> dict[str, Any]:
-    """Let a policy answer; returns the question, its answer (or None), why it ended, and its turns.
+class Asker:
+    """A policy and what it searches, opened once for any number of questions."""
 
-    Args:
-        question: Anything but blanks.
-        policy: A folder as `save_pretrained` writes it.
-        data: Has the folders `corpus` and `index`.
-        params: Sections `environment`, `model`, `retrieval` and `rollout`.
-        tell: Gets each turn as soon as it is over.
+    def __init__(self, policy: Path, data: Path, params: Params) -> None:
+        """Open them.
+
+        Args:
+            policy: A folder as `save_pretrained` writes it.
+            data: Has the folders `corpus` and `index`.
+            params: Sections `environment`, `model`, `retrieval` and `rollout`.
+
+        Raises:
+            DataError: a folder is missing, damaged or made with other parameters.
+            EngineError: the sampling engine cannot be opened.
+        """
+        if not policy.is_dir():
+            problem = "no policy; `dvc repro train` trains one, and --policy names another folder"
+            raise DataError(problem, policy)
+        corpus = Corpus.open(data / "corpus")
+        retriever = open_retriever(params.retrieval, data / "index", corpus)
+        model, tokenizer = load_policy(policy)
+        check_context(model.config, params.environment.max_trajectory_tokens)
+        model.to(own_device())  # type: ignore[arg-type]
+        alone = replace(params.rollout, batch_size=1)
+        engine = open_engine(model, tokenizer, policy, params.model, params.environment, alone)
+        self._renderer = Renderer(tokenizer, params.environment)
+        self._rollout = Rollout(engine, retriever, self._renderer, alone)
+
+    def __call__(self, question: str, tell: Callable[[TurnRecord], None]) -> dict[str, Any]:
+        """One greedy episode: the question, its answer (or None), why it ended, and its turns.
+
+        Args:
+            question: Anything but blanks.
+            tell: Gets each turn as soon as it is over.
+        """
+        episode = ToldEpisode(Question("asked", "", "", question, answers=()), self._renderer, tell)
+        [played] = self._rollout.play([episode])
+        return {
+            "question": question,
+            "answer": played.answer,
+            "stop_reason": played.stop_reason.value,
+            "turns": [turn.to_json() for turn in episode.told],
+        }
+
+
+def read_asked(path: Path) -> list[str]:
+    """The questions of a file: `question` of each row of JSON, JSON lines or CSV; else a line each.
 
     Raises:
-        DataError: no question, or a folder is missing, damaged or made with other parameters.
-        EngineError: the sampling engine cannot be opened.
+        DataError: the file cannot be read, holds none, or a row has no question.
     """
-    text = Row("command line", {"question": question}).text("question")
-    if not policy.is_dir():
-        raise DataError("no policy; `dvc repro train` trains one, and --policy names another folder", policy)
-    corpus = Corpus.open(data / "corpus")
-    retriever = open_retriever(params.retrieval, data / "index", corpus)
-    model, tokenizer = load_policy(policy)
-    check_context(model.config, params.environment.max_trajectory_tokens)
-    model.to(own_device())  # type: ignore[arg-type]
-    alone = replace(params.rollout, batch_size=1)
-    engine = open_engine(model, tokenizer, policy, params.model, params.environment, alone)
-    renderer = Renderer(tokenizer, params.environment)
-    episode = ToldEpisode(Question("asked", "", "", text, answers=()), renderer, tell)
-    [played] = Rollout(engine, retriever, renderer, alone).play([episode])
-    return {
-        "question": text,
-        "answer": played.answer,
-        "stop_reason": played.stop_reason.value,
-        "turns": [turn.to_json() for turn in episode.told],
-    }
+    if path.suffix.lower() in (".json", ".jsonl", ".csv"):
+        return [row.text("question") for row in read_rows(path)]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", path) from error
+    asked = [line.strip() for line in lines if line.strip()]
+    if not asked:
+        raise DataError("holds no question", path)
+    return asked
 
 
 class ToldEpisode(Episode):

@@ -12,7 +12,7 @@ from stepsearch_core.data.row import Row
 from stepsearch_core.rollout.records import QuestionRecord
 
 BENCHMARKS = ("musique", "bamboogle")
-F1 = {"warmstart": 0.25, "trained": 0.625, "oracle": 0.9}
+F1 = {"warmstart": 0.25, "trained": 0.625, "gold_questions": 0.9}
 HOSTILE = "</script><script>alert('passage')</script>"
 
 
@@ -119,7 +119,11 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
 
 
 # warm start, trained: one question of each outcome (fixed, worse, failed, solved)
-EXACT = {"warmstart": (0.0, 1.0, 0.0, 1.0), "trained": (1.0, 0.0, 0.0, 1.0), "oracle": (1.0, 1.0, 1.0, 1.0)}
+EXACT = {
+    "warmstart": (0.0, 1.0, 0.0, 1.0),
+    "trained": (1.0, 0.0, 0.0, 1.0),
+    "gold_questions": (1.0, 1.0, 1.0, 1.0),
+}
 
 
 def make_index_report() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.data.row import Row
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.ceilings import ask_in_order, gold_questions
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.metrics.measures import EVALUATED, Rules
 from stepsearch_core.params import EnvironmentParams, EvaluateParams, Params, RetrievalParams, RolloutParams
@@ -250,7 +250,9 @@ def one_file(seed: int, folder: Path) -> int:
     synthesized(questions, corpus, retriever, renderer, environment, folder)
     asked = [question for question in questions if question.has_decomposition]
     policies = {
-        "oracle": ask_gold_sub_questions(asked, retriever, renderer, RolloutParams(batch_size=3)),
+        "gold_questions": ask_in_order(
+            asked, gold_questions(asked), retriever, renderer, RolloutParams(batch_size=3)
+        ),
         "garbage": Rollout(
             ScriptedEngine(renderer, (garbage(draw) for _ in questions)),
             retriever,
@@ -272,7 +274,7 @@ def one_file(seed: int, folder: Path) -> int:
         for one, row in zip(trajectories, written, strict=True):
             explained(row, one, by_id[row["id"]], policy, MADE[kind])
     counted = summarize(measured, EvaluateParams(benchmarks=["musique"], bootstrap_samples=2), seed)
-    assert set(counted["oracle"]["musique"]) == set(EVALUATED)
+    assert set(counted["gold_questions"]["musique"]) == set(EVALUATED)
     return len(rows)
 
 

@@ -26,7 +26,7 @@ def read(path: Path):
 
 def assert_well_formed(metrics: dict, benchmarks: list[str], questions: int) -> None:
     """policy (and `gain`) -> benchmark (and `mean`) -> metric -> {value, low, high, n}"""
-    assert set(metrics) == {"warmstart", "trained", "oracle", "gain"}
+    assert set(metrics) == {"warmstart", "trained", "gold_questions", "gold_keys", "gain"}
     for policy in ("warmstart", "trained", "gain"):
         assert set(metrics[policy]) == {*benchmarks, "mean"}
     for values in (values for policy in metrics.values() for values in policy.values()):

@@ -13,7 +13,7 @@ from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import fetched_examples, read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.ceilings import ask_in_order, gold_questions
 from stepsearch_core.metrics.search import support_recall
 from stepsearch_core.policy.start import starting_tokenizer
 from stepsearch_core.policy.tokenizers import training_texts
@@ -98,7 +98,8 @@ def test_recall_and_rewards_see_the_same_gold_passages(params, parts):
     for example in examples:
         hops = [replace(hop, sub_question=texts[hop.support_ids[0]]) for hop in example.question.hops]
         asked.append(replace(example.question, hops=tuple(hops)))
-    played = ask_gold_sub_questions(list(map(gold, asked)), retriever, renderer, params.rollout)
+    matched = list(map(gold, asked))
+    played = ask_in_order(matched, gold_questions(matched), retriever, renderer, params.rollout)
     assert len(played) == len(asked) == 80
     before = [support_recall(one, question) for one, question in zip(played, asked, strict=True)]
     after = [support_recall(one, gold(question)) for one, question in zip(played, asked, strict=True)]

@@ -54,7 +54,7 @@ class Question:
 
     @property
     def has_decomposition(self) -> bool:
-        """Whether every hop has a sub-question, which the oracle policy and the key reward need."""
+        """Whether every hop has a sub-question, which ceilings and the key reward need."""
         return bool(self.hops) and all(hop.sub_question for hop in self.hops)
 
 

@@ -1,4 +1,4 @@
-"""`ask`: a policy answers one question."""
+"""`ask`: a policy answers questions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers of `stepsearch`."""
     asking = commands.add_parser(
         "ask",
-        help="let a policy answer a question of yours by searching the indexed corpus",
+        help="let a policy answer questions of yours by searching the indexed corpus",
         description=(
-            "Play one greedy episode and print it as it goes: thoughts, queries, titles of what was found,"
-            " the answer. Exit with 1 if the question could not be asked or a search failed."
+            "Play a greedy episode and print it as it goes: thoughts, queries, titles of what was found,"
+            " the answer. Exit with 1 if a question could not be asked or a search failed."
         ),
         epilog='example: stepsearch ask "Where was the author of Old Mill born?"',
     )
-    asking.add_argument("question", metavar="QUESTION", help="in one argument")
+    asking.add_argument("question", metavar="QUESTION", nargs="?", help="in one argument")
+    asking.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="with questions in place of one: a line each, or `question` in rows of .jsonl, .json or .csv",
+    )
     asking.add_argument(
         "--policy",
         type=Path,
@@ -37,24 +43,40 @@ def add(commands: Any) -> None:
     asking.add_argument(
         "--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)"
     )
-    asking.add_argument("--json", action="store_true", help="print a record when it is done")
+    asking.add_argument("--json", action="store_true", help="print a record in a line when one is done")
     asking.set_defaults(run=_ask)
 
 
 def _ask(options: argparse.Namespace) -> None:
-    from stepsearch_core.asking import ask, turn_lines
+    from stepsearch_core.asking import Asker, read_asked, turn_lines
     from stepsearch_core.base.types import FAILURES, StopReason
+    from stepsearch_core.data.row import Row
+
+    if (options.question is None) == (options.file is None):
+        sys.exit("stepsearch: name a question, or a --file of them, and not both")
+    if options.file is None:
+        questions = [Row("command line", {"question": options.question}).text("question")]
+    else:
+        questions = read_asked(options.file)
 
     def tell(turn: TurnRecord) -> None:
         if not options.json:
             print("\n".join(turn_lines(turn)), flush=True)
 
     policy = options.policy or options.data / "train" / "policy"
-    record = ask(options.question, policy, options.data, load_params(options.params), tell)
-    if options.json:
-        print(json.dumps(record, indent=2, ensure_ascii=False))
-    reason = StopReason(record["stop_reason"])
-    if reason in FAILURES:
-        sys.exit(f"stepsearch: not answered: {reason.replace('_', ' ')}")
-    if record["answer"] is None and not options.json:
-        print(f"no answer: {reason.replace('_', ' ')}")
+    asker = Asker(policy, options.data, load_params(options.params))
+    failed = []
+    for number, question in enumerate(questions):
+        if options.file and not options.json:
+            print("\n" * bool(number) + f"question: {question}", flush=True)
+        record = asker(question, tell)
+        if options.json:
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+        reason = StopReason(record["stop_reason"])
+        if reason in FAILURES:
+            failed.append(f"not answered: {reason.replace('_', ' ')}")
+        elif record["answer"] is None and not options.json:
+            print(f"no answer: {reason.replace('_', ' ')}")
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        sys.exit(f"stepsearch: {failed[0]}{more}")

@@ -106,7 +106,7 @@ class Grammar:
         )
 
     def search_turn(self, thought: str, query: str, shown: int = 0, opened: str = "") -> str:
-        """The text of a turn that searches, as the warm start and the oracle write it.
+        """The text of a turn that searches, as the warm start and ceilings write it.
 
         After a search that had shown documents, a style's comment names each of them: there is nothing more
         to say. What the context has `opened` (`Episode.opened`) is not repeated. Thought and query are other

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from stepsearch_core.base.hashes import sha256_folder
+from stepsearch_core.base.io import read_object
 from stepsearch_core.base.ranks import is_main
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
@@ -24,15 +25,15 @@ from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.evaluation.ceilings import ask_in_order, gold_keys, gold_questions
 from stepsearch_core.evaluation.fingerprint import fingerprint
-from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
 from stepsearch_core.evaluation.portions import Kept, Portion, portions
 from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.learning.distributed import downloading, gather, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import Rules, warnings
-from stepsearch_core.params import BENCHMARKS, Params
+from stepsearch_core.params import BENCHMARKS, CEILINGS, Params
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
@@ -43,11 +44,12 @@ from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.opening import open_engine
+from stepsearch_core.synthesis.phrasings import PHRASINGS
 
 FOLDERS = {
     "warmstart": Path("warmstart", "policy"),
     "trained": Path("train", "policy"),
-    "oracle": Path("warmstart", "policy"),  # for its tokenizer
+    **dict.fromkeys(CEILINGS, Path("warmstart", "policy")),  # for its tokenizer
 }
 """Where the stages' outputs hold each policy."""
 
@@ -95,8 +97,11 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     seen = fingerprint(data, params)
     examination = Examination(data, params, list(folders))
     for name, folder in folders.items():
-        examined = examination.oracle if name == "oracle" else examination.policy
-        records[name] = examination.records(name, partial(examined, folder), kept)
+        if name in CEILINGS:
+            answering = partial(examination.ceiling, name, folder, data / "synthesize" / PHRASINGS)
+        else:
+            answering = partial(examination.policy, folder)
+        records[name] = examination.records(name, answering, kept)
     if not is_main():
         return None
     metrics = summarize(records, params.evaluate, params.seed)
@@ -171,13 +176,22 @@ class Examination:
 
         return answer
 
-    def oracle(self, folder: Path) -> Answer:
-        """What the oracle answers, with the tokenizer in `folder`: questions with gold sub-questions."""
+    def ceiling(self, name: str, folder: Path, phrasings: Path) -> Answer:
+        """What one of `CEILINGS` answers, with the tokenizer in `folder`: questions with gold sub-questions.
+
+        Raises:
+            DataError: the file of mined words is missing or damaged.
+        """
         renderer = Renderer(load_tokenizer(folder), self.environment)
+        mined = read_object(phrasings) if name == "gold_keys" else {}
 
         def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
             asked = [question for question in portion.questions if question.has_decomposition][own_items()]
-            return ask_gold_sub_questions(asked, self.retriever, renderer, self.rollout, ended=ended)
+            if name == "gold_keys":
+                queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
+            else:
+                queries = gold_questions(asked)
+            return ask_in_order(asked, queries, self.retriever, renderer, self.rollout, ended=ended)
 
         return answer
 
@@ -215,8 +229,8 @@ class Examination:
         return made
 
     def _count(self, name: str, portion: Portion) -> int:
-        """Trajectories on a portion; the oracle answers once, as often as there are gold sub-questions."""
-        return len(portion.questions) * (1 if name == "oracle" else self.samples or 1)
+        """Trajectories on a portion; ceilings answer once, where there are gold sub-questions."""
+        return len(portion.questions) * (1 if name in CEILINGS else self.samples or 1)
 
     def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
         asked = {question.id: question for question in questions}

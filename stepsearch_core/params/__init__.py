@@ -23,6 +23,7 @@ from stepsearch_core.params.shared import (
     indexes_of,
 )
 from stepsearch_core.params.stages import (
+    CEILINGS,
     POLICIES,
     TRAINABLE,
     TRAINING_FILES,
@@ -48,6 +49,7 @@ from stepsearch_core.params.values import params_yaml
 __all__ = [
     "BENCHMARKS",
     "CATALOGUE",
+    "CEILINGS",
     "METHODS",
     "PAPER_BENCHMARKS",
     "POLICIES",

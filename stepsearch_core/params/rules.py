@@ -180,7 +180,7 @@ RULES = (
     ),
     Rule(
         "evaluate.policies",
-        "both warmstart and trained, which the report compares, and perhaps oracle",
+        "both warmstart and trained, which the report compares, and perhaps ceilings",
         lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
     ),
     Rule(

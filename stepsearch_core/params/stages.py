@@ -18,7 +18,9 @@ TRAINABLE = ("musique", "hotpotqa", "2wikimultihopqa", "qa")
 """Formats of training questions; `qa` are questions and answers of one's own, with steps or without."""
 TRAINING_FILES = tuple(f"{name}_train" for name in TRAINABLE)
 """Their keys in `fetch.files`."""
-POLICIES = ("warmstart", "trained", "oracle")
+CEILINGS = ("gold_questions", "gold_keys")
+"""Policies without a model, which ask gold queries (`evaluation/ceilings.py`)."""
+POLICIES = ("warmstart", "trained", *CEILINGS)
 
 
 @section("fetch.world")

@@ -15,7 +15,14 @@ import math
 from dataclasses import dataclass
 
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.params import CATALOGUE, EnvironmentParams, FetchParams, Params, importance_sampled
+from stepsearch_core.params import (
+    CATALOGUE,
+    CEILINGS,
+    EnvironmentParams,
+    FetchParams,
+    Params,
+    importance_sampled,
+)
 from stepsearch_core.planning.disk import ENCODER_DIMENSIONS, built_indexes, passage_count
 from stepsearch_core.planning.speed import Rates, rates
 from stepsearch_core.policy.structure import DTYPE_BYTES
@@ -164,11 +171,11 @@ class _Clock:
         return shown * self.forward * training_passes(warmstart.gradient_checkpointing) or None
 
     def evaluate(self) -> float | None:
-        """Of all policies but the oracle, which generates nothing; None if the questions are not known."""
+        """Of all policies but ceilings, which generate nothing; None if the questions are not known."""
         evaluate, questions = self.params.evaluate, question_count(self.params)
         if questions is None:
             return None
-        policies = len(set(evaluate.policies) - {"oracle"})
+        policies = len(set(evaluate.policies).difference(CEILINGS))
         answers = questions * (evaluate.samples or 1) / evaluate.processes
         return policies * self.rollout(answers, evaluate.batch_size)
 

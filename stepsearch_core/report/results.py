@@ -23,7 +23,8 @@ NAMES = {
     MEAN: "Mean",
     BASELINE: "Warm start",
     TRAINED: "Trained",
-    "oracle": "Oracle",
+    "gold_questions": "Gold questions",
+    "gold_keys": "Gold keys",
     GAIN: "Gain",
     "bm25": "BM25",
     "dense": "Dense",
@@ -103,7 +104,7 @@ def rows(metrics: Metrics, measure: Measure) -> list[Row]:
 
 def mean_note(metrics: Metrics, key: str, measure: Measure) -> str:
     """Over how many benchmarks the mean is, where some have nothing to measure (Bamboogle has no supports,
-    HotpotQA without decompositions no oracle), since it does not compare with a mean over all. Else empty.
+    HotpotQA without decompositions no gold queries): it does not compare with a mean over all. Else empty.
     """
     names = benchmarks_of(metrics)
     cells = [metrics[key].get(name, {}).get(measure.key) for name in names]

@@ -1,4 +1,4 @@
-"""An engine without a model: it writes given texts. The oracle and tests play with it, in the real loop.
+"""An engine without a model: it writes given texts. Ceilings and tests play with it, in the real loop.
 
 A script is an iterable of turns. The i-th context that is opened writes script i, so with `rollout.loop`,
 which opens contexts in the order of its episodes, script i belongs to episode i. A turn is taken from its

@@ -179,13 +179,18 @@ def choose_keys(keys: Sequence[SearchKey], limit: int) -> tuple[list[SearchKey],
     return chosen, [key for key in rest if likeness(key) > MAX_SIMILARITY]
 
 
+def clean_keys(hop: Hop, keys: Sequence[SearchKey], passage: Callable[[str], Passage]) -> list[SearchKey]:
+    """The keys that hold no word of a support's title or of the answer that the sub-question lacks."""
+    titles = (passage(support_id).title for support_id in hop.support_ids)
+    forbidden = forbidden_words(hop.sub_question, hop.sub_answer, titles)
+    return [key for key in keys if not leaks(key.text, forbidden)]
+
+
 def _candidates(
     hop: Hop, keys: Sequence[SearchKey], passage: Callable[[str], Passage], counts: KeyCounts
 ) -> list[Candidate]:
     """Those that give nothing away."""
-    titles = (passage(support_id).title for support_id in hop.support_ids)
-    forbidden = forbidden_words(hop.sub_question, hop.sub_answer, titles)
-    clean = [key for key in keys if not leaks(key.text, forbidden)]
+    clean = clean_keys(hop, keys, passage)
     counts.candidates.update(key.kind for key in keys)
     counts.dropped["gives title or answer away"] += len(keys) - len(clean)
     return [Candidate(key, frozenset(hop.support_ids)) for key in clean]

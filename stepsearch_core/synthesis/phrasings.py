@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 from stepsearch_core.synthesis.sub_questions import STOP_WORDS, lower_words
 
+PHRASINGS = "phrasings.json"
+"""In what `synthesize` writes: the mined words of each relation."""
 MIN_COUNT = 3
 MIN_SHARE = 0.05
 MIN_LIFT = 3.0

@@ -29,7 +29,7 @@ from stepsearch_core.synthesis.dataset import write_dataset
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
 from stepsearch_core.synthesis.key_writers import KeyWriter, Model, Rules
-from stepsearch_core.synthesis.phrasings import Background, PhrasingMiner
+from stepsearch_core.synthesis.phrasings import PHRASINGS, Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.statistics import (
     by_dataset,
@@ -150,6 +150,7 @@ def synthesize(
             sources=list(sources),
             depth=params.synthesize.key_depth,
         )
+        write_json(temporary / PHRASINGS, mined)
         write_json(temporary / "report.json", report)
     return report
 

@@ -1,10 +1,17 @@
-"""A container with limits of its own; the real vLLM, loaded once for all tests that sample with it."""
+"""A small world; a container with limits of its own; the real vLLM, loaded once for all that need it."""
 
 import os
 
 import pytest
 
 from stepsearch_core.runtime import allowance
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    from tests.small_world import make  # not for tests without it
+
+    return make(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

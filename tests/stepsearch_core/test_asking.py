@@ -1,6 +1,7 @@
 import pytest
 
-from stepsearch_core.asking import ToldEpisode, turn_lines
+from stepsearch_core.asking import ToldEpisode, read_asked, turn_lines
+from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
@@ -89,3 +90,32 @@ def turn(text, action, reason=None, titles=(), hidden=()):
 )
 def test_a_turn_is_told_in_lines(told, lines):
     assert turn_lines(told) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "Who?\r\n\n Where? \n"),
+        ("a.jsonl", '{"question": "Who?", "answer": "x"}\n{"question": "Where?"}\n'),
+        ("a.csv", "question,answer\nWho?,x\nWhere?,y\n"),
+    ],
+)
+def test_questions_of_a_file(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert read_asked(tmp_path / name) == ["Who?", "Where?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.txt", b" \n", "a.txt: holds no question"),
+        ("a.txt", b"\xff\xfe\x00", "a.txt: cannot be read"),
+        ("a.jsonl", b'{"asked": "Who?"}\n', "a.jsonl, line 1: field 'question': missing"),
+    ],
+)
+def test_a_file_without_questions_is_named(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        read_asked(tmp_path / name)
+    with pytest.raises(DataError, match=r"none\.txt: cannot be read"):
+        read_asked(tmp_path / "none.txt")

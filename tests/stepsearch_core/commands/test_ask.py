@@ -55,3 +55,23 @@ def test_without_results_it_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"^stepsearch: params\.yaml: no such file$"):
         main(["ask", "where?"])
+
+
+@pytest.mark.slow
+def test_the_questions_of_a_file_are_answered_one_after_another(micro, tmp_path, capsys):
+    (tmp_path / "asked.txt").write_text("\ufeffWho wrote it?\n\n  Where?  \n", "utf-8")
+    asked(micro, "--file", str(tmp_path / "asked.txt"), "--json")
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["question"] for record in records] == ["Who wrote it?", "Where?"]
+    asked(micro, "--file", str(tmp_path / "asked.txt"))
+    printed = capsys.readouterr().out
+    assert printed.startswith("question: Who wrote it?\n")
+    assert "\n\nquestion: Where?\n" in printed
+    asked(micro, "Where?", "--json")
+    assert json.loads(capsys.readouterr().out) == records[1]  # who was asked before is forgotten
+
+
+@pytest.mark.parametrize("arguments", [(), ("where?", "--file", "asked.txt")], ids=["neither", "both"])
+def test_a_question_or_a_file(arguments):
+    with pytest.raises(SystemExit, match="name a question, or a --file of them, and not both"):
+        main(["ask", *arguments])

@@ -105,7 +105,7 @@ def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
 ):
     """In portions of four trajectories at most, of which two go missing."""
     changes = [f"evaluate.samples={samples}", f"evaluate.questions={questions}"]
-    policies = ("trained", "oracle")
+    policies = ("trained", "gold_questions")
     expected = evaluated(*changes, policies=policies)
     played = []
     play = Rollout.play
@@ -122,7 +122,7 @@ def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
 
     assert again() == expected
     assert len(played) == (2 * 2 * questions if samples == "null" else 4 * 2 * questions)
-    missing = [tmp_path / "trained" / "musique", tmp_path / "oracle" / "bamboogle"]
+    missing = [tmp_path / "trained" / "musique", tmp_path / "gold_questions" / "bamboogle"]
     missing = [folder / f"{portion:06d}.jsonl" for folder in missing]
     contents = [file.read_bytes() for file in missing]
     for file in missing:
@@ -138,12 +138,12 @@ def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
         assert played == []
 
 
-def test_the_oracle_asks_once_whatever_samples_says(evaluated):
+def test_a_ceiling_asks_once_whatever_samples_says(evaluated):
     once, sampled = (
-        evaluated(*overrides, policies=["oracle"])[0] for overrides in ([], ["evaluate.samples=3"])
+        evaluated(*overrides, policies=["gold_questions"])[0] for overrides in ([], ["evaluate.samples=3"])
     )
     assert once == sampled
-    for record in once["oracle"]:
+    for record in once["gold_questions"]:
         queries = [turn.query for turn in record.turns if turn.action is ActionKind.SEARCH]
         wanted = [" ".join(hop.sub_question.replace(">>", " ").split()) for hop in record.hops]
         assert queries == wanted[: len(queries)] != []
@@ -154,7 +154,7 @@ def test_the_oracle_asks_once_whatever_samples_says(evaluated):
 )
 def test_two_processes_answer_as_one_does(evaluated, folder, override):
     """Through the stage, which starts them; three samples of a question are never one process's alone."""
-    policies = ("warmstart", "trained", "oracle")
+    policies = ("warmstart", "trained", "gold_questions")
     expected, metrics = evaluated(override, policies=policies)
     (folder / "params.yaml").write_text(whole("micro", *SMALL, override, "evaluate.processes=2"))
     environment = {**os.environ, "STEPSEARCH_CHECK": "off", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}

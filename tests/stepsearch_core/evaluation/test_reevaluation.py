@@ -18,7 +18,7 @@ from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.oracle import ask_gold_sub_questions
+from stepsearch_core.evaluation.ceilings import ask_in_order, gold_questions
 from stepsearch_core.evaluation.promotion import promote
 from stepsearch_core.evaluation.reevaluation import reevaluate
 from stepsearch_core.learning.sft import fine_tune
@@ -61,7 +61,7 @@ def promoted(tmp_path_factory):
         policy = build_model(params.model, tokenizer)
         retriever = open_retriever(params.retrieval, Path("data/index"), passages)
         renderer = Renderer(tokenizer, params.environment)
-        shown = ask_gold_sub_questions(questions, retriever, renderer, params.rollout)
+        shown = ask_in_order(questions, gold_questions(questions), retriever, renderer, params.rollout)
         lessons = WarmstartParams(epochs=80, batch_size=4, learning_rate=2e-3)
         fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0)
         save_policy(policy, tokenizer, Path("data/train/policy"))

@@ -88,7 +88,9 @@ def test_a_share_beyond_its_limit_is_said_with_the_worst_place(name):
     at, beyond = LIMITS[name], LIMITS[name] + 0.125
     assert (
         warnings(
-            metrics(trained=at, warmstart=None, oracle=0.0), ("trained", "warmstart", "oracle"), ("musique",)
+            metrics(trained=at, warmstart=None, gold_keys=0.0),
+            ("trained", "warmstart", "gold_keys"),
+            ("musique",),
         )
         == []
     )

@@ -38,10 +38,10 @@ def test_invalid_turns_by_reason_over_all_benchmarks():
             "bamboogle": {"b": turns("empty <search>", None)},
         },
         "trained": {"musique": {"a": turns(None, None), "b": turns(None, "no action")}},
-        "oracle": {"musique": {"a": turns()}},
+        "gold_questions": {"musique": {"a": turns()}},
     }
     table = invalid_by_reason(records)
     assert table is not None
-    assert table.header == ("", "Warm start", "Trained", "Oracle")
+    assert table.header == ("", "Warm start", "Trained", "Gold questions")
     assert table.rows == (("empty <search>", "0.250", "0.000", "–"), ("no action", "0.250", "0.250", "–"))
     assert invalid_by_reason({"trained": {"musique": {"a": turns(None)}}}) is None

@@ -23,7 +23,7 @@ def test_all_outcomes_and_benchmarks_are_shown(data):
     chosen = choose_cases(read_inputs(data).records, 8)
     assert Counter(case.outcome for case in chosen) == {"fixed": 2, "worse": 2, "failed": 2, "solved": 2}
     assert {case.benchmark for case in chosen} == {"musique", "bamboogle"}
-    assert list(chosen[0].records) == ["warmstart", "trained", "oracle"]
+    assert list(chosen[0].records) == ["warmstart", "trained", "gold_questions"]
     assert [case.number for case in chosen] == list(range(1, 9))
 
 

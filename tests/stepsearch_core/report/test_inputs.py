@@ -10,7 +10,7 @@ from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_input
 
 def test_everything_is_read(data):
     inputs = read_inputs(data)
-    assert policies_of(inputs.metrics) == ["warmstart", "trained", "oracle"]
+    assert policies_of(inputs.metrics) == ["warmstart", "trained", "gold_questions"]
     assert benchmarks_of(inputs.metrics) == ["musique", "bamboogle"]
     assert list(inputs.records["trained"]["musique"]) == ["musique-0", "musique-1", "musique-2", "musique-3"]
     assert len(inputs.train_log) == 4
@@ -19,15 +19,15 @@ def test_everything_is_read(data):
 def test_timings_are_named_by_stage(tmp_path):
     assert read_timings(tmp_path / "timings") == {}
     speeds = {"queries_a_second": {"bm25": 900.0}}
-    write_json(tmp_path / "timings" / "evaluate.json", {"oracle": 1.25, **speeds})
-    assert read_timings(tmp_path / "timings") == {"evaluate": {"oracle": 1.25}}
+    write_json(tmp_path / "timings" / "evaluate.json", {"gold_questions": 1.25, **speeds})
+    assert read_timings(tmp_path / "timings") == {"evaluate": {"gold_questions": 1.25}}
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "evaluate/metrics.json",
-        "evaluate/records/oracle/bamboogle.jsonl",
+        "evaluate/records/gold_questions/bamboogle.jsonl",
         "train/metrics.jsonl",
         "warmstart/metrics.jsonl",
         "index/report.json",
@@ -42,10 +42,10 @@ def test_a_missing_file_is_named(data, name):
 
 
 def test_a_policy_that_did_not_answer_a_benchmark_needs_no_records(data, metrics):
-    metrics["oracle"]["bamboogle"]["f1"] = {"value": None, "low": None, "high": None, "n": 0}
+    metrics["gold_questions"]["bamboogle"]["f1"] = {"value": None, "low": None, "high": None, "n": 0}
     write_json(data / "evaluate" / "metrics.json", metrics)
-    shutil.move(data / "evaluate/records/oracle/bamboogle.jsonl", data / "gone.jsonl")
-    assert list(read_inputs(data).records["oracle"]) == ["musique"]
+    shutil.move(data / "evaluate/records/gold_questions/bamboogle.jsonl", data / "gone.jsonl")
+    assert list(read_inputs(data).records["gold_questions"]) == ["musique"]
 
 
 def test_metrics_without_the_gain_are_refused(data, metrics):

@@ -214,11 +214,13 @@ def test_a_curve_of_one_step_is_drawn_as_a_dot(data, params):
 
 def test_a_mean_over_some_benchmarks_says_so_in_chart_and_table(data, params):
     metrics = make_metrics()
-    metrics["oracle"]["bamboogle"] = {key: cell(None) for key in metrics["oracle"]["bamboogle"]}
+    metrics["gold_questions"]["bamboogle"] = {
+        key: cell(None) for key in metrics["gold_questions"]["bamboogle"]
+    }
     write_json(data / "evaluate" / "metrics.json", metrics)
     page = Page(render_page(read_inputs(data), params))
     (caption,) = [it["text"] for it in page.all("figcaption") if "with intervals" in it["text"]]
-    assert caption.endswith("Oracle: mean over 1 of 2 benchmarks.")
+    assert caption.endswith("Gold questions: mean over 1 of 2 benchmarks.")
     assert "0.9000.850 to 0.950mean over 1 of 2 benchmarks" in [it["text"] for it in page.all("td")]
 
 

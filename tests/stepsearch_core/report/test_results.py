@@ -38,7 +38,7 @@ def test_number_reads_back_to_half_a_digit(value):
 
 def test_rows_hold_policies_gain_and_mean_last(metrics):
     printed = rows(metrics, ANSWER_MEASURES[0])
-    assert [row.label for row in printed] == ["Warm start", "Trained", "Oracle", "Gain"]
+    assert [row.label for row in printed] == ["Warm start", "Trained", "Gold questions", "Gain"]
     assert [cell.value for cell in printed[1].cells] == ["0.625", "0.625", "0.625"]
     assert printed[3].cells[2].value == "+0.375"
     assert printed[3].cells[2].interval == "+0.325 to +0.425"
@@ -84,24 +84,26 @@ def test_table_for_the_terminal(metrics):
         "F1                   MuSiQue    Bamboogle         Mean",
         "  Warm start           0.250        0.250        0.250",
         "  Trained              0.625        0.625        0.625",
-        "  Oracle               0.900        0.900        0.900",
+        "  Gold questions       0.900        0.900        0.900",
         "  Gain                +0.375       +0.375       +0.375",
         "                +.33 to +.42 +.33 to +.42 +.33 to +.42",
     ]
     assert max(map(len, lines)) < 80
 
 
-def without_an_oracle_on_bamboogle(metrics):
-    metrics["oracle"]["bamboogle"] = {key: cell(None) for key in metrics["oracle"]["bamboogle"]}
+def without_gold_on_bamboogle(metrics):
+    metrics["gold_questions"]["bamboogle"] = {
+        key: cell(None) for key in metrics["gold_questions"]["bamboogle"]
+    }
     return metrics
 
 
 def test_a_mean_over_some_benchmarks_says_so(metrics):
     assert {row.cells[-1].note for row in rows(metrics, F1)} == {""}
-    printed = rows(without_an_oracle_on_bamboogle(metrics), F1)
+    printed = rows(without_gold_on_bamboogle(metrics), F1)
     assert [row.cells[-1].note for row in printed] == ["", "", "mean over 1 of 2 benchmarks", ""]
     lines = results_table(metrics).splitlines()
-    assert lines[6:8] == ["  Oracle: mean over 1 of 2 benchmarks", ""]
+    assert lines[6:8] == ["  Gold questions: mean over 1 of 2 benchmarks", ""]
     assert max(map(len, lines)) < 80
     assert "| 0.900 (0.850 to 0.950; mean over 1 of 2 benchmarks) |" in results_markdown(metrics, 0.95)
 

@@ -2,12 +2,14 @@ from dataclasses import replace
 
 import pytest
 
+from stepsearch_core.base.text import words
 from stepsearch_core.base.types import ActionKind, Hop, Passage, StopReason
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.evaluation.oracle import UNKNOWN, ask_gold_sub_questions
+from stepsearch_core.evaluation.ceilings import UNKNOWN, ask_in_order, gold_keys, gold_questions
 from stepsearch_core.metrics.search import cut_passages, format_valid, hidden_passages, support_recall
-from stepsearch_core.params import RolloutParams
+from stepsearch_core.params import EnvironmentParams, RolloutParams
 from stepsearch_core.retrieval.retriever import Hit
+from stepsearch_core.synthesis.synthesize import mine_phrasings
 from tests import published, tiny
 
 WORD = tiny.tokenizer()
@@ -25,7 +27,8 @@ def retriever(tmp_path_factory):
 
 def ask(retriever, *questions, slots=2, **changes):
     renderer = Renderer(WORD, tiny.environment(**changes))
-    return ask_gold_sub_questions(questions, retriever, renderer, RolloutParams(batch_size=slots))
+    queries = gold_questions(questions)
+    return ask_in_order(questions, queries, retriever, renderer, RolloutParams(batch_size=slots))
 
 
 def test_a_whole_trajectory_by_hand(retriever):
@@ -156,6 +159,37 @@ def test_nothing_asked_is_nothing_answered(retriever):
 def test_it_goes_on_with_the_thought_that_a_chat_template_has_opened(retriever):
     limits = {"max_turn_tokens": 80, "max_observation_tokens": 200, "max_trajectory_tokens": 1000}
     renderer = Renderer(published.qwen(published.THINKING), tiny.environment(chat_template=True, **limits))
-    made = ask_gold_sub_questions([tiny.ADA], retriever, renderer, RolloutParams())[0]
+    asked = [tiny.ADA]
+    made = ask_in_order(asked, gold_questions(asked), retriever, renderer, RolloutParams())[0]
     assert [turn.action.text for turn in made.turns] == ["where was ada born", "where lies oslo", "norway"]
     assert format_valid(made)
+
+
+def test_each_hop_is_asked_by_the_first_key_that_shows_its_support(world):
+    questions = [question for question in world.questions if len(question.hops) == 3][:40]
+    renderer = Renderer(world.tokenizer, EnvironmentParams())
+    mined = mine_phrasings(world.questions, world.corpus)
+    asked = gold_keys(questions, mined, world.corpus, world.retriever, renderer)
+    hits = {"keys": 0, "questions": 0}
+    for question in questions:
+        for hop, key, plain in zip(
+            question.hops, asked[question.id], gold_questions([question])[question.id], strict=True
+        ):
+            for name, query in (("keys", key), ("questions", plain)):
+                found = [hit.passage for hit in world.retriever.search([query], 2)[0]]
+                hits[name] += not set(hop.support_ids).isdisjoint(renderer.shown(found))
+            forbidden = set(words(hop.sub_answer)) - set(words(hop.sub_question))
+            assert not forbidden & set(words(key))
+    assert hits["keys"] > 0.95 * 3 * len(questions)
+    assert hits["questions"] < 0.7 * hits["keys"]  # the world's passages never use the questions' words
+    played = ask_in_order(questions, asked, world.retriever, renderer, RolloutParams())
+    right = [made.answer == question.answers[0] for made, question in zip(played, questions, strict=True)]
+    assert sum(right) > 0.9 * len(questions)
+
+
+def test_a_support_that_the_corpus_lacks_is_asked_for_in_the_question_s_words(world):
+    lost = replace(world.questions[0], hops=(Hop("Ann >> shoe size", "12", ("0" * 16,)),))
+    renderer = Renderer(world.tokenizer, EnvironmentParams())
+    (asked,) = gold_keys([lost], {}, world.corpus, world.retriever, renderer)[lost.id]
+    assert asked == "Ann shoe size"
+    assert gold_keys([], {}, world.corpus, world.retriever, renderer) == {}
