@@ -32,7 +32,7 @@ from pathlib import Path
 from stepsearch_core.base.types import Hop
 from stepsearch_core.endpoint.endpoint import Endpoint
 from stepsearch_core.params import EndpointParams, SynthesizeParams
-from stepsearch_core.synthesis.key_writers import Model
+from stepsearch_core.synthesis.key_model import Model
 from stepsearch_core.synthesis.sub_questions import parse_sub_question
 hops = [Hop(f"Entity {{number}} >> author", "x", ("p",)) for number in range({QUESTIONS})]
 own = SynthesizeParams(generator="endpoint", generator_model="m")

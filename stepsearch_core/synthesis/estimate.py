@@ -17,7 +17,7 @@ from stepsearch_core.endpoint.usage import Usage
 from stepsearch_core.params import Params
 from stepsearch_core.synthesis.decomposition import decomposition_requests
 from stepsearch_core.synthesis.held_out import HeldOut
-from stepsearch_core.synthesis.key_writers import Model
+from stepsearch_core.synthesis.key_model import Model
 from stepsearch_core.synthesis.linked import ROUNDS, Pair, answer_request, chain_requests
 from stepsearch_core.synthesis.steps import by_rule, those_to_decompose
 from stepsearch_core.synthesis.sub_questions import parse_hops

@@ -28,7 +28,8 @@ from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.synthesis.dataset import write_dataset
 from stepsearch_core.synthesis.filtering import KeyCounts, add_search_keys
 from stepsearch_core.synthesis.held_out import SHARED, HeldOut, normal
-from stepsearch_core.synthesis.key_writers import KeyWriter, Model, Rules
+from stepsearch_core.synthesis.key_model import Model
+from stepsearch_core.synthesis.key_writers import KeyWriter, Rules
 from stepsearch_core.synthesis.phrasings import PHRASINGS, Background, PhrasingMiner
 from stepsearch_core.synthesis.questions import write_questions
 from stepsearch_core.synthesis.statistics import (

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.io import read_json
+from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.base.types import ActionKind
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
@@ -20,6 +20,7 @@ from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.synthesis.phrasings import PHRASINGS
 from tasks import corpus, fetch, index
 from tests.checkout import link_checkout
 from tests.profiles import profile, whole
@@ -38,6 +39,7 @@ def folder(tmp_path_factory):
         patch.chdir(folder)
         for stage in (fetch, corpus, index):
             stage.main(params)
+        write_json(Path("data/synthesize") / PHRASINGS, {"author": ["pen"]})
         texts = [passage.contents for passage in Corpus.open("data/corpus")]
         tokenizer = train_tokenizer(texts, params.tokenizer, THINK.tags)
         for seed, name in enumerate(("warmstart", "train")):
@@ -154,7 +156,7 @@ def test_a_ceiling_asks_once_whatever_samples_says(evaluated):
 )
 def test_two_processes_answer_as_one_does(evaluated, folder, override):
     """Through the stage, which starts them; three samples of a question are never one process's alone."""
-    policies = ("warmstart", "trained", "gold_questions")
+    policies = ("warmstart", "trained", "gold_questions", "gold_keys")
     expected, metrics = evaluated(override, policies=policies)
     (folder / "params.yaml").write_text(whole("micro", *SMALL, override, "evaluate.processes=2"))
     environment = {**os.environ, "STEPSEARCH_CHECK": "off", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}

@@ -15,7 +15,7 @@ import pytest
 from stepsearch_core.endpoint.endpoint import Endpoint, EndpointError
 from stepsearch_core.params import EndpointParams, Params, SynthesizeParams
 from stepsearch_core.synthesis.decomposition import decompose
-from stepsearch_core.synthesis.key_writers import Model
+from stepsearch_core.synthesis.key_model import Model
 from stepsearch_core.synthesis.linked import make_linked
 from stepsearch_core.synthesis.sub_questions import parse_hops
 from tests.stepsearch_core.synthesis.conftest import everything
