@@ -24,7 +24,8 @@ def read_example(dataset: str, row: Row, number: int, split: str, account: Accou
         DataError: a missing field, a wrong type, no answer.
     """
     question = row.text("Question" if "Question" in row.value else "question")
-    identifier = row.text("id") if row.has("id") else f"{dataset}_{number}"
+    training = "train_" if split == "train" else ""
+    identifier = row.identifier("id") if row.has("id") else f"{dataset}_{training}{number}"
     hops, supports = _read_hops(row, account)
     return Example(Question(identifier, dataset, split, question, _read_answers(row), hops), supports)
 

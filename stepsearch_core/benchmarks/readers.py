@@ -30,6 +30,8 @@ READERS: dict[str, Callable[[Row, int, str, Account], Example]] = {
     **{name: partial(pairs.read_example, name) for name in BENCHMARKS if name not in FORMATS},
 }
 """All others are questions with their answers."""
+DECOMPOSED = tuple(name for name in READERS if name != "qa")
+"""What a decompositions file may name; questions of one's own bring their steps themselves."""
 
 
 def read_benchmark(
@@ -101,8 +103,8 @@ def read_decompositions(
         before = account.oddities.copy()
         try:
             dataset, identifier = row.text("dataset"), row.text("id")
-            if dataset not in READERS:
-                raise row.error("dataset", f"{dataset!r} is not one of {', '.join(READERS)}")
+            if dataset not in DECOMPOSED:
+                raise row.error("dataset", f"{dataset!r} is not one of {', '.join(DECOMPOSED)}")
             hops = read_hops(row, "steps", lambda hop: pairs.read_support(hop).id, account)
             supports = tuple(map(pairs.read_support, row.objects("steps")))
             if identifier in found[dataset]:

@@ -81,7 +81,7 @@ def left_out(subject: Subject, account: Account) -> Iterator[Finding]:
 
 
 def check_training_questions(subject: Subject) -> Iterator[Finding]:
-    """Training has questions with steps, given or made: search keys come from their gold queries."""
+    """Training has questions with steps, given or made, or others and no warm start."""
     named, own = _named(subject), subject.params.synthesize
     if named is None:
         return
@@ -111,6 +111,16 @@ def check_training_questions(subject: Subject) -> Iterator[Finding]:
                 " are rewarded alone",
             )
     whole = all(len(questions) < FIRST_ROWS for questions in read.values())
+    stepped = own.decompose or own.linked_pairs or subject.params.fetch.training_share
+    everything = [question for questions in read.values() for question in questions]
+    bare = bool(everything) and not stepped and not any(map(may_have_steps, everything))
+    if bare and own.keep_bare and subject.params.warmstart.epochs:
+        yield subject.finding(
+            Severity.ERROR if whole else Severity.WARNING,
+            "warmstart.epochs",
+            "no question has steps to make trajectories of: there is nothing for a warm start",
+            "warmstart.epochs=0, with a model that can search",
+        )
     count, kept = sum(usable.values()) + own.linked_pairs, own.validation_questions
     if whole and 0 < count <= kept:
         yield subject.error(

@@ -290,7 +290,7 @@ def _same_fetch(params: Params, manifest: dict[str, Any]) -> bool:
     if (manifest["source"], manifest["training_share"]) != (fetch.source, fetch.training_share):
         return False
     if fetch.source == "datasets":
-        return {key: entry["dataset"] for key, entry in files.items()} == {
+        return {key: entry["dataset"] for key, entry in files.items() if "dataset" in entry} == {
             key: asdict(dataset) for key, dataset in fetch.sources.items()
         }
     moved = files.get("musique_train", {}).get("rows from musique", 0)

@@ -66,6 +66,15 @@ class Row:
         """
         return self._string(field, self.get(field))
 
+    def identifier(self, field: str) -> str:
+        """A name that may be written as a whole number.
+
+        Raises:
+            DataError: neither a whole number nor what `text` gives.
+        """
+        value = self.get(field)
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else self.text(field)
+
     def strings(self, field: str) -> tuple[str, ...]:
         """A list of strings as they stand: blank ones and blanks around them are kept.
 

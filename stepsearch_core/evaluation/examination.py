@@ -80,7 +80,8 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     """Let all policies of `evaluate.policies` answer; log which measures are beyond their limits.
 
     Args:
-        data: has the folders `fetch`, `corpus`, `index`, `warmstart` and `train`.
+        data: has the folders `fetch`, `corpus`, `index`, `warmstart` and `train`, and for `gold_keys` the
+            folder `synthesize`.
         params: sections `evaluate`, `environment`, `retrieval`, `rollout` and `model`, and the seed.
         kept: folder of answers so far, which are not asked for again, and to which others are added.
 
@@ -186,7 +187,7 @@ class Examination:
         mined = read_object(phrasings) if name == "gold_keys" else {}
 
         def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
-            asked = [question for question in portion.questions if question.has_decomposition][own_items()]
+            asked = _askable(portion)[own_items()]
             if name == "gold_keys":
                 queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
             else:
@@ -229,8 +230,8 @@ class Examination:
         return made
 
     def _count(self, name: str, portion: Portion) -> int:
-        """Trajectories on a portion; ceilings answer once, where there are gold sub-questions."""
-        return len(portion.questions) * (1 if name in CEILINGS else self.samples or 1)
+        """Trajectories on a portion; ceilings answer once, where there is something gold to ask for."""
+        return len(_askable(portion)) if name in CEILINGS else len(portion.questions) * (self.samples or 1)
 
     def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
         asked = {question.id: question for question in questions}
@@ -240,3 +241,10 @@ class Examination:
             for played in mine
         ]
         return one_a_question(gather(made))
+
+
+def _askable(portion: Portion) -> list[Question]:
+    """The questions with gold sub-questions and supports, which ceilings answer."""
+    return [
+        question for question in portion.questions if question.has_decomposition and question.support_ids
+    ]

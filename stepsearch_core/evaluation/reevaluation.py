@@ -39,7 +39,7 @@ def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str
             folder.
     """
     promotion = read_promotion(PROMOTED)
-    earlier = _earlier(promotion)
+    earlier = {name: read_evaluation(path) for name, path in _earlier(promotion).items()}
     time = now()
     seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
@@ -50,10 +50,10 @@ def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str
     with atomic_folder(folder) as temporary:
         write_records(temporary / "records", records)
         answers: Records = {name: {record.id: record for record in made} for name, made in records.items()}
-        against = {name: compare(read_evaluation(path), answers) for name, path in earlier.items()}
+        against = {name: compare(records, answers) for name, records in earlier.items()}
         if not against["promotion"]["difference"]["f1"]["n"]:
             problem = "none of these questions was asked again, so that nothing can be compared"
-            raise DataError(problem, earlier["promotion"])
+            raise DataError(problem, PROMOTED / "records")
         policy = sha256_folder(PROMOTED / "policy")
         changed = changes(promotion["fingerprint"], seen) + ["policy"] * (policy != promotion["policy"])
         comparison = {

@@ -58,7 +58,8 @@ def fetch(params: FetchParams, folder: Path | str) -> dict[str, Any]:
             moved = move_to_training(temporary, params.training_share)
             files |= _described_anew(temporary, files, moved)
         if params.source == "datasets":
-            files = {key: {"dataset": asdict(params.sources[key]), **entry} for key, entry in files.items()}
+            loaded = {key: {"dataset": asdict(source)} for key, source in params.sources.items()}
+            files = {key: loaded.get(key, {}) | entry for key, entry in files.items()}
         manifest = {
             "source": params.source,
             "training_share": params.training_share,

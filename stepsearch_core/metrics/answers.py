@@ -16,7 +16,7 @@ whatever the benchmark, and leaves training and its curves as they are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from stepsearch_core.base.text import Segmenter, normalize_answer, words
@@ -32,10 +32,24 @@ def exact_match(prediction: str | None, answers: Iterable[str]) -> float:
     return float(any(normalize_answer(prediction) == normalize_answer(answer) for answer in answers))
 
 
-def cover_match(prediction: str | None, answers: Iterable[str]) -> float:
-    """1.0 if the normalised prediction holds an accepted answer as whole words, else 0.0 (cover-EM)."""
-    said = f" {normalize_answer(prediction or '')} "
-    return float(any(f" {meant} " in said for meant in map(normalize_answer, answers) if meant))
+def cover_match(prediction: str | None, answers: Sequence[str], segment: Segmenter = words) -> float:
+    """1.0 if the prediction is, or holds in whole words, an accepted answer, else 0.0 (cover-EM)."""
+    if prediction is None:
+        return 0.0
+    held = any(mentions(prediction, answer, segment) for answer in answers)
+    return float(held or exact_match(prediction, answers))
+
+
+@lru_cache(maxsize=65_536)  # the same passages are shown for the same questions, step after step
+def mentions(text: str, answer: str, segment: Segmenter = words) -> bool:
+    """Whether the words of an answer stand in a text, in a row; no text has those of a blank one."""
+    inner = _in_words(answer, segment)
+    return bool(inner.strip()) and inner in _in_words(text, segment)
+
+
+@lru_cache(maxsize=65_536)
+def _in_words(text: str, segment: Segmenter) -> str:
+    return f" {' '.join(segment(normalize_answer(text)))} "
 
 
 def word_f1(prediction: str | None, answers: Iterable[str], segment: Segmenter = words) -> float:

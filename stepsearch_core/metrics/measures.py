@@ -108,7 +108,7 @@ MEASURES = (
         "cover_em",
         "Cover EM",
         "share of answers that hold an accepted answer after normalisation",
-        lambda made, asked, rules: cover_match(made.answer, asked.answers),
+        lambda made, asked, rules: cover_match(made.answer, asked.answers, rules.segment),
         Better.HIGHER,
     ),
     Measure(
@@ -134,7 +134,7 @@ MEASURES = (
     ),
     Measure(
         "support_precision",
-        "Support precision",
+        "Precision",
         "share of the passages that the searches showed that are gold",
         lambda made, asked, rules: search.support_precision(made, asked),
         Better.HIGHER,

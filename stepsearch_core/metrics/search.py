@@ -50,7 +50,11 @@ def support_recall(trajectory: Trajectory, question: Question) -> float | None:
 def support_precision(trajectory: Trajectory, question: Question) -> float | None:
     """Share of the distinct passages shown that are gold; None if there are none, or none is known."""
     shown = {pid for turn in trajectory.searches for pid in turn.passage_ids}
-    return len(shown.intersection(question.support_ids)) / len(shown) if shown and question.hops else None
+    return (
+        len(shown.intersection(question.support_ids)) / len(shown)
+        if shown and question.support_ids
+        else None
+    )
 
 
 def over_search(trajectory: Trajectory, question: Question) -> float | None:

@@ -60,7 +60,7 @@ CATALOGUE = {
     "nq": Benchmark("NQ", "nq.jsonl", "CC BY-SA 3.0", 3610, _flashrag("nq")),
     "triviaqa": Benchmark("TriviaQA", "triviaqa.jsonl", "of its sources", 11_313, _flashrag("triviaqa")),
     "popqa": Benchmark("PopQA", "popqa.jsonl", "MIT", 14_267, _flashrag("popqa")),
-    "qa": Benchmark("Own questions", "qa.jsonl", "yours"),
+    "qa": Benchmark("Own data", "qa.jsonl", "yours"),
 }
 """By their keys in `fetch.files`, `fetch.datasets` and `evaluate.benchmarks`."""
 BENCHMARKS = tuple(CATALOGUE)

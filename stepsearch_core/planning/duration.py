@@ -207,4 +207,6 @@ def question_count(params: Params) -> int | None:
 def _there(fetch: FetchParams, benchmark: str) -> int | None:
     if fetch.source == "world":
         return fetch.world.test_questions
-    return CATALOGUE[benchmark].questions if fetch.source == "datasets" else None
+    published = CATALOGUE[benchmark]
+    is_it = fetch.source == "datasets" and fetch.sources.get(benchmark) == published.source
+    return published.questions if is_it else None

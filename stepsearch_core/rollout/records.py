@@ -15,7 +15,7 @@ from typing import Any
 from stepsearch_core.base.io import read_jsonl, write_jsonl
 from stepsearch_core.base.types import ActionKind, InvalidReason, StopReason
 from stepsearch_core.data.row import Row
-from stepsearch_core.metrics.measures import EVALUATED
+from stepsearch_core.metrics.measures import BRIEF, EVALUATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class QuestionRecord:
             question=row.string("question"),
             answers=row.strings("answers"),
             prediction=row.optional(row.string, "prediction"),
-            measures={key: row.optional(row.number, key) for key in EVALUATED},
+            measures={key: _measure(row, key) for key in EVALUATED},
             stop_reason=row.choice(StopReason, "stop_reason"),
             response_length=row.integer("response_length"),
             support_ids=row.strings("support_ids"),
@@ -189,3 +189,8 @@ def read_records(path: Path) -> dict[str, QuestionRecord]:
     """
     rows = (Row(f"{path}, line {number}", value) for number, value in read_jsonl(path))
     return {record.id: record for record in map(QuestionRecord.from_json, rows)}
+
+
+def _measure(row: Row, key: str) -> float | None:
+    """A measure; of records that earlier versions wrote some but the few of `BRIEF` may be missing."""
+    return row.optional(row.number, key) if key in BRIEF or key in row.value else None

@@ -200,6 +200,7 @@ def _usable(
     usable, asked_before = [], set[str]()
     for question in questions:
         text = normal(question.question)
+        shared = held_out.shares(question)  # of all its hops, whatever is left of them
         if keep_bare:
             question = rewarded(question, corpus)
         if not all(support_id in corpus for support_id in question.support_ids):
@@ -208,7 +209,7 @@ def _usable(
             dropped["no decomposition"] += 1
         elif not all(hop.support_ids for hop in question.hops):
             dropped["a hop without support"] += 1
-        elif shared := held_out.shares(question):
+        elif shared:
             dropped[shared] += 1
         elif text in asked_before:
             dropped["asked before"] += 1

@@ -9,14 +9,12 @@ unbiased).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import takewhile
 
 import numpy as np
 
-from stepsearch_core.base.text import Segmenter, normalize_answer
 from stepsearch_core.base.types import ActionKind, Passage, Question, Trajectory, Turn
-from stepsearch_core.metrics.answers import overlap_f1
+from stepsearch_core.metrics.answers import mentions, overlap_f1
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.training.evidence import token_turns
 
@@ -97,9 +95,9 @@ class _Evidence:
             self._shown.add(pid)
             self._best = np.maximum(self._best, self._cosines[:, self._column[pid]])
             text = self._passage(pid).contents
-            self._answer |= any(_mentions(text, answer, segment) for answer in question.answers)
+            self._answer |= any(mentions(text, answer, segment) for answer in question.answers)
             for number, hop in enumerate(question.hops):
-                self._answers[number] |= _mentions(text, hop.sub_answer, segment)
+                self._answers[number] |= mentions(text, hop.sub_answer, segment)
         for number, hop in enumerate(question.hops):
             matches = [overlap_f1(turn.action.text, key, segment) for key in hop.search_keys]
             self._keys[number] = max([self._keys[number], *matches])
@@ -127,15 +125,3 @@ class _Evidence:
 
 def _share(values: list[float] | list[bool]) -> float:
     return sum(values) / len(values) if values else 0.0
-
-
-@lru_cache(maxsize=65_536)  # the same passages are shown for the same questions, step after step
-def _mentions(text: str, answer: str, segment: Segmenter) -> bool:
-    """Whether the words of an answer stand in a text, in a row."""
-    words = _in_words(answer, segment)
-    return bool(words.strip()) and words in _in_words(text, segment)
-
-
-@lru_cache(maxsize=65_536)
-def _in_words(text: str, segment: Segmenter) -> str:
-    return f" {' '.join(segment(normalize_answer(text)))} "

@@ -95,7 +95,12 @@ ROWS = {
         "question": "Who wrote Dark River?",
         "answer": {"value": "Ann Lee", "aliases": ["Lee"], "normalized_value": "ann lee"},
     },
-    "popqa": {"question": "Who wrote Dark River?", "possible_answers": '["Ann Lee", "Lee"]', "s_pop": 12},
+    "popqa": {
+        "id": 12,
+        "question": "Who wrote Dark River?",
+        "possible_answers": '["Ann Lee", "Lee"]',
+        "s_pop": 12,
+    },
     "qa": QA,
 }
 

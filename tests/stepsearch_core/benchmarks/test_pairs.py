@@ -81,12 +81,13 @@ def test_a_question_of_ones_own_may_bring_its_steps_or_only_its_supports():
 def test_what_a_table_holds_for_nothing_is_nothing(nothing):
     row = {**QA, "id": nothing, "steps": nothing, "supports": nothing, "golden_answers": nothing}
     question = pairs.read_example("qa", Row("x", row), 7, "train", Account("x")).question
-    assert (question.id, question.hops, question.answers) == ("qa_7", (), ("Bob Ray",))
+    assert (question.id, question.hops, question.answers) == ("qa_train_7", (), ("Bob Ray",))
 
 
 def test_neither_id_nor_steps_are_needed():
     question = read(id=None, steps=None).question
-    assert (question.id, question.hops) == ("qa_7", ())
+    assert (question.id, question.hops) == ("qa_train_7", ())
+    assert read(id=12).question.id == "12"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,8 @@ def test_neither_id_nor_steps_are_needed():
         ({"steps": []}, "field 'steps': empty"),
         ({"steps": [{"question": "Who?", "answer": "Ann"}]}, r"field 'steps\[0\]\.title': missing"),
         ({"steps": None, "supports": [{"title": "A"}]}, r"field 'supports\[0\]\.text': missing"),
-        ({"id": 3}, "field 'id': expected text"),
+        ({"id": 3.5}, "field 'id': expected text"),
+        ({"id": True}, "field 'id': expected text"),
     ],
 )
 def test_damage_of_steps_and_supports_is_named(changes, problem):

@@ -92,6 +92,7 @@ def test_decompositions_replace_the_steps_of_their_questions_only(tmp_path):
     ("change", "problem"),
     [
         ({"dataset": "squad"}, "line 2: field 'dataset': 'squad' is not one of"),
+        ({"dataset": "qa"}, "line 2: field 'dataset': 'qa' is not one of"),
         ({"id": "q"}, "line 2: field 'steps': expected a list"),
         ({"steps": []}, "line 2: field 'steps': empty"),
         ({}, "line 2: field 'id': a second decomposition of"),

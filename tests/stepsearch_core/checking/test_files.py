@@ -165,7 +165,10 @@ def test_questions_without_supports_need_a_model_that_takes_them_apart(look, fil
     assert seen.status == 1
     assert "fetch.files.qa_train: none of the first 30 questions has steps" in seen.findings[0]
     assert look(*overrides, "synthesize.decompose=true", *ENDPOINT).status == 0
-    assert look(*overrides, "synthesize.keep_bare=true").status == 0
+    kept = look(*overrides, "synthesize.keep_bare=true")
+    assert kept.status == 1
+    assert "warmstart.epochs: no question has steps to make trajectories of" in kept.findings[0]
+    assert look(*overrides, "synthesize.keep_bare=true", "warmstart.epochs=0").status == 0
 
 
 def test_beside_others_they_are_left_out(look, files, questions):

@@ -1,6 +1,7 @@
 """Local directories of the hub's layouts stand for the hub: the library reads both by the same code."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from datasets import Dataset
@@ -172,3 +173,20 @@ def test_rows_are_streamed(hub, tmp_path, monkeypatch):
     hub.datasets = {"corpus": hub.datasets["corpus"]}
     fetch(hub, tmp_path / "fetch")
     assert not list((tmp_path / "cache").rglob("*.arrow"))
+
+
+def test_training_questions_that_are_moved_come_from_no_data_set_of_their_own(hub, tmp_path):
+    rows = [
+        {**MUSIQUE, "id": f"q{number}", "question_decomposition": hops}
+        for number in range(4)
+        for hops in [[{**hop, "id": f"{number}{hop['id']}"} for hop in MUSIQUE["question_decomposition"]]]
+    ]
+    for row in rows:
+        for number, hop in enumerate(row["question_decomposition"]):
+            hop["question"] = f"{row['id']} {number} >> x"
+    write_jsonl(tmp_path / "hub" / "musique" / "musique_ans_v1.0_dev.jsonl", *rows)
+    params = replace(hub, datasets={"musique": hub.datasets["musique"]}, training_share=0.5)
+    manifest = fetch(params, tmp_path / "fetch")
+    assert manifest["files"]["musique_train"]["rows"] == 2
+    assert "dataset" not in manifest["files"]["musique_train"]
+    assert manifest["files"]["musique"]["dataset"]["name"] == "musique"

@@ -141,3 +141,7 @@ def test_too_many_searches_and_too_few(searches, after, too_early):
     assert (
         over_search(trajectory(*turns), question()) is under_search(trajectory(*turns), question()) is None
     )
+
+
+def test_precision_is_unknown_where_supports_are():
+    assert support_precision(trajectory(search("x", "a")), question(([], []))) is None

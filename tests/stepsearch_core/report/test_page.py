@@ -1,16 +1,19 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+import stepsearch_core.report
 from stepsearch_core.base.io import write_json, write_jsonl
-from stepsearch_core.params import METHODS
+from stepsearch_core.params import METHODS, POLICIES
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import mark_tags, render_curves, render_page
 from tests.report_data import cell, make_metrics, make_written_answers
 
+SHEET = Path(stepsearch_core.report.__file__).with_name("templates") / "page.css"
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
 
 
@@ -231,3 +234,10 @@ def test_answers_that_the_tokenizer_cannot_write_are_warned_of(data, params, sha
     assert ("11.5% of the training questions have no answer that the tokenizer can write" in text) == warned
     assert ("“U.S.”, “&lt;/script&gt;" in text) == warned
     Page(text)
+
+
+def test_every_policy_has_a_colour():
+    sheet = SHEET.read_text("utf-8")
+    for policy in POLICIES:
+        assert re.search(rf"\.{policy}\b[^{{}}]*{{ --c: ", sheet), policy
+        assert policy == "warmstart" or f'[data-policy="{policy}"]' in sheet

@@ -40,6 +40,13 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [type(row["searches"]) for row in written] == [int, float, int]  # counts stay whole
 
 
+def test_measures_that_earlier_versions_did_not_write_are_unknown():
+    row = make_record("musique", 0, 0.5)
+    del row["cover_em"], row["over_search"]
+    measures = read(row).measures
+    assert (measures["cover_em"], measures["over_search"], measures["f1"]) == (None, None, 0.5)
+
+
 def test_measures_are_those_of_the_table():
     record = read(make_record("musique", 0, 0.5))
     assert list(record.measures) == list(EVALUATED)

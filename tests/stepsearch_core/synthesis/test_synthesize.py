@@ -283,6 +283,24 @@ def test_bare_questions_are_kept_for_what_can_be_rewarded(world, tmp_path):
     assert not bare & {json.loads(line)["question_id"] for line in lines}
 
 
+def test_a_bare_question_that_shared_a_hop_with_the_test_is_left_out_as_well(world, tmp_path):
+    first, *rest = world.questions[:60]
+    lost = replace(first, hops=(*first.hops, Hop("a >> b", "c", ("0" * 16,))))  # a support that is not there
+    tested = replace(first, id="tested", question="Another?", hops=first.hops[:1])
+    report = synthesize(
+        [lost, *rest],
+        world.corpus,
+        world.retriever,
+        renderer(world),
+        params(keep_bare=True),
+        tmp_path / "out",
+        held_out=[tested],
+    )
+    assert report["questions"]["dropped"]["a hop of a question of the test"] >= 1
+    kept = [load_questions(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation")]
+    assert first.id not in {question.id for questions in kept for question in questions}
+
+
 def test_bare_questions_alone_leave_the_warm_start_nothing(world, tmp_path):
     bare = [replace(question, hops=()) for question in world.questions[:60]]
     report = synthesize(
