@@ -109,7 +109,10 @@ RULES = (
     Rule(
         "fetch.datasets",
         "all names of the hub or of directories inside fetch.folder, which DVC watches",
-        lambda p: all(_is_inside(named.name or "") for named in p.fetch.datasets.values()),
+        lambda p: (
+            p.fetch.source != "datasets"
+            or all(_is_inside(named.name or "") for named in p.fetch.datasets.values())
+        ),
     ),
     Rule(
         "fetch.world.hop_shares",
