@@ -65,8 +65,8 @@ def promoted(tmp_path_factory):
         lessons = WarmstartParams(epochs=80, batch_size=4, learning_rate=2e-3)
         fine_tune(policy, shown, lessons, tokenizer.pad_token_id, 0)
         save_policy(policy, tokenizer, Path("data/train/policy"))
-        for stage in ("warmstart", "synthesize"):
-            Path("data", stage).mkdir()  # are there wherever something was trained
+        for made in ("warmstart", "synthesize"):
+            Path("data", made).mkdir()  # are there wherever something was trained
         evaluate.main(params)
         promote(Path("data"), params)
     return folder, params

@@ -18,7 +18,7 @@ def test_the_paper_s_come_first():
 
 @pytest.mark.parametrize("key", SOURCES)
 def test_what_is_published_is_pinned_to_a_commit(key):
-    assert len(SOURCES[key].revision) == 40
+    assert len(SOURCES[key].revision or "") == 40
     assert SOURCES[key].split in ("train", "test", "validation")
 
 

@@ -61,7 +61,8 @@ def make(shelf, reply, pairs=5, **more):
 
 
 def test_passages_are_linked_where_one_names_what_the_other_is_titled(shelf):
-    assert list(linked_pairs(*shelf, 10, 2, 0)) == [Pair(RIVER, ANN)]
+    corpus, retriever = shelf
+    assert list(linked_pairs(corpus, retriever, 10, 2, 0)) == [Pair(RIVER, ANN)]
     assert Pair(RIVER, ANN).bridge == "Ann Lee"
     assert Pair(ANN, RIVER).bridge == "Dark River"
 

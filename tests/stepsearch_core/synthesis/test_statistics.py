@@ -26,8 +26,8 @@ def test_the_first_twenty_relations_are_examples():
 
 def test_trajectories_by_the_hops_of_their_questions():
     def made(name, searches, attempt):
-        turns = (*[SearchTurn("", "q", ())] * searches, AnswerTurn("", "x"))
-        return WarmstartTrajectory(name, turns, attempt)
+        searched = (SearchTurn("", "q", ()),) * searches
+        return WarmstartTrajectory(name, (*searched, AnswerTurn("", "x")), attempt)
 
     questions = [question("1", hops=3), question("2")]
     described = describe_trajectories([made("1", 4, 1), made("2", 2, 1), made("2", 3, 5)], questions)
