@@ -57,6 +57,11 @@ class EndpointError(Exception):
     def __str__(self) -> str:
         return f"{self.reason}: {self.problem}"
 
+    @property
+    def counted_as(self) -> str:
+        """What reports count it under."""
+        return f"endpoint: {self.reason}"
+
 
 class Endpoint:
     """A model of a service."""

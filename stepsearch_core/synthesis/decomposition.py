@@ -87,7 +87,7 @@ def decompose(
     chains: dict[str, list[Hop]] = {}
     for question, reply in zip(questions, replies, strict=True):
         if isinstance(reply, EndpointError):
-            dropped[f"endpoint: {reply.reason}"] += 1
+            dropped[reply.counted_as] += 1
         elif problem := flaw(reply.steps, question.answers, params.environment.max_searches):
             dropped[problem] += 1
         else:

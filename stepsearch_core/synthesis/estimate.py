@@ -18,7 +18,7 @@ from stepsearch_core.params import Params
 from stepsearch_core.synthesis.decomposition import decomposition_requests
 from stepsearch_core.synthesis.held_out import HeldOut
 from stepsearch_core.synthesis.key_model import Model
-from stepsearch_core.synthesis.linked import ROUNDS, Pair, answer_request, chain_requests
+from stepsearch_core.synthesis.linked import ROUNDS, Pair, answer_requests, chain_requests
 from stepsearch_core.synthesis.steps import by_rule, those_to_decompose
 from stepsearch_core.synthesis.sub_questions import parse_hops
 
@@ -89,12 +89,13 @@ def _tested(fetched: Path) -> Iterator[Question]:
 def _linked(endpoint: Endpoint, params: Params, corpus: Corpus) -> Usage:
     """Of pairs that stand in for the linked ones, all of which are kept to the end."""
     pairs = _neighbours(corpus, params.synthesize.linked_pairs)
-    asked = [
-        answer_request(f"{number} {TYPICAL_QUESTION}", passages(pair), params)
+    questions = [
+        (f"{number} {TYPICAL_QUESTION}", passages(pair))
         for _, passages, _ in ROUNDS
         for number, pair in enumerate(pairs)
     ]
-    return estimate_all(endpoint, chain_requests(pairs, params)) + estimate_all(endpoint, asked)
+    chains = estimate_all(endpoint, chain_requests(pairs, params))
+    return chains + estimate_all(endpoint, answer_requests(questions, params))
 
 
 def _neighbours(corpus: Corpus, count: int) -> Sequence[Pair]:

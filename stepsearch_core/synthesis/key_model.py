@@ -68,7 +68,7 @@ class Model:
             ExplainedError: the service does not answer, or there is no key at all.
         """
         replies = ask_all(self._endpoint, self.requests(steps), "search keys")
-        failed.update(f"endpoint: {reply.reason}" for reply in replies if isinstance(reply, EndpointError))
+        failed.update(reply.counted_as for reply in replies if isinstance(reply, EndpointError))
         keys = [
             [] if isinstance(reply, EndpointError) else _distinct(reply.keys[: self._count], failed)
             for reply in replies

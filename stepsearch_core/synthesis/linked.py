@@ -114,19 +114,19 @@ def make_linked(
     chains = ask_all(endpoint, chain_requests(pairs, params), "questions across passages")
     for pair, written in zip(pairs, chains, strict=True):
         if isinstance(written, EndpointError):
-            dropped[f"endpoint: {written.reason}"] += 1
+            dropped[written.counted_as] += 1
         elif problem := flaw(pair, written):
             dropped[problem] += 1
         else:
             made.append((pair, written))
     for problem, passages, wanted in ROUNDS:
-        requests = [answer_request(chain.question, passages(pair), params) for pair, chain in made]
+        requests = answer_requests([(chain.question, passages(pair)) for pair, chain in made], params)
         answers = ask_all(endpoint, requests, f"what is {problem}") if requests else []
         kept = []
         for (pair, chain), reply in zip(made, answers, strict=True):
             declined = isinstance(reply, EndpointError) and reply.reason is Reason.DECLINED
             if isinstance(reply, EndpointError) and not declined:
-                dropped[f"endpoint: {reply.reason}"] += 1
+                dropped[reply.counted_as] += 1
             elif (isinstance(reply, Answer) and _answers(reply, chain, strict=wanted)) is wanted:
                 kept.append((pair, chain))
             else:
@@ -171,11 +171,15 @@ def chain_requests(pairs: Sequence[Pair], params: Params) -> list[Request[Chain]
     return [Request(prompt, json.dumps(one, ensure_ascii=False), Chain, _CHAIN_TOKENS) for one in asked]
 
 
-def answer_request(question: str, passages: Sequence[Passage], params: Params) -> Request[Answer]:
-    """What is asked about a question with some passages."""
-    asked = {"question": question, "passages": [_shown(passage) for passage in passages]}
+def answer_requests(
+    questions: Sequence[tuple[str, Sequence[Passage]]], params: Params
+) -> list[Request[Answer]]:
+    """What is asked about each question with some passages."""
     prompt = told("answer", params.synthesize.prompts)
-    return Request(prompt, json.dumps(asked, ensure_ascii=False), Answer, _ANSWER_TOKENS)
+    asked = (
+        {"question": question, "passages": list(map(_shown, passages))} for question, passages in questions
+    )
+    return [Request(prompt, json.dumps(one, ensure_ascii=False), Answer, _ANSWER_TOKENS) for one in asked]
 
 
 def flaw(pair: Pair, chain: Chain) -> str | None:

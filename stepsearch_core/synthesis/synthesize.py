@@ -119,6 +119,7 @@ def synthesize(
         raise DataError(
             "no attempt at any question was shown its supports", "params", field="synthesize.trajectories"
         )
+    asked_for = params.synthesize.trajectories if in_steps else 0
     report = {
         "questions": {
             "read": len(questions),
@@ -133,10 +134,8 @@ def synthesize(
         **({"endpoint": endpoint.usage.to_json(params.endpoint)} if endpoint else {}),
         "relations": describe_relations(mined),
         "trajectories": {
-            "asked_for": params.synthesize.trajectories if in_steps else 0,
-            "dropped, no attempt was shown every support": params.synthesize.trajectories - len(trajectories)
-            if in_steps
-            else 0,
+            "asked_for": asked_for,
+            "dropped, no attempt was shown every support": asked_for - len(trajectories),
             **describe_trajectories(trajectories, train),
         },
     }
