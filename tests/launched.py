@@ -16,6 +16,11 @@ from stepsearch_core.runtime.process_group import join_process_group
 from tasks.launch import launch
 
 
+def say(line):
+    """In one piece: `print` writes the end of its line apart, and another rank's words may come between."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def one_fails(params):
     """The second rank finds bad input while the first waits for it."""
     torch.distributed.init_process_group("gloo")
@@ -34,7 +39,7 @@ def breaks(params):
 
 
 def waits(params):
-    print(os.getpid(), flush=True)
+    say(os.getpid())
     time.sleep(600)
 
 
@@ -42,7 +47,7 @@ def meets(params):
     """Ranks that wait for each other again and again."""
     join_process_group()
     barrier()  # makes the group in which they wait; one that ends before is waited for
-    print(os.getpid(), flush=True)
+    say(os.getpid())
     while True:
         barrier()
         time.sleep(0.05)
@@ -50,8 +55,7 @@ def meets(params):
 
 def ends(params):
     variables = [os.environ[name] for name in ("RANK", "WORLD_SIZE", "OMP_NUM_THREADS")]
-    sys.stdout.write("rank {} of {}: {}\n".format(*variables))  # at once, whoever else writes
-    sys.stdout.flush()
+    say("rank {} of {}: {}".format(*variables))
 
 
 def one_takes_its_time(params):
@@ -63,7 +67,7 @@ def one_takes_its_time(params):
         if is_main():
             time.sleep(8)
         wait()
-    print("done", flush=True)
+    say("done")
 
 
 if __name__ == "__main__":
