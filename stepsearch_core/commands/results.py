@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    print(results_table(read_metrics(options.data / "evaluate" / "metrics.json")))
+    print(results_table(read_metrics(options.data / "evaluate" / "metrics.json", compared=False)))
     for stage, parts in read_timings(options.data / "timings").items():
         seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in parts.items())
         print(f"{stage}, when it last ran here: {seconds}")

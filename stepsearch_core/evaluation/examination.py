@@ -27,15 +27,17 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.ceilings import ask_in_order, gold_keys, gold_questions
 from stepsearch_core.evaluation.fingerprint import fingerprint
+from stepsearch_core.evaluation.policies import folder_of
 from stepsearch_core.evaluation.portions import Kept, Portion, portions
 from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.learning.distributed import downloading, gather, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import Rules, warnings
-from stepsearch_core.params import BENCHMARKS, CEILINGS, Params
+from stepsearch_core.params import BENCHMARKS, CEILINGS, Params, asked_with
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
+from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rollout.loop import Ended, Rollout
@@ -45,13 +47,6 @@ from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.phrasings import PHRASINGS
-
-FOLDERS = {
-    "warmstart": Path("warmstart", "policy"),
-    "trained": Path("train", "policy"),
-    **dict.fromkeys(CEILINGS, Path("warmstart", "policy")),  # for its tokenizer
-}
-"""Where the stages' outputs hold each policy."""
 
 Answer = Callable[[Portion, Ended], list[Trajectory]]
 """This rank's share (`own_items`) of the trajectories on a portion's questions, those of one question side
@@ -93,13 +88,15 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         EngineError: the sampling engine cannot be opened.
         RetrievalError: a service that is to be searched does not answer.
     """
-    folders = {policy: data / FOLDERS[policy] for policy in params.evaluate.policies}
+    folders = {name: folder_of(name, data, params) for name in params.evaluate.policies}
     records: dict[str, BenchmarkRecords] = {}
     seen = fingerprint(data, params)
     examination = Examination(data, params, list(folders))
     for name, folder in folders.items():
         if name in CEILINGS:
             answering = partial(examination.ceiling, name, folder, data / "synthesize" / PHRASINGS)
+        elif name in params.evaluate.others:
+            answering = partial(examination.policy, folder, asked_with(params, name))
         else:
             answering = partial(examination.policy, folder)
         records[name] = examination.records(name, answering, kept)
@@ -118,14 +115,11 @@ class Examination:
 
     def __init__(self, data: Path, params: Params, policies: Sequence[str]) -> None:
         """Open what `examine` names, but for the policies, whose names say how much there is to do."""
-        self.model = params.model
-        self.environment = params.environment
+        self.params = params
         self.seed, self.samples = params.seed, params.evaluate.samples
-        self.in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
-        self.rollout = params.rollout
+        self.index = data / "index"
         self.corpus = Corpus.open(data / "corpus")
-        with downloading(params.retrieval.encoder):
-            self.retriever = open_retriever(params.retrieval, data / "index", self.corpus)
+        self.retriever = self._retriever(params)
         self.similarity = TfidfSimilarity.open(
             data / "index" / "tfidf", self.corpus, params.retrieval.segmenter
         )
@@ -145,25 +139,35 @@ class Examination:
         self.seconds = dict.fromkeys(policies, 0.0)
         self._engine: Engine | None = None
 
-    def policy(self, folder: Path) -> Answer:
+    def policy(self, folder: Path, own: Params | None = None) -> Answer:
         """What the policy in `folder` answers. The first opens the engine, which takes the others' weights.
 
+        Args:
+            folder: has model and tokenizer.
+            own: what it is asked with in place of the run's parameters; it gets an engine of its own then,
+                as its tokenizer and its limits are others.
+
         Raises:
-            DataError: no model, or one for shorter contexts.
+            DataError: no model, or one for shorter contexts, or an index is missing.
         """
+        params = own or self.params
         model, tokenizer = load_policy(folder)
-        check_context(model.config, self.environment.max_trajectory_tokens)
-        if self.in_flight.engine == "transformers":  # vLLM has the weights itself, and needs the room
+        check_context(model.config, params.environment.max_trajectory_tokens)
+        in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
+        if in_flight.engine == "transformers":  # vLLM has the weights itself, and needs the room
             model.to(own_device())  # type: ignore[arg-type]
-        if self._engine is None:
-            self._engine = open_engine(
-                model, tokenizer, folder, self.model, self.environment, self.in_flight
-            )
+        engine = self._engine if own is None else None
+        if engine is not None:
+            engine.update(model)
         else:
-            self._engine.update(model)
-        renderer = Renderer(tokenizer, self.environment)
-        rollout = Rollout(self._engine, self.retriever, renderer, self.in_flight)
-        part = own_items(self._engine.shared_by)
+            if self._engine is not None:
+                self._engine.sleep()
+            engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)
+        self._engine = engine if own is None else self._engine
+        renderer = Renderer(tokenizer, params.environment)
+        retriever = self.retriever if params.retrieval == self.params.retrieval else self._retriever(params)
+        rollout = Rollout(engine, retriever, renderer, in_flight)
+        part = own_items(engine.shared_by)
 
         def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
             if self.samples is None:
@@ -183,16 +187,16 @@ class Examination:
         Raises:
             DataError: the file of mined words is missing or damaged.
         """
-        renderer = Renderer(load_tokenizer(folder), self.environment)
+        renderer = Renderer(load_tokenizer(folder), self.params.environment)
         mined = read_object(phrasings) if name == "gold_keys" else {}
 
         def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
-            asked = _askable(portion)[own_items()]
+            asked = portion.askable[own_items()]
             if name == "gold_keys":
                 queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
             else:
                 queries = gold_questions(asked)
-            return ask_in_order(asked, queries, self.retriever, renderer, self.rollout, ended=ended)
+            return ask_in_order(asked, queries, self.retriever, renderer, self.params.rollout, ended=ended)
 
         return answer
 
@@ -229,9 +233,13 @@ class Examination:
             self.seconds[name] += took
         return made
 
+    def _retriever(self, params: Params) -> Retriever:
+        with downloading(params.retrieval.encoder):
+            return open_retriever(params.retrieval, self.index, self.corpus)
+
     def _count(self, name: str, portion: Portion) -> int:
         """Trajectories on a portion; ceilings answer once, where there is something gold to ask for."""
-        return len(_askable(portion)) if name in CEILINGS else len(portion.questions) * (self.samples or 1)
+        return len(portion.askable) if name in CEILINGS else len(portion.questions) * (self.samples or 1)
 
     def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
         asked = {question.id: question for question in questions}
@@ -241,10 +249,3 @@ class Examination:
             for played in mine
         ]
         return one_a_question(gather(made))
-
-
-def _askable(portion: Portion) -> list[Question]:
-    """The questions with gold sub-questions and supports, which ceilings answer."""
-    return [
-        question for question in portion.questions if question.has_decomposition and question.support_ids
-    ]

@@ -31,6 +31,11 @@ class Portion:
     first: int
     questions: list[Question]
 
+    @property
+    def askable(self) -> list[Question]:
+        """The questions with gold sub-questions and supports, which ceilings answer."""
+        return [asked for asked in self.questions if asked.has_decomposition and asked.support_ids]
+
 
 def portions(questions: Mapping[str, Sequence[Question]], params: EvaluateParams) -> list[Portion]:
     """All questions of all benchmarks, in order."""

@@ -6,7 +6,7 @@ must satisfy together. Default values are those of `stepsearch_core/defaults.yam
 (`defaults`).
 """
 
-from stepsearch_core.params.loading import ParamsError, load_params
+from stepsearch_core.params.loading import ParamsError, asked_with, load_params
 from stepsearch_core.params.published import BENCHMARKS, CATALOGUE, PAPER_BENCHMARKS, Source
 from stepsearch_core.params.rules import RULES
 from stepsearch_core.params.schema import Params, importance_sampled
@@ -33,6 +33,7 @@ from stepsearch_core.params.stages import (
     FetchParams,
     HardwareParams,
     IndexParams,
+    PolicyParams,
     ReportParams,
     SynthesizeParams,
     WorldParams,
@@ -70,6 +71,7 @@ __all__ = [
     "ModelParams",
     "Params",
     "ParamsError",
+    "PolicyParams",
     "ReportParams",
     "RetrievalParams",
     "RewardParams",
@@ -81,6 +83,7 @@ __all__ = [
     "WarmstartParams",
     "WatchParams",
     "WorldParams",
+    "asked_with",
     "importance_sampled",
     "indexes_of",
     "load_params",

@@ -22,8 +22,17 @@ from stepsearch_core.base.io import read_text
 from stepsearch_core.base.limits import problems
 from stepsearch_core.params.rules import broken_rules
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.values import absent, checked_sections, for_omegaconf, lay_over, parse_yaml
+from stepsearch_core.params.values import (
+    absent,
+    checked_sections,
+    for_omegaconf,
+    lay_over,
+    params_yaml,
+    parse_yaml,
+)
 
+ASKED_WITH = ("environment", "retrieval", "rollout")
+"""Sections that a policy may have of its own."""
 _KEYED = re.compile(r"\w+(\.\w+)*: ")
 
 
@@ -97,6 +106,9 @@ def make_params(
             raise ValueError(f"{missing[0]}: missing{others}: {remedy}")
         beyond = problems(params)
         broken = [] if beyond else broken_rules(params)
+    if not (beyond or broken):
+        for name in params.evaluate.others:
+            asked_with(params, name)
     said: dict[Path, list[str]] = {path: broken} if broken else {}
     for problem in beyond:
         said.setdefault(owner(problem.partition(":")[0]) or path, []).append(problem)
@@ -104,6 +116,23 @@ def make_params(
         message = "; ".join(f"{file}: {'; '.join(found)}" for file, found in said.items())
         raise ParamsError(message, beyond + broken)
     return params
+
+
+def asked_with(params: Params, policy: str) -> Params:
+    """The parameters with which one of `evaluate.others` is asked: those of the run, with its changes.
+
+    Raises:
+        ParamsError: a change is none, or of a section that is not asked with.
+    """
+    changes = params.evaluate.others[policy].changes
+    place = Path(f"evaluate.others.{policy}.changes")
+    for change in changes:
+        if change.split(".")[0] not in ASKED_WITH:
+            problem = f"{change!r} is not of {', '.join(ASKED_WITH)}"
+            raise ParamsError(f"{place}: {problem}", [f"evaluate.others: {policy}: {problem}"])
+    values = parse_yaml(params_yaml(params))
+    values["evaluate"] |= {"others": {}, "policies": ["warmstart", "trained"], "after": "train"}
+    return make_params(values, changes, place)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from stepsearch_core.params.published import PAPER_BENCHMARKS, SOURCES
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import TANTIVY_CONSTANTS, indexes_of
-from stepsearch_core.params.stages import STAGES, TRAINING_FILES, FetchParams
+from stepsearch_core.params.stages import POLICIES, STAGES, TRAINING_FILES, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,27 @@ RULES = (
     ),
     Rule(
         "evaluate.policies",
-        "both warmstart and trained, which the report compares, and perhaps ceilings",
-        lambda p: {"warmstart", "trained"} <= set(p.evaluate.policies),
+        f"all of {', '.join(POLICIES)}, or among evaluate.others, and at least one",
+        lambda p: bool(p.evaluate.policies) and set(p.evaluate.policies) <= {*POLICIES, *p.evaluate.others},
+    ),
+    Rule(
+        "evaluate.others",
+        f"all under names of their own, which {', '.join((*POLICIES, 'gain', 'mean'))} are not",
+        lambda p: (
+            p.evaluate.others.keys().isdisjoint((*POLICIES, "gain", "mean"))
+            and all(re.fullmatch(r"[\w.-]+", name) for name in p.evaluate.others)
+        ),
+    ),
+    Rule(
+        "evaluate.policies",
+        "both warmstart and trained, which the report compares, and perhaps others (evaluate.after=index"
+        " evaluates others alone)",
+        lambda p: p.evaluate.after != "train" or {"warmstart", "trained"} <= set(p.evaluate.policies),
+    ),
+    Rule(
+        "evaluate.after",
+        f"possible with one of {', '.join(POLICIES)} among evaluate.policies: train",
+        lambda p: p.evaluate.after == "train" or set(p.evaluate.policies).isdisjoint(POLICIES),
     ),
     Rule(
         "evaluate.benchmarks",

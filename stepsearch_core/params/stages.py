@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from omegaconf import MISSING
+
 from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.params.cards import CARDS
 from stepsearch_core.params.defaults import section
@@ -136,13 +138,31 @@ class SynthesizeParams:
         return self.generator == "endpoint" or self.decompose or self.linked_pairs > 0
 
 
+@dataclass
+class PolicyParams:
+    """A policy that no stage made: a folder, or a name of the hub at a revision.
+
+    `changes` are overrides of what it is asked with: of the sections environment, retrieval and rollout.
+    """
+
+    source: str = MISSING
+    revision: str | None = None
+    changes: list[str] = field(default_factory=list)
+
+
 @section("evaluate")
 class EvaluateParams:
-    """Which policies answer which benchmarks, on how many questions each (null: all)."""
+    """Which policies answer which benchmarks, on how many questions each (null: all).
+
+    `policies` are names of `POLICIES` and of `others`; without the former nothing need be trained, and the
+    stage may come after `index`.
+    """
 
     processes: int = number(at_least=1)
+    after: str = one_of("train", "index")
     benchmarks: list[str] = one_of(*BENCHMARKS)
-    policies: list[str] = one_of(*POLICIES)
+    policies: list[str] = anything()
+    others: dict[str, PolicyParams] = anything()
     questions: int | None = number(at_least=1)
     f1: str = one_of("paper", "hotpotqa")
     samples: int | None = number(at_least=1)

@@ -33,6 +33,28 @@ def local_folder(source: str) -> Path | None:
     return Path(cached).parent if isinstance(cached, str) else None
 
 
+def hub_folder(source: str, revision: str | None) -> Path:
+    """The folder of a model with its tokenizer: `source`, or what the hub has under this name.
+
+    Raises:
+        DataError: neither a folder nor a name of the hub, or it cannot be had.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    if not revision:
+        problem = "no such folder, and a name of the hub needs a revision: what a name stands for changes"
+        raise DataError(problem, source, field="evaluate.others")
+    others = ["*.bin", "*.gguf", "*.pth"]  # the same weights in other files
+    try:
+        return Path(snapshot_download(source, revision=revision, ignore_patterns=others))
+    except (OSError, ValueError, HFValidationError) as error:
+        problem = f"cannot be had from the hub: {' '.join(str(error).split())[:200]}"
+        raise DataError(problem, source, field="evaluate.others") from None
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """The configuration of a model's folder.
 

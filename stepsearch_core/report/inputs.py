@@ -59,8 +59,12 @@ def read_inputs(data: Path) -> Inputs:
     )
 
 
-def read_metrics(path: Path) -> Metrics:
-    """Read `data/evaluate/metrics.json`, which must hold the two policies compared and their gain.
+def read_metrics(path: Path, compared: bool = True) -> Metrics:
+    """Read `data/evaluate/metrics.json`.
+
+    Args:
+        path: the file.
+        compared: whether it has to hold warm start, trained policy and their gain; else any policy will do.
 
     Raises:
         DataError: it is missing, a policy is missing, or a measure is not `{value, low, high, n}`.
@@ -71,7 +75,7 @@ def read_metrics(path: Path) -> Metrics:
             isinstance(cells, dict) for cells in benchmarks.values()
         ):
             raise DataError("expected an object of objects", path, field=name)
-    for name in (BASELINE, TRAINED, GAIN):
+    for name in (BASELINE, TRAINED, GAIN) if compared else ():
         if MEAN not in metrics.get(name, {}):
             raise DataError(
                 f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}"
@@ -92,7 +96,7 @@ def policies_of(metrics: Metrics) -> list[str]:
 
 def benchmarks_of(metrics: Metrics) -> list[str]:
     """The benchmarks measured, in the order of the file, without the mean."""
-    return [name for name in metrics[TRAINED] if name != MEAN]
+    return [name for name in metrics[policies_of(metrics)[0]] if name != MEAN]
 
 
 def _read_records(folder: Path, metrics: Metrics) -> Records:

@@ -98,8 +98,8 @@ def columns(metrics: Metrics) -> list[str]:
 
 
 def rows(metrics: Metrics, measure: Measure) -> list[Row]:
-    """A row per policy and one for the gain."""
-    return [_row(metrics, key, measure) for key in (*policies_of(metrics), GAIN)]
+    """A row per policy and one for the gain, if there is one."""
+    return [_row(metrics, key, measure) for key in (*policies_of(metrics), GAIN) if key in metrics]
 
 
 def mean_note(metrics: Metrics, key: str, measure: Measure) -> str:
@@ -144,10 +144,10 @@ def results_table(metrics: Metrics) -> str:
         printed = rows(metrics, measure)
         lines.append(_aligned(measure.label, map(name_of, columns(metrics))))
         lines += [_aligned(f"  {row.label}", (cell.value for cell in row.cells)) for row in printed]
-        gains = [metrics[GAIN].get(column, {}).get(measure.key) for column in columns(metrics)]
-        lines += [
-            _aligned("", (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)),
-        ]
+        if GAIN in metrics:
+            gains = [metrics[GAIN].get(column, {}).get(measure.key) for column in columns(metrics)]
+            found = (re.sub(r"\b0\.", ".", interval(cell, 2, True)) if cell else "" for cell in gains)
+            lines.append(_aligned("", found))
         lines += [f"  {row.label}: {row.cells[-1].note}" for row in printed if row.cells[-1].note]
         lines.append("")
     return "\n".join(lines)
@@ -194,4 +194,4 @@ def _row(metrics: Metrics, key: str, measure: Measure) -> Row:
 
 
 def _count(metrics: Metrics, benchmark: str, measure: Measure) -> int:
-    return metrics[TRAINED][benchmark].get(measure.key, {"n": 0})["n"]
+    return metrics[policies_of(metrics)[0]][benchmark].get(measure.key, {"n": 0})["n"]

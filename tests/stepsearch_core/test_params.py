@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepsearch_core.params import Params, ParamsError, load_params
+from stepsearch_core.params import Params, ParamsError, asked_with, load_params
 from stepsearch_core.profiles import load_profile
 from tests.profiles import CONF, whole
 
@@ -323,3 +323,57 @@ def test_every_number_has_limits():
     assert not [key for key, metadata in numbers(Params(profile="x")) if "limit" not in metadata]
     message = refusal(TINY, [f"{key}=-1" for key in keys])
     assert [key for key in keys if f" {key}: -1" not in f" {message}"] == []
+
+
+OTHER = "evaluate.others={mine: {source: folder, changes: [CHANGES]}}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ("train.steps=3", "evaluate.others.mine.changes: 'train.steps=3' is not of environment, retrieval,"),
+        (
+            "environment.prompt=long",
+            "evaluate.others.mine.changes: environment.prompt: 'long' is not one of",
+        ),
+        ("environment.no=1", "evaluate.others.mine.changes: environment.no: "),
+        ("environment", "evaluate.others.mine.changes: override 'environment': expected key=value"),
+    ],
+)
+def test_what_another_policy_is_asked_with_is_checked_with_all_else(changes, problem):
+    with pytest.raises(ParamsError) as caught:
+        load_profile(TINY, [OTHER.replace("CHANGES", changes)])
+    assert str(caught.value).startswith(problem)
+
+
+def test_another_policy_is_asked_with_its_changes_and_all_else_of_the_run():
+    changes = "environment.prompt=paper, environment.max_turn_tokens=40, retrieval.method=dense"
+    params = load_profile(TINY, [OTHER.replace("CHANGES", changes), "seed=5"])
+    asked = asked_with(params, "mine")
+    assert (asked.environment.prompt, asked.environment.max_turn_tokens) == ("paper", 40)
+    assert (asked.retrieval.method, asked.seed) == ("dense", 5)
+    assert asked.environment.max_searches == params.environment.max_searches
+    assert params.environment.prompt == "minimal"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["evaluate.policies=[warmstart, trained, mine]"], "evaluate.policies: "),
+        (["evaluate.policies=[]"], "evaluate.policies: [] is not all of warmstart"),
+        (["evaluate.after=index"], "evaluate.after: 'index' is not possible with one of warmstart"),
+        (["evaluate.others={trained: {source: x}}"], "evaluate.others: "),
+        (["evaluate.others={'a/b': {source: x}}"], "evaluate.others: "),
+        (
+            [OTHER.replace("CHANGES", ""), "evaluate.policies=[mine]"],
+            "evaluate.policies: ['mine'] is not both warmstart and trained",
+        ),
+    ],
+)
+def test_policies_have_to_be_there(overrides, problem):
+    assert refusal(TINY, overrides).startswith(problem)
+
+
+def test_others_alone_need_nothing_trained():
+    overrides = [OTHER.replace("CHANGES", ""), "evaluate.policies=[mine]", "evaluate.after=index"]
+    assert load_profile(TINY, overrides).evaluate.policies == ["mine"]

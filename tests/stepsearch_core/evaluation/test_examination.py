@@ -15,10 +15,12 @@ from stepsearch_core.base.types import ActionKind
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.evaluation.comparison import read_evaluation
-from stepsearch_core.evaluation.examination import FOLDERS, Examination, examine
+from stepsearch_core.evaluation.examination import Examination, examine
+from stepsearch_core.evaluation.policies import FOLDERS
 from stepsearch_core.policy.models import build_model, save_policy
 from stepsearch_core.policy.structure import context_limit
 from stepsearch_core.policy.tokenizers import train_tokenizer
+from stepsearch_core.report.results import results_table
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.synthesis.phrasings import PHRASINGS
 from tasks import corpus, fetch, index
@@ -180,3 +182,28 @@ def test_greedy_answers_of_vllm_are_those_of_transformers(evaluated):
         same = [one == other for one, other in zip(answers, of_vllm[policy], strict=True)]
         assert sum(same) >= 0.9 * len(same)  # all, but for near ties that rounding decides
     assert plain["warmstart"] != plain["trained"]
+
+
+def test_another_policy_is_asked_as_it_says(evaluated, folder):
+    """The trained policy under another name, as it is, and with limits and a retriever of its own."""
+    source = folder / "data" / FOLDERS["trained"]
+    changes = "environment.max_searches=1, environment.passages_per_search=1, retrieval.method=dense"
+    others = f"{{same: {{source: {source}}}, changed: {{source: {source}, changes: [{changes}]}}}}"
+    names = ("trained", "same", "changed", "warmstart")
+    records, metrics = evaluated(f"evaluate.others={others}", policies=names)
+    assert records["same"] == records["trained"]
+    assert records["warmstart"] == evaluated()[0]["warmstart"]  # after another's engine
+    assert records["changed"] != records["trained"]
+    searched = [turn for record in records["changed"] for turn in record.turns if turn.query]
+    assert max(len(turn.passages) for turn in searched) == 1
+    assert metrics["changed"]["musique"]["searches"]["value"] <= 1
+    assert "gain" in metrics
+
+
+def test_others_alone_have_no_gain(evaluated, folder):
+    others = f"{{same: {{source: {folder / 'data' / FOLDERS['trained']}}}}}"
+    overrides = (f"evaluate.others={others}", "evaluate.policies=[same]", "evaluate.after=index")
+    _, metrics = evaluated(*overrides, policies=["same"])
+    assert list(metrics) == ["same"]
+    assert results_table(metrics).splitlines()[1].startswith("  same")
+    assert "+" not in results_table(metrics)

@@ -1,0 +1,34 @@
+"""Where the policies of an evaluation lie: those that stages made, and others, of folders or the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepsearch_core.learning.distributed import downloading
+from stepsearch_core.params import CEILINGS, Params
+from stepsearch_core.policy.structure import hub_folder
+
+FOLDERS = {
+    "warmstart": Path("warmstart", "policy"),
+    "trained": Path("train", "policy"),
+    **dict.fromkeys(CEILINGS, Path("warmstart", "policy")),  # for its tokenizer
+}
+"""Where the stages' outputs hold each policy."""
+
+
+def folder_of(name: str, data: Path, params: Params) -> Path:
+    """The folder with a policy's model and tokenizer; what is at the hub is brought here.
+
+    Args:
+        name: one of `evaluate.policies`.
+        data: the stages' outputs.
+        params: section `evaluate`.
+
+    Raises:
+        DataError: neither a folder nor a name of the hub, or it cannot be had.
+    """
+    if name in FOLDERS:
+        return data / FOLDERS[name]
+    other = params.evaluate.others[name]
+    with downloading(other.source):
+        return hub_folder(other.source, other.revision)
