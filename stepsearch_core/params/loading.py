@@ -119,7 +119,7 @@ def make_params(
 
 
 def asked_with(params: Params, policy: str) -> Params:
-    """The parameters with which one of `evaluate.others` is asked: those of the run, with its changes.
+    """The parameters with which one of `evaluate.others` is asked: those of the run, with it and its changes.
 
     Raises:
         ParamsError: a change is none, or of a section that is not asked with.
@@ -132,6 +132,7 @@ def asked_with(params: Params, policy: str) -> Params:
             raise ParamsError(f"{place}: {problem}", [f"evaluate.others: {policy}: {problem}"])
     values = parse_yaml(params_yaml(params))
     values["evaluate"] |= {"others": {}, "policies": ["warmstart", "trained"], "after": "train"}
+    values["model"]["source"] = params.evaluate.others[policy].source
     return make_params(values, changes, place)
 
 

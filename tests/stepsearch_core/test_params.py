@@ -347,10 +347,11 @@ def test_what_another_policy_is_asked_with_is_checked_with_all_else(changes, pro
 
 
 def test_another_policy_is_asked_with_its_changes_and_all_else_of_the_run():
-    changes = "environment.prompt=paper, environment.max_turn_tokens=40, retrieval.method=dense"
+    changes = "environment.prompt=paper, environment.chat_template=true, retrieval.method=dense"
     params = load_profile(TINY, [OTHER.replace("CHANGES", changes), "seed=5"])
     asked = asked_with(params, "mine")
-    assert (asked.environment.prompt, asked.environment.max_turn_tokens) == ("paper", 40)
+    assert (asked.environment.prompt, asked.environment.chat_template) == ("paper", True)
+    assert (asked.model.source, params.model.source) == ("folder", None)  # whose tokenizer has the template
     assert (asked.retrieval.method, asked.seed) == ("dense", 5)
     assert asked.environment.max_searches == params.environment.max_searches
     assert params.environment.prompt == "minimal"
