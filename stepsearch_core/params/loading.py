@@ -119,7 +119,7 @@ def make_params(
 
 
 def asked_with(params: Params, policy: str) -> Params:
-    """The parameters with which one of `evaluate.others` is asked: those of the run, with it and its changes.
+    """The parameters with which one of `evaluate.others` is asked: those of the run, with its own.
 
     Raises:
         ParamsError: a change is none, or of a section that is not asked with.
