@@ -52,7 +52,7 @@ def main(quick: bool) -> None:
         control_seconds = _train(params, train_seconds, work)
         examination = Examination(DATA, params, ["control"])
         control = examination.records(
-            "control", partial(examination.policy, work.path / "policy"), work.path
+            "control", partial(examination.policy, work.path / "policy", params), work.path
         )
     written = DATA / "evaluate" / "records"
     evaluated = {policy: read_evaluation(written / policy) for policy in ("warmstart", "trained")}

@@ -98,7 +98,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         elif name in params.evaluate.others:
             answering = partial(examination.policy, folder, asked_with(params, name))
         else:
-            answering = partial(examination.policy, folder)
+            answering = partial(examination.policy, folder, params)
         records[name] = examination.records(name, answering, kept)
     if not is_main():
         return None
@@ -139,31 +139,31 @@ class Examination:
         self.seconds = dict.fromkeys(policies, 0.0)
         self._engine: Engine | None = None
 
-    def policy(self, folder: Path, own: Params | None = None) -> Answer:
+    def policy(self, folder: Path, params: Params) -> Answer:
         """What the policy in `folder` answers. The first opens the engine, which takes the others' weights.
 
         Args:
             folder: has model and tokenizer.
-            own: what it is asked with in place of the run's parameters; it gets an engine of its own then,
-                as its tokenizer and its limits are others.
+            params: what it is asked with; where they are not the run's own, it gets an engine of its own, as
+                its tokenizer and its limits are others.
 
         Raises:
             DataError: no model, or one for shorter contexts, or an index is missing.
         """
-        params = own or self.params
+        shares = params is self.params
         model, tokenizer = load_policy(folder)
         check_context(model.config, params.environment.max_trajectory_tokens)
         in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         if in_flight.engine == "transformers":  # vLLM has the weights itself, and needs the room
             model.to(own_device())  # type: ignore[arg-type]
-        engine = self._engine if own is None else None
+        engine = self._engine if shares else None
         if engine is not None:
             engine.update(model)
         else:
             if self._engine is not None:
                 self._engine.sleep()
             engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)
-        self._engine = engine if own is None else self._engine
+        self._engine = engine if shares else self._engine
         renderer = Renderer(tokenizer, params.environment)
         retriever = self.retriever if params.retrieval == self.params.retrieval else self._retriever(params)
         rollout = Rollout(engine, retriever, renderer, in_flight)

@@ -44,7 +44,7 @@ def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str
     seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
     examination = Examination(data, params, ["promoted"])
-    records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy"), kept)
+    records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy", params), kept)
     if not is_main():
         return None
     with atomic_folder(folder) as temporary:
