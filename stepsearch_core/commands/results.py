@@ -1,4 +1,4 @@
-"""`show` and `promote`: what the last run came to, and its policy put in service."""
+"""`show` and `promote`: what the last run came to, and a policy put in service."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ def add(commands: Any) -> None:
 
     promotion = commands.add_parser(
         "promote",
-        help="put the trained policy in service: re-evaluations watch it from now on",
-        description=(
-            "Copy the trained policy and its evaluation to promoted/ and record that in the history."
-        ),
+        help="put a policy in service: re-evaluations watch it from now on",
+        description="Copy a policy and its evaluation to promoted/ and record that in the history.",
+    )
+    promotion.add_argument(
+        "policy",
+        nargs="?",
+        default="trained",
+        metavar="POLICY",
+        help="one of evaluate.policies, not a ceiling (default: trained)",
     )
     promotion.set_defaults(run=_promote)
 
@@ -37,6 +42,6 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _promote(options: argparse.Namespace) -> None:
-    record = promote(Path("data"), load_params())
+    record = promote(Path("data"), load_params(), options.policy)
     mean = f"mean {F1.label} {number(record['f1']['value'], F1.digits)}"
     print(f"promoted {record['policy'][:12]} ({mean}) to {PROMOTED}/")

@@ -17,7 +17,15 @@ from stepsearch_core.base.ranks import is_main
 from stepsearch_core.evaluation.comparison import Records, compare, read_evaluation, without_questions
 from stepsearch_core.evaluation.examination import Examination
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
-from stepsearch_core.evaluation.promotion import HISTORY, LATEST, PROMOTED, append, now, read_promotion
+from stepsearch_core.evaluation.promotion import (
+    HISTORY,
+    LATEST,
+    PROMOTED,
+    append,
+    asked_again,
+    now,
+    read_promotion,
+)
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
 
@@ -44,7 +52,8 @@ def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str
     seen = fingerprint(data, params)
     folder = HISTORY.parent / time.replace(":", "")
     examination = Examination(data, params, ["promoted"])
-    records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy", params), kept)
+    asked = asked_again(promotion, params)
+    records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy", asked), kept)
     if not is_main():
         return None
     with atomic_folder(folder) as temporary:

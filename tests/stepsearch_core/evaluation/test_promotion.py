@@ -6,8 +6,9 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
-from stepsearch_core.evaluation.promotion import append, promote, read_promotion
-from stepsearch_core.params import EvaluateParams, Params, RetrievalParams
+from stepsearch_core.evaluation.promotion import append, asked_again, promote, read_promotion
+from stepsearch_core.params import EvaluateParams, Params, PolicyParams, RetrievalParams
+from tests.profiles import profile
 
 
 @pytest.fixture
@@ -32,9 +33,13 @@ def data(tmp_path):
 PARAMS = Params(profile="test", evaluate=EvaluateParams(benchmarks=["musique"]))
 
 
+def places(folder):
+    return {"target": folder / "promoted", "history": folder / "history.jsonl"}
+
+
 def test_policy_and_evaluation_are_kept_and_recorded(data, tmp_path):
     target, history = tmp_path / "promoted", tmp_path / "history.jsonl"
-    record = promote(data, PARAMS, target, history)
+    record = promote(data, PARAMS, target=target, history=history)
     (data / "train" / "policy" / "model.safetensors").write_bytes(b"trained anew")
     assert (target / "policy" / "model.safetensors").read_bytes() == b"weights"
     assert (target / "records" / "musique.jsonl").is_file()
@@ -46,15 +51,42 @@ def test_policy_and_evaluation_are_kept_and_recorded(data, tmp_path):
 def test_the_record_says_what_the_evaluation_read_and_not_what_lies_there_now(data, tmp_path):
     before = fingerprint(data, PARAMS)
     write_json(data / "corpus" / "manifest.json", {"hash": "refreshed", "rows": 1})
-    assert promote(data, PARAMS, tmp_path / "promoted", tmp_path / "history.jsonl")["fingerprint"] == before
+    assert promote(data, PARAMS, **places(tmp_path))["fingerprint"] == before
 
 
 def test_a_policy_that_was_not_evaluated_is_not_promoted(data, tmp_path):
     (data / "train" / "policy" / "model.safetensors").write_bytes(b"trained anew")
     with pytest.raises(DataError, match="dvc repro"):
-        promote(data, PARAMS, tmp_path / "promoted", tmp_path / "history.jsonl")
+        promote(data, PARAMS, **places(tmp_path))
     assert not (tmp_path / "promoted").exists()
     assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_a_policy_of_elsewhere_is_promoted_with_the_way_in_which_it_is_asked(data, tmp_path):
+    source = tmp_path / "mine"
+    source.mkdir()
+    (source / "model.safetensors").write_bytes(b"other weights")
+    evaluated = json.loads((data / "evaluate" / "evaluated.json").read_text())
+    evaluated["policies"]["mine"] = sha256_folder(source)
+    write_json(data / "evaluate" / "evaluated.json", evaluated)
+    cell = {"value": 0.25, "low": 0.1, "high": 0.4, "n": 1}
+    write_json(data / "evaluate" / "metrics.json", {"mine": {"mean": {"f1": cell}}})
+    write_jsonl(data / "evaluate" / "records" / "mine" / "musique.jsonl", [{"id": "2"}])
+    other = PolicyParams(str(source), changes=["environment.max_searches=2"])
+    evaluate = EvaluateParams(benchmarks=["musique"], policies=["mine"], others={"mine": other})
+    record = promote(data, Params(profile="test", evaluate=evaluate), "mine", **places(tmp_path))
+    assert (record["name"], record["f1"]["value"]) == ("mine", 0.25)
+    assert (tmp_path / "promoted" / "policy" / "model.safetensors").read_bytes() == b"other weights"
+    assert json.loads((tmp_path / "promoted" / "records" / "musique.jsonl").read_text()) == {"id": "2"}
+    asked = asked_again(record, profile("micro"))
+    assert asked.environment.max_searches == 2 != profile("micro").environment.max_searches
+    assert asked_again({"name": "trained"}, PARAMS) is PARAMS
+
+
+@pytest.mark.parametrize("name", ["gold_keys", "another"])
+def test_what_has_no_model_of_its_own_is_not_promoted(data, tmp_path, name):
+    with pytest.raises(DataError, match=r"'evaluate\.policies': '\w+' is none of warmstart, trained$"):
+        promote(data, PARAMS, name, **places(tmp_path))
 
 
 def test_without_a_promotion_the_error_says_how_to_make_one(tmp_path):

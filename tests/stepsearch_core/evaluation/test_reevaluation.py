@@ -19,10 +19,10 @@ from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.ceilings import ask_in_order, gold_questions
-from stepsearch_core.evaluation.promotion import promote
+from stepsearch_core.evaluation.promotion import promote, read_promotion
 from stepsearch_core.evaluation.reevaluation import reevaluate
 from stepsearch_core.learning.sft import fine_tune
-from stepsearch_core.params import WarmstartParams
+from stepsearch_core.params import PolicyParams, WarmstartParams
 from stepsearch_core.policy.models import build_model, load_policy, save_policy
 from stepsearch_core.policy.tokenizers import train_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
@@ -100,6 +100,20 @@ def test_an_unchanged_policy_is_not_flagged(service, capsys):
         assert result["difference"]["f1"]["value"] == 0.0
     assert [row["event"] for row in history()] == ["promotion", "reevaluation", "reevaluation"]
     assert "not significantly worse" in capsys.readouterr().out
+
+
+def test_a_policy_of_elsewhere_is_asked_as_it_was(service):
+    """With one search it answers otherwise than with two: who forgets that sees a difference."""
+    other = PolicyParams("data/train/policy", changes=["environment.max_searches=1"])
+    service.evaluate.policies, service.evaluate.others = ["mine"], {"mine": other}
+    evaluate.main(service)
+    promote(Path("data"), service, "mine")
+    service.evaluate.others = {}
+    comparison = reevaluate(Path("data"), service)
+    difference = comparison["against"]["promotion"]["difference"]
+    assert {difference[key]["value"] for key in ("f1", "searches")} == {0.0}
+    assert read_promotion()["f1"]["value"] < 0.6
+    assert comparison["changed"] == []
 
 
 @pytest.mark.nightly
