@@ -88,7 +88,11 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         EngineError: the sampling engine cannot be opened.
         RetrievalError: a service that is to be searched does not answer.
     """
-    folders = {name: folder_of(name, data, params) for name in params.evaluate.policies}
+    folders: dict[str, Path] = {}
+    for name in params.evaluate.policies:
+        other = params.evaluate.others.get(name)
+        with downloading(other.source if other else None):
+            folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
     seen = fingerprint(data, params)
     examination = Examination(data, params, list(folders))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepsearch_core.learning.distributed import downloading
 from stepsearch_core.params import CEILINGS, Params
 from stepsearch_core.policy.structure import hub_folder
 
@@ -17,7 +16,7 @@ FOLDERS = {
 
 
 def folder_of(name: str, data: Path, params: Params) -> Path:
-    """The folder with a policy's model and tokenizer; what is at the hub is brought here.
+    """The folder with a policy's model and tokenizer; what is at the hub is brought here (`downloading`).
 
     Args:
         name: one of `evaluate.policies`.
@@ -30,5 +29,4 @@ def folder_of(name: str, data: Path, params: Params) -> Path:
     if name in FOLDERS:
         return data / FOLDERS[name]
     other = params.evaluate.others[name]
-    with downloading(other.source):
-        return hub_folder(other.source, other.revision)
+    return hub_folder(other.source, other.revision)
