@@ -22,6 +22,12 @@ def by_reward(questions: Sequence[Question]) -> dict[str, int]:
     }
 
 
+def reward_shares(questions: Sequence[Question], sees_step_rewards: bool) -> str:
+    """`by_reward` in words, as shares; an algorithm that sees no step rewards rewards answers alone."""
+    counts = by_reward(questions) if sees_step_rewards else {"answer": len(questions)}
+    return ", ".join(f"{count / len(questions):.1%} by {what}" for what, count in counts.items() if count)
+
+
 def by_dataset(questions: Sequence[Question], kept: Sequence[Question]) -> dict[str, dict[str, int]]:
     """How many questions of each file, and of linked passages, there are and are kept."""
     kept_by = Counter(question.dataset for question in kept)

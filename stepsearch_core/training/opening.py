@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from stepsearch_core.rollout.recording import record
 from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
+from stepsearch_core.synthesis.statistics import reward_shares
 from stepsearch_core.training.architecture import architecture_of
 from stepsearch_core.training.knowledge import Knowledge
 from stepsearch_core.training.sampler_memory import beside_sampler
@@ -53,6 +55,8 @@ def open_trainer(data: Path, corpus: Corpus, params: Params) -> tuple[Trainer, l
     renderer = Renderer(tokenizer, params.environment)
     questions = those_that_fit(load_questions(data / "synthesize" / "train.jsonl"), renderer)
     validation = those_that_fit(load_questions(data / "synthesize" / "validation.jsonl"), renderer)
+    shares = reward_shares(questions, params.train.sees_step_rewards)
+    logging.getLogger("train").info("%d questions, rewarded %s", len(questions), shares)
     with downloading(params.retrieval.encoder):
         retriever = open_retriever(params.retrieval, data / "index", corpus)
 

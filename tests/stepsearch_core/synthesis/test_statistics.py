@@ -4,6 +4,7 @@ from stepsearch_core.synthesis.statistics import (
     by_reward,
     describe_relations,
     describe_trajectories,
+    reward_shares,
 )
 from stepsearch_core.synthesis.trajectories import AnswerTurn, SearchTurn, WarmstartTrajectory
 
@@ -40,8 +41,14 @@ def test_trajectories_by_the_hops_of_their_questions():
 def test_questions_by_what_they_are_rewarded_for():
     supported = Question("3", "qa", "train", "?", ("x",), (Hop("", "", ("p",)),))
     whole = Question("4", "qa", "train", "?", ("x",), (Hop("?", "x", ("p",)),))
-    assert by_reward([question("1", hops=0), supported, whole, whole]) == {
+    asked = [question("1", hops=0), supported, whole, whole]
+    assert by_reward(asked) == {
         "keys, gain and answer": 2,
         "gain and answer": 1,
         "answer": 1,
     }
+    assert (
+        reward_shares(asked, True)
+        == "50.0% by keys, gain and answer, 25.0% by gain and answer, 25.0% by answer"
+    )
+    assert reward_shares(asked, False) == "100.0% by answer"
