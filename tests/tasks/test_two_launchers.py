@@ -31,7 +31,9 @@ first=$!
 wait $first
 """
 SCONTROL = "#!/bin/sh\necho localhost\n"
-[SECOND_COMMAND] = re.findall(r"^torchrun .*?(?=\s*#|$)", (ROOT / "README.md").read_text(), re.MULTILINE)
+[SECOND_COMMAND] = re.findall(
+    r"^torchrun .*?(?=\s*#|$)", (ROOT / "docs/engines.md").read_text(), re.MULTILINE
+)
 [JOB] = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/engines.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -60,7 +62,7 @@ def start(folder: Path, command: list[str]) -> subprocess.Popen:
 
 
 def torchrun(port: int, *module: str) -> list[str]:
-    """README's command for each of two machines, with a GPU each and this machine as the first."""
+    """The command for each of two machines, with a GPU each and this machine as the first."""
     words = shlex.split(SECOND_COMMAND.replace("FIRST:29500", f"localhost:{port}"))
     words[words.index("--nproc-per-node") + 1] = "1"
     return [*words[: words.index("-m")], "-m", *module] if module else words

@@ -41,13 +41,20 @@ def local(make_corpus, tmp_path):
     return CorpusRetriever(BM25Index.build(corpus, RetrievalParams(), tmp_path / "bm25"), corpus)
 
 
-def params(service, patience=20.0):
-    return RetrievalParams(method="remote", url=service.url, patience=patience)
+def params(service):
+    return RetrievalParams(method="remote", url=service.url, patience=20.0)
 
 
-def opened(service, local, folder="nowhere", patience=20.0):
+def opened(service, local, folder="nowhere"):
     """The retriever that a stage would open; no index is here."""
-    return open_retriever(params(service, patience), folder, local.corpus)
+    return open_retriever(params(service), folder, local.corpus)
+
+
+def asking_once(service, local):
+    """Nothing is asked for again; the one attempt may take its time, on a machine that has much to do."""
+    client = open_client(params(service))
+    client._patience = 0.0
+    return RemoteRanker(client, local.corpus)
 
 
 def answer(*rankings):
@@ -137,7 +144,7 @@ def test_a_fingerprint_that_is_none(local, fingerprint):
         Service(lambda path, body: (200, {}, fingerprint)) as service,
         pytest.raises(RetrievalUnavailableError, match="garbage"),
     ):
-        opened(service, local, patience=0.1)
+        asking_once(service, local)
 
 
 def test_what_a_service_serves_is_said_of_results(local):
@@ -180,10 +187,10 @@ def test_ids_become_positions(local):
 )
 def test_garbage_never_becomes_a_ranking(local, garbage):
     with Service(retrieval(local)) as service:
-        remote = opened(service, local, patience=0.1)
+        remote = asking_once(service, local)
         service.answer = lambda path, body: (200, {}, json.dumps(garbage).encode())
         with pytest.raises(RetrievalUnavailableError, match="garbage"):
-            remote.search(["ada"], 2)
+            remote.rank(["ada"], 2)
 
 
 JSON = st.recursive(
