@@ -80,7 +80,7 @@ class GoldMatcher:
                     self._by_title.setdefault(title_key(gold.title), []).append(sought)
 
     def watch(self, passages: Iterable[Passage]) -> Iterator[Passage]:
-        """The same passages, all looked at, and behind them the missing ones if they are to be added."""
+        """The same passages, all looked at."""
         for passage in passages:
             of_title = self._by_title.get(title_key(passage.title), ())
             lost = [sought for sought in of_title if not sought.is_there]
@@ -89,6 +89,9 @@ class GoldMatcher:
                 for sought in lost:
                     sought.look_at(identifier, text, self._limit)
             yield passage
+
+    def added(self) -> Iterator[Passage]:
+        """Those that were missing among all passages looked at, if they are to be added."""
         yield from (sought.passage for sought in self._of(Presence.ADDED).values())
 
     def write(self, folder: Path) -> dict[str, Any]:

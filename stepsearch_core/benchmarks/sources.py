@@ -85,20 +85,28 @@ def read_questions(folder: Path | str, name: str, split: str) -> list[Question]:
 
 
 def fetched_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
-    """The passages of the fetched corpus file, those cut from the fetched documents, then the benchmarks'
-    contexts, if asked or if there is nothing else.
+    """The passages of the fetched corpus file, then those cut from the fetched documents.
 
     Raises:
         DataError: damage in a file.
     """
-    corpus_file, documents = fetched_file(folder, "corpus"), fetched_documents(folder)
-    if corpus_file is not None:
+    if fetched_file(folder, "corpus") is not None:
         yield from corpus_file_passages(folder)
+    documents = fetched_documents(folder)
     if documents is not None:
         account, count = _account(folder, DOCUMENTS, documents), count_documents(documents)
         bar = tqdm(read_documents(documents, account), total=count, desc=DOCUMENTS, unit=" documents")
         yield from chain.from_iterable(passages_of(document, params) for document in bar)
-    if params.include_benchmarks or (corpus_file is None and documents is None):
+
+
+def question_passages(params: CorpusParams, folder: Path | str) -> Iterator[Passage]:
+    """The benchmarks' contexts, if they are asked for or there is neither corpus file nor document.
+
+    Raises:
+        DataError: damage in a file.
+    """
+    alone = fetched_file(folder, "corpus") is None and fetched_documents(folder) is None
+    if params.include_benchmarks or alone:
         for _, example in fetched_examples(folder):
             yield from example.context
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,7 @@ class Corpus:
 
 
 def read_manifest(folder: Path | str) -> dict[str, Any]:
-    """What the corpus in `folder` is: its content's `hash`, its `rows`, and how many were `duplicates`.
+    """What the corpus in `folder` is: its content's `hash`, its `rows`, and what else `build_corpus` counted.
 
     Raises:
         DataError: `folder` holds no corpus.
@@ -170,18 +171,26 @@ def build_corpus(
     sources: Iterable[Passage],
     folder: Path | str,
     complete: Callable[[Path], dict[str, Any]] | None = None,
+    of_questions: Iterable[Passage] = (),
 ) -> dict[str, Any]:
-    """Write every distinct passage of `sources` (the first of each id) to `folder`, whole or not at all.
+    """Write every distinct passage (the first of each id) to `folder`, whole or not at all.
 
-    Ids are computed anew from the squeezed title and text. `complete` writes what else belongs into the
-    folder, once all passages are there, and returns what the manifest is to say of it. Returns the manifest:
-    rows, duplicates and content hash.
+    Args:
+        sources: Ids are computed anew from the squeezed title and text.
+        folder: Is replaced.
+        complete: Writes what else belongs into the folder, once all passages are there, and returns what the
+            manifest is to say of it.
+        of_questions: What files of questions bring, behind the others. How many of these passages the others
+            lack is counted: with them a corpus is easier than without.
+
+    Returns:
+        The manifest: `rows`, `of_questions` (those from there alone), `duplicates` and content `hash`.
 
     Raises:
-        DataError: `sources` holds no passage.
+        DataError: there is no passage.
     """
     with atomic_folder(folder) as temporary:
-        manifest = _write(sources, temporary)
+        manifest = _write(sources, of_questions, temporary)
         if not manifest["rows"]:
             raise DataError("no passage to put into the corpus", folder)
         if complete:
@@ -190,26 +199,33 @@ def build_corpus(
     return manifest
 
 
-def _write(sources: Iterable[Passage], folder: Path) -> dict[str, Any]:
+def _write(sources: Iterable[Passage], of_questions: Iterable[Passage], folder: Path) -> dict[str, Any]:
     from datasets import Features, Value
     from datasets.arrow_writer import ArrowWriter
 
     features = Features({name: Value("string") for name in ("id", "title", "text")})
     keys: dict[int, None] = {}  # a set that remembers the order
     digest = hashlib.sha256()
-    duplicates = 0
+    duplicates, alone = 0, 0
+    each = chain(((False, source) for source in sources), ((True, source) for source in of_questions))
     with ArrowWriter(path=str(folder / "passages.arrow"), features=features) as writer:
-        for source in sources:
+        for of_a_question, source in each:
             identifier = passage_id(source.title, source.text)
             if int(identifier, 16) in keys:
                 duplicates += 1
                 continue
             keys[int(identifier, 16)] = None
+            alone += of_a_question
             digest.update(identifier.encode())
             writer.write({"id": identifier, "title": squeeze(source.title), "text": squeeze(source.text)})
         writer.finalize()
     _write_keys(keys, folder)
-    return {"rows": len(keys), "duplicates": duplicates, "hash": digest.hexdigest()}
+    return {
+        "rows": len(keys),
+        "of_questions": alone,
+        "duplicates": duplicates,
+        "hash": digest.hexdigest(),
+    }
 
 
 def _write_keys(keys: Iterable[int], folder: Path) -> None:

@@ -26,7 +26,7 @@ def example(*gold):
 def matched(passages, *gold, **params):
     """What `gold.json` says of a corpus of these passages, what its questions see, and the manifest."""
     matcher = GoldMatcher([("musique", example(*gold))], CorpusParams(**params))
-    return matcher, list(matcher.watch(passages))
+    return matcher, [*matcher.watch(passages), *matcher.added()]
 
 
 def written(matcher, folder):
@@ -129,11 +129,13 @@ def test_counts_and_shares_by_benchmark_and_hop(tmp_path):
 def test_missing_ones_are_added_behind_the_corpus_if_asked(tmp_path):
     chunk = make_passage("Ann Lee", "Ann Lee was born in Rome. She wrote.")
     matcher = GoldMatcher([("musique", example(RAY, LEE))], CorpusParams(add_missing_gold=True))
-    manifest = build_corpus(matcher.watch([chunk]), tmp_path / "corpus", matcher.write)
+    manifest = build_corpus(
+        matcher.watch([chunk]), tmp_path / "corpus", matcher.write, of_questions=matcher.added()
+    )
     corpus = Corpus.open(tmp_path / "corpus")
     assert [passage.id for passage in corpus] == [chunk.id, RAY.id]
     assert manifest == json.loads((tmp_path / "corpus" / "manifest.json").read_text())
-    assert (manifest["rows"], manifest["added_gold"]) == (2, 1)
+    assert (manifest["rows"], manifest["of_questions"], manifest["added_gold"]) == (2, 1, 1)
     described = json.loads((tmp_path / "corpus" / "gold.json").read_text())
     assert list(described["added"]) == [RAY.id]
     assert described["missing"] == {}

@@ -8,6 +8,7 @@ from stepsearch_core.benchmarks.sources import (
     fetched_examples,
     fetched_passages,
     fetched_questions,
+    question_passages,
     training_questions,
 )
 from stepsearch_core.params import CorpusParams
@@ -23,7 +24,9 @@ def folder(tmp_path):
 
 
 def titles(folder, include_benchmarks):
-    return [passage.title for passage in fetched_passages(CorpusParams(include_benchmarks), folder)]
+    params = CorpusParams(include_benchmarks)
+    both = (*fetched_passages(params, folder), *question_passages(params, folder))
+    return [passage.title for passage in both]
 
 
 CONTEXT = ["Dark River", "Old Mill", "Ann Lee", "Ann and Bob"]

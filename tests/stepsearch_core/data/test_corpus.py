@@ -130,6 +130,16 @@ def test_what_completes_a_corpus_is_part_of_it_or_there_is_none(tmp_path):
     assert len(Corpus.open(tmp_path / "corpus")) == 3
 
 
+def test_passages_that_only_questions_bring_are_counted_apart(tmp_path):
+    new = [Passage("", "Rome", "A city."), Passage("", "Rome", " A  city. "), PASSAGES[0]]
+    report = build_corpus(PASSAGES, tmp_path / "corpus", of_questions=new)
+    assert (report["rows"], report["of_questions"], report["duplicates"]) == (4, 1, 3)
+    assert [passage.title for passage in Corpus.open(tmp_path / "corpus")][-1] == "Rome"
+    together = build_corpus([*PASSAGES, *new], tmp_path / "together")
+    assert together == report | {"of_questions": 0}
+    assert build_corpus([], tmp_path / "alone", of_questions=new)["of_questions"] == 2
+
+
 def test_a_corpus_without_passages_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no passage"):
         build_corpus([], tmp_path / "corpus")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.benchmarks.sources import fetched_documents, fetched_passages
+from stepsearch_core.benchmarks.sources import fetched_documents, fetched_passages, question_passages
 from stepsearch_core.fetching.documents import copy_documents, describe_documents
 from stepsearch_core.fetching.fetch import fetch, remarks
 from stepsearch_core.params import CorpusParams, FetchParams
@@ -58,7 +58,8 @@ def test_documents_stand_beside_a_corpus_file_which_is_not_cut_and_benchmarks(gi
     given.files |= {"corpus": "wiki.jsonl", "musique": "m.jsonl"}
     fetch(given, tmp_path / "fetch")
     for include, benchmark in ((False, []), (True, ["Dark River", "Old Mill", "Ann Lee", "Ann and Bob"])):
-        passages = list(fetched_passages(CorpusParams(include_benchmarks=include), tmp_path / "fetch"))
+        params, folder = CorpusParams(include_benchmarks=include), tmp_path / "fetch"
+        passages = [*fetched_passages(params, folder), *question_passages(params, folder)]
         assert [passage.title for passage in passages] == ["Long", "ada", "Rome", *benchmark]
         assert passages[0].text == long
 
