@@ -40,6 +40,7 @@ class Name(StrEnum):
         "evaluation"  # sampled answers (benchmark, number), alike for all policies, which are compared
     )
     BOOTSTRAP = "bootstrap"  # one for all intervals: each resamples the same questions
+    SIGNS = "signs"  # of differences, flipped; one for all tests
     CASES = "cases"  # of the report (outcome)
     MEASUREMENT = "measurement"  # of `perf`; its own numbers
 

@@ -159,7 +159,7 @@ class Corpus:
 
 
 def read_manifest(folder: Path | str) -> dict[str, Any]:
-    """What the corpus in `folder` is: its content's `hash`, its `rows`, and what else `build_corpus` counted.
+    """What the corpus in `folder` is: its content's `hash`, its `rows`, and whatever else was counted.
 
     Raises:
         DataError: `folder` holds no corpus.

@@ -16,7 +16,8 @@ from scipy import stats
 
 from stepsearch_core.base.streams import Name, stream
 
-_BATCH_VALUES = 4_000_000  # resampled values held in memory at once (32 MB)
+BATCH_VALUES = 4_000_000
+"""Resampled values held in memory at once (32 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,7 @@ def stratified_mean_interval(
         confidence: two-sided level, .95 say.
         seed: the same seed gives the same interval.
     """
-    defined = [np.array([v for v in values if v is not None], dtype=np.float64) for values in groups]
-    data = [values for values in defined if len(values)]
+    data = defined(groups)
     if not data:
         return Interval(None, None, None, 0)
     n = sum(len(values) for values in data)
@@ -54,13 +54,19 @@ def stratified_mean_interval(
         [np.repeat(values, 2) if len(values) == 1 else values for values in data],
         _mean_of_means,
         n_resamples=samples,
-        batch=max(1, _BATCH_VALUES // n),
+        batch=max(1, BATCH_VALUES // n),
         vectorized=True,
         confidence_level=confidence,
         method="percentile",
         rng=stream(seed, Name.BOOTSTRAP),
     ).confidence_interval
     return Interval(value, float(low), float(high), n)
+
+
+def defined(groups: Sequence[Sequence[float | None]]) -> list[np.ndarray]:
+    """The scores of each group that there are, float64 [scores]; groups without any are left out."""
+    scores = (np.array([v for v in values if v is not None], dtype=np.float64) for values in groups)
+    return [values for values in scores if len(values)]
 
 
 def differences(after: Mapping[str, float | None], before: Mapping[str, float | None]) -> list[float | None]:

@@ -239,6 +239,11 @@ BY_KEY = {measure.key: measure for measure in MEASURES}
 EVALUATED = tuple(measure.key for measure in MEASURES if measure.evaluated)
 """Keys of what `metrics.json` and the records of answered questions hold."""
 
+COMPARED = ("f1", "em")
+"""Keys of those by which every two policies of an evaluation are compared."""
+MINUS = " - "
+"""Between the names of two policies that are compared, the later one's first."""
+
 BRIEF = ("em", "f1", "searches", "support_recall")
 """Keys of the few that tell how a policy does: training's validation and re-evaluations show these."""
 

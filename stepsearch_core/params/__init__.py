@@ -24,6 +24,10 @@ from stepsearch_core.params.shared import (
 )
 from stepsearch_core.params.stages import (
     CEILINGS,
+    GAIN,
+    MEAN,
+    NO_POLICIES,
+    PAIRED,
     POLICIES,
     TRAINABLE,
     TRAINING_FILES,
@@ -51,7 +55,11 @@ __all__ = [
     "BENCHMARKS",
     "CATALOGUE",
     "CEILINGS",
+    "GAIN",
+    "MEAN",
     "METHODS",
+    "NO_POLICIES",
+    "PAIRED",
     "PAPER_BENCHMARKS",
     "POLICIES",
     "RULES",

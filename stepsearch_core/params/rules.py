@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from stepsearch_core.params.published import PAPER_BENCHMARKS, SOURCES
 from stepsearch_core.params.schema import Params
 from stepsearch_core.params.shared import TANTIVY_CONSTANTS, indexes_of
-from stepsearch_core.params.stages import POLICIES, STAGES, TRAINING_FILES, FetchParams
+from stepsearch_core.params.stages import NO_POLICIES, POLICIES, STAGES, TRAINING_FILES, FetchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,9 @@ RULES = (
     ),
     Rule(
         "evaluate.others",
-        f"all under names of their own, which {', '.join((*POLICIES, 'gain', 'mean'))} are not",
+        f"all under names of their own, which {', '.join((*POLICIES, *NO_POLICIES))} are not",
         lambda p: (
-            p.evaluate.others.keys().isdisjoint((*POLICIES, "gain", "mean"))
+            p.evaluate.others.keys().isdisjoint((*POLICIES, *NO_POLICIES))
             and all(re.fullmatch(r"[\w.-]+", name) for name in p.evaluate.others)
         ),
     ),

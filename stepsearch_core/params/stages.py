@@ -23,6 +23,8 @@ TRAINING_FILES = tuple(f"{name}_train" for name in TRAINABLE)
 CEILINGS = ("gold_questions", "gold_keys")
 """Policies without a model, which ask gold queries (`evaluation/ceilings.py`)."""
 POLICIES = ("warmstart", "trained", *CEILINGS)
+GAIN, MEAN, PAIRED = NO_POLICIES = ("gain", "mean", "paired")
+"""What else has a name of its own in `metrics.json`."""
 
 
 @section("fetch.world")

@@ -6,21 +6,23 @@ page is an output of its stage, which two runs must write alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, read_jsonl, read_object
+from stepsearch_core.params import GAIN, MEAN, NO_POLICIES, PAIRED
 from stepsearch_core.rollout.records import QuestionRecord, read_records
 
 BASELINE = "warmstart"
 TRAINED = "trained"
-GAIN = "gain"
-MEAN = "mean"
 
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
-"""policy (or `gain`) -> benchmark (or `mean`) -> measure -> {value, low, high, n}"""
+"""policy (or `gain`) -> benchmark (or `mean`) -> measure -> {value, low, high, n}; `paired` has one more level
+around, of pairs of policies
+"""
 
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 """policy -> benchmark -> question id -> record"""
@@ -80,18 +82,24 @@ def read_metrics(path: Path, compared: bool = True) -> Metrics:
             raise DataError(
                 f"missing; the report compares {BASELINE} and {TRAINED}", path, field=f"{name}.{MEAN}"
             )
-    for policy, benchmarks in metrics.items():
-        for benchmark, values in benchmarks.items():
-            for key, cell in values.items():
-                if not isinstance(cell, dict) or not {"value", "low", "high", "n"} <= cell.keys():
-                    place = f"{policy}.{benchmark}.{key}"
-                    raise DataError("expected an object with value, low, high and n", path, field=place)
+    for policy in (name for name in metrics if name == GAIN or name not in NO_POLICIES):
+        _check_cells(metrics[policy], ("value", "low", "high", "n"), path, policy)
+    for pair, columns in metrics.get(PAIRED, {}).items():
+        _check_cells(columns, ("value", "low", "high", "n", "p", "p_holm"), path, f"{PAIRED}.{pair}")
     return metrics
+
+
+def _check_cells(columns: dict[str, dict[str, Any]], fields: Sequence[str], path: Path, name: str) -> None:
+    for column, values in columns.items():
+        for key, cell in values.items():
+            if not isinstance(cell, dict) or not set(fields) <= cell.keys():
+                problem = f"expected an object with {', '.join(fields[:-1])} and {fields[-1]}"
+                raise DataError(problem, path, field=f"{name}.{column}.{key}")
 
 
 def policies_of(metrics: Metrics) -> list[str]:
     """The policies measured, in the order of the file."""
-    return [name for name in metrics if name != GAIN]
+    return [name for name in metrics if name not in NO_POLICIES]
 
 
 def benchmarks_of(metrics: Metrics) -> list[str]:

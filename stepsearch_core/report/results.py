@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.metrics.measures import BY_KEY, Measure
-from stepsearch_core.params import CATALOGUE, TRAINABLE
-from stepsearch_core.report.inputs import BASELINE, GAIN, MEAN, TRAINED, Metrics, benchmarks_of, policies_of
+from stepsearch_core.params import CATALOGUE, GAIN, MEAN, TRAINABLE
+from stepsearch_core.report.inputs import BASELINE, TRAINED, Metrics, benchmarks_of, policies_of
 
 DASH = "–"
 

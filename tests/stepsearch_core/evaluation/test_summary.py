@@ -65,7 +65,11 @@ def test_the_oracle_has_nothing_where_there_is_no_decomposition():
 
 def test_the_gain_is_paired_by_question():
     made = summary(warmstart=BEFORE, trained=AFTER)
-    assert list(made) == ["warmstart", "trained", "gain"]
+    assert list(made) == ["warmstart", "trained", "gain", "paired"]
+    pair = made["paired"]["trained - warmstart"]
+    assert list(pair) == ["musique", "bamboogle", "mean"]
+    for key in ("f1", "em"):
+        assert {**pair["mean"][key], **made["gain"]["mean"][key]} == pair["mean"][key]  # and two p-values
     gain = made["gain"]
     assert gain["musique"]["f1"] == {
         "value": 0.5,
