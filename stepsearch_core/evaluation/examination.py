@@ -30,6 +30,7 @@ from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.policies import folder_of
 from stepsearch_core.evaluation.portions import Kept, Portion, portions
 from stepsearch_core.evaluation.progress import Progress
+from stepsearch_core.evaluation.provenance import provenance
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.learning.distributed import downloading, gather, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
@@ -61,8 +62,8 @@ BenchmarkRecords = dict[str, list[QuestionRecord]]
 class Examined:
     """What an examination of several policies gave.
 
-    `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes and what else the results depend
-    on; `seconds` is what each policy's answers took.
+    `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes, what else the results depend on,
+    and what they are of (`evaluation.provenance`); `seconds` is what each policy's answers took.
     """
 
     records: dict[str, BenchmarkRecords]
@@ -94,7 +95,9 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         with downloading(other.source if other else None):
             folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
-    seen = fingerprint(data, params)
+    seen, of_what = fingerprint(data, params), provenance(data, params.evaluate)
+    for remark in of_what["remarks"] * is_main():
+        logging.getLogger("evaluate").warning(f"{remark['name']}: {remark['text']}")
     examination = Examination(data, params, list(folders))
     for name, folder in folders.items():
         if name in CEILINGS:
@@ -110,7 +113,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     for line in warnings(metrics, records, params.evaluate.benchmarks):
         logging.getLogger("evaluate").warning(line)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
-    evaluated = {"policies": hashes, "fingerprint": seen}
+    evaluated = {"policies": hashes, "fingerprint": seen, "provenance": of_what}
     return Examined(records, metrics, evaluated, examination.seconds)
 
 

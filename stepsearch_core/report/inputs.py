@@ -20,8 +20,8 @@ BASELINE = "warmstart"
 TRAINED = "trained"
 
 Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
-"""policy (or `gain`) -> benchmark (or `mean`) -> measure -> {value, low, high, n}; `paired` has one more level
-around, of pairs of policies
+"""policy (or `gain`) -> benchmark (or `mean`) -> measure -> {value, low, high, n}; `paired` has a level
+more, of pairs of policies.
 """
 
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]

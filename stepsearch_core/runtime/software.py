@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 PACKAGES = (
     *("stepsearch", "torch", "transformers", "tokenizers", "sentence-transformers", "deepspeed", "vllm"),
@@ -20,3 +22,22 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this code lies in, with `+changes` if files of the core are others;
+    None where it is installed, or git does not answer.
+    """
+    core = Path(__file__).parents[1]
+    try:
+        if not _git(core, "ls-files", "--", __file__):  # in somebody's environment, below their own checkout
+            return None
+        changed = _git(core, "status", "--porcelain", "--untracked-files=no", "--", ".")
+        return _git(core, "rev-parse", "HEAD") + "+changes" * bool(changed)
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()

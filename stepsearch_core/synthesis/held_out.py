@@ -8,6 +8,7 @@ What benchmarks without sub-questions ask on the way is not known, but from whic
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from stepsearch_core.base.text import words
@@ -42,6 +43,12 @@ class HeldOut:
         """Whether two passages, by their ids, both support one question of the test."""
         none: set[int] = set()
         return not self._supporting.get(first, none).isdisjoint(self._supporting.get(second, none))
+
+
+def leaked(test: Iterable[Question], training: Iterable[Question]) -> Counter[str]:
+    """How many questions of a test share what of `SHARED` with training questions, by the same rule."""
+    trained = HeldOut(training)
+    return Counter(shared for question in test if (shared := trained.shares(question)))
 
 
 def normal(text: str) -> str:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from stepsearch_core.base.types import Hop, Question
-from stepsearch_core.synthesis.held_out import HOP, QUESTION, HeldOut
+from stepsearch_core.synthesis.held_out import HOP, QUESTION, HeldOut, leaked
 
 
 def question(text, *sub_questions):
@@ -66,3 +66,21 @@ def test_passages_that_a_question_of_the_test_joins():
     assert tested.joins("c", "b")
     assert not tested.joins("a", "c")
     assert not tested.joins("a", "d")
+
+
+def test_what_a_test_shares_with_training_is_counted_by_the_same_rule():
+    training = [
+        question("Who wrote it?", "x >> author"),
+        question("Another?", "Ann >> spouse"),
+        question("?"),
+    ]
+    test = [
+        question("who WROTE it"),
+        question("ann spouse"),  # a hop of training as a question of its own
+        question("New?", "y >> z", "X >> author"),
+        question("New?", "y >> z"),
+        question(""),
+    ]
+    assert leaked(test, training) == {QUESTION: 2, HOP: 1}
+    assert leaked(test, []) == {}
+    assert leaked([], training) == {}

@@ -1,0 +1,127 @@
+"""What an evaluation's figures are of: without it a figure compares with no other.
+
+For each benchmark its source, split, revision and how many of its questions were asked; the corpus and how
+many of its passages only question files brought; the policies, the index and the code. What makes figures
+incomparable by itself is said in words, as named remarks, by the log before a model is loaded and later by
+every table and export.
+
+Whether questions were trained on is known of the pipeline's own policies alone. Of others nothing is said.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.io import read_object
+from stepsearch_core.benchmarks.gold import GoldMatches
+from stepsearch_core.benchmarks.sources import read_questions
+from stepsearch_core.data.corpus import read_manifest
+from stepsearch_core.evaluation.policies import FOLDERS
+from stepsearch_core.params import CATALOGUE, CEILINGS, EvaluateParams
+from stepsearch_core.runtime.software import commit, versions
+from stepsearch_core.synthesis.held_out import HOP, QUESTION, leaked
+from stepsearch_core.synthesis.questions import load_questions
+
+WORLD, GIVEN = "generated world", "given file"
+"""Sources besides the names of data sets."""
+TEST = "test"
+"""The split of what has none of its own: a generated world's, or a file given as a benchmark."""
+
+
+def provenance(data: Path, params: EvaluateParams) -> dict[str, Any]:
+    """What stands in `evaluated.json` under `provenance`.
+
+    Args:
+        data: has the folders `fetch` and `corpus`, and `synthesize` if a policy of the stages is evaluated.
+        params: says which policies answer which benchmarks.
+
+    Returns:
+        `benchmarks`: name -> {source, split, revision, sha256, rows, questions, moved_to_training,
+        in_training, hop_in_training}, the last two None where it is not known what was trained on;
+        `corpus`: {hash, passages, of_questions}, the last None of a corpus of an earlier version;
+        `policies`: name -> {source, revision}; `code`: {stepsearch, commit}; `confidence` of the intervals;
+        `remarks`: a list of {name, benchmark, text}, `benchmark` None of those on all.
+
+    Raises:
+        DataError: a damaged or missing file.
+    """
+    manifest = read_object(data / "fetch" / "manifest.json", ["source", "files"])
+    leaks = _leaks(data, params)
+    benchmarks = {name: _benchmark(name, manifest, params) | leaks[name] for name in params.benchmarks}
+    built = read_manifest(data / "corpus")
+    corpus = {"hash": built["hash"], "passages": built["rows"], "of_questions": built.get("of_questions")}
+    return {
+        "benchmarks": benchmarks,
+        "corpus": corpus,
+        "policies": {name: _policy(name, params) for name in params.policies},
+        "code": {"stepsearch": versions().get("stepsearch"), "commit": commit()},
+        "confidence": params.confidence,
+        "remarks": [*_corpus_remarks(corpus), *_benchmark_remarks(benchmarks)],
+    }
+
+
+def _benchmark(name: str, manifest: dict[str, Any], params: EvaluateParams) -> dict[str, Any]:
+    entry = manifest["files"][name]
+    loaded = entry.get("dataset", {})
+    config = f", {loaded['config']}" if loaded.get("config") else ""
+    given = WORLD if manifest["source"] == "world" else GIVEN
+    rows = entry["rows"]
+    return {
+        "source": f"{loaded['name']}{config}" if loaded else given,
+        "split": loaded.get("split", TEST),
+        "revision": loaded.get("revision"),
+        "sha256": entry["sha256"],
+        "rows": rows,
+        "questions": rows if params.questions is None else min(rows, params.questions),
+        "moved_to_training": manifest["files"].get(f"{name}_train", {}).get(f"rows from {name}", 0),
+    }
+
+
+def _leaks(data: Path, params: EvaluateParams) -> dict[str, dict[str, int | None]]:
+    """Of each benchmark how many questions, or hops of them, its own policies were trained on."""
+    trained_on = data / "synthesize" / "train.jsonl"
+    if set(params.policies).isdisjoint(FOLDERS.keys() - CEILINGS) or not trained_on.is_file():
+        return {name: {"in_training": None, "hop_in_training": None} for name in params.benchmarks}
+    training, matched = load_questions(trained_on), GoldMatches.open(data / "corpus")
+    counts = {}
+    for name in params.benchmarks:
+        asked = read_questions(data / "fetch", name, "test")[: params.questions]
+        found = leaked(map(matched, asked), training)
+        counts[name] = {"in_training": found[QUESTION], "hop_in_training": found[HOP]}
+    return counts
+
+
+def _policy(name: str, params: EvaluateParams) -> dict[str, str | None]:
+    if name not in params.others:
+        return {"source": None if name in CEILINGS else f"data/{FOLDERS[name]}", "revision": None}
+    return {"source": params.others[name].source, "revision": params.others[name].revision}
+
+
+def _corpus_remarks(corpus: dict[str, Any]) -> list[dict[str, Any]]:
+    if not corpus["of_questions"]:
+        return []
+    text = (
+        f"{corpus['of_questions']:,} of the corpus's {corpus['passages']:,} passages were brought by"
+        " question files alone: figures do not compare with those on a corpus without them"
+    )
+    return [{"name": "benchmarks in the corpus", "benchmark": None, "text": text}]
+
+
+def _benchmark_remarks(benchmarks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    remarks = []
+    for name, asked in benchmarks.items():
+        title, whole, hops = CATALOGUE[name].title, asked["in_training"], asked["hop_in_training"]
+        if whole or hops:
+            text = (
+                f"of the {asked['questions']:,} questions of {title} {whole:,} stand in the training data of"
+                f" the policies trained here, and {hops:,} more share a hop with it"
+            )
+            remarks.append({"name": "contamination", "benchmark": name, "text": text})
+        if moved := asked["moved_to_training"]:
+            text = (
+                f"{moved:,} questions of {title}'s split {asked['split']} are training questions"
+                " (fetch.training_share): figures on the others do not compare with published ones"
+            )
+            remarks.append({"name": "part of a split", "benchmark": name, "text": text})
+    return remarks
