@@ -5,8 +5,9 @@ from __future__ import annotations
 from stepsearch_core.base.io import atomic_write
 from stepsearch_core.params import Params
 from stepsearch_core.report.inputs import read_inputs
+from stepsearch_core.report.markdown import results_markdown
 from stepsearch_core.report.page import render_curves, render_page
-from stepsearch_core.report.results import headline, results_markdown
+from stepsearch_core.report.results import headline
 from tasks.stage import DATA, run
 
 
@@ -19,7 +20,7 @@ def main(params: Params) -> None:
     with atomic_write(page.with_name("curves.svg")) as file:
         file.write(render_curves(inputs.train_log))
     with atomic_write(page.with_name("results.md")) as file:
-        file.write(results_markdown(inputs.metrics, params.evaluate.confidence))
+        file.write(results_markdown(inputs.metrics, params.evaluate.confidence, inputs.provenance))
     print(headline(inputs.metrics, params.evaluate.confidence).sentence)
     print(f"report: {page}")
 

@@ -4,6 +4,7 @@ outcome.
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,54 @@ def make_metrics() -> dict[str, Any]:
     metrics = {
         policy: {key: metric_values(f1) for key in (*BENCHMARKS, "mean")} for policy, f1 in F1.items()
     }
+    metrics["paired"] = {
+        f"{after} - {before}": {
+            column: {
+                key: cell(F1[after] - F1[before]) | {"p": 0.0125, "p_holm": 0.025} for key in ("f1", "em")
+            }
+            for column in (*BENCHMARKS, "mean")
+        }
+        for before, after in combinations(F1, 2)
+    }
     metrics["gain"] = {key: metric_values(0.375) | {"searches": cell(-0.5)} for key in (*BENCHMARKS, "mean")}
     return metrics
+
+
+def make_provenance() -> dict[str, Any]:
+    """Of a corpus with passages of question files, and a benchmark with a question that was trained on."""
+    entry = {
+        "source": "hub/musique",
+        "split": "validation",
+        "revision": "c8f4",
+        "sha256": "0" * 64,
+        "rows": 2417,
+        "questions": 4,
+        "moved_to_training": 0,
+        "in_training": 1,
+        "hop_in_training": 0,
+    }
+    other = {"source": "given file", "split": "test", "revision": None, "rows": 4, "in_training": None}
+    return {
+        "benchmarks": {"musique": entry, "bamboogle": {**entry, **other, "hop_in_training": None}},
+        "corpus": {"hash": "c" * 64, "passages": 1234, "of_questions": 56},
+        "policies": {
+            "warmstart": {"source": "data/warmstart/policy", "revision": None},
+            "trained": {"source": "data/train/policy", "revision": None},
+            "gold_questions": {"source": None, "revision": None},
+        },
+        "code": {"stepsearch": "0.2.0", "commit": "a" * 40},
+        "confidence": 0.95,
+        "remarks": [
+            {"name": "benchmarks in the corpus", "benchmark": None, "text": "56 of 1,234 passages <are>"},
+            {"name": "contamination", "benchmark": "musique", "text": "1 of 4 questions"},
+        ],
+    }
+
+
+def make_evaluated() -> dict[str, Any]:
+    fingerprint = {"index": "1" * 64, "corpus": "c" * 64}
+    policies = {"warmstart": "b" * 64, "trained": "d" * 64, "gold_questions": "b" * 64}
+    return {"policies": policies, "fingerprint": fingerprint, "provenance": make_provenance()}
 
 
 def record_of(number: int = 0, benchmark: str = "musique", **changed: Any) -> QuestionRecord:
@@ -165,6 +212,7 @@ def make_written_answers(share: float) -> dict[str, Any]:
 def write_outputs(folder: Path) -> None:
     """Write the outputs of every stage before `report`."""
     write_json(folder / "evaluate" / "metrics.json", make_metrics())
+    write_json(folder / "evaluate" / "evaluated.json", make_evaluated())
     for policy, exact in EXACT.items():
         for benchmark in BENCHMARKS:
             records = [make_record(benchmark, number, em) for number, em in enumerate(exact)]

@@ -8,7 +8,9 @@ from typing import Any
 
 from stepsearch_core.evaluation.promotion import PROMOTED, promote
 from stepsearch_core.params import load_params
-from stepsearch_core.report.inputs import read_metrics, read_timings
+from stepsearch_core.report.inputs import read_metrics, read_provenance, read_timings
+from stepsearch_core.report.pairs import pairs_table
+from stepsearch_core.report.provenance import remarks
 from stepsearch_core.report.results import F1, number, results_table
 
 
@@ -34,7 +36,12 @@ def add(commands: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    print(results_table(read_metrics(options.data / "evaluate" / "metrics.json", compared=False)))
+    evaluated = options.data / "evaluate"
+    metrics = read_metrics(evaluated / "metrics.json", compared=False)
+    provenance = read_provenance(evaluated / "evaluated.json")
+    print("\n".join(filter(None, (results_table(metrics, provenance), pairs_table(metrics)))))
+    for remark in remarks(provenance):
+        print(f"{remark}\n")
     for stage, parts in read_timings(options.data / "timings").items():
         seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in parts.items())
         print(f"{stage}, when it last ran here: {seconds}")

@@ -24,6 +24,9 @@ Metrics = dict[str, dict[str, dict[str, dict[str, Any]]]]
 more, of pairs of policies.
 """
 
+Provenance = dict[str, Any]
+"""What `evaluation.provenance` says the metrics are of."""
+
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 """policy -> benchmark -> question id -> record"""
 
@@ -33,6 +36,7 @@ class Inputs:
     """The outputs of all earlier stages."""
 
     metrics: Metrics
+    provenance: Provenance | None
     records: Records
     train_log: list[dict[str, Any]]
     warmstart_log: list[dict[str, Any]]
@@ -51,6 +55,7 @@ def read_inputs(data: Path) -> Inputs:
     metrics = read_metrics(data / "evaluate" / "metrics.json")
     return Inputs(
         metrics=metrics,
+        provenance=read_provenance(data / "evaluate" / "evaluated.json"),
         records=_read_records(data / "evaluate" / "records", metrics),
         train_log=_read_log(data / "train" / "metrics.jsonl"),
         warmstart_log=_read_log(data / "warmstart" / "metrics.jsonl"),
@@ -89,6 +94,18 @@ def read_metrics(path: Path, compared: bool = True) -> Metrics:
     return metrics
 
 
+def read_provenance(path: Path) -> Provenance | None:
+    """What `data/evaluate/evaluated.json` says the metrics are of; None of earlier versions, or without it.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    found: Provenance | None = read_object(path).get("provenance") if path.is_file() else None
+    if found is not None and not {"benchmarks", "corpus", "remarks"} <= found.keys():
+        raise DataError("expected an object with benchmarks, corpus and remarks", path, field="provenance")
+    return found
+
+
 def _check_cells(columns: dict[str, dict[str, Any]], fields: Sequence[str], path: Path, name: str) -> None:
     for column, values in columns.items():
         for key, cell in values.items():
@@ -110,12 +127,19 @@ def benchmarks_of(metrics: Metrics) -> list[str]:
 def _read_records(folder: Path, metrics: Metrics) -> Records:
     return {
         policy: {
-            benchmark: read_records(folder / policy / f"{benchmark}.jsonl")
+            benchmark: _read_all(folder / policy / f"{benchmark}.jsonl", count)
             for benchmark in metrics[policy]
-            if benchmark != MEAN and metrics[policy][benchmark]["f1"]["n"]
+            if benchmark != MEAN and (count := metrics[policy][benchmark]["f1"]["n"])
         }
         for policy in policies_of(metrics)
     }
+
+
+def _read_all(path: Path, count: int) -> dict[str, QuestionRecord]:
+    records = read_records(path)
+    if len(records) != count:
+        raise DataError(f"{len(records)} records, but metrics.json is of {count}", path)
+    return records
 
 
 def _read_log(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,17 @@ from markupsafe import Markup, escape
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.metrics.measures import Measure, warnings
 from stepsearch_core.params import Params, params_yaml
-from stepsearch_core.report import breakdown, cases, curves, published, results, retrieval, tables
+from stepsearch_core.report import (
+    breakdown,
+    cases,
+    curves,
+    pairs,
+    provenance,
+    published,
+    results,
+    retrieval,
+    tables,
+)
 from stepsearch_core.report.charts import IntervalChart, interval_chart
 from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
 from stepsearch_core.runtime.software import versions
@@ -68,7 +78,10 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "params_yaml": params_yaml(params),
         "headline": results.headline(inputs.metrics, params.evaluate.confidence),
         "metrics": inputs.metrics,
-        "columns": results.columns(inputs.metrics),
+        "heads": [
+            (results.name_of(key), results.asked(inputs.metrics, key, inputs.provenance))
+            for key in results.columns(inputs.metrics)
+        ],
         "f1": results.F1,
         "answer_tables": _tables(inputs.metrics, results.ANSWER_MEASURES),
         "behaviour_tables": _tables(inputs.metrics, results.BEHAVIOUR_MEASURES),
@@ -80,7 +93,14 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         },
         "by_hops": breakdown.f1_by_hops(inputs.records),
         "invalid_turns": breakdown.invalid_by_reason(inputs.records),
-        "warnings": warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),
+        "warnings": [
+            *provenance.remarks(inputs.provenance),
+            *warnings(inputs.metrics, policies_of(inputs.metrics), benchmarks_of(inputs.metrics)),
+        ],
+        "label": provenance.label(inputs.provenance),
+        "pairs": pairs.pair_rows(inputs.metrics),
+        "pairs_explained": pairs.EXPLAINED,
+        "measured_on": provenance.measured_on(inputs.provenance),
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
         "training": training,

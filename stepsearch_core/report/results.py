@@ -1,4 +1,4 @@
-"""The result table in three forms (page, Markdown, terminal) and the one sentence that it comes down to.
+"""The result table for page and terminal, and the one sentence that it comes down to.
 
 The sentence is honest by construction: it speaks of a gain only when the whole interval of the paired
 difference lies above zero.
@@ -13,7 +13,7 @@ from typing import Any
 
 from stepsearch_core.metrics.measures import BY_KEY, Measure
 from stepsearch_core.params import CATALOGUE, GAIN, MEAN, TRAINABLE
-from stepsearch_core.report.inputs import BASELINE, TRAINED, Metrics, benchmarks_of, policies_of
+from stepsearch_core.report.inputs import BASELINE, TRAINED, Metrics, Provenance, benchmarks_of, policies_of
 
 DASH = "–"
 
@@ -112,6 +112,22 @@ def mean_note(metrics: Metrics, key: str, measure: Measure) -> str:
     return f"mean over {measured} of {len(names)} benchmarks" if 0 < measured < len(names) else ""
 
 
+def count(metrics: Metrics, column: str, measure: Measure = F1) -> int:
+    """Of how many questions the figures of a column are, as far as the first policy goes."""
+    return metrics[policies_of(metrics)[0]].get(column, {}).get(measure.key, {"n": 0})["n"]
+
+
+def split_of(column: str, provenance: Provenance | None) -> str:
+    """The split of a benchmark; empty for the mean, and where it is not known."""
+    benchmarks = provenance["benchmarks"] if provenance else {}
+    return benchmarks[column]["split"] if column in benchmarks else ""
+
+
+def asked(metrics: Metrics, column: str, provenance: Provenance | None, measure: Measure = F1) -> str:
+    """What a column's head says of its questions: `validation, n = 2417`."""
+    return ", ".join(filter(None, (split_of(column, provenance), f"n = {count(metrics, column, measure)}")))
+
+
 def headline(metrics: Metrics, confidence: float) -> Headline:
     """What training changed in mean F1, with the interval of the paired difference."""
     gain = metrics[GAIN][MEAN][F1.key]
@@ -130,8 +146,9 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
     return Headline("none", f"No gain shown: {went}; the difference, {measured}, may be 0.")
 
 
-def results_table(metrics: Metrics) -> str:
+def results_table(metrics: Metrics, provenance: Provenance | None = None) -> str:
     """The results as aligned plain text, under 80 columns for four benchmarks; intervals are the last row's.
+    What was asked comes last.
 
     F1                  MuSiQue     HotpotQA         Mean
       Warm start          0.310        0.280        0.295
@@ -150,29 +167,11 @@ def results_table(metrics: Metrics) -> str:
             lines.append(_aligned("", found))
         lines += [f"  {row.label}: {row.cells[-1].note}" for row in printed if row.cells[-1].note]
         lines.append("")
-    return "\n".join(lines)
-
-
-def results_markdown(metrics: Metrics, confidence: float) -> str:
-    """The headline and a Markdown table per measure, every value with its interval in brackets."""
-    lines = ["# Results", "", headline(metrics, confidence).sentence, ""]
-    lines += [f"Intervals: {confidence:.0%}, bootstrap over questions.", ""]
-    lines += ["Gain and change: trained minus warm start, paired by question.", ""]
-    for measure in (*ANSWER_MEASURES, *BEHAVIOUR_MEASURES):
-        names = [f"{name_of(key)} (n = {_count(metrics, key, measure)})" for key in columns(metrics)]
-        explained = measure.explanation[:1].upper() + measure.explanation[1:]
-        lines += [f"## {measure.label}", "", f"{explained}.", ""]
-        lines += [f"| | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
-        for row in rows(metrics, measure):
-            lines.append(f"| {row.label} | {' | '.join(map(_in_brackets, row.cells))} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _in_brackets(cell: Cell) -> str:
-    """A value with what is said of it in brackets behind it."""
-    said = "; ".join(filter(None, (cell.interval, cell.note)))
-    return f"{cell.value} ({said})" if said else cell.value
+    lines.append(_aligned("Questions", map(name_of, columns(metrics))))
+    if provenance:
+        lines.append(_aligned("  split", (split_of(column, provenance) for column in columns(metrics))))
+    lines.append(_aligned("  n", (str(count(metrics, column)) for column in columns(metrics))))
+    return "\n".join([*lines, ""])
 
 
 def _aligned(label: str, cells: Iterable[str]) -> str:
@@ -191,7 +190,3 @@ def _row(metrics: Metrics, key: str, measure: Measure) -> Row:
     )
     label = "Change" if signed and measure in BEHAVIOUR_MEASURES else name_of(key)
     return Row(key, label, cells)
-
-
-def _count(metrics: Metrics, benchmark: str, measure: Measure) -> int:
-    return metrics[policies_of(metrics)[0]][benchmark].get(measure.key, {"n": 0})["n"]

@@ -5,7 +5,15 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import write_json
-from stepsearch_core.report.inputs import benchmarks_of, policies_of, read_inputs, read_metrics, read_timings
+from stepsearch_core.report.inputs import (
+    benchmarks_of,
+    policies_of,
+    read_inputs,
+    read_metrics,
+    read_provenance,
+    read_timings,
+)
+from tests.report_data import make_provenance
 
 
 def test_everything_is_read(data):
@@ -48,6 +56,14 @@ def test_a_policy_that_did_not_answer_a_benchmark_needs_no_records(data, metrics
     assert list(read_inputs(data).records["gold_questions"]) == ["musique"]
 
 
+@pytest.mark.parametrize("kept", [0, 3])
+def test_records_that_are_not_those_measured_are_refused(data, kept):
+    path = data / "evaluate/records/trained/musique.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:kept]))
+    with pytest.raises(DataError, match=rf"musique\.jsonl: {kept} records, but metrics\.json is of 4"):
+        read_inputs(data)
+
+
 def test_metrics_without_the_gain_are_refused(data, metrics):
     del metrics["gain"]
     write_json(data / "evaluate" / "metrics.json", metrics)
@@ -60,6 +76,25 @@ def test_a_damaged_metric_is_named(data, metrics):
     write_json(data / "evaluate" / "metrics.json", metrics)
     with pytest.raises(DataError, match=r"trained\.musique\.em"):
         read_metrics(data / "evaluate" / "metrics.json")
+
+
+def test_a_damaged_pair_is_named(data, metrics):
+    del metrics["paired"]["trained - warmstart"]["mean"]["f1"]["p_holm"]
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    with pytest.raises(DataError, match=r"paired\.trained - warmstart\.mean\.f1.*n, p and p_holm"):
+        read_metrics(data / "evaluate" / "metrics.json")
+
+
+def test_what_metrics_are_of_may_be_missing_but_not_damaged(data):
+    path = data / "evaluate" / "evaluated.json"
+    assert read_provenance(path) == make_provenance()
+    write_json(path, {"policies": {}, "provenance": {"benchmarks": {}}})
+    with pytest.raises(DataError, match=r"evaluated\.json: .*'provenance'"):
+        read_provenance(path)
+    write_json(path, {"policies": {}})
+    assert read_provenance(path) is None
+    path.unlink()
+    assert read_provenance(path) is None
 
 
 def test_a_record_without_turns_is_named_by_line(data):

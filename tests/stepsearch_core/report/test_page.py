@@ -79,7 +79,7 @@ def test_every_method_of_retrieval_has_a_name(data, params, method):
 
 
 def test_what_is_missing_is_a_dash(page):
-    behaviour = page.all("table", **{"class": "results"})[1]["text"]
+    behaviour = page.all("table", **{"class": "results"})[-1]["text"]
     assert behaviour.count("–") == 4 * 12  # what supports tell: three policies and the change, three columns
 
 
@@ -241,3 +241,26 @@ def test_every_policy_has_a_colour():
     for policy in POLICIES:
         assert re.search(rf"\.{policy}\b[^{{}}]*{{ --c: ", sheet), policy
         assert policy == "warmstart" or f'[data-policy="{policy}"]' in sheet
+
+
+def test_tables_say_split_questions_and_what_question_files_brought(page):
+    tables = page.all("table", **{"class": "results"})
+    assert len(tables) == 3  # answers, pairs, behaviour
+    for table in tables:
+        assert "56 of 1,234 passages are of question files alone" in table["text"]
+        assert "MuSiQuevalidation, n = 4" in table["text"]
+    notices = [element["text"] for element in page.all("p", **{"class": "notice"})]
+    assert "Benchmarks in the corpus: 56 of 1,234 passages <are>." in notices
+    assert "Contamination: 1 of 4 questions." in notices
+    assert "Trained − Warm start+0.375+0.325 to +0.425p = 0.0250" in tables[1]["text"]
+    assert "Measured on" in [caption["text"] for caption in page.all("caption")]
+
+
+def test_an_evaluation_of_an_earlier_version_has_its_page(data, params):
+    (data / "evaluate" / "evaluated.json").write_text('{"policies": {}, "fingerprint": {}}')
+    metrics = make_metrics()
+    del metrics["paired"]
+    write_json(data / "evaluate" / "metrics.json", metrics)
+    page = Page(render_page(read_inputs(data), params))
+    assert "n = 4" in page.all("table", **{"class": "results"})[0]["text"]
+    assert not [caption for caption in page.all("caption") if "Pairs" in caption["text"]]

@@ -7,13 +7,13 @@ from stepsearch_core.report.results import (
     ANSWER_MEASURES,
     BEHAVIOUR_MEASURES,
     F1,
+    asked,
     headline,
     number,
-    results_markdown,
     results_table,
     rows,
 )
-from tests.report_data import cell
+from tests.report_data import cell, make_provenance
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,22 @@ def test_a_mean_over_some_benchmarks_says_so(metrics):
     lines = results_table(metrics).splitlines()
     assert lines[6:8] == ["  Gold questions: mean over 1 of 2 benchmarks", ""]
     assert max(map(len, lines)) < 80
-    assert "| 0.900 (0.850 to 0.950; mean over 1 of 2 benchmarks) |" in results_markdown(metrics, 0.95)
 
 
-def test_markdown_has_one_table_a_metric_with_intervals(metrics):
-    text = results_markdown(metrics, 0.95)
-    assert "| Trained | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) | 0.625 (0.575 to 0.675) |" in text
-    assert text.count("| --- |") == len(ANSWER_MEASURES) + len(BEHAVIOUR_MEASURES)
-    assert "| | MuSiQue (n = 4) |" in text
+def test_what_was_asked_comes_last(metrics):
+    lines = results_table(metrics, make_provenance()).splitlines()
+    assert lines[-3:] == [
+        "Questions            MuSiQue    Bamboogle         Mean",
+        "  split           validation         test",
+        "  n                        4            4            4",
+    ]
+    assert results_table(metrics).splitlines()[-2:] == [lines[-3], lines[-1]]
+
+
+def test_the_head_of_a_column(metrics):
+    assert asked(metrics, "musique", make_provenance()) == "validation, n = 4"
+    assert asked(metrics, "mean", make_provenance()) == asked(metrics, "musique", None) == "n = 4"
+    assert asked(metrics, "nq", None) == "n = 0"
 
 
 def test_whatever_is_evaluated_has_a_row_or_a_limit_beyond_which_it_is_said():

@@ -1,0 +1,54 @@
+"""What the figures are of, in words and as a table: benchmarks, corpus, code, and what to beware of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepsearch_core.report.inputs import Provenance
+from stepsearch_core.report.results import DASH, name_of
+from stepsearch_core.report.tables import Table, cell_text
+
+
+def remarks(provenance: Provenance | None, benchmark: str | None = None) -> list[str]:
+    """What makes figures incomparable, each by its name; of one benchmark, those that touch it."""
+    found = provenance["remarks"] if provenance else []
+    return [
+        f"{remark['name'].capitalize()}: {remark['text']}"
+        for remark in found
+        if benchmark is None or remark["benchmark"] in (None, benchmark)
+    ]
+
+
+def label(provenance: Provenance | None) -> str:
+    """What tables say of the corpus if question files brought passages that it would not have else."""
+    corpus = provenance["corpus"] if provenance else {}
+    if not corpus.get("of_questions"):
+        return ""
+    return f"{corpus['of_questions']:,} of {corpus['passages']:,} passages are of question files alone"
+
+
+def measured_on(provenance: Provenance | None) -> list[Table]:
+    """The benchmarks with source, split, revision and numbers of questions; then corpus and code."""
+    if not provenance:
+        return []
+    header = ("Benchmark", "Source", "Split", "Revision", "Questions", "In training", "Hops in training")
+    rows = tuple((name_of(name), *_cells(entry)) for name, entry in provenance["benchmarks"].items())
+    corpus, code = provenance["corpus"], provenance.get("code", {})
+    besides = (
+        ("Corpus", cell_text(corpus["hash"])),
+        ("Passages", cell_text(corpus["passages"])),
+        ("Passages of question files alone", cell_text(corpus["of_questions"])),
+        ("Version", cell_text(code.get("stepsearch"))),
+        ("Commit", cell_text(code.get("commit"))),
+    )
+    return [Table("Measured on", header, rows), Table("Measured with", ("", "value"), besides)]
+
+
+def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        entry["source"],
+        entry["split"],
+        entry["revision"] or f"sha256 {cell_text(entry['sha256'])}",
+        f"{entry['questions']:,} of {entry['rows']:,}",
+        *(DASH if entry[key] is None else f"{entry[key]:,}" for key in ("in_training", "hop_in_training")),
+    )

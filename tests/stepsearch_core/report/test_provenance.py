@@ -1,0 +1,28 @@
+from stepsearch_core.report.provenance import label, measured_on, remarks
+from tests.report_data import make_provenance
+
+
+def test_remarks_by_name_and_of_a_benchmark():
+    both = ["Benchmarks in the corpus: 56 of 1,234 passages <are>", "Contamination: 1 of 4 questions"]
+    assert remarks(make_provenance()) == remarks(make_provenance(), "musique") == both
+    assert remarks(make_provenance(), "bamboogle") == both[:1]
+    assert remarks(None) == []
+
+
+def test_the_label_of_a_corpus_with_passages_of_question_files():
+    made = make_provenance()
+    assert label(made) == "56 of 1,234 passages are of question files alone"
+    for count in (0, None):
+        made["corpus"]["of_questions"] = count
+        assert label(made) == ""
+    assert label(None) == ""
+
+
+def test_the_tables_say_split_revision_and_questions():
+    benchmarks, besides = measured_on(make_provenance())
+    assert benchmarks.rows == (
+        ("MuSiQue", "hub/musique", "validation", "c8f4", "4 of 2,417", "1", "0"),
+        ("Bamboogle", "given file", "test", "sha256 000000000000…", "4 of 4", "–", "–"),
+    )
+    assert ("Passages of question files alone", "56") in besides.rows
+    assert ("Commit", "a" * 40) in besides.rows
