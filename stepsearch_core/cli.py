@@ -10,10 +10,10 @@ import sys
 
 from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.base.terminal import terminal
-from stepsearch_core.commands import ask, cost, doctor, profiles, results, selftest, serve_retriever
+from stepsearch_core.commands import ask, cost, doctor, export, profiles, results, selftest, serve_retriever
 from stepsearch_core.params import ParamsError
 
-COMMANDS = (results, profiles, cost, doctor, selftest, ask, serve_retriever)
+COMMANDS = (results, export, profiles, cost, doctor, selftest, ask, serve_retriever)
 
 
 @terminal()

@@ -61,6 +61,7 @@ def make_provenance() -> dict[str, Any]:
     """Of a corpus with passages of question files, and a benchmark with a question that was trained on."""
     entry = {
         "source": "hub/musique",
+        "config": "full",
         "split": "validation",
         "revision": "c8f4",
         "sha256": "0" * 64,
@@ -70,14 +71,16 @@ def make_provenance() -> dict[str, Any]:
         "in_training": 1,
         "hop_in_training": 0,
     }
-    other = {"source": "given file", "split": "test", "revision": None, "rows": 4, "in_training": None}
+    asked = {"prompt": "minimal", "retrieval": "bm25", "passages_per_search": 2}
+    given = {"source": "given file", "config": None, "split": "test", "revision": None, "rows": 4}
+    unknown = dict.fromkeys(("in_training", "hop_in_training"))
     return {
-        "benchmarks": {"musique": entry, "bamboogle": {**entry, **other, "hop_in_training": None}},
+        "benchmarks": {"musique": entry, "bamboogle": entry | given | unknown},
         "corpus": {"hash": "c" * 64, "passages": 1234, "of_questions": 56},
         "policies": {
-            "warmstart": {"source": "data/warmstart/policy", "revision": None},
-            "trained": {"source": "data/train/policy", "revision": None},
-            "gold_questions": {"source": None, "revision": None},
+            "warmstart": {"source": "data/warmstart/policy", "revision": None, **asked},
+            "trained": {"source": "data/train/policy", "revision": None, **asked},
+            "gold_questions": {"source": None, "revision": None, **asked},
         },
         "code": {"stepsearch": "0.2.0", "commit": "a" * 40},
         "confidence": 0.95,

@@ -95,7 +95,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         with downloading(other.source if other else None):
             folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
-    seen, of_what = fingerprint(data, params), provenance(data, params.evaluate)
+    seen, of_what = fingerprint(data, params), provenance(data, params)
     for remark in of_what["remarks"] * is_main():
         logging.getLogger("evaluate").warning(f"{remark['name']}: {remark['text']}")
     examination = Examination(data, params, list(folders))

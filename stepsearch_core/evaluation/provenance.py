@@ -18,7 +18,7 @@ from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.evaluation.policies import FOLDERS
-from stepsearch_core.params import CATALOGUE, CEILINGS, EvaluateParams
+from stepsearch_core.params import CATALOGUE, CEILINGS, EvaluateParams, Params, asked_with
 from stepsearch_core.runtime.software import commit, versions
 from stepsearch_core.synthesis.held_out import HOP, QUESTION, leaked
 from stepsearch_core.synthesis.questions import load_questions
@@ -29,46 +29,48 @@ TEST = "test"
 """The split of what has none of its own: a generated world's, or a file given as a benchmark."""
 
 
-def provenance(data: Path, params: EvaluateParams) -> dict[str, Any]:
+def provenance(data: Path, params: Params) -> dict[str, Any]:
     """What stands in `evaluated.json` under `provenance`.
 
     Args:
         data: has the folders `fetch` and `corpus`, and `synthesize` if a policy of the stages is evaluated.
-        params: says which policies answer which benchmarks.
+        params: sections `evaluate`, `environment` and `retrieval`.
 
     Returns:
-        `benchmarks`: name -> {source, split, revision, sha256, rows, questions, moved_to_training,
+        `benchmarks`: name -> {source, config, split, revision, sha256, rows, questions, moved_to_training,
         in_training, hop_in_training}, the last two None where it is not known what was trained on;
         `corpus`: {hash, passages, of_questions}, the last None of a corpus of an earlier version;
-        `policies`: name -> {source, revision}; `code`: {stepsearch, commit}; `confidence` of the intervals;
+        `policies`: name -> {source, revision, prompt, retrieval, passages_per_search}; `code`: {stepsearch,
+        commit}; `confidence` of the intervals;
         `remarks`: a list of {name, benchmark, text}, `benchmark` None of those on all.
 
     Raises:
         DataError: a damaged or missing file.
     """
     manifest = read_object(data / "fetch" / "manifest.json", ["source", "files"])
-    leaks = _leaks(data, params)
-    benchmarks = {name: _benchmark(name, manifest, params) | leaks[name] for name in params.benchmarks}
+    evaluate = params.evaluate
+    leaks = _leaks(data, evaluate)
+    benchmarks = {name: _benchmark(name, manifest, evaluate) | leaks[name] for name in evaluate.benchmarks}
     built = read_manifest(data / "corpus")
     corpus = {"hash": built["hash"], "passages": built["rows"], "of_questions": built.get("of_questions")}
     return {
         "benchmarks": benchmarks,
         "corpus": corpus,
-        "policies": {name: _policy(name, params) for name in params.policies},
+        "policies": {name: _policy(name, params) for name in evaluate.policies},
         "code": {"stepsearch": versions().get("stepsearch"), "commit": commit()},
-        "confidence": params.confidence,
-        "remarks": [*_corpus_remarks(corpus), *_benchmark_remarks(benchmarks)],
+        "confidence": evaluate.confidence,
+        "remarks": [*_world_remarks(manifest), *_corpus_remarks(corpus), *_benchmark_remarks(benchmarks)],
     }
 
 
 def _benchmark(name: str, manifest: dict[str, Any], params: EvaluateParams) -> dict[str, Any]:
     entry = manifest["files"][name]
     loaded = entry.get("dataset", {})
-    config = f", {loaded['config']}" if loaded.get("config") else ""
     given = WORLD if manifest["source"] == "world" else GIVEN
     rows = entry["rows"]
     return {
-        "source": f"{loaded['name']}{config}" if loaded else given,
+        "source": loaded.get("name", given),
+        "config": loaded.get("config"),
         "split": loaded.get("split", TEST),
         "revision": loaded.get("revision"),
         "sha256": entry["sha256"],
@@ -92,10 +94,26 @@ def _leaks(data: Path, params: EvaluateParams) -> dict[str, dict[str, int | None
     return counts
 
 
-def _policy(name: str, params: EvaluateParams) -> dict[str, str | None]:
-    if name not in params.others:
-        return {"source": None if name in CEILINGS else f"data/{FOLDERS[name]}", "revision": None}
-    return {"source": params.others[name].source, "revision": params.others[name].revision}
+def _policy(name: str, params: Params) -> dict[str, Any]:
+    """Where a policy comes from and how it is asked."""
+    other = params.evaluate.others.get(name)
+    asked = asked_with(params, name) if other else params
+    return {
+        "source": other.source if other else None if name in CEILINGS else f"data/{FOLDERS[name]}",
+        "revision": other.revision if other else None,
+        "prompt": asked.environment.prompt,
+        "retrieval": asked.retrieval.method,
+        "passages_per_search": asked.environment.passages_per_search,
+    }
+
+
+def _world_remarks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    if manifest["source"] != "world":
+        return []
+    text = (
+        "questions and passages are generated: figures compare with each other and not with published ones"
+    )
+    return [{"name": WORLD, "benchmark": None, "text": text}]
 
 
 def _corpus_remarks(corpus: dict[str, Any]) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def measured_on(provenance: Provenance | None) -> list[Table]:
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
     return (
-        entry["source"],
+        ", ".join(filter(None, (entry["source"], entry["config"]))),
         entry["split"],
         entry["revision"] or f"sha256 {cell_text(entry['sha256'])}",
         f"{entry['questions']:,} of {entry['rows']:,}",

@@ -13,8 +13,8 @@ from typing import Any
 
 from stepsearch_core.report.results import DASH, name_of, number
 
-HASH = re.compile(r"^([0-9a-f]{12})[0-9a-f]{52}$")
-"""A SHA-256, shown by its beginning."""
+HASH = re.compile(r"^([0-9a-f]{12})(?:[0-9a-f]{28}|[0-9a-f]{52})(\+\w+)?$")
+"""A SHA-256 or a commit, shown by its beginning and what is said behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def cell_text(value: Any) -> str:
         return number(value, 3)
     if isinstance(value, list):
         return ", ".join(cell_text(item) for item in value) or DASH
-    return HASH.sub(r"\1…", str(value))
+    return HASH.sub(r"\1…\2", str(value))
 
 
 def readable(key: str) -> str:

@@ -28,16 +28,21 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+def said(data, evaluate):
+    return provenance(data, Params(profile="test", evaluate=evaluate))
+
+
 def named(made):
     return [(remark["name"], remark["benchmark"]) for remark in made["remarks"]]
 
 
 def test_given_files(data):
-    made = provenance(data, BOTH)
+    made = said(data, BOTH)
     musique = made["benchmarks"]["musique"]
     assert len(musique.pop("sha256")) == 64
     assert musique == {
         "source": "given file",
+        "config": None,
         "split": "test",
         "revision": None,
         "rows": 2,
@@ -51,20 +56,21 @@ def test_given_files(data):
     assert made["remarks"][0]["text"].startswith(
         "4 of the corpus's 5 passages were brought by question files"
     )
-    assert made["policies"]["trained"] == {"source": "data/train/policy", "revision": None}
-    assert made["policies"]["gold_keys"] == {"source": None, "revision": None}
+    asked = {"revision": None, "prompt": "minimal", "retrieval": "bm25", "passages_per_search": 2}
+    assert made["policies"]["trained"] == {"source": "data/train/policy", **asked}
+    assert made["policies"]["gold_keys"] == {"source": None, **asked}
     assert made["confidence"] == BOTH.confidence
     assert made["code"].keys() == {"stepsearch", "commit"}
 
 
 def test_a_corpus_without_passages_of_question_files_alone_has_no_label(data):
     corpus.main(Params(profile="test", corpus=CorpusParams(include_benchmarks=False)))
-    made = provenance(data, BOTH)
+    made = said(data, BOTH)
     assert made["corpus"]["of_questions"] == 0
     assert made["remarks"] == []
     write_json(data / "corpus" / "manifest.json", {"hash": "h", "rows": 5})  # of an earlier version
-    assert provenance(data, BOTH)["corpus"] == {"hash": "h", "passages": 5, "of_questions": None}
-    assert provenance(data, BOTH)["remarks"] == []
+    assert said(data, BOTH)["corpus"] == {"hash": "h", "passages": 5, "of_questions": None}
+    assert said(data, BOTH)["remarks"] == []
 
 
 def test_a_published_split_a_generated_world_and_questions_moved_to_training(data):
@@ -73,27 +79,26 @@ def test_a_published_split_a_generated_world_and_questions_moved_to_training(dat
     files = {"musique": entry, "musique_train": {"rows": 20, "rows from musique": 10}}
     write_json(data / "fetch" / "manifest.json", {"source": "datasets", "files": files})
     one = EvaluateParams(benchmarks=["musique"], questions=50)
-    made = provenance(data, one)
+    made = said(data, one)
     musique = made["benchmarks"]["musique"]
-    assert (musique["source"], musique["split"], musique["revision"]) == (
-        "hub/musique, full",
-        "validation",
-        "c8f4",
-    )
+    place = [musique[key] for key in ("source", "config", "split", "revision")]
+    assert place == ["hub/musique", "full", "validation", "c8f4"]
     assert (musique["rows"], musique["questions"], musique["moved_to_training"]) == (90, 50, 10)
     assert named(made) == [("benchmarks in the corpus", None), ("part of a split", "musique")]
     write_json(
         data / "fetch" / "manifest.json",
         {"source": "world", "files": {"musique": {"rows": 3, "sha256": "w"}}},
     )
-    musique = provenance(data, one)["benchmarks"]["musique"]
+    made = said(data, one)
+    musique = made["benchmarks"]["musique"]
     assert (musique["source"], musique["split"], musique["questions"]) == ("generated world", "test", 3)
+    assert named(made)[0] == ("generated world", None)
 
 
 def test_questions_that_were_trained_on_are_counted(data):
     asked = read_questions(data / "fetch", "musique", "test")
     write_questions(data / "synthesize" / "train.jsonl", asked[:1])
-    made = provenance(data, BOTH)
+    made = said(data, BOTH)
     counts = {
         name: (entry["in_training"], entry["hop_in_training"]) for name, entry in made["benchmarks"].items()
     }
@@ -104,13 +109,15 @@ def test_questions_that_were_trained_on_are_counted(data):
         " and 1 more share a hop with it"
     )
     few = EvaluateParams(benchmarks=["musique"], questions=1)
-    assert provenance(data, few)["benchmarks"]["musique"]["hop_in_training"] == 0  # as many as are asked
+    assert said(data, few)["benchmarks"]["musique"]["hop_in_training"] == 0  # as many as are asked
 
 
 def test_of_policies_of_others_nothing_is_said(data):
     write_questions(data / "synthesize" / "train.jsonl", [])
-    others = {"released": PolicyParams(source="hub/policy", revision="main")}
+    changes = ["environment.prompt=released", "environment.passages_per_search=5"]
+    others = {"released": PolicyParams(source="hub/policy", revision="main", changes=changes)}
     alone = EvaluateParams(benchmarks=["musique"], policies=["released"], others=others, after="index")
-    made = provenance(data, alone)
+    made = said(data, alone)
     assert made["benchmarks"]["musique"]["in_training"] is None
-    assert made["policies"] == {"released": {"source": "hub/policy", "revision": "main"}}
+    asked = {"prompt": "released", "retrieval": "bm25", "passages_per_search": 5}
+    assert made["policies"] == {"released": {"source": "hub/policy", "revision": "main", **asked}}

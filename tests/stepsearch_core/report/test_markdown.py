@@ -26,7 +26,7 @@ def test_every_table_says_what_it_is_of(metrics):
     assert text.count("56 of 1,234 passages are of question files alone.") == tables
     assert "**Benchmarks in the corpus: 56 of 1,234 passages <are>.**" in text
     assert "**Contamination: 1 of 4 questions.**" in text
-    assert "| MuSiQue | hub/musique | validation | c8f4 | 4 of 2,417 | 1 | 0 |" in text
+    assert "| MuSiQue | hub/musique, full | validation | c8f4 | 4 of 2,417 | 1 | 0 |" in text
     assert "| Bamboogle | given file | test | sha256 000000000000… | 4 of 4 | – | – |" in text
     assert "## F1, pairs of policies" in text
 

@@ -21,8 +21,8 @@ def test_the_label_of_a_corpus_with_passages_of_question_files():
 def test_the_tables_say_split_revision_and_questions():
     benchmarks, besides = measured_on(make_provenance())
     assert benchmarks.rows == (
-        ("MuSiQue", "hub/musique", "validation", "c8f4", "4 of 2,417", "1", "0"),
+        ("MuSiQue", "hub/musique, full", "validation", "c8f4", "4 of 2,417", "1", "0"),
         ("Bamboogle", "given file", "test", "sha256 000000000000…", "4 of 4", "–", "–"),
     )
     assert ("Passages of question files alone", "56") in besides.rows
-    assert ("Commit", "a" * 40) in besides.rows
+    assert ("Commit", "aaaaaaaaaaaa…") in besides.rows

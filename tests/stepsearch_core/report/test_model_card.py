@@ -1,0 +1,102 @@
+import pytest
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.io import write_json
+from stepsearch_core.params import Params
+from stepsearch_core.report.leaderboard import leaderboard_rows
+from stepsearch_core.report.model_card import model_card, training_sets
+from tests.report_data import make_evaluated
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_json(tmp_path / "config.json", {"model_type": "qwen3"})
+    return tmp_path
+
+
+@pytest.fixture
+def made(folder, metrics):
+    """The card of a policy, as it reads back from its file."""
+
+    def make(policy="trained", source=None, sets=(), evaluated=None):
+        evaluated = evaluated or make_evaluated()
+        rows = [row for row in leaderboard_rows(metrics, evaluated) if row["policy"] == policy]
+        params = Params(profile="test")
+        params.model.source = source
+        card = model_card(folder, rows, evaluated, params, "my-searcher", sets)
+        card.save(folder / "saved.md")
+        return ModelCard.load(folder / "saved.md")
+
+    return make
+
+
+def test_the_model_index_reads_back_as_it_was_measured(made):
+    card = made()
+    assert card.data.model_name == "my-searcher"
+    results = card.data.eval_results
+    assert {(result.dataset_type, result.metric_type): result.metric_value for result in results} == {
+        ("hub/musique", "exact_match"): 0.525,
+        ("hub/musique", "f1"): 0.625,
+        ("hub/musique", "cover_em"): 0.575,
+        ("given-file", "exact_match"): 0.525,
+        ("given-file", "f1"): 0.625,
+        ("given-file", "cover_em"): 0.575,
+    }
+    f1 = next(result for result in results if result.metric_type == "f1")
+    assert (f1.task_type, f1.dataset_name) == ("question-answering", "MuSiQue (hub/musique)")
+    assert (f1.dataset_config, f1.dataset_split, f1.dataset_revision) == ("full", "validation", "c8f4")
+    assert f1.metric_args == {"low": 0.575, "high": 0.675, "confidence": 0.95, "n": 4}
+    assert f1.dataset_args is not None
+    assert (f1.dataset_args["questions"], f1.dataset_args["of_questions"]) == (4, 56)
+    name, again = model_index_to_eval_results(card.data.to_dict()["model-index"])
+    assert (name, len(again)) == ("my-searcher", 6)
+
+
+def test_the_page_says_how_it_was_asked_on_what_and_what_to_beware_of(made):
+    text = made().text
+    for said in (
+        "A qwen3 model that answers multi-hop questions",
+        "Trained with StepSearch: supervised warm start, then",
+        "prompt style `minimal`, 2 passages a search,",
+        "retrieval `bm25`",
+        "**Benchmarks in the corpus: 56 of 1,234 passages <are>.**",
+        "**Contamination: 1 of 4 questions.**",
+        "| MuSiQue | validation | 4 | 0.625 (0.575 to 0.675) | 0.525 (0.475 to 0.575) |",
+        "| MuSiQue | hub/musique, full | validation | c8f4 | 4 of 2,417 | 1 | 0 |",
+        f"`{'d' * 64}`",
+    ):
+        assert said in text
+    assert "warm start, then" not in made("warmstart").text
+
+
+@pytest.mark.parametrize(
+    ("source", "base"), [("Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B"), (None, None), ("./not here", None)]
+)
+def test_the_base_model_is_a_name_of_the_hub(made, source, base):
+    assert made(source=source).data.base_model == base
+
+
+def test_what_it_was_trained_on_is_named_if_the_hub_has_it(made):
+    files = {"musique_train": {"dataset": {"name": "hub/musique"}}, "qa_train": {"rows": 1}, "musique": {}}
+    assert training_sets({"files": files}) == ["hub/musique"]
+    assert made(sets=["hub/musique"]).data.datasets == ["hub/musique"]
+    assert made().data.datasets is None
+
+
+def test_a_card_that_is_there_is_kept_and_added_to(made, folder):
+    (folder / "README.md").write_text("---\nlicense: mit\ntags: [theirs]\n---\n\n# Theirs\n\nTheir words.\n")
+    evaluated = make_evaluated()
+    other = evaluated["provenance"]["policies"]["trained"] | {"source": "hub/theirs", "revision": "main"}
+    evaluated["provenance"]["policies"]["trained"] = other
+    card = made(evaluated=evaluated)
+    assert (card.data.license, card.data.tags) == ("mit", ["theirs"])
+    assert len(card.data.eval_results) == 6
+    assert card.text.index("Their words.") < card.text.index("Results of the policy")
+
+
+def test_a_folder_without_a_configuration_is_refused(made, folder):
+    (folder / "config.json").unlink()
+    with pytest.raises(DataError, match=r"config\.json: no such file"):
+        made()
