@@ -25,8 +25,12 @@ def read(path: Path):
 
 
 def assert_well_formed(metrics: dict, benchmarks: list[str], questions: int) -> None:
-    """policy (and `gain`) -> benchmark (and `mean`) -> metric -> {value, low, high, n}"""
+    """policy (and `gain`) -> benchmark (and `mean`) -> metric -> {value, low, high, n}; and all pairs"""
+    pairs = metrics["paired"]
+    metrics = {name: columns for name, columns in metrics.items() if name != "paired"}
     assert set(metrics) == {"warmstart", "trained", "gold_questions", "gold_keys", "gain"}
+    assert len(pairs) == 4 * 3 / 2
+    assert all(set(columns) == {*benchmarks, "mean"} for columns in pairs.values())
     for policy in ("warmstart", "trained", "gain"):
         assert set(metrics[policy]) == {*benchmarks, "mean"}
     for values in (values for policy in metrics.values() for values in policy.values()):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from stepsearch_core.metrics.measures import BY_KEY, COMPARED, MINUS, Measure
 from stepsearch_core.params import MEAN, PAIRED
 from stepsearch_core.report.inputs import Metrics
-from stepsearch_core.report.results import DASH, Cell, Row, columns, interval, name_of, number
+from stepsearch_core.report.results import DASH, Cell, Row, columns, count, interval, name_of, number
 
 MEASURES = tuple(BY_KEY[key] for key in COMPARED)
 P_DIGITS = 4
@@ -21,11 +20,7 @@ EXPLAINED = (
 def pair_rows(metrics: Metrics) -> list[tuple[Measure, list[Row]]]:
     """For each measure compared a row a pair, with a cell for each benchmark and one for the mean."""
     pairs = metrics.get(PAIRED, {})
-    return [
-        (measure, [_row(pair, columns(metrics), cells, measure) for pair, cells in pairs.items()])
-        for measure in MEASURES
-        if pairs
-    ]
+    return [(measure, [_row(metrics, pair, measure) for pair in pairs]) for measure in MEASURES if pairs]
 
 
 def pairs_table(metrics: Metrics) -> str:
@@ -52,14 +47,17 @@ def _line(name: str, cell: dict[str, Any], measure: Measure) -> str:
     return f"  {name:<30}{value:>8}{bounds:>18}{p:>8}{corrected:>11}"
 
 
-def _row(pair: str, shown: Sequence[str], cells: dict[str, dict[str, Any]], measure: Measure) -> Row:
-    return Row(
-        "pair", pair_name(pair), tuple(_cell(cells[column][measure.key], measure) for column in shown)
+def _row(metrics: Metrics, pair: str, measure: Measure) -> Row:
+    found = (
+        (metrics[PAIRED][pair][column][measure.key], count(metrics, column)) for column in columns(metrics)
     )
+    return Row("pair", pair_name(pair), tuple(_cell(cell, n, measure) for cell, n in found))
 
 
-def _cell(found: dict[str, Any], measure: Measure) -> Cell:
+def _cell(found: dict[str, Any], n: int, measure: Measure) -> Cell:
+    """`n` is what the column's head says; a pair with a ceiling has fewer, where some have no gold steps."""
     if found["value"] is None:
         return Cell(DASH, "")
     value, bounds = number(found["value"], measure.digits, True), interval(found, measure.digits, True)
-    return Cell(value, bounds, f"p = {number(found['p_holm'], P_DIGITS)}")
+    fewer = f", n = {found['n']}" if found["n"] != n else ""
+    return Cell(value, bounds, f"p = {number(found['p_holm'], P_DIGITS)}{fewer}")

@@ -17,6 +17,11 @@ def test_what_no_question_of_both_has_is_a_dash(metrics):
     assert [cell.value for cell in pair_rows(metrics)[0][1][0].cells] == ["+0.375", "–", "+0.375"]
 
 
+def test_a_pair_of_fewer_questions_than_the_head_says_tells_how_many(metrics):
+    metrics["paired"]["gold_questions - trained"]["mean"]["em"]["n"] = 3
+    assert pair_rows(metrics)[1][1][2].cells[2].note == "p = 0.0250, n = 3"
+
+
 def test_the_terminal_has_the_means_with_both_p_values(metrics):
     lines = pairs_table(metrics).splitlines()
     assert lines[:2] == [
