@@ -86,7 +86,7 @@ def _leaks(data: Path, params: EvaluateParams) -> dict[str, dict[str, int | None
     if set(params.policies).isdisjoint(FOLDERS.keys() - CEILINGS) or not trained_on.is_file():
         return {name: {"in_training": None, "hop_in_training": None} for name in params.benchmarks}
     training, matched = load_questions(trained_on), GoldMatches.open(data / "corpus")
-    counts = {}
+    counts: dict[str, dict[str, int | None]] = {}
     for name in params.benchmarks:
         asked = read_questions(data / "fetch", name, "test")[: params.questions]
         found = leaked(map(matched, asked), training)
