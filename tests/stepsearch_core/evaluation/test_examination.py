@@ -173,7 +173,7 @@ def test_two_processes_answer_as_one_does(evaluated, folder, override):
         assert together == {record.id: record for record in expected[policy]}
     assert read_json(made / "metrics.json") == metrics
     told = read_json(made / "evaluated.json")["provenance"]["benchmarks"]["musique"]
-    assert (told["split"], told["questions"], told["in_training"]) == ("test", 4, None)  # nothing was trained
+    assert (told["split"], told["questions"], told["in_training"]) == ("test", 4, None)
     assert set(read_json(folder / "data" / "timings" / "evaluate.json")) == set(policies)
 
 
