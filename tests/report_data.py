@@ -4,6 +4,7 @@ outcome.
 
 from __future__ import annotations
 
+import shutil
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,23 @@ def write_outputs(folder: Path) -> None:
         folder / "fetch" / "manifest.json",
         {"source": "world", "files": [{"name": "musique.jsonl", "rows": 4}]},
     )
+
+
+def write_others(folder: Path, *policies: str) -> None:
+    """Write the outputs of an evaluation of others' policies alone, which answer as the stages' do."""
+    write_outputs(folder)
+    shutil.rmtree(folder / "train")
+    shutil.rmtree(folder / "warmstart")
+    shutil.rmtree(folder / "synthesize")
+    metrics, evaluated = make_metrics(), make_evaluated()
+    asked = evaluated["provenance"]["policies"]
+    measured = dict(zip(policies, ("trained", "warmstart", "gold_questions"), strict=False))
+    records = folder / "evaluate" / "records"
+    for name, like in measured.items():
+        (records / like).rename(records / name)
+    write_json(
+        folder / "evaluate" / "metrics.json", {name: metrics[like] for name, like in measured.items()}
+    )
+    evaluated["provenance"]["policies"] = {name: asked[like] for name, like in measured.items()}
+    evaluated["policies"] = {name: evaluated["policies"][like] for name, like in measured.items()}
+    write_json(folder / "evaluate" / "evaluated.json", evaluated)

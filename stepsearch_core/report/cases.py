@@ -7,19 +7,15 @@ failures of the trained policy get their share of the page.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stepsearch_core.base.streams import Name, draws
+from stepsearch_core.params import CEILINGS
 from stepsearch_core.report.inputs import BASELINE, TRAINED, Records
 from stepsearch_core.rollout.records import HopRecord, QuestionRecord
 
-OUTCOMES = {
-    "fixed": "only the trained policy is right",
-    "worse": "only the warm start is right",
-    "failed": "both are wrong",
-    "solved": "both are right",
-}
+ORDER = ("fixed", "worse", "failed", "solved")
 SHARES = {"fixed": 4, "failed": 2, "worse": 1, "solved": 1}
 """How many of every eight cases show each outcome, as far as there are any."""
 
@@ -37,8 +33,30 @@ class Case:
     records: dict[str, QuestionRecord]
 
 
+def compared(policies: Iterable[str]) -> tuple[str, str]:
+    """The two policies whose answers make the outcomes: warm start and trained policy, or the first two that
+    are no ceilings; where there is one alone, it is both.
+    """
+    asked = [policy for policy in policies if policy not in CEILINGS]
+    if {BASELINE, TRAINED} <= set(asked):
+        return BASELINE, TRAINED
+    return asked[0], asked[min(1, len(asked) - 1)]
+
+
+def outcomes(policies: Iterable[str]) -> dict[str, str]:
+    """What each outcome says of the two that are compared."""
+    before, after = compared(policies)
+    if before == after:
+        return {"failed": "wrong", "solved": "right"}
+    if after == TRAINED:
+        only = {"fixed": "only the trained policy is right", "worse": "only the warm start is right"}
+    else:
+        only = {"fixed": f"only {after} is right", "worse": f"only {before} is right"}
+    return {**only, "failed": "both are wrong", "solved": "both are right"}
+
+
 def outcome_of(before: QuestionRecord, after: QuestionRecord) -> str:
-    """Which of `OUTCOMES` the exact matches of warm start and trained policy make."""
+    """Which of `outcomes` the exact matches of two answers make."""
     if after.measures["em"]:
         return "solved" if before.measures["em"] else "fixed"
     return "worse" if before.measures["em"] else "failed"
@@ -46,10 +64,10 @@ def outcome_of(before: QuestionRecord, after: QuestionRecord) -> str:
 
 def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
     """How many questions of each benchmark have each outcome."""
-    grouped = _by_outcome(records)
+    grouped, named = _by_outcome(records), outcomes(records)
     return {
-        benchmark: {outcome: len(grouped[outcome].get(benchmark, [])) for outcome in OUTCOMES}
-        for benchmark in records[TRAINED]
+        benchmark: {outcome: len(grouped[outcome].get(benchmark, [])) for outcome in named}
+        for benchmark in records[compared(records)[1]]
     }
 
 
@@ -66,15 +84,16 @@ def choose_cases(records: Records, count: int, seed: int = 0) -> list[Case]:
             chosen += [(outcome, *item) for item in drawn if item]
             if None in drawn:
                 del queues[outcome]
-    chosen = sorted(chosen[:count], key=lambda item: list(OUTCOMES).index(item[0]))
+    chosen = sorted(chosen[:count], key=lambda item: ORDER.index(item[0]))
     return [_case(records, number, *item) for number, item in enumerate(chosen, start=1)]
 
 
 def _by_outcome(records: Records) -> dict[str, dict[str, list[str]]]:
     grouped: dict[str, dict[str, list[str]]] = {outcome: {} for outcome in SHARES}
-    for benchmark, trained in records[TRAINED].items():
-        baseline = records[BASELINE].get(benchmark, {})
-        for question_id, after in trained.items():
+    first, second = compared(records)
+    for benchmark, answered in records[second].items():
+        baseline = records[first].get(benchmark, {})
+        for question_id, after in answered.items():
             if question_id in baseline:
                 outcome = outcome_of(baseline[question_id], after)
                 grouped[outcome].setdefault(benchmark, []).append(question_id)
@@ -97,5 +116,5 @@ def _case(records: Records, number: int, outcome: str, benchmark: str, question_
         for policy, benchmarks in records.items()
         if question_id in benchmarks.get(benchmark, {})
     }
-    record = found[TRAINED]
+    record = found[compared(records)[1]]
     return Case(number, benchmark, outcome, record.question, record.answers, record.hops, found)

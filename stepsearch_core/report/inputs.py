@@ -32,37 +32,50 @@ Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """The outputs of the stages that make a policy."""
+
+    log: list[dict[str, Any]]
+    warmstart_log: list[dict[str, Any]]
+    written_answers: dict[str, Any]
+    synthesis_report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
-    """The outputs of all earlier stages."""
+    """The outputs of all earlier stages; `training` is None where others' policies alone were evaluated."""
 
     metrics: Metrics
     provenance: Provenance | None
     records: Records
-    train_log: list[dict[str, Any]]
-    warmstart_log: list[dict[str, Any]]
-    written_answers: dict[str, Any]
     index_report: dict[str, Any]
-    synthesis_report: dict[str, Any]
     fetch_manifest: dict[str, Any]
+    training: Training | None
 
 
-def read_inputs(data: Path) -> Inputs:
-    """Read the folder of all stages' outputs.
+def read_inputs(data: Path, trained: bool = True) -> Inputs:
+    """Read the folder of all stages' outputs; those of training only where something was trained.
 
     Raises:
         DataError: a required file is missing or damaged, or a record lacks a field.
     """
-    metrics = read_metrics(data / "evaluate" / "metrics.json")
+    metrics = read_metrics(data / "evaluate" / "metrics.json", compared=trained)
     return Inputs(
         metrics=metrics,
         provenance=read_provenance(data / "evaluate" / "evaluated.json"),
         records=_read_records(data / "evaluate" / "records", metrics),
-        train_log=_read_log(data / "train" / "metrics.jsonl"),
+        index_report=read_json(data / "index" / "report.json"),
+        fetch_manifest=read_json(data / "fetch" / "manifest.json"),
+        training=_read_training(data) if trained else None,
+    )
+
+
+def _read_training(data: Path) -> Training:
+    return Training(
+        log=_read_log(data / "train" / "metrics.jsonl"),
         warmstart_log=_read_log(data / "warmstart" / "metrics.jsonl"),
         written_answers=read_object(data / "warmstart" / "answers.json"),
-        index_report=read_json(data / "index" / "report.json"),
         synthesis_report=read_json(data / "synthesize" / "report.json"),
-        fetch_manifest=read_json(data / "fetch" / "manifest.json"),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from stepsearch_core.params import GAIN
 from stepsearch_core.report.inputs import Metrics, Provenance
 from stepsearch_core.report.pairs import EXPLAINED, pair_rows
-from stepsearch_core.report.provenance import label, measured_on, remarks
+from stepsearch_core.report.provenance import asked_how, label, measured_on, remarks
 from stepsearch_core.report.results import (
     ANSWER_MEASURES,
     BEHAVIOUR_MEASURES,
@@ -26,7 +27,7 @@ def results_markdown(metrics: Metrics, confidence: float, provenance: Provenance
     lines = ["# Results", "", headline(metrics, confidence).sentence, ""]
     lines += [line for remark in remarks(provenance) for line in (f"**{remark}.**", "")]
     lines += [f"Intervals: {confidence:.0%}, bootstrap over questions.", ""]
-    lines += ["Gain and change: trained minus warm start, paired by question.", ""]
+    lines += ["Gain and change: trained minus warm start, paired by question.", ""] * (GAIN in metrics)
     for measure in (*ANSWER_MEASURES, *BEHAVIOUR_MEASURES):
         explained = measure.explanation[:1].upper() + measure.explanation[1:]
         said = ". ".join(filter(None, (explained, label(provenance))))
@@ -36,7 +37,7 @@ def results_markdown(metrics: Metrics, confidence: float, provenance: Provenance
     for measure, pairs in pair_rows(metrics):
         table = _table(measure.label, list(map(name_of, columns(metrics))), pairs)
         lines += [f"## {measure.label}, pairs of policies", "", EXPLAINED, "", *table_lines(table), ""]
-    for table in measured_on(provenance):
+    for table in (*measured_on(provenance), *asked_how(provenance)):
         lines += [f"## {table.title}", "", *table_lines(table), ""]
     return "\n".join(lines)
 

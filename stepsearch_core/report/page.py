@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from stepsearch_core.environment.prompts import STYLES
 from stepsearch_core.metrics.measures import Measure, warnings
-from stepsearch_core.params import Params, params_yaml
+from stepsearch_core.params import POLICIES, Params, params_yaml
 from stepsearch_core.report import (
     breakdown,
     cases,
@@ -24,10 +24,12 @@ from stepsearch_core.report import (
     tables,
 )
 from stepsearch_core.report.charts import IntervalChart, interval_chart
-from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, benchmarks_of, policies_of
+from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, Training, benchmarks_of, policies_of
 from stepsearch_core.runtime.software import versions
 from stepsearch_core.training.statistics import LOGGED
 
+OTHER_TONES = 4
+"""Colours that the style sheet has for policies of others."""
 TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
 
 
@@ -37,7 +39,7 @@ def render_page(inputs: Inputs, params: Params) -> str:
     environment.filters.update(
         cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
     )
-    environment.globals.update(logged=LOGGED)
+    environment.globals.update(logged=LOGGED, tones=tones(policies_of(inputs.metrics)))
     return environment.get_template("page.html").render(_context(inputs, params))
 
 
@@ -70,9 +72,6 @@ def _environment() -> jinja2.Environment:
 
 
 def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
-    training = curves.charts(inputs.train_log, curves.PAPER_CURVES)
-    diagnostics = curves.charts(inputs.train_log, curves.diagnostics(inputs.train_log))
-    warmstart = curves.charts(inputs.warmstart_log, curves.WARMSTART_CURVES)
     return {
         "params": params,
         "params_yaml": params_yaml(params),
@@ -100,23 +99,49 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "label": provenance.label(inputs.provenance),
         "pairs": pairs.pair_rows(inputs.metrics),
         "pairs_explained": pairs.EXPLAINED,
-        "measured_on": provenance.measured_on(inputs.provenance),
+        "measured_on": [
+            *provenance.measured_on(inputs.provenance),
+            *provenance.asked_how(inputs.provenance),
+        ],
         "policies": policies_of(inputs.metrics),
         "benchmarks": benchmarks_of(inputs.metrics),
-        "training": training,
-        "diagnostics": diagnostics,
-        "warmstart": warmstart,
-        "curve_data": {chart.key: chart.data for chart in (*training, *diagnostics, *warmstart)},
+        "trained": inputs.training is not None,
+        **_training(inputs.training),
         "retrieval": retrieval.retrieval_tables(inputs.index_report, params.retrieval.method),
-        "synthesis": tables.report_tables(inputs.synthesis_report),
-        "written_answers": inputs.written_answers,
         "data": tables.report_tables(inputs.fetch_manifest),
         "cases": cases.choose_cases(inputs.records, params.report.case_studies, params.seed),
-        "outcomes": cases.OUTCOMES,
+        "outcomes": cases.outcomes(inputs.records),
+        "compared": cases.compared(inputs.records),
         "outcome_counts": cases.outcome_counts(inputs.records),
         "baseline": BASELINE,
         "published": published,
         "versions": versions(),
+    }
+
+
+def _training(training: Training | None) -> dict[str, Any]:
+    """What the page says of training; nothing where there was none."""
+    if training is None:
+        nothing = dict.fromkeys(("training", "diagnostics", "warmstart", "synthesis"), ())
+        return {**nothing, "curve_data": {}, "written_answers": None}
+    shown = {
+        "training": curves.charts(training.log, curves.PAPER_CURVES),
+        "diagnostics": curves.charts(training.log, curves.diagnostics(training.log)),
+        "warmstart": curves.charts(training.warmstart_log, curves.WARMSTART_CURVES),
+    }
+    return {
+        **shown,
+        "curve_data": {chart.key: chart.data for charts in shown.values() for chart in charts},
+        "synthesis": tables.report_tables(training.synthesis_report),
+        "written_answers": training.written_answers,
+    }
+
+
+def tones(policies: Sequence[str]) -> dict[str, str]:
+    """The style class of each policy's colour: its name, or for policies of others one of a few in turn."""
+    others = [policy for policy in policies if policy not in POLICIES]
+    return {policy: policy for policy in POLICIES} | {
+        policy: f"other-{number % OTHER_TONES}" for number, policy in enumerate(others)
     }
 
 

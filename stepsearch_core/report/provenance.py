@@ -44,6 +44,19 @@ def measured_on(provenance: Provenance | None) -> list[Table]:
     return [Table("Measured on", header, rows), Table("Measured with", ("", "value"), besides)]
 
 
+def asked_how(provenance: Provenance | None) -> list[Table]:
+    """Where each policy comes from and how it was asked."""
+    if not provenance:
+        return []
+    keys = ("source", "revision", "prompt", "retrieval", "passages_per_search")
+    header = ("Policy", "Source", "Revision", "Prompt", "Retrieval", "Passages a search")
+    rows = tuple(
+        (name_of(name), *(cell_text(entry[key]) for key in keys))
+        for name, entry in provenance["policies"].items()
+    )
+    return [Table("Policies", header, rows)]
+
+
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
     return (
         ", ".join(filter(None, (entry["source"], entry["config"]))),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.metrics.measures import BY_KEY, Measure
-from stepsearch_core.params import CATALOGUE, GAIN, MEAN, TRAINABLE
+from stepsearch_core.params import CATALOGUE, CEILINGS, GAIN, MEAN, TRAINABLE
 from stepsearch_core.report.inputs import BASELINE, TRAINED, Metrics, Provenance, benchmarks_of, policies_of
 
 DASH = "–"
@@ -129,7 +129,11 @@ def asked(metrics: Metrics, column: str, provenance: Provenance | None, measure:
 
 
 def headline(metrics: Metrics, confidence: float) -> Headline:
-    """What training changed in mean F1, with the interval of the paired difference."""
+    """What training changed in mean F1, with the interval of the paired difference; without training, what
+    each policy has.
+    """
+    if GAIN not in metrics:
+        return Headline("none", _standings(metrics, confidence))
     gain = metrics[GAIN][MEAN][F1.key]
     digits = F1.digits
     what = f"mean {F1.label}"
@@ -144,6 +148,16 @@ def headline(metrics: Metrics, confidence: float) -> Headline:
         return Headline("loss", f"Training lowered {what} from {before} to {after}: {measured}.")
     went = f"{what} went from {before} to {after}"
     return Headline("none", f"No gain shown: {went}; the difference, {measured}, may be 0.")
+
+
+def _standings(metrics: Metrics, confidence: float) -> str:
+    """The policies that are no ceilings, by their mean F1, the best first."""
+    cells = {name: metrics[name][MEAN][F1.key] for name in policies_of(metrics) if name not in CEILINGS}
+    said = [
+        f"{name_of(name)} {number(cell['value'], F1.digits)} ({interval(cell, F1.digits)})"
+        for name, cell in sorted(cells.items(), key=lambda item: -(item[1]["value"] or 0.0))
+    ]
+    return f"Mean {F1.label}, with {confidence:.0%} intervals: {'; '.join(said)}."
 
 
 def results_table(metrics: Metrics, provenance: Provenance | None = None) -> str:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.params import Params
+from stepsearch_core.params import EvaluateParams, Params
 from tasks.report import main
-from tests.report_data import write_outputs
+from tests.report_data import write_others, write_outputs
 
 
 def test_the_stage_writes_page_and_tables_and_says_where(tmp_path, monkeypatch, capsys):
@@ -40,3 +40,12 @@ def test_nothing_is_written_when_an_output_is_missing(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"data/train/metrics\.jsonl: no such file"):
         main(Params(profile="tiny"))
     assert not (tmp_path / "data" / "report").exists()
+
+
+def test_policies_of_others_alone_have_a_report_without_curves(tmp_path, monkeypatch, capsys):
+    write_others(tmp_path / "data", "released", "search_r1")
+    monkeypatch.chdir(tmp_path)
+    main(Params(profile="test", evaluate=EvaluateParams(after="index")))
+    made = sorted(path.name for path in (tmp_path / "data" / "report").iterdir())
+    assert made == ["index.html", "results.md"]
+    assert capsys.readouterr().out.startswith("Mean F1, with 95% intervals: released 0.625")

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from stepsearch_core.report.cases import choose_cases, outcome_counts, outcome_of
+from stepsearch_core.report.cases import choose_cases, compared, outcome_counts, outcome_of, outcomes
 from stepsearch_core.report.inputs import read_inputs
 from tests.report_data import record_of
 
@@ -43,3 +43,16 @@ def test_questions_of_one_policy_only_are_left_out(data):
     records = read_inputs(data).records
     del records["warmstart"]["musique"]
     assert {case.benchmark for case in choose_cases(records, 8)} == {"bamboogle"}
+
+
+def test_whose_answers_make_the_outcomes():
+    assert compared(["gold_keys", "trained", "mine", "warmstart"]) == ("warmstart", "trained")
+    assert compared(["one", "gold_keys", "two", "three"]) == ("one", "two")
+    assert compared(["one"]) == ("one", "one")
+
+
+def test_outcomes_of_one_policy_are_right_and_wrong(data):
+    records = {"mine": read_inputs(data).records["trained"]}
+    assert outcomes(records) == {"failed": "wrong", "solved": "right"}
+    assert outcome_counts(records)["musique"] == {"failed": 2, "solved": 2}
+    assert Counter(case.outcome for case in choose_cases(records, 8)) == {"failed": 4, "solved": 4}

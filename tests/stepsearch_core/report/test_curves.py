@@ -18,7 +18,7 @@ def test_a_constant_stays_what_it_is():
 
 
 def test_the_four_curves_of_the_paper(data):
-    found = charts(read_inputs(data).train_log, PAPER_CURVES)
+    found = charts(read_inputs(data).training.log, PAPER_CURVES)
     assert [chart.key for chart in found] == ["f1", "response_length", "reward/search_key", "searches"]
     assert found[0].data["marks"] == [[4, 0.75]]
 
@@ -42,4 +42,4 @@ def test_values_that_are_no_numbers_are_left_out():
 
 
 def test_a_column_without_values_has_no_chart(data):
-    assert charts(read_inputs(data).train_log, DIAGNOSTICS) == []
+    assert charts(read_inputs(data).training.log, DIAGNOSTICS) == []

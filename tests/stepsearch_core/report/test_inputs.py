@@ -21,7 +21,7 @@ def test_everything_is_read(data):
     assert policies_of(inputs.metrics) == ["warmstart", "trained", "gold_questions"]
     assert benchmarks_of(inputs.metrics) == ["musique", "bamboogle"]
     assert list(inputs.records["trained"]["musique"]) == ["musique-0", "musique-1", "musique-2", "musique-3"]
-    assert len(inputs.train_log) == 4
+    assert len(inputs.training.log) == 4
 
 
 def test_timings_are_named_by_stage(tmp_path):

@@ -37,3 +37,9 @@ def test_a_bar_does_not_end_a_cell():
         "| --- | ---: |",
         "| x \\| y | 1 2 |",
     ]
+
+
+def test_without_training_there_is_no_word_of_a_gain(metrics):
+    text = results_markdown({"mine": metrics["trained"]}, 0.95, None)
+    assert "gain" not in text.lower()
+    assert "| mine | 0.625 (0.575 to 0.675) |" in text

@@ -10,8 +10,8 @@ import stepsearch_core.report
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.params import METHODS, POLICIES
 from stepsearch_core.report.inputs import read_inputs
-from stepsearch_core.report.page import mark_tags, render_curves, render_page
-from tests.report_data import cell, make_metrics, make_written_answers
+from stepsearch_core.report.page import OTHER_TONES, mark_tags, render_curves, render_page, tones
+from tests.report_data import cell, make_metrics, make_written_answers, write_others
 
 SHEET = Path(stepsearch_core.report.__file__).with_name("templates") / "page.css"
 VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
@@ -264,3 +264,33 @@ def test_an_evaluation_of_an_earlier_version_has_its_page(data, params):
     page = Page(render_page(read_inputs(data), params))
     assert "n = 4" in page.all("table", **{"class": "results"})[0]["text"]
     assert not [caption for caption in page.all("caption") if "Pairs" in caption["text"]]
+
+
+@pytest.mark.parametrize(
+    ("policies", "outcomes"),
+    [
+        (("released", "search_r1"), ["Only search_r1 is right", "Only released is right", "Both are wrong"]),
+        (("released",), ["Wrong", "Right"]),
+    ],
+)
+def test_policies_of_others_have_a_page_without_training(tmp_path, params, policies, outcomes):
+    write_others(tmp_path, *policies)
+    page = Page(render_page(read_inputs(tmp_path, trained=False), params))
+    (headline,) = page.all("p", **{"class": "headline none"})
+    assert headline["text"].startswith("Mean F1, with 95% intervals: released 0.625 (0.575 to 0.675)")
+    assert not page.all("section", id="training")
+    names = {element["attributes"].get("id") for element in page.elements}
+    assert {link["attributes"]["href"][1:] for link in page.all("a")} <= names
+    header = [element["text"] for element in page.all("th", scope="col")]
+    assert [text for text in header if text in outcomes] == outcomes
+    assert len(page.all("article", **{"data-policy": "released"})) == 6
+    assert page.all("g", **{"class": "span other-0"})
+    assert bool(page.all("g", **{"class": "span other-1"})) == (len(policies) > 1)
+
+
+def test_every_tone_of_others_is_in_the_sheet():
+    shown = tones([*POLICIES, *map(str, range(OTHER_TONES + 1))])
+    assert shown["trained"] == "trained"
+    assert shown["0"] == shown[str(OTHER_TONES)] == "other-0"
+    sheet = SHEET.read_text("utf-8")
+    assert all(f".{shown[str(number)]} {{ --c: " in sheet for number in range(OTHER_TONES))

@@ -1,4 +1,4 @@
-from stepsearch_core.report.provenance import label, measured_on, remarks
+from stepsearch_core.report.provenance import asked_how, label, measured_on, remarks
 from tests.report_data import make_provenance
 
 
@@ -26,3 +26,13 @@ def test_the_tables_say_split_revision_and_questions():
     )
     assert ("Passages of question files alone", "56") in besides.rows
     assert ("Commit", "aaaaaaaaaaaa…") in besides.rows
+
+
+def test_each_policy_with_its_source_and_how_it_was_asked():
+    (table,) = asked_how(make_provenance())
+    assert table.rows == (
+        ("Warm start", "data/warmstart/policy", "–", "minimal", "bm25", "2"),
+        ("Trained", "data/train/policy", "–", "minimal", "bm25", "2"),
+        ("Gold questions", "–", "–", "minimal", "bm25", "2"),
+    )
+    assert asked_how(None) == []

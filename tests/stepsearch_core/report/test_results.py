@@ -78,6 +78,17 @@ def test_headline_speaks_of_a_gain_only_above_zero(metrics, low, high, verdict, 
     assert words in found.sentence
 
 
+def test_headline_without_training_says_where_each_policy_stands(metrics):
+    metrics = {
+        "mine": metrics["warmstart"],
+        "gold_questions": metrics["gold_questions"],
+        "b": metrics["trained"],
+    }
+    assert headline(metrics, 0.95).sentence == (
+        "Mean F1, with 95% intervals: b 0.625 (0.575 to 0.675); mine 0.250 (0.200 to 0.300)."
+    )
+
+
 def test_table_for_the_terminal(metrics):
     lines = results_table(metrics).splitlines()
     assert lines[:6] == [
