@@ -61,9 +61,9 @@ def test_without_a_difference(groups, p):
 
 def test_without_an_effect_a_twentieth_is_below_a_twentieth():
     rng = np.random.default_rng(7)
-    found = [sign_flip_p([list(rng.choice([-1.0, 0.0, 0.5, 1.0, -0.5], 25))], 0) for _ in range(400)]
+    found = [sign_flip_p([list(rng.choice([-1.0, 0.0, 0.5, 1.0, -0.5], 25))], 0) for _ in range(250)]
     below = np.mean([p is not None and p < 0.05 for p in found])
-    assert 0.02 < below < 0.08  # .05 by chance within three standard errors of .011
+    assert 0.01 < below < 0.09  # .05 within three standard errors of .014
 
 
 def test_a_seed_gives_the_same_p_value():
