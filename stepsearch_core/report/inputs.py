@@ -27,6 +27,14 @@ more, of pairs of policies.
 Provenance = dict[str, Any]
 """What `evaluation.provenance` says the metrics are of."""
 
+PROVENANCE = {"benchmarks", "corpus", "policies", "code", "confidence", "remarks"}
+OF_BENCHMARK = {
+    *("source", "config", "split", "revision", "sha256", "rows", "questions"),
+    *("in_training", "hop_in_training"),
+}
+OF_POLICY = {"source", "revision", "prompt", "retrieval", "passages_per_search"}
+"""What is shown of it, of its benchmarks and of its policies."""
+
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]
 """policy -> benchmark -> question id -> record"""
 
@@ -111,11 +119,21 @@ def read_provenance(path: Path) -> Provenance | None:
     """What `data/evaluate/evaluated.json` says the metrics are of; None of earlier versions, or without it.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged, or lacks something that is shown.
     """
     found: Provenance | None = read_object(path).get("provenance") if path.is_file() else None
-    if found is not None and not {"benchmarks", "corpus", "remarks"} <= found.keys():
-        raise DataError("expected an object with benchmarks, corpus and remarks", path, field="provenance")
+    if found is None:
+        return None
+    parts = {"provenance": (found, PROVENANCE)}
+    if found.keys() >= PROVENANCE:
+        parts |= {
+            f"provenance.benchmarks.{name}": (of, OF_BENCHMARK) for name, of in found["benchmarks"].items()
+        }
+        parts |= {f"provenance.policies.{name}": (of, OF_POLICY) for name, of in found["policies"].items()}
+    for place, (value, fields) in parts.items():
+        if missing := sorted(fields - value.keys()):
+            problem = f"{', '.join(missing)} missing: evaluate again (`dvc repro evaluate`)"
+            raise DataError(problem, path, field=place)
     return found
 
 

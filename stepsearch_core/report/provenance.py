@@ -33,13 +33,13 @@ def measured_on(provenance: Provenance | None) -> list[Table]:
         return []
     header = ("Benchmark", "Source", "Split", "Revision", "Questions", "In training", "Hops in training")
     rows = tuple((name_of(name), *_cells(entry)) for name, entry in provenance["benchmarks"].items())
-    corpus, code = provenance["corpus"], provenance.get("code", {})
+    corpus, code = provenance["corpus"], provenance["code"]
     besides = (
         ("Corpus", cell_text(corpus["hash"])),
         ("Passages", cell_text(corpus["passages"])),
         ("Passages of question files alone", cell_text(corpus["of_questions"])),
-        ("Version", cell_text(code.get("stepsearch"))),
-        ("Commit", cell_text(code.get("commit"))),
+        ("Version", cell_text(code["stepsearch"])),
+        ("Commit", cell_text(code["commit"])),
     )
     return [Table("Measured on", header, rows), Table("Measured with", ("", "value"), besides)]
 

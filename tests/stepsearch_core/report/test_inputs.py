@@ -91,6 +91,13 @@ def test_what_metrics_are_of_may_be_missing_but_not_damaged(data):
     write_json(path, {"policies": {}, "provenance": {"benchmarks": {}}})
     with pytest.raises(DataError, match=r"evaluated\.json: .*'provenance'"):
         read_provenance(path)
+    without = make_provenance()
+    del without["benchmarks"]["bamboogle"]["config"]
+    write_json(path, {"policies": {}, "provenance": without})
+    with pytest.raises(
+        DataError, match=r"'provenance\.benchmarks\.bamboogle'.*config missing: evaluate again"
+    ):
+        read_provenance(path)
     write_json(path, {"policies": {}})
     assert read_provenance(path) is None
     path.unlink()
