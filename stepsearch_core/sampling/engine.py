@@ -42,8 +42,11 @@ class Generation:
 class Session(Protocol):
     """Slots of growing contexts."""
 
-    def open(self, slot: int, stream: np.random.Generator | None) -> None:
-        """Begin an empty context in a slot, whatever it held; sampled with `stream`, or greedily (None)."""
+    def open(self, slot: int, stream: np.random.Generator | None, temperature: float | None = None) -> None:
+        """Begin an empty context in a slot, whatever it held; sampled with `stream`, or greedily (None).
+
+        `temperature`: of its sampling; None: the engine's.
+        """
 
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn of a slot that has none under way."""

@@ -49,7 +49,7 @@ class ScriptedSession:
         self._turns: dict[int, Iterator[str]] = {}
         self._limits: dict[int, int] = {}  # of the turns under way
 
-    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+    def open(self, slot: int, stream: np.random.Generator | None, temperature: float | None = None) -> None:
         """Begin the next script in a slot."""
         self._turns[slot] = iter(next(self._scripts, ()))
         self._limits.pop(slot, None)

@@ -84,15 +84,16 @@ class TransformersSession:
     def __init__(self, engine: TransformersEngine, slots: int, capacity: int) -> None:
         self._engine, self._capacity = engine, capacity
         self._cache = PagedCache(engine.model, slots, capacity, _BLOCK)
-        self._streams: dict[int, np.random.Generator | None] = {}
+        self._draws: dict[int, tuple[np.random.Generator | None, float]] = {}
         self._new: dict[int, list[int]] = {}  # tokens of a slot's context that no pass has seen yet
         self._turns: dict[int, TurnInProgress] = {}
 
-    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+    def open(self, slot: int, stream: np.random.Generator | None, temperature: float | None = None) -> None:
         """Begin an empty context in a slot, whatever it held."""
         self.close(slot)
         self._turns.pop(slot, None)
-        self._streams[slot], self._new[slot] = stream, []
+        self._draws[slot] = stream, self._engine.temperature if temperature is None else temperature
+        self._new[slot] = []
 
     def submit(self, slot: int, request: TurnRequest) -> None:
         """Ask for a turn of a slot.
@@ -104,7 +105,7 @@ class TransformersSession:
         longest = int(self._cache.lengths[slot]) + len(self._new[slot]) + request.max_new_tokens
         if longest > self._capacity:
             raise ValueError(f"slot {slot} could hold {longest} tokens, its capacity is {self._capacity}")
-        self._turns[slot] = TurnInProgress(request.max_new_tokens, self._streams[slot])
+        self._turns[slot] = TurnInProgress(request.max_new_tokens, *self._draws[slot])
 
     def close(self, slot: int) -> None:
         """Forget a slot's context."""
@@ -165,7 +166,8 @@ class TransformersSession:
         tokens = logits[:, :known].argmax(dim=-1)
         drawing = [number for number, turn in enumerate(turns) if not turn.greedy]
         if drawing:
-            logits[drawing] /= self._engine.temperature
+            temperatures = torch.tensor([turns[number].temperature for number in drawing])
+            logits[drawing] /= temperatures.to(logits.device)[:, None]
             uniform = torch.tensor([turns[number].next_uniform() for number in drawing], dtype=torch.float64)
             cumulative = torch.softmax(logits[drawing], dim=-1)[:, :known].cumsum(
                 dim=-1, dtype=torch.float64

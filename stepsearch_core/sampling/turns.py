@@ -15,8 +15,11 @@ from stepsearch_core.environment.encoding import end_ids
 class TurnInProgress:
     """The tokens of a turn so far. All random numbers are drawn at once: a stream is read turn by turn."""
 
-    def __init__(self, max_new_tokens: int, stream: np.random.Generator | None) -> None:
+    def __init__(
+        self, max_new_tokens: int, stream: np.random.Generator | None, temperature: float = 1.0
+    ) -> None:
         self.greedy = stream is None
+        self.temperature = temperature
         self._limit = max_new_tokens
         self._uniforms = np.zeros(max_new_tokens) if stream is None else stream.random(max_new_tokens)
         self.ids: list[int] = []

@@ -46,14 +46,16 @@ class VllmSession:
         self._never = dict.fromkeys(range(known, vocab_size or known), _NEVER) or None
         self._contexts: list[list[int]] = [[] for _ in range(slots)]
         self._streams: list[np.random.Generator | None] = [None] * slots
+        self._temperatures = [temperature] * slots
         self._running: dict[str, int] = {}
         self._turns = 0
         self._over = self._failed = False
 
-    def open(self, slot: int, stream: np.random.Generator | None) -> None:
+    def open(self, slot: int, stream: np.random.Generator | None, temperature: float | None = None) -> None:
         """Begin an empty context; a turn under way in the slot is given up."""
         self.close(slot)
         self._streams[slot] = stream
+        self._temperatures[slot] = self._temperature if temperature is None else temperature
 
     def close(self, slot: int) -> None:
         """Forget a slot's context; what is cached of it goes when the room is needed."""
@@ -79,7 +81,7 @@ class VllmSession:
                 f"{len(context)} tokens and a turn of {request.max_new_tokens} exceed {self._capacity}"
             )
         sampling = SamplingParams(
-            temperature=0.0 if stream is None else self._temperature,
+            temperature=0.0 if stream is None else self._temperatures[slot],
             seed=None if stream is None else int(stream.integers(2**63)),
             max_tokens=request.max_new_tokens,
             logprobs=0,  # of the sampled token and no other

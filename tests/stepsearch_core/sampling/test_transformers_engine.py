@@ -175,6 +175,21 @@ def test_the_limit_ends_a_turn(limit):
     assert made.token_ids == rest[:limit]
 
 
+def test_a_slot_may_have_a_temperature_of_its_own():
+    context = TurnRequest(random_ids(np.random.default_rng(2), 9), 20)
+    made = {}
+    for own in (0.3, 2.0):
+        [alone] = generate(
+            opened(TransformersEngine(MODEL, WORD, own), streams(1), 40), {0: context}
+        ).values()
+        made[own] = alone
+    session = TransformersEngine(MODEL, WORD, 0.3).session(2, 40)
+    session.open(0, streams(1)[0])
+    session.open(1, streams(1)[0], 2.0)
+    assert generate(session, {0: context, 1: context}) == {0: made[0.3], 1: made[2.0]}
+    assert made[0.3].token_ids != made[2.0].token_ids
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_tokens_follow_the_distribution(temperature):
     rows, model = 400, tiny.model(WORD, sharpness=6.0)
