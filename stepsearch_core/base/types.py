@@ -111,6 +111,8 @@ class StopReason(StrEnum):
     """The retriever took longer than allowed."""
     ENGINE_FAILED = "engine_failed"
     """The sampling engine failed while it held the trajectory's context."""
+    GIVEN_UP = "given_up"
+    """Whoever asked does not wait for the answer any more."""
 
 
 FAILURES = (
@@ -118,6 +120,7 @@ FAILURES = (
     StopReason.RETRIEVAL_FAILED,
     StopReason.RETRIEVAL_TIMEOUT,
     StopReason.ENGINE_FAILED,
+    StopReason.GIVEN_UP,
 )
 """Not the policy's doing: such trajectories are kept, and left out of the loss and of group statistics."""
 

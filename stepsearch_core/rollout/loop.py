@@ -1,16 +1,15 @@
 """The multi-turn rollout, asynchronous by trajectory: while one waits for its search, the others generate.
 
 Token in, token out: sampled ids go into the context as they are. A slot whose episode has ended takes the
-next one. A retriever's failure ends the trajectories that asked, an engine's failure all that had a slot;
-both are marked by their stop reason and the rollout goes on. Departure from the released loop: turns stop at
-their own closing tag instead of running to the limit, nobody waits for the slowest, and the cache is kept
-across turns.
+next one of a source (`rollout.sources`): a list, or whoever arrives. A retriever's failure ends the
+trajectories that asked, an engine's failure all that had a slot; both are marked by their stop reason and
+the rollout goes on. Departure from the released loop: turns stop at their own closing tag instead of running
+to the limit, nobody waits for the slowest, and the cache is kept across turns.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,14 +20,8 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.rollout.searches import Outcome, Searches
+from stepsearch_core.rollout.sources import Ended, Entry, Listed, Source, Streams, nothing
 from stepsearch_core.sampling.engine import Engine, EngineError, Generation, Session, TurnRequest
-
-Streams = Sequence[np.random.Generator] | None
-Ended = Callable[[], object]
-
-
-def _nothing() -> None:
-    pass
 
 
 class Rollout:
@@ -52,7 +45,7 @@ class Rollout:
         samples: int,
         stream_of: Callable[[int], np.random.Generator],
         part: slice = slice(None),
-        ended: Ended = _nothing,
+        ended: Ended = nothing,
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `part` selects.
 
@@ -63,12 +56,12 @@ class Rollout:
         streams = [stream_of(number) for number in range(len(episodes))]
         return self.play(episodes[part], streams[part], ended)
 
-    def greedy(self, questions: Sequence[Question], ended: Ended = _nothing) -> list[Trajectory]:
+    def greedy(self, questions: Sequence[Question], ended: Ended = nothing) -> list[Trajectory]:
         """One greedy trajectory a question, in order."""
         return self.play([Episode(question, 0, self.renderer) for question in questions], ended=ended)
 
     def play(
-        self, episodes: Sequence[Episode], streams: Streams = None, ended: Ended = _nothing
+        self, episodes: Sequence[Episode], streams: Streams = None, ended: Ended = nothing
     ) -> list[Trajectory]:
         """Play new episodes to their ends; their trajectories, in order. Those done stay as they are.
 
@@ -82,17 +75,23 @@ class Rollout:
         with self.engine.played() as here:
             if not here:
                 return []
-            self._play(episodes, streams, ended)
+            listed = Listed(episodes, streams, ended)
+            self._play(listed, min(len(listed), self.params.batch_size))
         return [episode.trajectory for episode in episodes]
 
-    def _play(self, episodes: Sequence[Episode], streams: Streams, ended: Ended) -> None:
-        waiting = deque(number for number, episode in enumerate(episodes) if not episode.done)
+    def serve(self, source: Source) -> None:
+        """Play whoever comes, `rollout.batch_size` at once, until nobody will come any more."""
+        with self.engine.played() as here:
+            if here:
+                self._play(source, self.params.batch_size)
+
+    def _play(self, source: Source, slots: int) -> None:
         k = self.renderer.params.passages_per_search
         with Searches(self.retriever, k, self.params) as searches:
-            while waiting:
-                table = _Table(self, episodes, streams, waiting, searches, ended)
+            source.changed = searches.wake
+            while (table := _Table(source, slots, searches)).taken:
                 try:
-                    table.play(self.engine)
+                    table.play(self.engine, self.renderer.params.max_trajectory_tokens)
                 except EngineError as error:
                     logging.getLogger("rollout").warning("trajectories are lost: %s", error)
                     table.fail()
@@ -103,82 +102,80 @@ class Rollout:
 class _Table:
     """Episodes in the slots of one session of the engine."""
 
-    def __init__(
-        self,
-        rollout: Rollout,
-        episodes: Sequence[Episode],
-        streams: Streams,
-        waiting: deque[int],
-        searches: Searches,
-        ended: Ended,
-    ) -> None:
-        self._episodes = episodes
-        self._streams = streams
-        self._waiting = waiting
-        self._searches, self._ended = searches, ended
-        slots = min(len(waiting), rollout.params.batch_size)
-        self._at = {slot: waiting.popleft() for slot in range(slots)}  # the number of its episode
+    def __init__(self, source: Source, slots: int, searches: Searches) -> None:
+        """Wait for a first episode; whoever else is there gets a slot, too."""
+        self._source, self._searches = source, searches
+        self._slots = slots
+        self._free = list(reversed(range(slots)))
+        self._at: dict[int, Entry] = {}
         self._generating: set[int] = set()
         self._session: Session
-        self._capacity = rollout.renderer.params.max_trajectory_tokens
+        self.taken = self._take()
+        """The slots of those that have not begun."""
 
-    def play(self, engine: Engine) -> None:
-        """Play until no episode waits and all slots are free.
+    def play(self, engine: Engine, capacity: int) -> None:
+        """Play until the source has nobody any more and all slots are free.
 
         Raises:
             EngineError: the engine could not open its session, or not go on.
         """
-        self._session = engine.session(len(self._at), self._capacity)
-        for slot in list(self._at):
-            self._begin(slot)
-        while self._at:
-            if self._generating:
-                for slot, generation in self._session.advance().items():
-                    self._act(slot, generation)
-            slot_of = {number: slot for slot, number in self._at.items()}
-            for number, outcome in self._searches.results(wait=not self._generating):
-                if number in slot_of:
-                    self._observe(slot_of[number], outcome)
+        self._session = engine.session(self._slots, capacity)
+        while self.taken or self._at:
+            for slot in self.taken:
+                self._begin(slot)
+            self._advance()
+            self.taken = self._take()
 
     def fail(self) -> None:
         """End every episode that has a slot: the engine has lost its context."""
-        for number in self._at.values():
-            self._episodes[number].fail(StopReason.ENGINE_FAILED)
-            self._ended()
+        for entry in self._at.values():
+            entry.episode.fail(StopReason.ENGINE_FAILED)
+            self._source.ended(entry)
 
-    def _next(self, slot: int) -> None:
-        """Put the next episode into a slot whose episode has ended."""
-        del self._at[slot]
-        if not self._waiting:
-            self._session.close(slot)
-            return
-        self._at[slot] = self._waiting.popleft()
-        self._begin(slot)
+    def _take(self) -> list[int]:
+        """Give free slots to the source's next episodes; only while nobody has one wait for the first."""
+        taken = []
+        while self._free and (entry := self._source.take(wait=not self._at)):
+            taken.append(self._free.pop())
+            self._at[taken[-1]] = entry
+        return taken
 
     def _begin(self, slot: int) -> None:
-        number = self._at[slot]
-        self._session.open(slot, None if self._streams is None else self._streams[number])
+        entry = self._at[slot]
+        self._session.open(slot, entry.stream, entry.temperature)
         self._submit(slot)
 
+    def _advance(self) -> None:
+        """One pass of the engine, and what searches have found meanwhile."""
+        if self._generating:
+            for slot, generation in self._session.advance().items():
+                self._act(slot, generation)
+        slot_of = {entry.number: slot for slot, entry in self._at.items()}
+        for number, outcome in self._searches.results(wait=not self._generating):
+            if number in slot_of:
+                self._observe(slot_of[number], outcome)
+        for slot in [slot for slot, entry in self._at.items() if entry.given_up]:
+            if slot not in self._generating:
+                self._go_on(slot)
+
     def _submit(self, slot: int) -> None:
-        episode = self._episodes[self._at[slot]]
+        episode = self._at[slot].episode
         self._session.submit(slot, TurnRequest(episode.new_tokens, episode.turn_tokens))
         self._generating.add(slot)
 
     def _act(self, slot: int, generation: Generation) -> None:
         self._generating.discard(slot)
-        number = self._at[slot]
-        episode = self._episodes[number]
-        action = episode.act(generation.token_ids, generation.log_probs, generation.text)
-        if not episode.done and action.kind is ActionKind.SEARCH:
-            self._searches.submit(number, action.text)
+        entry = self._at[slot]
+        action = entry.episode.act(generation.token_ids, generation.log_probs, generation.text)
+        if not entry.episode.done and action.kind is ActionKind.SEARCH:
+            self._searches.submit(entry.number, action.text)
             return
-        if not episode.done:
-            episode.observe(None)
+        if not entry.episode.done:
+            entry.episode.observe(None)
         self._go_on(slot)
 
     def _observe(self, slot: int, outcome: Outcome) -> None:
-        episode = self._episodes[self._at[slot]]
+        episode = self._at[slot].episode
         if isinstance(outcome, StopReason):
             episode.fail(outcome)
         else:
@@ -186,8 +183,14 @@ class _Table:
         self._go_on(slot)
 
     def _go_on(self, slot: int) -> None:
-        if self._episodes[self._at[slot]].done:
-            self._ended()
-            self._next(slot)
-        else:
+        """The next turn, or an end: the slot is free."""
+        entry = self._at[slot]
+        if entry.given_up and not entry.episode.done:
+            entry.episode.fail(StopReason.GIVEN_UP)
+        if not entry.episode.done:
             self._submit(slot)
+            return
+        del self._at[slot]
+        self._session.close(slot)
+        self._free.append(slot)
+        self._source.ended(entry)

@@ -53,6 +53,7 @@ class Searches:
         self._answered: queue.SimpleQueue[list[tuple[int, Outcome]]] = queue.SimpleQueue()
         self._since: dict[int, float] = {}
         self._workers: list[threading.Thread] = []
+        self._woken = False
         self.waited = 0.0
         """Seconds in which the rollout had nothing to do but to wait for a search."""
         self.failure = ""
@@ -82,13 +83,21 @@ class Searches:
         self._asked.put((number, query))
 
     def results(self, wait: bool) -> list[tuple[int, Outcome]]:
-        """Searches that have ended since the last call; with `wait` at least one, if any is under way."""
+        """Searches that have ended since the last call; with `wait` at least one, if any is under way and
+        nobody wakes it.
+        """
         ended = self._ready(0.0)
         started = time.perf_counter()
-        while wait and self._since and not ended:
+        while wait and self._since and not ended and not self._woken:
             ended = self._ready(self._patience())
+        self._woken = False
         self.waited += time.perf_counter() - started if wait else 0.0
         return ended
+
+    def wake(self) -> None:
+        """End the waiting for results, from another thread: there is something else to do."""
+        self._woken = True
+        self._answered.put([])
 
     def _ready(self, seconds: float) -> list[tuple[int, Outcome]]:
         ended: list[tuple[int, Outcome]] = []
