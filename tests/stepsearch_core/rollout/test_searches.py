@@ -77,6 +77,16 @@ def test_what_piles_up_during_a_call_travels_as_one_batch():
     assert 0 < searches.waited < 10
 
 
+def test_waiting_ends_when_it_is_woken():
+    gate = threading.Event()
+    with Searches(Service(lambda queries: gate.wait(10) and None), 1, RolloutParams()) as searches:
+        searches.submit(0, "slow")
+        threading.Timer(0.05, searches.wake).start()
+        assert searches.results(wait=True) == []
+        gate.set()
+        assert dict(searches.results(wait=True)).keys() == {0}  # it was woken once
+
+
 def test_workers_keep_several_batches_in_flight():
     both = threading.Barrier(2, timeout=10)
     service = Service(*[lambda queries: both.wait() and None] * 2)
