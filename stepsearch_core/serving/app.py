@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Body, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.exceptions import HTTPException
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.fingerprint import INDEX_HEADER, Fingerprint
 from stepsearch_core.retrieval.retriever import Ranker, Ranking
-from stepsearch_core.serving.guard import GUARDED, Guard
+from stepsearch_core.serving.guard import Guard
+from stepsearch_core.serving.listening import noticing_the_end
 from stepsearch_core.serving.metrics import Metrics
 from stepsearch_core.serving.protocol import (
     AnyRequest,
@@ -28,10 +26,12 @@ from stepsearch_core.serving.protocol import (
     encode,
     encode_single,
 )
-from stepsearch_core.serving.refusals import RefusalError, of_http, of_validation
+from stepsearch_core.serving.refusals import RefusalError, answer_refusals
 from stepsearch_core.serving.service import SearchService
 from stepsearch_core.serving.settings import PATIENCE_SECONDS, ServingSettings
 
+PATH = "/retrieve"
+"""Takes a body; requests to it are counted."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": meaning}
     for status, meaning in {
@@ -68,15 +68,15 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with _noticing_the_end(draining.set):
+        with noticing_the_end(draining.set):
             async with service:
                 yield
 
     app = FastAPI(title="StepSearch retrieval", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, metrics=metrics, patience=patience)
-    _answer_refusals(app)
+    app.add_middleware(Guard, path=PATH, metrics=metrics, patience=patience)
+    answer_refusals(app)
 
-    @app.post(GUARDED, response_model=RetrieveResponse | SingleResponse, responses=REFUSALS)
+    @app.post(PATH, response_model=RetrieveResponse | SingleResponse, responses=REFUSALS)
     async def retrieve(request: Annotated[AnyRequest, Body()]) -> Response:
         """The documents that each query finds, best first."""
         if isinstance(request, SingleRequest):
@@ -131,37 +131,3 @@ def _check_limits(queries: list[str], k: int, settings: ServingSettings) -> None
         raise RefusalError(
             422, "invalid_request", f"queries: this server's queue holds {settings.queue} at most"
         )
-
-
-def _answer_refusals(app: FastAPI) -> None:
-    @app.exception_handler(RefusalError)
-    async def refused(request: Request, error: RefusalError) -> Response:
-        return error.response()
-
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
-        return of_http(error).response()
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return of_validation(error).response()
-
-
-@contextmanager
-def _noticing_the_end(mark: Callable[[], None]) -> Iterator[None]:
-    """Call `mark` on SIGTERM, before the handler that uvicorn has set."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def marking(number: int, frame: Any) -> None:
-        mark()
-        if callable(handler):
-            handler(number, frame)
-
-    signal.signal(signal.SIGTERM, marking)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)

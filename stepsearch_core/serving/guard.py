@@ -13,33 +13,41 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stepsearch_core.serving.metrics import Metrics
-from stepsearch_core.serving.refusals import RefusalError
+from stepsearch_core.serving.metrics import RequestMetrics
+from stepsearch_core.serving.refusals import RefusalError, Shape, flat
 from stepsearch_core.serving.settings import MAX_BODY_BYTES
-
-GUARDED = "/retrieve"
-"""The path that takes a body; requests to it are counted."""
 
 
 class Guard:
     """ASGI middleware; answers carry `Server-Timing: handler;dur=` with the handler's milliseconds."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, patience: float) -> None:
-        """Take the application and the seconds within which a request must have arrived."""
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, path: str, metrics: RequestMetrics, patience: float, shape: Shape = flat
+    ) -> None:
+        """Stand before an application.
+
+        Args:
+            app: the application.
+            path: takes a body; requests to it are counted.
+            metrics: count them.
+            patience: seconds within which a request must have arrived.
+            shape: of what a refused client is told.
+        """
+        self._app, self._path = app, path
         self._metrics = metrics
         self._patience = patience
+        self._shape = shape
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["path"] != GUARDED:
+        if scope["type"] != "http" or scope["path"] != self._path:
             await self._app(scope, receive, send)
             return
         timed = _Timed(send, self._metrics)
         try:
             body = await self._read(Headers(scope=scope), receive)
         except RefusalError as refusal:
-            await refusal.response(close=True)(scope, receive, timed)
+            await refusal.response(self._shape, close=True)(scope, receive, timed)
             return
         if body is None:  # the client is gone
             return
@@ -51,7 +59,7 @@ class Guard:
             if timed.answered:
                 raise
             problem = RefusalError(503, "failed", "the request failed; the server's log says why")
-            await problem.response()(scope, receive, timed)
+            await problem.response(self._shape)(scope, receive, timed)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         announced = headers.get("content-length", "0")
@@ -77,7 +85,7 @@ class Guard:
 class _Timed:
     """Sends an answer on, and measures it."""
 
-    def __init__(self, send: Send, metrics: Metrics) -> None:
+    def __init__(self, send: Send, metrics: RequestMetrics) -> None:
         self._send = send
         self._metrics = metrics
         self.started = time.perf_counter()

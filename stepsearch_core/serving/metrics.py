@@ -19,14 +19,14 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _QUERIES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-class Metrics:
-    """The metrics of one server process."""
+class RequestMetrics:
+    """The metrics of a server process that any server has: of the requests to one path."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
         own = self._registry = CollectorRegistry()
         self.requests = Counter(
             "stepsearch_requests",
-            "Requests to /retrieve, by the status of the answer",
+            f"Requests to {path}, by the status of the answer",
             ["status"],
             registry=own,
         )
@@ -36,6 +36,24 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
+
+    def page(self) -> bytes:
+        """In Prometheus's text format."""
+        folder = os.environ.get(FOLDER_VARIABLE)
+        if folder is None:
+            return generate_latest(self._registry)
+        _forget_dead_workers(Path(folder))
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=folder)
+        return generate_latest(together)
+
+
+class Metrics(RequestMetrics):
+    """The metrics of one process of the retrieval server."""
+
+    def __init__(self) -> None:
+        super().__init__("/retrieve")
+        own = self._registry
         self.waiting = Gauge(
             "stepsearch_queue_queries",
             "Queries that wait for a search",
@@ -47,16 +65,6 @@ class Metrics:
         )
         self.hits = Counter("stepsearch_cache_hits", "Queries answered from the cache", registry=own)
         self.misses = Counter("stepsearch_cache_misses", "Queries that had to be searched", registry=own)
-
-    def page(self) -> bytes:
-        """In Prometheus's text format."""
-        folder = os.environ.get(FOLDER_VARIABLE)
-        if folder is None:
-            return generate_latest(self._registry)
-        _forget_dead_workers(Path(folder))
-        together = CollectorRegistry()
-        MultiProcessCollector(together, path=folder)
-        return generate_latest(together)
 
 
 def _forget_dead_workers(folder: Path) -> None:

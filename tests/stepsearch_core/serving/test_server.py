@@ -1,4 +1,3 @@
-import asyncio
 import dataclasses
 import signal
 import socket
@@ -14,7 +13,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.retrieval.retriever import CorpusRetriever
-from stepsearch_core.serving.server import _bound, look, open_app, serve
+from stepsearch_core.serving.server import look, open_app, serve
 from stepsearch_core.serving.settings import ServingSettings
 from tests.stepsearch_core.serving.conftest import QUERIES
 from tests.stepsearch_core.serving.test_guard import HEAD
@@ -56,27 +55,6 @@ def test_what_cannot_be_served_is_one_line(data, tmp_path):
         open_app(ServingSettings(data=str(data), params=str(tmp_path / "params.yaml"), method="dense"))
     with pytest.raises(DataError, match=r"^no\.such\.host:0: cannot listen here"):
         serve(ServingSettings(), "no.such.host", 0, 1)
-
-
-def test_answers_are_sent_at_once():
-    """With Nagle's algorithm and delayed acknowledgements every answer to a lone client would take 40 ms."""
-
-    async def accepted():
-        found = asyncio.get_running_loop().create_future()
-
-        async def look_at(reader, writer):
-            found.set_result(
-                writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            )
-            writer.close()
-
-        with _bound("127.0.0.1", 0) as listener:
-            async with await asyncio.start_server(look_at, sock=listener):
-                _, writer = await asyncio.open_connection(*listener.getsockname())
-                writer.close()
-                return await found
-
-    assert asyncio.run(accepted())
 
 
 def until(condition, seconds=60):
@@ -134,7 +112,7 @@ HANGING = """
 import sys, time
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.serving.app import create_app
-from stepsearch_core.serving.server import _bound, _listen, _run
+from stepsearch_core.serving.listening import bound, listen, run
 from stepsearch_core.serving.settings import ServingSettings
 from tests.stepsearch_core.serving.conftest import SEARCHED
 
@@ -145,10 +123,10 @@ class Hanging:
 
 settings = ServingSettings(timeout=1)
 app = create_app(Hanging(), Corpus.open(sys.argv[1]), SEARCHED, settings)
-with _bound("127.0.0.1", 0) as listener:
-    _listen(listener)
+with bound("127.0.0.1", 0) as listener:
+    listen(listener)
     print(listener.getsockname()[1], flush=True)
-    _run(app, settings, listener)
+    run(app, listener, settings.timeout)
 """
 
 
