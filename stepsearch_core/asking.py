@@ -32,29 +32,9 @@ class Asker:
     """A policy and what it searches, opened once for any number of questions."""
 
     def __init__(self, policy: Path, data: Path, params: Params) -> None:
-        """Open them.
-
-        Args:
-            policy: A folder as `save_pretrained` writes it.
-            data: Has the folders `corpus` and `index`.
-            params: Sections `environment`, `model`, `retrieval` and `rollout`.
-
-        Raises:
-            DataError: a folder is missing, damaged or made with other parameters.
-            EngineError: the sampling engine cannot be opened.
-        """
-        if not policy.is_dir():
-            problem = "no policy; `dvc repro train` trains one, and --policy names another folder"
-            raise DataError(problem, policy)
-        corpus = Corpus.open(data / "corpus")
-        retriever = open_retriever(params.retrieval, data / "index", corpus)
-        model, tokenizer = load_policy(policy)
-        check_context(model.config, params.environment.max_trajectory_tokens)
-        model.to(own_device())  # type: ignore[arg-type]
+        """Open them; see `open_rollout`."""
         alone = replace(params.rollout, batch_size=1)
-        engine = open_engine(model, tokenizer, policy, params.model, params.environment, alone)
-        self._renderer = Renderer(tokenizer, params.environment)
-        self._rollout = Rollout(engine, retriever, self._renderer, alone)
+        self._rollout = open_rollout(policy, data, replace(params, rollout=alone))
 
     def __call__(self, question: str, tell: Callable[[TurnRecord], None]) -> dict[str, Any]:
         """One greedy episode: the question, its answer (or None), why it ended, and its turns.
@@ -63,7 +43,7 @@ class Asker:
             question: Anything but blanks.
             tell: Gets each turn as soon as it is over.
         """
-        episode = ToldEpisode(Question("asked", "", "", question, answers=()), self._renderer, tell)
+        episode = ToldEpisode(question, self._rollout.renderer, tell)
         [played] = self._rollout.play([episode])
         return {
             "question": question,
@@ -71,6 +51,30 @@ class Asker:
             "stop_reason": played.stop_reason.value,
             "turns": [turn.to_json() for turn in episode.told],
         }
+
+
+def open_rollout(policy: Path, data: Path, params: Params) -> Rollout:
+    """A policy's engine, and what it searches.
+
+    Args:
+        policy: A folder as `save_pretrained` writes it.
+        data: Has the folders `corpus` and `index`.
+        params: Sections `environment`, `model`, `retrieval` and `rollout`.
+
+    Raises:
+        DataError: a folder is missing, damaged or made with other parameters.
+        EngineError: the sampling engine cannot be opened.
+    """
+    if not policy.is_dir():
+        problem = "no policy; `dvc repro train` trains one, and --policy names another folder"
+        raise DataError(problem, policy)
+    corpus = Corpus.open(data / "corpus")
+    retriever = open_retriever(params.retrieval, data / "index", corpus)
+    model, tokenizer = load_policy(policy)
+    check_context(model.config, params.environment.max_trajectory_tokens)
+    model.to(own_device())  # type: ignore[arg-type]
+    engine = open_engine(model, tokenizer, policy, params.model, params.environment, params.rollout)
+    return Rollout(engine, retriever, Renderer(tokenizer, params.environment), params.rollout)
 
 
 def read_asked(path: Path) -> list[str]:
@@ -92,10 +96,10 @@ def read_asked(path: Path) -> list[str]:
 
 
 class ToldEpisode(Episode):
-    """An episode that tells each of its turns."""
+    """An episode on a question of anybody's, which tells each of its turns."""
 
-    def __init__(self, question: Question, renderer: Renderer, tell: Callable[[TurnRecord], None]) -> None:
-        super().__init__(question, 0, renderer)
+    def __init__(self, question: str, renderer: Renderer, tell: Callable[[TurnRecord], None]) -> None:
+        super().__init__(Question("asked", "", "", question, answers=()), 0, renderer)
         self.told: list[TurnRecord] = []
         self._found: dict[str, Passage] = {}
         self._tell = tell

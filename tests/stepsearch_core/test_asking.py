@@ -2,7 +2,7 @@ import pytest
 
 from stepsearch_core.asking import ToldEpisode, read_asked, turn_lines
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.base.types import ActionKind, InvalidReason, Question, StopReason
+from stepsearch_core.base.types import ActionKind, InvalidReason, StopReason
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import RetrievalError
@@ -38,8 +38,7 @@ class Down:
 def play(retriever, happened):
     """An episode of a search and an answer, each turn noted when it is told."""
     renderer = Renderer(tiny.tokenizer(), tiny.ENVIRONMENT)
-    asked = Question("asked", "", "", "where unknown", answers=())
-    episode = ToldEpisode(asked, renderer, lambda turn: happened.append((turn.action, turn.query)))
+    episode = ToldEpisode("where unknown", renderer, lambda turn: happened.append((turn.action, turn.query)))
     engine = ScriptedEngine(renderer, [[SEARCH, ANSWER]])
     Rollout(engine, retriever, renderer, RolloutParams(retrieval_attempts=1)).play([episode])
     return episode
