@@ -1,4 +1,5 @@
-"""The `stepsearch` command: profiles, checks and plans; a policy is promoted or asked, searches are served.
+"""The `stepsearch` command: profiles, checks and plans; a policy is promoted, asked or served, and so are
+searches.
 
 `dvc repro` computes.
 """
@@ -10,10 +11,20 @@ import sys
 
 from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.base.terminal import terminal
-from stepsearch_core.commands import ask, cost, doctor, export, profiles, results, selftest, serve_retriever
+from stepsearch_core.commands import (
+    ask,
+    cost,
+    doctor,
+    export,
+    profiles,
+    results,
+    selftest,
+    serve,
+    serve_retriever,
+)
 from stepsearch_core.params import ParamsError
 
-COMMANDS = (results, export, profiles, cost, doctor, selftest, ask, serve_retriever)
+COMMANDS = (results, export, profiles, cost, doctor, selftest, ask, serve, serve_retriever)
 
 
 @terminal()

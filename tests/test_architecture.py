@@ -16,7 +16,18 @@ LAYERS = (
     ("sampling", "learning"),
     ("rollout",),
     ("training", "evaluation"),
-    ("report", "profiles", "planning", "checking", "doctor", "serving", "asking", "commands", "cli"),
+    (
+        "report",
+        "profiles",
+        "planning",
+        "checking",
+        "doctor",
+        "serving",
+        "asking",
+        "agent_server",
+        "commands",
+        "cli",
+    ),
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 CORE = {name: path for name, path in project_modules().items() if name.startswith("stepsearch_core.")}

@@ -39,6 +39,7 @@ class Name(StrEnum):
     EVALUATION = (
         "evaluation"  # sampled answers (benchmark, number), alike for all policies, which are compared
     )
+    SERVED = "served"  # answers to a client, which gives the seed
     BOOTSTRAP = "bootstrap"  # one for all intervals: each resamples the same questions
     SIGNS = "signs"  # of differences, flipped; one for all tests
     CASES = "cases"  # of the report (outcome)

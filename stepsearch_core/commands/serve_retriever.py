@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
-from math import inf
 from typing import Any
 
+from stepsearch_core.commands.amounts import count, port, seconds
 from stepsearch_core.params import METHODS
 
 
@@ -30,32 +30,20 @@ def add(commands: Any) -> None:
     own = [method for method, indexes in METHODS.items() if indexes]
     takes("--method", choices=own, help="how to search (default: as `retrieval.method` says)")
     takes("--host", default="127.0.0.1", help=f"the address to listen on {default}")
-    takes("--port", type=_port, default=8000, help=f"0 takes a free one; it is printed {default}")
-    takes("--workers", type=_count, default=1, help=f"processes, which share the index in memory {default}")
+    takes("--port", type=port, default=8000, help=f"0 takes a free one; it is printed {default}")
+    takes("--workers", type=count, default=1, help=f"processes, which share the index in memory {default}")
     takes(
         "--cache", type=_folder, metavar="FOLDER", help="keep rankings here, for all servers of this machine"
     )
     takes(
         "--cache-gb", type=_gigabytes, default=10.0, help=f"its size, beyond which the oldest go {default}"
     )
-    takes("--max-batch", type=_count, default=64, help=f"queries searched at once {default}")
-    takes("--queue", type=_count, default=8192, help=f"queries that may wait; beyond that, 429 {default}")
-    takes("--topk", type=_count, default=3, help=f"documents a query, unless a request says {default}")
-    takes("--topk-limit", type=_count, default=100, help=f"the most that a request may ask for {default}")
-    takes("--timeout", type=_amount, default=60.0, help=f"seconds for a search, then 504 {default}")
+    takes("--max-batch", type=count, default=64, help=f"queries searched at once {default}")
+    takes("--queue", type=count, default=8192, help=f"queries that may wait; beyond that, 429 {default}")
+    takes("--topk", type=count, default=3, help=f"documents a query, unless a request says {default}")
+    takes("--topk-limit", type=count, default=100, help=f"the most that a request may ask for {default}")
+    takes("--timeout", type=seconds, default=60.0, help=f"seconds for a search, then 504 {default}")
     serve.set_defaults(run=_serve)
-
-
-def _count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise ValueError
-    return value
-
-
-def _port(text: str) -> int:
-    if not 0 <= (value := int(text)) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{value} is not from 0 to 65535")
-    return value
 
 
 def _gigabytes(text: str) -> float:
@@ -68,12 +56,6 @@ def _folder(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("a folder has a name; leave the option out for no cache")
     return text
-
-
-def _amount(text: str) -> float:
-    if not 0 < (value := float(text)) < inf:
-        raise ValueError
-    return value
 
 
 def _serve(options: argparse.Namespace) -> None:

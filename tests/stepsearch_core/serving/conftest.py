@@ -111,11 +111,11 @@ def listening(corpus, monkeypatch):
 
 
 class ServerProcess:
-    """`stepsearch serve-retriever` as people start it, on a free port."""
+    """A server's command as people start it, on a free port."""
 
-    def __init__(self, data: Path, log: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, log: Path, *arguments: str, name: str = "serve-retriever") -> None:
         self._log = log
-        command = [sys.executable, "-m", "stepsearch_core.cli", "serve-retriever", "--port", "0"]
+        command = [sys.executable, "-m", "stepsearch_core.cli", name, "--port", "0"]
         command += ["--data", str(data), "--params", str(data / "params.yaml"), *arguments]
         with log.open("w") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ})

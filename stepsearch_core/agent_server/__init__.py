@@ -1,0 +1,1 @@
+"""An agent for other programs: a policy that searches, as an OpenAI-compatible chat service and over MCP."""

@@ -1,0 +1,84 @@
+"""The agent over MCP (the Model Context Protocol): one tool, `search_and_answer`, for other agents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Annotated
+
+import anyio
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from stepsearch_core.agent_server.agent import Agent
+from stepsearch_core.agent_server.completions import About, CitedPassage, about, annotations
+from stepsearch_core.agent_server.episodes import Asked
+from stepsearch_core.agent_server.metrics import AgentMetrics
+from stepsearch_core.agent_server.settings import AgentSettings
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.serving.refusals import RefusalError
+
+_DESCRIPTION = (
+    "Answer a question that takes several searches, from the passages of this server's corpus. The question"
+    " has to stand alone: nothing that was asked before is known. Gives a short answer, or none, with the"
+    " searches that were made and the passages that they showed."
+)
+Question = Annotated[str, Field(description="the question, with all that it takes to understand it")]
+
+
+class Answer(About):
+    """An answer, null where there is none, and what it rests on."""
+
+    answer: str | None
+    passages: list[CitedPassage]
+
+
+def create_mcp(agent: Agent, settings: AgentSettings) -> MCPServer[None]:
+    """The MCP server of an agent, which plays as long as the server runs."""
+
+    @asynccontextmanager
+    async def lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
+        async with agent:
+            yield
+
+    server = MCPServer[None](
+        settings.name,
+        title="StepSearch",
+        instructions=_DESCRIPTION,
+        version=version("stepsearch"),
+        lifespan=lifespan,
+        log_level="WARNING",
+    )
+    notes = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+    @server.tool(description=_DESCRIPTION, annotations=notes)
+    async def search_and_answer(question: Question) -> Answer:
+        return await _answer(agent, question)
+
+    return server
+
+
+async def _answer(agent: Agent, question: str) -> Answer:
+    """What the agent answers.
+
+    Raises:
+        ToolError: the question cannot be asked, or a search or the engine failed; it says why.
+    """
+    if not question.strip():
+        raise ToolError("the question is empty")
+    try:
+        with agent.ask(Asked(question.strip())) as asking:
+            cited = [one.passage async for turn in asking.turns() for one in annotations(turn, 0)]
+    except RefusalError as refusal:
+        raise ToolError(refusal.message) from None
+    episode = asking.episode
+    return Answer(answer=episode.trajectory.answer, passages=cited, **about(episode, 0).model_dump())
+
+
+def serve_stdio(rollout: Rollout, settings: AgentSettings) -> None:
+    """Answer over standard input and output until the client closes them."""
+    server = create_mcp(Agent(rollout, settings, AgentMetrics()), settings)
+    anyio.run(server.run_stdio_async)
