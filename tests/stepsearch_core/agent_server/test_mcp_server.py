@@ -1,0 +1,99 @@
+"""The tool as the MCP SDK's own client calls it."""
+
+import sys
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters
+
+from stepsearch_core.agent_server.agent import Agent
+from stepsearch_core.agent_server.mcp_server import create_mcp
+from stepsearch_core.agent_server.metrics import AgentMetrics
+from stepsearch_core.agent_server.settings import AgentSettings
+from tests import tiny
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH
+from tests.stepsearch_core.rollout.troubles import Failing
+
+
+def call(server, *questions):
+    """The tools, and the result of each call, one after the other."""
+
+    async def session():
+        async with Client(server) as client:
+            results = [
+                await client.call_tool("search_and_answer", {"question": question}) for question in questions
+            ]
+            return (await client.list_tools()).tools, results
+
+    return anyio.run(session)
+
+
+def served(rollout, **settings):
+    """A server of a rollout, in this process."""
+    chosen = AgentSettings(**settings)
+    return create_mcp(Agent(rollout, chosen, AgentMetrics()), chosen)
+
+
+def text(result):
+    return "".join(part.text for part in result.content)
+
+
+def test_one_tool_answers_with_searches_and_passages(rollout):
+    [tool], [result] = call(served(rollout([[SEARCH, ANSWER]])), tiny.ADA.question)
+    assert tool.name == "search_and_answer"
+    assert list(tool.input_schema["properties"]) == tool.input_schema["required"] == ["question"]
+    assert tool.annotations.read_only_hint
+    assert not result.is_error
+    found = [passage.id for passage in tiny.PASSAGES[:2]]
+    assert result.structured_content == {
+        "answer": "oslo",
+        "stop_reason": "answered",
+        "searches": [{"query": "ada born", "passage_ids": found}],
+        "unread_messages": 0,
+        "passages": [
+            {"id": passage.id, "title": "", "text": passage.text, "cut": False, "query": "ada born"}
+            for passage in tiny.PASSAGES[:2]
+        ],
+    }
+
+
+def test_no_answer_is_none_and_no_error(rollout):
+    _, [result] = call(served(rollout([[SEARCH] * 3])), "where")
+    assert not result.is_error
+    assert result.structured_content["answer"] is None
+    assert result.structured_content["stop_reason"] == "turn_limit"
+
+
+def test_what_cannot_be_answered_is_an_error_that_says_why_and_the_next_question_is_answered(
+    rollout, retriever
+):
+    failing = rollout([[SEARCH], [ANSWER]], Failing(retriever, first=1))
+    _, results = call(served(failing), "where", " ", "oslo " * 200, "a" * 10_000, "where")
+    assert [result.is_error for result in results] == [True, True, True, True, False]
+    said = ("a search failed", "the question is empty", "there is room for 116", "10,000 characters")
+    for result, why in zip(results, said, strict=False):
+        assert why in text(result)
+
+
+def test_a_question_that_takes_too_long_is_an_error(rollout, retriever):
+    class Slow:
+        def search(self, queries, k):
+            anyio.run(anyio.sleep, 0.5)
+            return retriever.search(queries, k)
+
+    _, [result] = call(served(rollout([[SEARCH, ANSWER]], Slow()), timeout=0.1), "where")
+    assert result.is_error
+    assert "no answer within 0.1 s" in text(result)
+
+
+@pytest.mark.slow
+def test_the_command_speaks_mcp_over_standard_input_and_output(data):
+    command = ["-m", "stepsearch_core.cli", "serve", "--mcp"]
+    command += ["--data", str(data), "--params", str(data / "params.yaml")]
+    environment = {"OMP_NUM_THREADS": "1"}  # a client passes on only what it is told to
+    server = StdioServerParameters(command=sys.executable, args=command, env=environment)
+    [tool], [result, again] = call(server, tiny.ADA.question, tiny.ADA.question)
+    assert tool.name == "search_and_answer"
+    assert not result.is_error
+    assert result.structured_content == again.structured_content
+    assert result.structured_content["stop_reason"] in ("answered", "turn_limit", "length_limit")
