@@ -49,6 +49,7 @@ MEASUREMENTS = {
         " on the published text in STEPSEARCH_REAL_DATA"
     ),
     "rollout": "the rollout against lock-step loops, and under slow and faulty retrieval",
+    "serve": "`stepsearch serve`: answers a second with 32 clients at once over one at a time",
     "steps": (
         "steps of published questions that come without: by rule, and by a model at STEPSEARCH_ENDPOINT that"
         " STEPSEARCH_ENDPOINT_MODEL names; questions of linked passages"
@@ -72,8 +73,8 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, credit, pipeline, prefect_overhead, real_model and rollout"
-            " measure the active profile's results."
+            "continued_warmstart, credit, pipeline, prefect_overhead, real_model, rollout and"
+            " serve measure the active profile's results."
         ),
     )
     parser.add_argument(

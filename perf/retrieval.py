@@ -13,16 +13,12 @@ which BM25 is alone. It encodes the passages once, minutes to a quarter of an ho
 
 from __future__ import annotations
 
-import json
 import operator
 import os
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +29,7 @@ import yaml
 from perf.measure import PROFILES, in_turn, median_of_pairs, report, seconds
 from perf.real_data import CORPUS, DEV, real_data
 from perf.retrieval_recall import DEPTHS, real_corpus, recall
+from perf.servers import load, server
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.params import Params, load_params
@@ -47,6 +44,7 @@ from tasks.stage import DATA
 
 CLIENTS = 64
 CACHED = 500
+TOPK = 3
 
 
 def main(quick: bool) -> None:
@@ -115,7 +113,7 @@ def _served(
     ours: list[str | Path]
     ours = ["stepsearch_core.cli", "serve-retriever", "--data", data, "--params", settings, "--port", "0"]
     theirs: list[str | Path] = ["perf.blocking_server", data, settings]
-    with _server(ours) as our_port, _server(theirs) as their_port:
+    with server(ours) as our_port, server(theirs) as their_port:
 
         def side(port: int) -> float:
             return requests / _load(port, some(), "--clients", str(CLIENTS))["seconds"]
@@ -124,37 +122,16 @@ def _served(
         rates = in_turn(sides, repeats)
         half = statistics.median(rates["ours"]) / 2
         latencies = _load(our_port, some(), "--rate", str(half))["latencies"]
-    with _server([*ours, "--cache", data / "cache"]) as port:
+    with server([*ours, "--cache", data / "cache"]) as port:
         known = some()[:CACHED]
         hits = [_load(port, known, "--clients", "1")["handler"] for _ in range(2)][-1]
     return rates, float(np.quantile(latencies, 0.99) / np.median(latencies)), statistics.median(hits)
 
 
-@contextmanager
-def _server(command: Sequence[str | Path]) -> Iterator[int]:
-    """A server's port, which is in the first line that it prints."""
-    process = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        if not (port := re.search(r"(\d+)\s*$", said)):
-            sys.exit(f"retrieval: {command[0]} printed no port: {said!r}")
-        yield int(port[1])
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def _load(port: int, queries: Sequence[str], *options: str) -> dict[str, Any]:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(queries, file)
-        file.flush()
-        command = [sys.executable, "-m", "perf.http_load", str(port), file.name, *options]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"retrieval: the load ended early: {done.stderr.splitlines()[-1]}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    """Each query alone in its request."""
+    bodies = [{"queries": [query], "topk": TOPK, "return_scores": True} for query in queries]
+    return load(port, "/retrieve", bodies, *options)
 
 
 def _rollouts(repeats: int) -> dict[str, list[float]]:
@@ -173,7 +150,7 @@ def _rollouts(repeats: int) -> dict[str, list[float]]:
         rollout = Rollout(engine, retriever, renderer, params.rollout)
         return len(questions) / seconds(lambda: rollout.greedy(questions))
 
-    with _server(["stepsearch_core.cli", "serve-retriever", "--port", "0"]) as port:
+    with server(["stepsearch_core.cli", "serve-retriever", "--port", "0"]) as port:
         remote = replace(params.retrieval, method="remote", url=f"http://127.0.0.1:{port}")
         here, there = (
             open_retriever(settings, DATA / "index", corpus) for settings in (params.retrieval, remote)
