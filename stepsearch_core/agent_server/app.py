@@ -1,4 +1,4 @@
-"""The application: OpenAI's chat completions and models over one `Agent`, and what operators look at."""
+"""The application: OpenAI's chat completions and models over one `Agent`, MCP, and what operators read."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from stepsearch_core.agent_server.completions import (
     finish_reason,
     turn_delta,
 )
+from stepsearch_core.agent_server.mcp_server import MCP_PATH, add_to, create_mcp
 from stepsearch_core.agent_server.metrics import PATH, AgentMetrics
 from stepsearch_core.agent_server.protocol import ChatRequest, ErrorResponse, openai_error
 from stepsearch_core.agent_server.settings import AgentSettings
@@ -49,12 +50,15 @@ _LEFT = 499
 """Status of an answer that nobody waits for; nginx counts them under this number."""
 
 
-def create_app(rollout: Rollout, settings: AgentSettings, patience: float = PATIENCE_SECONDS) -> FastAPI:
+def create_app(
+    rollout: Rollout, settings: AgentSettings, host: str = "127.0.0.1", patience: float = PATIENCE_SECONDS
+) -> FastAPI:
     """The application that serves what a rollout plays.
 
     Args:
         rollout: with the policy's engine, its retriever and as many slots as are played at once.
         settings: the model's name, and limits.
+        host: where it listens.
         patience: Seconds within which a request has to arrive.
     """
     metrics = AgentMetrics()
@@ -65,11 +69,12 @@ def create_app(rollout: Rollout, settings: AgentSettings, patience: float = PATI
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with noticing_the_end(draining.set):
-            async with agent:
+            async with agent, over_mcp.run():
                 yield
 
     app = FastAPI(title="StepSearch agent", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, path=PATH, metrics=metrics, patience=patience, shape=openai_error)
+    over_mcp = add_to(app, create_mcp(agent, settings), host)
+    app.add_middleware(Guard, paths=(PATH, MCP_PATH), metrics=metrics, patience=patience, shape=openai_error)
     answer_refusals(app, openai_error, malformed=400, outer=1)
 
     @app.post(PATH, response_model=Completion, responses=REFUSALS)

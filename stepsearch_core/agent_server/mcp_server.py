@@ -1,17 +1,22 @@
-"""The agent over MCP (the Model Context Protocol): one tool, `search_and_answer`, for other agents."""
+"""The agent over MCP (the Model Context Protocol): one tool, `search_and_answer`, for other agents.
+
+Over standard input and output it is a process of the client's; over HTTP it shares the chat service's port,
+queue and slots, one request a call and no session.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated
 
 import anyio
+from fastapi import FastAPI
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.routing import Route
 
 from stepsearch_core.agent_server.agent import Agent
 from stepsearch_core.agent_server.completions import About, CitedPassage, about, annotations
@@ -21,6 +26,7 @@ from stepsearch_core.agent_server.settings import AgentSettings
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.serving.refusals import RefusalError
 
+MCP_PATH = "/mcp"
 _DESCRIPTION = (
     "Answer a question that takes several searches, from the passages of this server's corpus. The question"
     " has to stand alone: nothing that was asked before is known. Gives a short answer, or none, with the"
@@ -36,20 +42,13 @@ class Answer(About):
     passages: list[CitedPassage]
 
 
-def create_mcp(agent: Agent, settings: AgentSettings) -> MCPServer[None]:
-    """The MCP server of an agent, which plays as long as the server runs."""
-
-    @asynccontextmanager
-    async def lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
-        async with agent:
-            yield
-
-    server = MCPServer[None](
+def create_mcp(agent: Agent, settings: AgentSettings) -> MCPServer:
+    """The MCP server of an agent, which has to play as long as it is asked."""
+    server = MCPServer(
         settings.name,
         title="StepSearch",
         instructions=_DESCRIPTION,
         version=version("stepsearch"),
-        lifespan=lifespan,
         log_level="WARNING",
     )
     notes = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -80,5 +79,25 @@ async def _answer(agent: Agent, question: str) -> Answer:
 
 def serve_stdio(rollout: Rollout, settings: AgentSettings) -> None:
     """Answer over standard input and output until the client closes them."""
-    server = create_mcp(Agent(rollout, settings, AgentMetrics()), settings)
-    anyio.run(server.run_stdio_async)
+    agent = Agent(rollout, settings, AgentMetrics())
+
+    async def serve() -> None:
+        async with agent:
+            await create_mcp(agent, settings).run_stdio_async()
+
+    anyio.run(serve)
+
+
+def add_to(app: FastAPI, server: MCPServer, host: str) -> StreamableHTTPSessionManager:
+    """Let an application answer at `MCP_PATH`, too; what is returned has to `run` meanwhile.
+
+    At a loopback `host`, requests that name another one are refused, as a page in a browser could make them.
+    """
+    made = server.streamable_http_app(
+        streamable_http_path=MCP_PATH, json_response=True, stateless_http=True, host=host
+    )
+    [route] = made.routes
+    assert isinstance(route, Route)
+    # a GET would open a stream that nothing is ever sent on
+    app.router.routes.append(Route(MCP_PATH, route.endpoint, methods=["POST"]))
+    return server.session_manager

@@ -17,7 +17,7 @@ class AgentMetrics(RequestMetrics):
     """The metrics of an agent's server."""
 
     def __init__(self) -> None:
-        super().__init__(PATH)
+        super().__init__(f"{PATH} and /mcp")
         own = self._registry
         self._ended = Counter(
             "stepsearch_questions",

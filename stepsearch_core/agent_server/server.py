@@ -27,7 +27,7 @@ def serve(settings: AgentSettings, host: str, port: int) -> None:
     """
     with bound(host, port) as listener:
         rollout = open_agent(settings)
-        app = create_app(rollout, settings)
+        app = create_app(rollout, settings, host)
         listen(listener)
         slots = rollout.params.batch_size
         print(f"serving {settings.name} in {slots} slots on {place(host, listener)}", flush=True)

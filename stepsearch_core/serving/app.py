@@ -73,7 +73,7 @@ def create_app(
                 yield
 
     app = FastAPI(title="StepSearch retrieval", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, path=PATH, metrics=metrics, patience=patience)
+    app.add_middleware(Guard, paths=(PATH,), metrics=metrics, patience=patience)
     answer_refusals(app)
 
     @app.post(PATH, response_model=RetrieveResponse | SingleResponse, responses=REFUSALS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,25 +23,30 @@ class Guard:
     """ASGI middleware; answers carry `Server-Timing: handler;dur=` with the handler's milliseconds."""
 
     def __init__(
-        self, app: ASGIApp, path: str, metrics: RequestMetrics, patience: float, shape: Shape = flat
+        self,
+        app: ASGIApp,
+        paths: Collection[str],
+        metrics: RequestMetrics,
+        patience: float,
+        shape: Shape = flat,
     ) -> None:
         """Stand before an application.
 
         Args:
             app: the application.
-            path: takes a body; requests to it are counted.
+            paths: take a body; requests to them are counted.
             metrics: count them.
             patience: seconds within which a request must have arrived.
             shape: of what a refused client is told.
         """
-        self._app, self._path = app, path
+        self._app, self._paths = app, paths
         self._metrics = metrics
         self._patience = patience
         self._shape = shape
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["path"] != self._path:
+        if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
         timed = _Timed(send, self._metrics)

@@ -91,7 +91,7 @@ def serve():
     clients = []
 
     def start(rollout, patience=30.0, **settings):
-        app = create_app(rollout, AgentSettings(**settings), patience)
+        app = create_app(rollout, AgentSettings(**settings), patience=patience)
         clients.append(TestClient(app).__enter__())
         return clients[-1]
 
@@ -107,7 +107,7 @@ def listening(monkeypatch):
 
     def start(rollout, patience=30.0, **settings):
         monkeypatch.setattr(ImpatientProtocol, "patience", patience)
-        app = create_app(rollout, AgentSettings(**settings), patience)
+        app = create_app(rollout, AgentSettings(**settings), patience=patience)
         server = uvicorn.Server(uvicorn.Config(app, port=0, http=ImpatientProtocol, log_level="warning"))
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -43,6 +43,20 @@ NEAR = st.fixed_dictionaries(
 ODD = st.builds(
     lambda value, field, odd: {**value, field: odd}, NEAR, st.sampled_from([*ONLY, "user", "x"]), ANYTHING
 )
+CALL = st.fixed_dictionaries(
+    {
+        "jsonrpc": st.just("2.0"),
+        "id": st.integers() | TEXT,
+        "method": st.sampled_from(["tools/call", "tools/list", "ping", "initialize"]) | TEXT,
+        "params": st.fixed_dictionaries(
+            {
+                "name": st.just("search_and_answer") | TEXT,
+                "arguments": st.fixed_dictionaries({"question": TEXT}) | ANYTHING,
+            }
+        )
+        | ANYTHING,
+    }
+)
 GOOD = st.builds(
     asking,
     st.text(min_size=1),
@@ -58,8 +72,8 @@ def encoded(value):
 
 
 def fuzz(url, examples):
-    """An eighth goes by the document or against it, an eighth are bytes below HTTP, a quarter good requests
-    whose client leaves early; the others are near to good ones.
+    """Half are near to good requests, a quarter are good and left early by their client; an eighth each goes
+    by the document or against it, and over MCP; some more are bytes below HTTP.
     """
     loaded = schemathesis.openapi.from_url(f"{url}/openapi.json")
     cases = [
@@ -86,6 +100,13 @@ def fuzz(url, examples):
         if answer.status_code != 200:
             assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
+    @part(8)
+    @given(st.binary() | (CALL | ANYTHING).map(encoded))
+    def over_mcp(body):
+        accepted = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+        answer = client.post("/mcp", content=body, headers=accepted)
+        assert answer.status_code < 500, answer.text
+
     @part(4)
     @given(GOOD, st.integers(0, 400))
     def left_early(value, read):
@@ -96,7 +117,7 @@ def fuzz(url, examples):
             if read:
                 connection.recv(read)
 
-    @part(8)
+    @part(16)
     @given(st.binary(), st.sampled_from([b"", f"POST {PATH} HTTP/1.1\r\n".encode()]))
     def below_http(garbage, start):
         with socket.create_connection((host, int(port))) as connection, suppress(OSError):
@@ -104,6 +125,7 @@ def fuzz(url, examples):
 
     with httpx.Client(base_url=url, timeout=60) as client:
         near_it()
+        over_mcp()
     left_early()
     below_http()
     by_the_document()

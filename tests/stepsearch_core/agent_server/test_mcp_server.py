@@ -1,8 +1,10 @@
 """The tool as the MCP SDK's own client calls it."""
 
 import sys
+from contextlib import nullcontext
 
 import anyio
+import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 
@@ -11,15 +13,19 @@ from stepsearch_core.agent_server.mcp_server import create_mcp
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
 from tests import tiny
-from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, asking, metric
 from tests.stepsearch_core.rollout.troubles import Failing
 
 
 def call(server, *questions):
-    """The tools, and the result of each call, one after the other."""
+    """The tools, and the result of each call, one after the other; `server`: of a served agent, or where."""
 
     async def session():
-        async with Client(server) as client:
+        playing = nullcontext()
+        target = server
+        if isinstance(server, Agent):
+            playing, target = server, create_mcp(server, AgentSettings())
+        async with playing, Client(target) as client:
             results = [
                 await client.call_tool("search_and_answer", {"question": question}) for question in questions
             ]
@@ -29,9 +35,8 @@ def call(server, *questions):
 
 
 def served(rollout, **settings):
-    """A server of a rollout, in this process."""
-    chosen = AgentSettings(**settings)
-    return create_mcp(Agent(rollout, chosen, AgentMetrics()), chosen)
+    """An agent of a rollout, in this process."""
+    return Agent(rollout, AgentSettings(**settings), AgentMetrics())
 
 
 def text(result):
@@ -84,6 +89,25 @@ def test_a_question_that_takes_too_long_is_an_error(rollout, retriever):
     _, [result] = call(served(rollout([[SEARCH, ANSWER]], Slow()), timeout=0.1), "where")
     assert result.is_error
     assert "no answer within 0.1 s" in text(result)
+
+
+def test_over_http_it_shares_port_and_slots_with_the_chat_service(listening, rollout):
+    url = listening(rollout([[SEARCH, ANSWER]] * 2))
+    [tool], [result] = call(f"{url}/mcp", tiny.ADA.question)
+    assert tool.name == "search_and_answer"
+    assert result.structured_content["answer"] == "oslo"
+    assert httpx.post(f"{url}/v1/chat/completions", json=asking()).status_code == 200
+    page = httpx.get(f"{url}/metrics").text
+    assert metric(page, 'stepsearch_questions_total{stop_reason="answered"}') == 2
+
+
+def test_over_http_what_names_another_host_or_is_no_message_is_refused(listening, rollout):
+    url = listening(rollout([]))
+    headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    assert httpx.post(f"{url}/mcp", content=b"{}", headers={**headers, "host": "evil"}).status_code == 421
+    for body in (b"", b"[", b"{}", b"null", b'{"jsonrpc": "2.0", "method": 1}', b"\xff", b"[" * 100_000):
+        assert httpx.post(f"{url}/mcp", content=body, headers=headers).status_code == 400
+    assert httpx.get(f"{url}/mcp", headers=headers).status_code == 405
 
 
 @pytest.mark.slow
