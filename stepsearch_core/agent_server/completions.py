@@ -133,7 +133,7 @@ class Head:
         message = Message(
             content=content,
             reasoning_content="".join(map(reasoning, episode.told)),
-            annotations=[one for turn in episode.told for one in annotations(turn, len(content))],
+            annotations=[one for turn in episode.told for one in citations(turn, len(content))],
         )
         return Completion(
             **self.fields,
@@ -169,7 +169,7 @@ def turn_delta(turn: TurnRecord) -> dict[str, Any]:
     delta: dict[str, Any] = {}
     if thought := reasoning(turn):
         delta["reasoning_content"] = thought
-    if cited := annotations(turn, 0):
+    if cited := citations(turn, 0):
         delta["annotations"] = [one.model_dump() for one in cited]
     return delta
 
@@ -180,7 +180,7 @@ def reasoning(turn: TurnRecord) -> str:
     return "".join(f"{line}\n" for line in (lines[:-1] if turn.action is ActionKind.ANSWER else lines))
 
 
-def annotations(turn: TurnRecord, length: int) -> list[Annotation]:
+def citations(turn: TurnRecord, length: int) -> list[Annotation]:
     """The passages of a turn that no earlier one showed; `length`: of the answer, 0 if it is to come."""
     return [
         Annotation(

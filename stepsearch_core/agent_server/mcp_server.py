@@ -19,7 +19,7 @@ from pydantic import Field
 from starlette.routing import Route
 
 from stepsearch_core.agent_server.agent import Agent
-from stepsearch_core.agent_server.completions import About, CitedPassage, about, annotations
+from stepsearch_core.agent_server.completions import About, CitedPassage, about, citations
 from stepsearch_core.agent_server.episodes import Asked
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
@@ -70,7 +70,7 @@ async def _answer(agent: Agent, question: str) -> Answer:
         raise ToolError("the question is empty")
     try:
         with agent.ask(Asked(question.strip())) as asking:
-            cited = [one.passage async for turn in asking.turns() for one in annotations(turn, 0)]
+            cited = [one.passage async for turn in asking.turns() for one in citations(turn, 0)]
     except RefusalError as refusal:
         raise ToolError(refusal.message) from None
     episode = asking.episode

@@ -178,9 +178,9 @@ def test_a_search_that_fails_is_503_and_in_a_stream_an_error_of_the_client(clien
     with pytest.raises(openai.InternalServerError) as failed:
         asked.create(**ASKED)
     assert (failed.value.status_code, failed.value.code) == (503, "retrieval_failed")
-    with pytest.raises(openai.APIError, match="a search failed") as failed:
+    with pytest.raises(openai.APIError, match="a search failed") as broken:
         list(asked.create(**ASKED, stream=True))
-    assert failed.value.code == "retrieval_failed"
+    assert broken.value.code == "retrieval_failed"
 
 
 def test_an_engine_that_fails_is_503_and_the_next_question_is_answered(client, rollout):

@@ -6,7 +6,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from stepsearch_core.agent_server.completions import (
     Head,
     about,
-    annotations,
+    citations,
     event,
     finish_reason,
     reasoning,
@@ -34,7 +34,7 @@ def test_an_answer_is_one_of_openai_s_with_what_is_ours_beside_it():
     read = ChatCompletion.model_validate(answer)
     assert (read.model, read.choices[0].message.content) == ("ours", "oslo")
     assert read.choices[0].finish_reason == "stop"
-    assert read.stepsearch["unread_messages"] == 3
+    assert (read.model_extra or {})["stepsearch"]["unread_messages"] == 3
     assert read.id.startswith("chatcmpl-")
 
 
@@ -51,7 +51,10 @@ def test_chunks_are_openai_s():
         for one in events
     ]
     assert (
-        chunks[1].choices[0].delta.reasoning_content.startswith("thought: the birthplace\nsearch: ada born")
+        chunks[1]
+        .choices[0]
+        .delta.model_dump()["reasoning_content"]
+        .startswith("thought: the birthplace\nsearch: ")
     )
     assert chunks[-1].usage.total_tokens == len(episode.trajectory.token_ids)
 
@@ -76,11 +79,11 @@ def test_tokens_are_counted_once_by_who_wrote_them():
 
 def test_a_passage_is_cited_where_it_was_found_first():
     first, again, _ = played(SEARCH, SEARCH, ANSWER).told
-    assert [one.passage.id for one in annotations(first, 4)] == [one.id for one in tiny.PASSAGES[:2]]
-    assert {(one.url_citation.start_index, one.url_citation.end_index) for one in annotations(first, 4)} == {
+    assert [one.passage.id for one in citations(first, 4)] == [one.id for one in tiny.PASSAGES[:2]]
+    assert {(one.url_citation.start_index, one.url_citation.end_index) for one in citations(first, 4)} == {
         (0, 4)
     }
-    assert annotations(again, 4) == []
+    assert citations(again, 4) == []
     told = about(played(SEARCH, SEARCH, ANSWER), 0)
     assert [len(search.passage_ids) for search in told.searches] == [2, 2]
 

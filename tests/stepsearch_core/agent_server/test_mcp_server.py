@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import nullcontext
+from typing import Any
 
 import anyio
 import httpx
@@ -21,7 +22,7 @@ def call(server, *questions):
     """The tools, and the result of each call, one after the other; `server`: of a served agent, or where."""
 
     async def session():
-        playing = nullcontext()
+        playing: Any = nullcontext()
         target = server
         if isinstance(server, Agent):
             playing, target = server, create_mcp(server, AgentSettings())

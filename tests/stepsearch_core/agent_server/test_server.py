@@ -3,6 +3,7 @@
 import signal
 import threading
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import openai
@@ -22,13 +23,13 @@ pytestmark = pytest.mark.slow
 def test_a_server_process_answers_as_ask_does_and_ends_with_0_when_all_is_answered(server_process, data):
     server = server_process("--name", "tiny", "--slots", "2")
     assert server.log.splitlines()[-1] == f"serving tiny in 2 slots on {server.url}"
-    asked = [{"role": "user", "content": tiny.ADA.question}]
+    asked: Any = [{"role": "user", "content": tiny.ADA.question}]
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
         answer = client.chat.completions.create(model="tiny", messages=asked)
     asker = Asker(data / "train" / "policy", data, load_params(data / "params.yaml"))
     expected = asker(tiny.ADA.question, lambda turn: None)
     assert answer.choices[0].message.content == (expected["answer"] or "")
-    assert answer.stepsearch["stop_reason"] == expected["stop_reason"]
+    assert (answer.model_extra or {})["stepsearch"]["stop_reason"] == expected["stop_reason"]
 
     body = {"model": "tiny", "messages": asked}
     made = []

@@ -2,6 +2,7 @@ import queue
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from stepsearch_core.base.types import StopReason
@@ -25,10 +26,14 @@ def arrivals(limit=2):
 def test_a_list_gives_its_episodes_in_order_but_those_that_are_done():
     first, done, last = episode(), episode(), episode()
     done.fail(StopReason.ENGINE_FAILED)
-    listed = Listed([first, done, last], streams=["a", "b", "c"])
+    streams = [np.random.default_rng(number) for number in range(3)]
+    listed = Listed([first, done, last], streams)
     assert len(listed) == 2
     taken = [listed.take(wait=True) for _ in range(3)]
-    assert [(entry.episode, entry.stream) for entry in taken[:2]] == [(first, "a"), (last, "c")]
+    assert [(entry.episode, entry.stream) for entry in taken[:2]] == [
+        (first, streams[0]),
+        (last, streams[2]),
+    ]
     assert taken[2] is None
 
 
