@@ -156,8 +156,8 @@ class Head:
 
 
 def event(value: dict[str, Any]) -> str:
-    """A server-sent event."""
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+    """A server-sent event, in ASCII: some clients take other characters for line ends."""
+    return f"data: {json.dumps(value)}\n\n"
 
 
 DONE = "data: [DONE]\n\n"

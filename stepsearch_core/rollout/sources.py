@@ -129,6 +129,8 @@ class Arrivals:
 
     def give_up(self, entry: Entry) -> None:
         """Say that nobody waits for an entry any more; of one that has ended nothing changes."""
+        if entry.episode.done:
+            return
         with self._arrived:
             entry.given_up = True
             waits = entry in self._waiting

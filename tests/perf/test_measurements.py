@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 from perf import logits, real_model_memory, real_model_update
 from perf.__main__ import main as perf_main
 from perf.measure import peak_bytes
+from perf.serve import concurrency
 from perf.update_gpu import flops_per_token, tokens_per_second
 from stepsearch_core.learning import logit_chunks
 from stepsearch_core.policy.models import save_policy
@@ -104,6 +105,14 @@ def test_update():
     assert figures["update_speedup"] > 1.2  # above 3 on an idle machine
     assert figures["deepspeed_overhead"] < 3  # 1.25 on an idle machine
     assert tokens["equal"] == pytest.approx(tokens["useful"], rel=0.01)
+
+
+@pytest.mark.timing
+def test_serve(micro):
+    figures, sides, _ = concurrency(micro / "data", micro / "params.yaml", repeats=1)
+    rates = sides["answers_per_second_many"][0] / sides["answers_per_second_one"][0]
+    assert figures["serve_concurrency_gain"] == pytest.approx(rates)
+    assert rates > 2  # eight slots, and 32 clients
 
 
 @pytest.mark.parametrize(
