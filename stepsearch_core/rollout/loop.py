@@ -191,6 +191,6 @@ class _Table:
             self._submit(slot)
             return
         del self._at[slot]
+        self._source.ended(entry)
         self._session.close(slot)
         self._free.append(slot)
-        self._source.ended(entry)

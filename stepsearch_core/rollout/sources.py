@@ -118,7 +118,9 @@ class Arrivals:
             FullError: too many wait, or none is played any more.
         """
         with self._arrived:
-            if self._closed or len(self._waiting) >= self._limit:
+            if self._closed:
+                raise FullError("nobody is let in any more")
+            if len(self._waiting) >= self._limit:
                 raise FullError(f"{len(self._waiting)} wait already")
             self._count += 1
             entry = Entry(self._count, episode, stream, temperature)

@@ -12,6 +12,7 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.rollout.sources import Arrivals
+from stepsearch_core.sampling.engine import EngineError
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
@@ -140,6 +141,26 @@ def test_an_engine_that_breaks_ends_those_with_a_slot_and_plays_those_that_come(
         StopReason.ENGINE_FAILED,
         StopReason.ANSWERED,
     ]
+
+
+def test_an_engine_that_breaks_between_turns_leaves_nobody_waiting(retriever):
+    engine = ScriptedEngine(RENDERER, [[ANSWER]] * 2)
+    opens = engine.session
+
+    def breaking(slots, capacity):
+        session = opens(slots, capacity)
+
+        def close(slot):
+            raise EngineError("could not give up a turn")
+
+        session.close = close
+        return session
+
+    engine.session = breaking
+    with served(engine, retriever, slots=1) as (source, ended):
+        entries = [source.put(episode()) for _ in range(2)]
+        until(lambda: ended == entries)
+    assert {entry.episode.trajectory.answer for entry in entries} == {"oslo"}
 
 
 def test_the_end_gives_up_whoever_is_there(retriever):
