@@ -36,7 +36,7 @@ from transformers import PreTrainedModel as Model
 from stepsearch_core.base.types import ActionKind, Question, Trajectory
 from stepsearch_core.benchmarks.sources import fetched_passages, read_questions
 from stepsearch_core.data.corpus import Corpus, build_corpus
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.learning.sft import replay
@@ -91,7 +91,7 @@ class World:
         training = read_questions(folder, "musique", "train")
         self.train = [question for question in training if len(question.hops) == 2]
         self.test = read_questions(folder, "hotpotqa", "test")[: args.test_questions]
-        style = STYLES[params.environment.prompt]
+        style = style_of(params.environment)
         texts = [*style.vocabulary(), *training_texts(self.train, (), self.corpus)]
         self.tokenizer = train_tokenizer(texts, params.tokenizer, style.grammar.tags)
         self.renderer = Renderer(self.tokenizer, params.environment)

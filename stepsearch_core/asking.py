@@ -133,7 +133,7 @@ def turn_lines(turn: TurnRecord) -> list[str]:
     if turn.action is ActionKind.INVALID:
         return [f"invalid: {turn.reason}: {' '.join(turn.text.split())}"]
     thought, _, done = turn.text.rpartition(f"<{turn.action}>")
-    said = done.partition(f"</{turn.action}>")[0]
+    said = turn.query or done.partition(f"</{turn.action}>")[0]
     lines = [f"{turn.action}: {' '.join(said.split())}"]
     if thought := " ".join(_TAG.sub(" ", thought).split()):
         lines.insert(0, f"thought: {thought}")

@@ -49,6 +49,11 @@ def one_of(*choices: str) -> Any:
     return _limited(Limit(f"one of {', '.join(choices)}", choices.__contains__))
 
 
+def such_that(wording: str, allows: Callable[[Any], bool]) -> Any:
+    """A field with a value that `allows` says yes to; `wording` says which those are."""
+    return _limited(Limit(wording, allows))
+
+
 def problems(section: Any) -> list[str]:
     """Every value out of its limit, as `train.steps: 0 is not at least 1`."""
     return list(_problems(section, ""))

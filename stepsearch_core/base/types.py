@@ -166,6 +166,12 @@ class Trajectory:
     segments: list[Segment] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     stop_reason: StopReason = StopReason.TURN_LIMIT
+    must_search: bool = True
+    """Whether its form wants a search (`metrics.search.format_valid`)."""
+    must_think: bool = True
+    """Whether it wants a thought."""
+    aside_tokens: int = 0
+    """What the policy wrote in contexts of their own, of which no segment tells (`protocols.search_o1`)."""
 
     @property
     def token_ids(self) -> list[int]:

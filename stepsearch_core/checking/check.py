@@ -43,6 +43,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("warmstart", model.check_ignored),
     ("evaluate", tokenizer.check_template),
     ("train", tokenizer.check_answers),
+    ("evaluate", environment.check_prompts),
     ("evaluate", environment.check_limits),
     ("evaluate", environment.check_questions),
     ("evaluate", environment.check_passages),

@@ -12,9 +12,10 @@ from stepsearch_core.checking.finding import Finding, Severity
 from stepsearch_core.checking.subject import Subject
 from stepsearch_core.data.row import Row
 from stepsearch_core.data.rows import read_rows
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.environment.questions import TOO_LONG_SHARE
 from stepsearch_core.environment.renderer import Renderer
-from stepsearch_core.params import TRAINING_FILES
+from stepsearch_core.params import TRAINING_FILES, asked_with
 
 LONG_SHARE = 0.01
 """Of the passages: beyond it a policy is often shown less than was found."""
@@ -23,6 +24,16 @@ HIDDEN_SHARE = 0.05
 NAMED_QUESTIONS = 5
 _LARGEST_FILE = 400_000_000
 """Bytes of a file that is read whole here; `fetch` reads larger ones."""
+
+
+def check_prompts(subject: Subject) -> Iterator[Finding]:
+    """The prompt files that the run and policies asked in a way of their own name can be read."""
+    others = (asked_with(subject.params, name) for name in subject.params.evaluate.others)
+    for params in (subject.params, *others):
+        try:
+            style_of(params.environment)
+        except DataError as error:
+            yield subject.refusal(error, "mend the file, or name another in environment.prompt")
 
 
 def check_limits(subject: Subject) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_object
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.params import Params
 
 
@@ -17,7 +17,7 @@ def stand_in(params: Params, texts: Iterable[str]) -> Any:
     """A tokenizer trained as `warmstart` would, on a sample of its texts."""
     from stepsearch_core.policy.tokenizers import train_tokenizer
 
-    style = STYLES[params.environment.prompt]
+    style = style_of(params.environment)
     return train_tokenizer(chain(style.vocabulary(), texts), params.tokenizer, style.grammar.tags)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.params import load_params
+from stepsearch_core.params.loading import with_changes
 from stepsearch_core.profiles import ACTIVE
 from stepsearch_core.rollout.records import TurnRecord
 
@@ -43,6 +44,13 @@ def add(commands: Any) -> None:
     asking.add_argument(
         "--params", type=Path, default=ACTIVE, help="the file that is active (default: params.yaml)"
     )
+    asking.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="asks with it, as environment.protocol=ircot or environment.prompt=paper; may be repeated",
+    )
     asking.add_argument("--json", action="store_true", help="print a record in a line when one is done")
     asking.set_defaults(run=_ask)
 
@@ -64,7 +72,10 @@ def _ask(options: argparse.Namespace) -> None:
             print("\n".join(turn_lines(turn)), flush=True)
 
     policy = options.policy or options.data / "train" / "policy"
-    asker = Asker(policy, options.data, load_params(options.params))
+    params = load_params(options.params)
+    if options.change:
+        params = with_changes(params, options.change, Path("--change"))
+    asker = Asker(policy, options.data, params)
     failed = []
     for number, question in enumerate(questions):
         if options.file and not options.json:

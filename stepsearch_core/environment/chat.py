@@ -48,10 +48,17 @@ class Chat:
         tags = list(_REASONING.finditer(self.after_question))
         return self.after_question[tags[-1].start() :] if tags and not tags[-1][1] else ""
 
-    def notice(self, text: str, last: int) -> str:
-        """A notice after an assistant's turn that ended with token `last`, and the next turn's beginning."""
+    def around(self, last: int) -> tuple[str, str]:
+        """What stands around the user's words after an assistant's turn that ended with token `last`: the
+        rest of its end, and the next turn's beginning.
+        """
         written = self.end_text if last == self.end else ""
-        return self.closing.removeprefix(written) + text + self.after_question
+        return self.closing.removeprefix(written), self.after_question
+
+    def notice(self, text: str, last: int) -> str:
+        """A notice as the user's words, with what stands around it."""
+        before, after = self.around(last)
+        return before + text + after
 
 
 def plain(prompt: str) -> Chat:

@@ -7,13 +7,20 @@ text mentions three demonstrations that neither its table nor its code holds; th
 `released` follows the released training prompt: plan and observation in place of think, that code's layout
 of documents with blank lines around them, and warnings in the policy's own voice that spell out the tags
 (its scoring, in `rewards.released`, takes them for searches). Wording is ours in all three.
+
+Without searches (`environment.max_searches: 0`) a style tells the policy to reason and answer, as R1 is told
+(Guo et al. 2025, arXiv 2501.12948): with it GRPO trains the baseline "R1 without search".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepsearch_core.environment.actions import PLAN, THINK, Grammar
+from stepsearch_core.environment.prompt_files import read_prompt_file
+from stepsearch_core.environment.protocols.registry import PROTOCOLS
+from stepsearch_core.params import EnvironmentParams
+from stepsearch_core.params.shared import is_prompt_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,15 @@ class PromptStyle:
     closing: str = "</information>"
     cut_mark: str = " ..."
     """Behind the text of a document that is cut."""
+    closed_book: str | None = None
+    """The prompt where there are no searches; None: the same."""
 
     def vocabulary(self) -> list[str]:
         """Texts with every word the environment itself may say, for training a tokenizer."""
         documents = [self.document.format(rank=rank, title="", text="") for rank in range(1, 11)]
         return [
             self.prompt.format(question=""),
+            *((self.closed_book.format(question=""),) if self.closed_book else ()),
             *documents,
             self.invalid_notice,
             self.last_turn_notice,
@@ -71,6 +81,11 @@ PAPER = PromptStyle(
     last_turn_notice=(
         "\n<warning> No searches are left. Think once more and give the answer now. </warning>\n"
     ),
+    closed_book=(
+        "You answer hard questions from what you know; there is nothing to look things up in. First reason"
+        " step by step inside <think> and </think>. Then give the answer without any explanation as <answer>"
+        " answer </answer>, for example <answer> Beijing </answer>.\nQuestion: {question}\n"
+    ),
 )
 
 RELEASED = PromptStyle(
@@ -95,6 +110,35 @@ RELEASED = PromptStyle(
     grammar=PLAN,
     opening="\n\n<information> ",
     closing=" </information>\n\n",
+    closed_book=(
+        "You answer a hard question step by step from what you know; there is no search tool. Begin with a"
+        " plan inside <plan> and </plan>: what is known, what is missing, what follows from it. Finish with"
+        " <answer> answer </answer>: short, without a long explanation, for example <answer> Beijing"
+        " </answer>.\nQuestion: {question}\n"
+    ),
 )
 
+TEXTS = (
+    *("prompt", "document", "invalid_notice", "last_turn_notice"),
+    *("opening", "closing", "cut_mark", "closed_book"),
+)
+"""The fields of a style that are texts, as a prompt file may have them."""
 STYLES = {"minimal": MINIMAL, "paper": PAPER, "released": RELEASED}
+
+
+def style_of(params: EnvironmentParams) -> PromptStyle:
+    """What the environment says with these parameters: the prompt's style, the protocol's texts in it.
+
+    What a prompt file says comes before what the protocol says, and that before the style.
+
+    Raises:
+        DataError: the prompt file is missing or damaged.
+    """
+    protocol, own = PROTOCOLS[params.protocol], {}
+    base = params.prompt
+    if is_prompt_file(base):
+        base, own = read_prompt_file(base, tuple(STYLES), TEXTS)
+    said = {**protocol.texts, **own}
+    style = replace(STYLES[base], **({"closed_book": None} if "prompt" in said else {}) | said)
+    asked = style.prompt if params.max_searches else style.closed_book or style.prompt
+    return replace(style, prompt=asked)

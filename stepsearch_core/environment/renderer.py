@@ -17,53 +17,44 @@ A prompt begins with what the tokenizer begins a text with, once: a chat templat
 it is. What of questions and passages would be control tokens is plain text (`environment.encoding`). In a
 chat, a notice after a turn that the policy has closed by an end-of-turn token is a user's turn, and a new
 assistant's turn begins behind it; after any other turn it stands within the assistant's, as passages do
-(`environment.chat`). Without a chat template the notice simply follows the end-of-text token.
+(`environment.chat`). Without a chat template the notice simply follows the end-of-text token. Passages are
+treated alike after turns that only some protocols end so (`environment.protocols`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import STOP_STRINGS
-from stepsearch_core.environment.chat import chat_of, plain
+from stepsearch_core.environment.chat import Chat, chat_of, plain
+from stepsearch_core.environment.documents import Documents, Observation
 from stepsearch_core.environment.encoding import TextEncoder, end_ids
-from stepsearch_core.environment.excerpts import longest_excerpt
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
+from stepsearch_core.environment.protocols.registry import PROTOCOLS
 from stepsearch_core.params import EnvironmentParams
-
-SHORTEST_EXCERPT = 8
-"""Tokens: a passage of which less would be left, mark and heading included, is not cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """The ids of an information block (and notice), and the positions of the passages it shows."""
-
-    ids: list[int]
-    shown: tuple[int, ...]
-    cut: tuple[int, ...]
 
 
 class Renderer:
-    """Encodes what the environment writes, for one tokenizer and one style of prompt.
+    """Encodes what the environment writes, for one tokenizer, one style of prompt and one protocol.
 
     Raises:
-        DataError: tokenizer and parameters do not fit together.
+        DataError: tokenizer and parameters do not fit together, or the prompt file is missing or damaged.
     """
 
     def __init__(self, tokenizer: Any, params: EnvironmentParams) -> None:
         self.params = params
-        self.style = STYLES[params.prompt]
+        self.style = style_of(params)
+        self.protocol = PROTOCOLS[params.protocol]
         self._encoder = TextEncoder(tokenizer, self.style.grammar.tags)
-        self._cut = lru_cache(maxsize=20_000)(self._cut_uncached)
-        self._chat = (
-            chat_of(tokenizer, self.style.prompt) if params.chat_template else plain(self.style.prompt)
-        )
+        self._documents = Documents(self._encoder, self.style, params)
+        around = partial(chat_of, tokenizer) if params.chat_template else plain
+        self._chat = around(self.style.prompt)
+        self._refining = around(self.protocol.refinement) if self.protocol.refinement else None
         self._ends = end_ids(tokenizer)
         ends = (self._chat.end, tokenizer.eos_token_id, *sorted(self._ends))
         self._end = next((end for end in ends if end is not None), None)
@@ -146,12 +137,46 @@ class Renderer:
         return self.prompt_length(question) <= self.prompt_room
 
     def _prompt(self, question: str) -> list[int]:
-        chat, begin = self._chat, self._encoder.begin
-        ids = self._encoder.theirs_within(chat.before_question, question, chat.after_question)
+        if self.protocol.asks_first:
+            before, after = self.prompt_parts(question)
+            return [*before, *after]
+        chat = self._chat
+        return self._begun(self._encoder.theirs_within(chat.before_question, question, chat.after_question))
+
+    def prompt_parts(self, question: str) -> tuple[list[int], list[int]]:
+        """The prompt's ids to the end of the question, and those behind: documents may stand between."""
+        return self._parts(self._chat, question)
+
+    def _parts(self, chat: Chat, text: str) -> tuple[list[int], list[int]]:
+        ids = self._encoder.theirs_within(chat.before_question, text, "")
+        return self._begun(ids), self.encode(chat.after_question)
+
+    def _begun(self, ids: list[int]) -> list[int]:
+        begin = self._encoder.begin
         return ids if ids[: len(begin)] == begin else [*begin, *ids]
 
+    def opened_by(self, last_turn: bool, closed_by: int | None = None) -> str:
+        """What a turn goes on from that follows an observation or a notice: mostly nothing."""
+        return ("" if closed_by is None else self.opened) + self._notice(last_turn)[1]
+
+    def _notice(self, last_turn: bool) -> tuple[str, str]:
+        """What is said before a turn, and what the turn goes on from."""
+        notice = self.style.last_turn_notice if last_turn else ""
+        return ("", notice) if self.protocol.completes else (notice, "")
+
+    def _around(self, last_turn: bool, closed_by: int | None) -> tuple[list[int], list[int]]:
+        """What stands before and behind an information block."""
+        notice, start = self._notice(last_turn)
+        before, after = ("", "") if closed_by is None else self._chat.around(closed_by)
+        behind = notice + after + start
+        return self.encode(before) if before else [], self.encode(behind) if behind else []
+
     def observation(
-        self, passages: Sequence[Passage], room: int, last_turn: bool = False
+        self,
+        passages: Sequence[Passage],
+        room: int,
+        last_turn: bool = False,
+        closed_by: int | None = None,
     ) -> Observation | None:
         """`<information>` with as many passages, best first, as fit into `room` and the limit.
 
@@ -159,36 +184,46 @@ class Renderer:
             passages: best first.
             room: tokens at most, the notice included.
             last_turn: whether the notice before the last turn follows.
+            closed_by: as of `invalid_notice`.
 
         Returns:
             None if not even the tags (and the notice) fit.
         """
-        opening, closing = self.encode(self.style.opening), self.encode(self.style.closing)
-        notice = self.encode(self.style.last_turn_notice) if last_turn else []
-        left = (
-            min(room, self.params.max_observation_tokens + len(notice))
-            - len(opening)
-            - len(closing)
-            - len(notice)
-        )
-        if left < 0:
-            return None
-        documents: list[int] = []
-        shown: list[int] = []
-        cut: list[int] = []
-        for position, passage in enumerate(passages):
-            ids: Sequence[int] = self._document(len(shown) + 1, passage.title, passage.text)
-            if len(ids) > left:
-                ids = self._cut(len(shown) + 1, passage, left) if self.params.long_passages == "cut" else ()
-                if not ids:
-                    continue
-                cut.append(position)
-            documents += ids
-            left -= len(ids)
-            shown.append(position)
-            if cut:
-                break
-        return Observation([*opening, *documents, *closing, *notice], tuple(shown), tuple(cut))
+        before, after = self._around(last_turn, closed_by)
+        block = self.block(passages, room - len(before) - len(after))
+        return block and replace(block, ids=[*before, *block.ids, *after])
+
+    def refinement(
+        self, question: str, step: str, query: str, passages: Sequence[Passage]
+    ) -> Observation | None:
+        """The whole context in which the policy sums up what a search found (`Protocol.refinement`).
+
+        Args:
+            question: of the episode.
+            step: the text of the turn that asked.
+            query: what it asked.
+            passages: best first; as many as fit are shown.
+
+        Returns:
+            None if not even the tags around the documents fit.
+        """
+        assert self._refining is not None
+        text = f"{question}\nLatest step: {step}\nQuery: {query}"
+        before, after = self._parts(self._refining, text)
+        block = self.block(passages, self.prompt_room - len(before) - len(after))
+        return block and replace(block, ids=[*before, *block.ids, *after])
+
+    def summary(
+        self, text: str, room: int, last_turn: bool = False, closed_by: int | None = None
+    ) -> list[int] | None:
+        """`<information>` with a text in place of documents, cut at the limits; else as `observation`."""
+        before, after = self._around(last_turn, closed_by)
+        block = self._documents.text(text, room - len(before) - len(after))
+        return block and [*before, *block, *after]
+
+    def block(self, passages: Sequence[Passage], room: int) -> Observation | None:
+        """The information block alone, None if not even its tags fit."""
+        return self._documents.block(passages, room)
 
     def shown(self, passages: Sequence[Passage]) -> list[str]:
         """The ids of the passages that a search with these results shows if there is room for all."""
@@ -206,10 +241,11 @@ class Renderer:
             closed_by: the token by which the turn has closed the assistant's turn of a chat, if it has: then
                 the notice is a user's turn, and the prompt's end is repeated behind it.
         """
-        notices = [self.style.invalid_notice, *([self.style.last_turn_notice] if last_turn else [])]
+        notice, start = self._notice(last_turn)
+        notices = [self.style.invalid_notice, notice, start]
         if closed_by is not None:
-            notices = [self._chat.notice("".join(notices), closed_by)]
-        ids = [token for notice in notices for token in self.encode(notice)]
+            notices = [self._chat.notice(self.style.invalid_notice + notice, closed_by) + start]
+        ids = [token for notice in notices if notice for token in self.encode(notice)]
         return ids if len(ids) <= room else None
 
     def _check(self) -> None:
@@ -223,31 +259,10 @@ class Renderer:
                 f" which the style {self.params.prompt!r} lacks"
             )
             raise DataError(problem, "params", field="environment.prompt")
-        around = len(self.encode(self.style.opening)) + len(self.encode(self.style.closing))
-        needed = around + self._shortest(1, "")
+        needed = self._documents.least
         if needed > self.params.max_observation_tokens:
             problem = (
                 f"{self.params.max_observation_tokens} would show nothing of any search: the tags around the"
                 f" documents, a heading and the shortest text take {needed}"
             )
             raise DataError(problem, "params", field="environment.max_observation_tokens")
-
-    def _document(self, rank: int, title: str, text: str) -> list[int]:
-        return self._encoder.theirs(self.style.document.format(rank=rank, title=title, text=text))
-
-    def _shortest(self, rank: int, title: str) -> int:
-        """Tokens of the least that is shown of a passage: all of a short one, else a beginning."""
-        if self.params.long_passages == "skip":
-            return len(self._document(rank, title, "")) + 1
-        return len(self._document(rank, title, self.style.cut_mark)) + SHORTEST_EXCERPT
-
-    def _cut_uncached(self, rank: int, passage: Passage, room: int) -> tuple[int, ...]:
-        """The document with as much of the passage's text as fits and the mark; () if that is too little."""
-        if self._shortest(rank, passage.title) > room:
-            return ()
-
-        def encoded(text: str) -> list[int]:
-            return self._document(rank, passage.title, text + self.style.cut_mark)
-
-        excerpt = longest_excerpt(passage.text, lambda text: len(encoded(text)) <= room)
-        return tuple(encoded(excerpt)) if excerpt else ()

@@ -212,7 +212,7 @@ MEASURES = (
         "written_tokens",
         "Tokens",
         "tokens per question that the policy wrote",
-        lambda made, asked, rules: sum(made.policy_mask),
+        lambda made, asked, rules: sum(made.policy_mask) + made.aside_tokens,
         Better.LOWER,
         digits=1,
     ),

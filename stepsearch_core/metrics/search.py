@@ -81,15 +81,16 @@ def format_valid(trajectory: Trajectory) -> bool:
     """The paper's hard constraint (section 2.3): at least one search and thought, one answer, at the end.
 
     Turns without a valid action do not break it: they cost a turn each and are counted (`invalid_turns`).
-    The released code checks only that nothing follows the last answer.
+    The released code checks only that nothing follows the last answer. Where there is nothing to search, or
+    nothing is to be said but the answer, no search or thought is asked for (`Trajectory.must_search`).
     """
     actions = [turn.action for turn in trajectory.turns]
     kinds = [action.kind for action in actions]
     return (
         trajectory.answer is not None
         and kinds.count(ActionKind.ANSWER) == 1
-        and ActionKind.SEARCH in kinds
-        and any(action.has_think for action in actions)
+        and (ActionKind.SEARCH in kinds or not trajectory.must_search)
+        and (any(action.has_think for action in actions) or not trajectory.must_think)
     )
 
 

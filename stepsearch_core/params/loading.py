@@ -82,6 +82,8 @@ def make_params(
     overrides: Sequence[str],
     path: Path,
     owner: Callable[[str], Path | None] = lambda key: None,
+    *,
+    of_run: bool = True,
 ) -> Params:
     """Parameters of the values that `path` says, with overrides.
 
@@ -90,6 +92,7 @@ def make_params(
         overrides: `key.sub=value` texts.
         path: The file that an error names.
         owner: The file that says the value of a key, where it is not `path`.
+        of_run: Whether they are the run's own, and not those that a policy is asked with.
 
     Raises:
         ParamsError: as `load_params`.
@@ -105,7 +108,7 @@ def make_params(
             remedy = "only a profile with a `base:` leaves any out; `stepsearch profile NAME` writes all"
             raise ValueError(f"{missing[0]}: missing{others}: {remedy}")
         beyond = problems(params)
-        broken = [] if beyond else broken_rules(params)
+        broken = [] if beyond else broken_rules(params, of_run)
     if not (beyond or broken):
         for name in params.evaluate.others:
             asked_with(params, name)
@@ -122,18 +125,40 @@ def asked_with(params: Params, policy: str) -> Params:
     """The parameters with which one of `evaluate.others` is asked: those of the run, with its own.
 
     Raises:
+        ParamsError: as `with_changes`.
+    """
+    other = params.evaluate.others[policy]
+    place = Path(f"evaluate.others.{policy}.changes")
+    return with_changes(params, other.changes, place, ("evaluate.others", f"{policy}: "), other.source)
+
+
+def with_changes(
+    params: Params,
+    changes: Sequence[str],
+    place: Path,
+    key: tuple[str, str] = ("", ""),
+    source: str | None = None,
+) -> Params:
+    """The parameters of a run, with others for a policy that is asked in a way of its own.
+
+    Args:
+        params: The run's.
+        changes: `key.sub=value` texts of sections in `ASKED_WITH`.
+        place: Whose changes they are, for errors.
+        key: The parameter that has them, if one has, and what an error says before what is wrong.
+        source: The policy's model; None: the run's.
+
+    Raises:
         ParamsError: a change is none, or of a section that is not asked with.
     """
-    changes = params.evaluate.others[policy].changes
-    place = Path(f"evaluate.others.{policy}.changes")
     for change in changes:
         if change.split(".")[0] not in ASKED_WITH:
             problem = f"{change!r} is not of {', '.join(ASKED_WITH)}"
-            raise ParamsError(f"{place}: {problem}", [f"evaluate.others: {policy}: {problem}"])
+            raise ParamsError(f"{place}: {problem}", [f"{key[0]}: {key[1]}{problem}"] if key[0] else ())
     values = parse_yaml(params_yaml(params))
     values["evaluate"] |= {"others": {}, "policies": ["warmstart", "trained"], "after": "train"}
-    values["model"]["source"] = params.evaluate.others[policy].source
-    return make_params(values, changes, place)
+    values["model"]["source"] = source or params.model.source
+    return make_params(values, changes, place, of_run=False)
 
 
 @contextmanager

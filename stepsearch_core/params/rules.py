@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from stepsearch_core.params.published import PAPER_BENCHMARKS, SOURCES
 from stepsearch_core.params.schema import Params
-from stepsearch_core.params.shared import TANTIVY_CONSTANTS, indexes_of
+from stepsearch_core.params.shared import SEARCHING, TANTIVY_CONSTANTS, indexes_of
 from stepsearch_core.params.stages import NO_POLICIES, POLICIES, STAGES, TRAINING_FILES, FetchParams
 
 
@@ -24,6 +24,8 @@ class Rule:
     key: str
     wording: str
     holds: Callable[[Params], bool]
+    of_run: bool = False
+    """Whether it holds for the run's own parameters alone, not for those that a policy is asked with."""
 
 
 def _of_sharding(section: str) -> tuple[Rule, Rule]:
@@ -48,6 +50,18 @@ def _of_sharding(section: str) -> tuple[Rule, Rule]:
 
 
 RULES = (
+    Rule(
+        "environment.protocol",
+        "possible for a run, whose policies are trained as agents; the baselines are ways to ask:"
+        " evaluate.others.NAME.changes=[environment.protocol=...], or stepsearch ask --change",
+        lambda p: p.environment.protocol == "agent",
+        of_run=True,
+    ),
+    Rule(
+        "environment.max_searches",
+        f"enough for protocols that search by themselves ({', '.join(SEARCHING[1:])}): at least 1",
+        lambda p: p.environment.max_searches >= 1 or p.environment.protocol not in SEARCHING[1:],
+    ),
     Rule(
         "environment.max_turn_tokens",
         "with max_observation_tokens less than max_trajectory_tokens",
@@ -326,10 +340,13 @@ def _trains(fetch: FetchParams) -> bool:
     return not _fetched(fetch).isdisjoint(TRAINING_FILES) or fetch.training_share > 0
 
 
-def broken_rules(params: Params) -> list[str]:
-    """Every rule that does not hold, as an error message; the parameters must be within their limits."""
+def broken_rules(params: Params, of_run: bool = True) -> list[str]:
+    """Every rule that does not hold, as an error message; the parameters must be within their limits.
+
+    `of_run`: whether they are the run's own, and not those that a policy is asked with.
+    """
     return [
         f"{rule.key}: {attrgetter(rule.key)(params)!r} is not {rule.wording}"
         for rule in RULES
-        if not rule.holds(params)
+        if not rule.holds(params) and (of_run or not rule.of_run)
     ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from stepsearch_core.base.limits import anything, number, one_of, share
+from stepsearch_core.base.limits import anything, number, one_of, share, such_that
 from stepsearch_core.base.text import SEGMENTERS
 from stepsearch_core.params.defaults import section
 
@@ -54,17 +55,34 @@ class TokenizerParams:
     vocab_size: int = number(at_least=4)  # three are special
 
 
+PROMPTS = ("minimal", "paper", "released")
+"""The styles of prompt that come along (`environment/prompts.py`)."""
+_PROMPT_FILE = re.compile(r"conf/prompts/\w[\w.-]*\.yaml")
+SEARCHING = ("agent", "rag", "ircot", "search_o1")
+"""Protocols that search."""
+
+
+def is_prompt_file(name: str) -> bool:
+    """Whether a prompt is a file of one's own: in the folder that DVC watches, below the work folder."""
+    return _PROMPT_FILE.fullmatch(name) is not None
+
+
 @section("environment")
 class EnvironmentParams:
-    """The episode: prompt, limits (in tokens unless said otherwise) and how passages are shown.
+    """The episode: prompt, protocol, limits (in tokens unless said otherwise), how passages are shown.
 
-    `environment/renderer.py` says what an observation is, `environment/actions.py` how turns are read.
+    `environment/renderer.py` says what an observation is, `environment/actions.py` how turns are read,
+    `environment/prompt_files.py` what a prompt file holds, `environment/protocols` what protocols are.
     """
 
-    prompt: str = one_of("minimal", "paper", "released")
+    prompt: str = such_that(
+        f"one of {', '.join(PROMPTS)}, or a file conf/prompts/NAME.yaml, which DVC watches",
+        lambda name: name in PROMPTS or is_prompt_file(name),
+    )
+    protocol: str = one_of("agent", "direct", "chain_of_thought", "rag", "ircot", "search_o1")
     chat_template: bool = anything()
     parser: str = one_of("strict", "lenient")
-    max_searches: int = number(at_least=1)
+    max_searches: int = number(at_least=0)
     passages_per_search: int = number(at_least=1)
     max_turn_tokens: int = number(at_least=1)
     max_observation_tokens: int = number(at_least=1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.params import (
     CATALOGUE,
     CEILINGS,
@@ -80,7 +80,7 @@ def typical_lengths(environment: EnvironmentParams) -> Lengths:
     """What a trajectory is taken to be: turns that end before their limit, and full observations."""
     searches = math.ceil(environment.max_searches * SEARCH_SHARE)
     turn = math.ceil(environment.max_turn_tokens * TURN_SHARE)
-    prompt = round(len(STYLES[environment.prompt].prompt.split()) * WORD_TOKENS) + QUESTION_TOKENS
+    prompt = round(len(style_of(environment).prompt.split()) * WORD_TOKENS) + QUESTION_TOKENS
     written = (searches + 1) * turn
     tokens = prompt + written + searches * environment.max_observation_tokens
     limit = environment.max_trajectory_tokens

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.params import EnvironmentParams, ModelParams, TokenizerParams
 from stepsearch_core.policy.models import (
     build_model,
@@ -56,5 +56,5 @@ def starting_tokenizer(
     """
     if model.source:
         return load_tokenizer(model.source)
-    style = STYLES[environment.prompt]
+    style = style_of(environment)
     return train_tokenizer(chain(style.vocabulary(), texts), tokenizer, style.grammar.tags)

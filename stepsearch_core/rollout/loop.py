@@ -122,7 +122,7 @@ class _Table:
         self._session = engine.session(self._slots, capacity)
         while self.taken or self._at:
             for slot in self.taken:
-                self._begin(slot)
+                self._go_on(slot)
             self._advance()
             self.taken = self._take()
 
@@ -140,11 +140,6 @@ class _Table:
             self._at[taken[-1]] = entry
         return taken
 
-    def _begin(self, slot: int) -> None:
-        entry = self._at[slot]
-        self._session.open(slot, entry.stream, entry.temperature)
-        self._submit(slot)
-
     def _advance(self) -> None:
         """One pass of the engine, and what searches have found meanwhile."""
         if self._generating:
@@ -159,19 +154,19 @@ class _Table:
                 self._go_on(slot)
 
     def _submit(self, slot: int) -> None:
-        episode = self._at[slot].episode
+        entry = self._at[slot]
+        episode = entry.episode
+        if episode.fresh:
+            self._session.open(slot, entry.stream, entry.temperature)
         self._session.submit(slot, TurnRequest(episode.new_tokens, episode.turn_tokens))
         self._generating.add(slot)
 
     def _act(self, slot: int, generation: Generation) -> None:
         self._generating.discard(slot)
-        entry = self._at[slot]
-        action = entry.episode.act(generation.token_ids, generation.log_probs, generation.text)
-        if not entry.episode.done and action.kind is ActionKind.SEARCH:
-            self._searches.submit(entry.number, action.text)
-            return
-        if not entry.episode.done:
-            entry.episode.observe(None)
+        episode = self._at[slot].episode
+        action = episode.act(generation.token_ids, generation.log_probs, generation.text)
+        if not episode.done and action.kind is ActionKind.INVALID:
+            episode.observe(None)
         self._go_on(slot)
 
     def _observe(self, slot: int, outcome: Outcome) -> None:
@@ -183,12 +178,16 @@ class _Table:
         self._go_on(slot)
 
     def _go_on(self, slot: int) -> None:
-        """The next turn, or an end: the slot is free."""
+        """Have done what is due: a search, a turn, or an end, with which the slot is free."""
         entry = self._at[slot]
-        if entry.given_up and not entry.episode.done:
-            entry.episode.fail(StopReason.GIVEN_UP)
-        if not entry.episode.done:
-            self._submit(slot)
+        episode = entry.episode
+        if entry.given_up and not episode.done:
+            episode.fail(StopReason.GIVEN_UP)
+        if not episode.done:
+            if episode.query is not None:
+                self._searches.submit(entry.number, episode.query)
+            else:
+                self._submit(slot)
             return
         del self._at[slot]
         self._source.ended(entry)

@@ -15,6 +15,7 @@ On a GPU sums have no fixed order, so bits can change; that has never been run. 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -42,12 +43,19 @@ class TransformersEngine:
     in_place = True
     shared_by = 1
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Any, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        temperature: float = 1.0,
+        ends: Callable[[str], bool] | None = None,
+    ) -> None:
         """
         Args:
             model: the policy.
             tokenizer: the policy's.
             temperature: of slots that are not greedy.
+            ends: whether a turn of some text is over, besides by the tags of an action.
 
         Raises:
             DataError: the model is of a structure that is not written down in `sampling.decoder`.
@@ -56,7 +64,7 @@ class TransformersEngine:
         self.model = model
         self.tokenizer = tokenizer
         self.temperature = temperature
-        self.stops = StopRule(tokenizer)
+        self.stops = StopRule(tokenizer, ends)
         self.known = id_count(tokenizer)
 
     def session(self, slots: int, capacity: int) -> TransformersSession:

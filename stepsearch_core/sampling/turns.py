@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,15 @@ class TurnInProgress:
 class StopRule:
     """A turn ends with one of `end_ids`, or with the token in which a stop string ends in the turn's text.
 
+    Some protocols have ends of their own (`Protocol.ends`): then every token is looked at.
+
     In which token that is depends on the tokenizer: `</search>` may be one or many, its last may hold text
     behind it (`>.`, see `Renderer.closed`), and the bytes before it may be no whole character.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, also: Callable[[str], bool] | None = None) -> None:
         self._ends = end_ids(tokenizer)
+        self._also = also
         self._decoder = TurnDecoder(tokenizer)
         self._may_close = {token for spelled, token in tokenizer.get_vocab().items() if ">" in spelled}
 
@@ -56,6 +59,8 @@ class StopRule:
     def ends(self, ids: Sequence[int]) -> bool:
         """Whether a turn of these tokens is over with the last of them."""
         if ids[-1] in self._ends:
+            return True
+        if self._also is not None and self._also(self.text(ids)):
             return True
         return ids[-1] in self._may_close and any(stop in self.text(ids) for stop in STOP_STRINGS)
 

@@ -11,7 +11,7 @@ import gc
 import importlib.util
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,13 +33,21 @@ class VllmEngine:
 
     in_place = False
 
-    def __init__(self, arguments: dict[str, Any], tokenizer: Any, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        arguments: dict[str, Any],
+        tokenizer: Any,
+        temperature: float = 1.0,
+        ends: Callable[[str], bool] | None = None,
+    ) -> None:
         """Load the model; the processes of one run do it together, for they agree on the size of the cache.
 
         Args:
             arguments: of `vllm.EngineArgs`; see `vllm_arguments`.
             tokenizer: the policy's.
             temperature: of slots that are not greedy.
+            ends: whether a turn of some text is over, besides by the tags of an action; vLLM itself does not
+                know, so what it samples behind such an end is dropped.
 
         Raises:
             EngineError: vLLM is not installed, or cannot load the model.
@@ -84,7 +92,7 @@ class VllmEngine:
             with torch.device("meta"):
                 self._shapes = plain_shapes(AutoModelForCausalLM.from_config(config))
             self._vocab_size: int = config.get_text_config().vocab_size
-        self.tokenizer, self.temperature = tokenizer, temperature
+        self.tokenizer, self.temperature, self._ends = tokenizer, temperature, ends
         self.longest: int = arguments["max_model_len"]
         self._has_sleep_mode: bool = arguments.get("enable_sleep_mode", False)
         self._asleep = self._empty = False
@@ -105,7 +113,7 @@ class VllmEngine:
         self._end_session()
         self._wake()
         self._session = VllmSession(
-            self._asked, self.tokenizer, self.temperature, slots, capacity, self._vocab_size
+            self._asked, self.tokenizer, self.temperature, slots, capacity, self._vocab_size, ends=self._ends
         )
         return self._session
 

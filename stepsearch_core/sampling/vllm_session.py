@@ -5,7 +5,7 @@ What is cached of a context is found by vLLM, whichever slot computed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,10 +35,12 @@ class VllmSession:
         slots: int,
         capacity: int,
         vocab_size: int | None = None,
+        *,
+        ends: Callable[[str], bool] | None = None,
     ) -> None:
         """Use `vllm`, an `LLMEngine` that has no other requests; its model embeds `vocab_size` tokens."""
         self._vllm = vllm
-        self._stops = StopRule(tokenizer)
+        self._stops = StopRule(tokenizer, ends)
         self._temperature = temperature
         self._capacity = capacity
         self._ends = sorted(end_ids(tokenizer))

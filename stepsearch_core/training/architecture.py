@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsearch_core.base.errors import DataError
-from stepsearch_core.environment.prompts import STYLES
+from stepsearch_core.environment.prompts import style_of
 from stepsearch_core.learning.head_sizes import head_parameters
-from stepsearch_core.params import ModelParams, TokenizerParams, TrainParams
+from stepsearch_core.params import EnvironmentParams, ModelParams, TokenizerParams, TrainParams
 from stepsearch_core.policy.structure import (
     FAMILIES,
     head_size,
@@ -93,7 +93,7 @@ def architecture(
     Raises:
         DataError: the configuration of `model.source` cannot be read.
     """
-    vocab_size = tokenizer.vocab_size + len(STYLES[prompt].grammar.tags)
+    vocab_size = tokenizer.vocab_size + len(style_of(EnvironmentParams(prompt=prompt)).grammar.tags)
     config = published_config(model.source) if model.source else _random_config(model, vocab_size)
     return architecture_of(config, train)
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsearch_core.base.types import ActionKind, Author, Passage, StopReason
+from stepsearch_core.environment.documents import SHORTEST_EXCERPT
 from stepsearch_core.environment.prompts import STYLES
-from stepsearch_core.environment.renderer import SHORTEST_EXCERPT, Renderer
+from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from tests import tiny
 

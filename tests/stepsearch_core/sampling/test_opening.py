@@ -45,7 +45,7 @@ def on_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (gpu.free, gpu.total_memory))
     monkeypatch.setattr(opening, "own_device", lambda: "cuda")
-    monkeypatch.setattr(vllm_engine, "VllmEngine", lambda arguments, tokenizer, temperature: arguments)
+    monkeypatch.setattr(vllm_engine, "VllmEngine", lambda arguments, *others: arguments)
     return gpu
 
 
