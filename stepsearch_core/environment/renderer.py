@@ -144,12 +144,13 @@ class Renderer:
         return self._begun(self._encoder.theirs_within(chat.before_question, question, chat.after_question))
 
     def prompt_parts(self, question: str) -> tuple[list[int], list[int]]:
-        """The prompt's ids to the end of the question, and those behind: documents may stand between."""
+        """The prompt's ids to the end of the question's line, and those behind: documents stand between."""
         return self._parts(self._chat, question)
 
     def _parts(self, chat: Chat, text: str) -> tuple[list[int], list[int]]:
-        ids = self._encoder.theirs_within(chat.before_question, text, "")
-        return self._begun(ids), self.encode(chat.after_question)
+        """Ids to the end of the text's line, and of what follows."""
+        ids = self._encoder.theirs_within(chat.before_question, text, "\n")
+        return self._begun(ids), self.encode(chat.after_question.removeprefix("\n"))
 
     def _begun(self, ids: list[int]) -> list[int]:
         begin = self._encoder.begin

@@ -29,7 +29,7 @@ from stepsearch_core.base.types import (
     Turn,
 )
 from stepsearch_core.environment.documents import Observation
-from stepsearch_core.environment.protocols.answers import said
+from stepsearch_core.environment.protocols.answers import said, untagged
 from stepsearch_core.environment.protocols.search_o1 import NOTHING
 from stepsearch_core.environment.renderer import Renderer
 
@@ -165,7 +165,7 @@ class Episode:
         """Have the policy sum up the passages in a context of its own."""
         assert self._pending is not None
         action, text = self._pending.action, self._pending.text
-        shown = self._renderer.refinement(self.question.question, said(text), action.text, passages)
+        shown = self._renderer.refinement(self.question.question, untagged(text), action.text, passages)
         self._pending = _Pending(action, text, passages, shown)
         if shown is None:
             self._record(self._pending)

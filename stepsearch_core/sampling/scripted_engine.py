@@ -59,8 +59,8 @@ class ScriptedSession:
         self._limits[slot] = request.max_new_tokens
 
     def close(self, slot: int) -> None:
-        """Forget a slot's script."""
-        del self._turns[slot]
+        """Forget a slot's script, if it has begun one."""
+        self._turns.pop(slot, None)
 
     def advance(self) -> dict[int, Generation]:
         """Write the turns asked for.

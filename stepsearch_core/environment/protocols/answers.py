@@ -21,12 +21,18 @@ _TAGGED = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL)
 _NAMED = re.compile(r"\banswer(?: to (?:the|this) question)?\W{0,4}(?:\s+is\b\s*:?|:)", re.IGNORECASE)
 SENTENCE = re.compile(r"(?:\w{3}|\b(?:yes|no))[.!?][\"'”’)\]*]*(?=\s|$)|[。！？।؟]", re.IGNORECASE)
 """The end of a sentence: a full stop behind one or two letters is most likely an abbreviation's."""
+_FULL_STOP = re.compile(r"(?<=\w{3})\.$|(?<=\bno)\.$|(?<=[\"'”’*`])\.$", re.IGNORECASE)
 _AROUND = " \t\"'“”‘’*`"
 
 
 def said(text: str) -> str:
     """What a turn says, without reasoning of its own and tags; empty if that is all there is."""
-    return _TAG.sub(" ", _REASONED.sub(" ", text)).strip()
+    return untagged(_REASONED.sub(" ", text))
+
+
+def untagged(text: str) -> str:
+    """A turn without tags, with all that it says; empty if that is all there is."""
+    return _TAG.sub(" ", text).strip()
 
 
 def named_answer(text: str) -> str | None:
@@ -67,4 +73,5 @@ def _first_sentence(text: str) -> str:
 
 def _bare(text: str) -> str:
     words = " ".join(_TAG.sub(" ", text).split()).strip(_AROUND)
-    return words.removesuffix(".").rstrip(_AROUND) if SENTENCE.search(words[-5:]) else words
+    words = _FULL_STOP.sub("", words).strip(_AROUND)
+    return words if re.search(r"\w", words) else ""
