@@ -66,7 +66,8 @@ def make_trajectories(
         questions: With decompositions; without any there are no trajectories.
         mined: Mined words by relation, from `PhrasingMiner`.
         params: How many, and how imperfect.
-        environment: How many searches at most, and how many passages each.
+        environment: How many searches at most, and how many passages each; without searches trajectories
+            are answers alone.
         retriever: Finds the passages.
         show: Says which of them are shown.
         seed: Fixes every draw.
@@ -75,6 +76,12 @@ def make_trajectories(
         RetrievalError: the retriever failed.
     """
     assigned = _in_turn(questions, params.trajectories, draws(seed, Name.ORDER))
+    if not environment.max_searches:
+        answers = (AnswerTurn("", question.answers[0]) for question in assigned)
+        return [
+            WarmstartTrajectory(question.id, (answer,), 1)
+            for question, answer in zip(assigned, answers, strict=True)
+        ]
     found: dict[str, Search] = {}
     made: dict[int, WarmstartTrajectory] = {}
     for attempt in range(1, ATTEMPTS + 1):
