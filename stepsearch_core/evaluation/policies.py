@@ -21,12 +21,18 @@ def folder_of(name: str, data: Path, params: Params) -> Path:
     Args:
         name: one of `evaluate.policies`.
         data: the stages' outputs.
-        params: section `evaluate`.
+        params: section `evaluate`, and `model.source`.
 
     Raises:
         DataError: neither a folder nor a name of the hub, or it cannot be had.
     """
     if name in FOLDERS:
         return data / FOLDERS[name]
-    other = params.evaluate.others[name]
-    return hub_folder(other.source, other.revision)
+    return hub_folder(source_of(name, params), params.evaluate.others[name].revision)
+
+
+def source_of(name: str, params: Params) -> str:
+    """The folder or name of the hub of one of `evaluate.others`: its own, or else the run's."""
+    source = params.evaluate.others[name].source or params.model.source
+    assert source is not None  # the parameters' rules
+    return source

@@ -209,6 +209,11 @@ RULES = (
         ),
     ),
     Rule(
+        "evaluate.others",
+        "all with a source, a folder or a name of the hub: only beside model.source one may lack",
+        lambda p: p.model.source is not None or all(other.source for other in p.evaluate.others.values()),
+    ),
+    Rule(
         "evaluate.policies",
         "both warmstart and trained, which the report compares, and perhaps others (evaluate.after=index"
         " evaluates others alone)",

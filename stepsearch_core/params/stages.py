@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from omegaconf import MISSING
-
 from stepsearch_core.base.limits import anything, number, one_of, share
 from stepsearch_core.params.cards import CARDS
 from stepsearch_core.params.defaults import section
@@ -142,12 +140,12 @@ class SynthesizeParams:
 
 @dataclass
 class PolicyParams:
-    """A policy that no stage made: a folder, or a name of the hub at a revision.
+    """A policy that no stage made: a folder, or a name of the hub at a revision; null: `model.source`.
 
     `changes` are overrides of what it is asked with: of the sections environment, retrieval and rollout.
     """
 
-    source: str = MISSING
+    source: str | None = None
     revision: str | None = None
     changes: list[str] = field(default_factory=list)
 
