@@ -12,6 +12,7 @@ from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from tests import tiny
 
 SEARCH = "<think> the birthplace </think> <search> ada born </search>"
+LONG = {"max_turn_tokens": 60, "max_observation_tokens": 100, "max_trajectory_tokens": 1500}
 ANSWER = "<think> that is it </think> <answer> oslo </answer>"
 
 
@@ -58,6 +59,21 @@ def test_a_search_that_fails_is_told_and_ends_the_episode():
     episode = play(Down(), happened)
     assert happened == [(ActionKind.SEARCH, "ada born")]
     assert episode.trajectory.stop_reason is StopReason.RETRIEVAL_FAILED
+
+
+def test_what_a_protocol_searches_for_by_itself_is_told_like_any_search(tmp_path):
+    happened = []
+    renderer = Renderer(tiny.tokenizer("bpe"), tiny.environment(**LONG, protocol="ircot"))
+    asked = Question("asked", "", "", "where  unknown", answers=())
+    episode = ToldEpisode(asked, renderer, lambda turn: happened.append((turn.action, turn.query)))
+    engine = ScriptedEngine(renderer, [["ada was born there .", "oslo"]])
+    Rollout(engine, tiny.retriever(tmp_path), renderer, RolloutParams()).play([episode])
+    search, answer = ActionKind.SEARCH, ActionKind.ANSWER
+    assert happened == [(search, "where unknown"), (search, "ada was born there ."), (answer, None)]
+    lines = [line for told in episode.told for line in turn_lines(told)]
+    assert lines[0] == "search: where unknown"
+    assert "search: ada was born there ." in lines
+    assert lines[-1] == "answer: oslo"
 
 
 def turn(text, action, reason=None, titles=(), hidden=()):

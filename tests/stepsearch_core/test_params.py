@@ -102,8 +102,19 @@ def refusal(path, overrides=None) -> str:
         ),
         (
             "environment.prompt=search_r1",
-            "environment.prompt: 'search_r1' is not one of minimal, paper, released",
+            "environment.prompt: 'search_r1' is not one of minimal, paper, released, or a file conf",
         ),
+        ("environment.prompt=conf/mine.yaml", "environment.prompt: 'conf/mine.yaml' is not one of minimal"),
+        (
+            "environment.prompt=conf/prompts/../mine.yaml",
+            "environment.prompt: 'conf/prompts/../mine.yaml' is not one of minimal",
+        ),
+        ("environment.protocol=react", "environment.protocol: 'react' is not one of agent, direct, chain"),
+        (
+            "environment.protocol=ircot",
+            "environment.protocol: 'ircot' is not possible for a run, whose policies are trained as agents",
+        ),
+        ("evaluate.others={mine: {changes: []}}", "evaluate.others: {'mine': PolicyParams(source=None"),
         (
             "environment.chat_template=true",
             "environment.chat_template: True is not possible without model.source",
@@ -328,6 +339,17 @@ def test_every_number_has_limits():
 OTHER = "evaluate.others={mine: {source: folder, changes: [CHANGES]}}"
 
 
+@pytest.mark.parametrize("protocol", ["direct", "chain_of_thought", "rag", "ircot", "search_o1"])
+def test_another_policy_may_be_asked_by_any_protocol(protocol):
+    params = load_profile(TINY, [OTHER.replace("CHANGES", f"environment.protocol={protocol}")])
+    assert asked_with(params, "mine").environment.protocol == protocol
+
+
+def test_a_prompt_may_be_a_file_that_dvc_watches_and_searches_may_be_none():
+    params = load_profile(TINY, ["environment.prompt=conf/prompts/a.b-c.yaml", "environment.max_searches=0"])
+    assert (params.environment.prompt, params.environment.max_searches) == ("conf/prompts/a.b-c.yaml", 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -337,6 +359,10 @@ OTHER = "evaluate.others={mine: {source: folder, changes: [CHANGES]}}"
             "evaluate.others.mine.changes: environment.prompt: 'long' is not one of",
         ),
         ("environment.no=1", "evaluate.others.mine.changes: environment.no: "),
+        (
+            "environment.protocol=ircot, environment.max_searches=0",
+            "evaluate.others.mine.changes: environment.max_searches: 0 is not enough for protocols that",
+        ),
         ("environment", "evaluate.others.mine.changes: override 'environment': expected key=value"),
     ],
 )

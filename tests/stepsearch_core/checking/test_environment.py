@@ -21,6 +21,19 @@ def test_limits_that_hold_no_prompt_or_no_search(look):
         ]
 
 
+def test_prompt_files_are_read_before_anything_long(look, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "prompts").mkdir(parents=True)
+    (tmp_path / "conf" / "prompts" / "mine.yaml").write_text("base: paper\nprompt: Ask\n")
+    others = "evaluate.others={a: {source: x, changes: [environment.prompt=conf/prompts/mine.yaml]}}"
+    seen = look(others)
+    assert seen.status == 1
+    assert any("conf/prompts/mine.yaml: prompt: {question} stands there 0" in line for line in seen.findings)
+    seen = look("environment.prompt=conf/prompts/none.yaml")
+    assert seen.status == 1
+    assert any("conf/prompts/none.yaml: no such file" in line for line in seen.findings)
+
+
 def test_observations_that_hold_nothing(look):
     seen = look("environment.max_observation_tokens=2")
     assert seen.status == 1

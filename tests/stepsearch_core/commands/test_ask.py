@@ -71,6 +71,19 @@ def test_the_questions_of_a_file_are_answered_one_after_another(micro, tmp_path,
     assert json.loads(capsys.readouterr().out) == records[1]  # who was asked before is forgotten
 
 
+@pytest.mark.slow
+def test_it_may_be_asked_in_another_way_than_the_run(micro, capsys):
+    asked(micro, "Where?", "--json", "--change", "environment.max_searches=0")
+    record = json.loads(capsys.readouterr().out)
+    assert len(record["turns"]) == 1
+    for change, problem in (
+        ("train.steps=3", "--change: 'train.steps=3' is not of environment, retrieval, rollout"),
+        ("environment.protocol=react", "--change: environment.protocol: 'react' is not one of"),
+    ):
+        with pytest.raises(SystemExit, match=f"^stepsearch: {problem}"):
+            asked(micro, "Where?", "--change", change)
+
+
 @pytest.mark.parametrize("arguments", [(), ("where?", "--file", "asked.txt")], ids=["neither", "both"])
 def test_a_question_or_a_file(arguments):
     with pytest.raises(SystemExit, match="name a question, or a --file of them, and not both"):

@@ -51,6 +51,19 @@ def test_each_part_changes_with_what_it_stands_for_alone(data, tmp_path):
     assert changes(before, fingerprint(tmp_path, environment)) == ["environment"]
 
 
+def test_what_a_prompt_file_says_counts(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "conf" / "prompts" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    params = replace(PARAMS, environment=EnvironmentParams(prompt="conf/prompts/mine.yaml"))
+    file.write_text('base: paper\nprompt: "{question}"\n')
+    before = fingerprint(data, params)
+    file.write_text('base: paper  # a comment\nprompt: "{question}"\n')
+    assert changes(before, fingerprint(data, params)) == []
+    file.write_text('base: paper\nprompt: "Q: {question}"\n')
+    assert changes(before, fingerprint(data, params)) == ["environment"]
+
+
 def test_what_a_service_serves_counts_and_where_it_is_does_not(data):
     served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}
 

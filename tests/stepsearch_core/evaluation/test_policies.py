@@ -4,7 +4,7 @@ import pytest
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.evaluation.policies import folder_of
-from stepsearch_core.params import EvaluateParams, Params, PolicyParams
+from stepsearch_core.params import EvaluateParams, ModelParams, Params, PolicyParams
 
 
 def params(**others):
@@ -22,6 +22,15 @@ def test_policies_of_stages_lie_in_their_outputs():
 
 def test_another_may_be_a_folder_anywhere(tmp_path):
     assert folder_of("mine", Path("d"), params(mine=PolicyParams(str(tmp_path)))) == tmp_path
+
+
+def test_without_a_source_it_is_the_run_s_model(tmp_path):
+    run = Params(
+        profile="test",
+        model=ModelParams(source=str(tmp_path)),
+        evaluate=EvaluateParams(others={"mine": PolicyParams()}),
+    )
+    assert folder_of("mine", Path("d"), run) == tmp_path
 
 
 def test_a_name_of_the_hub_needs_a_revision():

@@ -3,6 +3,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from stepsearch_core.base.types import ActionKind
+from stepsearch_core.environment.protocols.ircot import ends_sentence
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.policy.tokenizers import prepare
@@ -71,6 +72,17 @@ def test_text_of_tokens_of_its_own_behind_the_tag_is_text_outside_of_it(parser, 
 def test_each_of_several_ends_ends_a_turn():
     stops = StopRule(prepare(published.llama_3(), [401, 402]))
     assert [token for token in range(405) if stops.ends([80, token])] == [401, 402, 404]
+
+
+def test_a_protocol_may_end_turns_by_what_they_say():
+    tokenizer = byte_pairs_across_tags("</search>")
+    for text, ended in (("oslo is there. and on", "oslo is there."), ("it <search> a </search> on", None)):
+        turn, stops = TurnInProgress(99, None), StopRule(tokenizer, ends_sentence)
+        for token in tokenizer.encode(text):
+            if not turn.done:
+                turn.append(token, -1.0, stops)
+        assert tokenizer.decode(turn.ids) == (ended or "it <search> a </search>")
+        assert stops.length(tokenizer.encode(text)) == len(turn.ids)
 
 
 def test_special_tokens_within_a_tag_are_no_text_however_many():

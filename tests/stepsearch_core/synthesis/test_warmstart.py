@@ -74,6 +74,13 @@ def test_no_more_searches_than_allowed(world, mined, searches):
     assert max(counts) == searches
 
 
+def test_without_searches_there_are_answers_alone(world, mined):
+    answers = {question.id: question.answers[0] for question in world.questions}
+    made = trajectories(world, mined, searches=0)
+    assert len(made) == 300
+    assert all(one.turns == (AnswerTurn("", answers[one.question_id]),) for one in made)
+
+
 def test_every_hop_was_searched_in_order_until_its_support_was_shown(world, mined):
     questions = {question.id: question for question in world.questions}
     for trajectory in trajectories(world, mined, skipped_hop_share=0.0):
