@@ -202,6 +202,19 @@ def test_another_policy_is_asked_as_it_says(evaluated, folder):
     assert "gain" in metrics
 
 
+def test_another_policy_is_asked_by_a_protocol(evaluated, folder):
+    """What a protocol searches for by itself is in records and metrics like any search."""
+    other = f"{{source: {folder / 'data' / FOLDERS['trained']}, changes: [environment.protocol=rag]}}"
+    overrides = (f"evaluate.others={{asked: {other}}}", "evaluate.policies=[asked]", "evaluate.after=index")
+    records, metrics = evaluated(*overrides, policies=["asked"])
+    assert metrics["asked"]["musique"]["searches"]["value"] == 1
+    for record in records["asked"]:
+        search, last = record.turns
+        assert (search.action, search.query, search.text) == (ActionKind.SEARCH, record.question, "")
+        assert search.passages
+        assert last.action in (ActionKind.ANSWER, ActionKind.INVALID)
+
+
 def test_others_alone_have_no_gain(evaluated, folder):
     others = f"{{same: {{source: {folder / 'data' / FOLDERS['trained']}}}}}"
     overrides = (f"evaluate.others={others}", "evaluate.policies=[same]", "evaluate.after=index")
