@@ -15,6 +15,7 @@ Without searches (`environment.max_searches: 0`) a style tells the policy to rea
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stepsearch_core.environment.actions import PLAN, THINK, Grammar
 from stepsearch_core.environment.prompt_files import read_prompt_file
@@ -134,11 +135,12 @@ def style_of(params: EnvironmentParams) -> PromptStyle:
     Raises:
         DataError: the prompt file is missing or damaged.
     """
-    protocol, own = PROTOCOLS[params.protocol], {}
-    base = params.prompt
+    base, said = params.prompt, dict[str, Any](PROTOCOLS[params.protocol].texts)
     if is_prompt_file(base):
         base, own = read_prompt_file(base, tuple(STYLES), TEXTS)
-    said = {**protocol.texts, **own}
-    style = replace(STYLES[base], **({"closed_book": None} if "prompt" in said else {}) | said)
+        said |= own
+    if "prompt" in said:
+        said.setdefault("closed_book", None)
+    style = replace(STYLES[base], **said)
     asked = style.prompt if params.max_searches else style.closed_book or style.prompt
     return replace(style, prompt=asked)

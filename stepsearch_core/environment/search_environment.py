@@ -130,7 +130,7 @@ class Episode:
         else:
             shown = self._renderer.observation(passages, self._room_beside_turn, *self._before_turn)
             self._record_found(passages, shown)
-            self._show(shown and shown.ids)
+            self._show(shown.ids if shown else None)
 
     def fail(self, reason: StopReason) -> None:
         """Retriever or engine failed: the episode ends, marked; a search under way gets no passages."""

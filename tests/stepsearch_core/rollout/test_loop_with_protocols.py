@@ -1,6 +1,7 @@
 """What each protocol shows the policy, turn by turn, what it takes for an answer, and what ends it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -40,7 +41,7 @@ class Fixed:
 def play(protocol, scripts, retriever=None, tokenizer=BYTES, questions=(tiny.ADA,), **changes):
     """The trajectories, every context's text, the renderer."""
     renderer = Renderer(tokenizer, tiny.environment(protocol=protocol, **{**LIMITS, **changes}))
-    engine = Watching(renderer, scripts)
+    engine: Any = Watching(renderer, scripts)
     params = RolloutParams(batch_size=2, retrieval_attempts=1)
     made = Rollout(engine, retriever or Fixed(OSLO, CHESS), renderer, params).greedy(questions)
     return made, [tokenizer.decode(ids) for ids in engine.contexts], renderer
