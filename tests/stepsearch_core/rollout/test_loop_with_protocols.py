@@ -242,17 +242,21 @@ TEXTS = st.text(max_size=40) | st.sampled_from(
     turns=st.lists(TEXTS, min_size=30, max_size=30),
     searches=st.integers(1, 4),
     room=st.integers(0, 500),
+    chat=st.booleans(),
 )
-def test_whatever_is_written_every_limit_holds(protocol, turns, searches, room):
+def test_whatever_is_written_every_limit_holds(protocol, turns, searches, room, chat):
     """The context only grows, within its limit; searches are at most `max_searches`; nothing raises."""
     scripts = [[turn, *turns] for turn in turns]
     long = Passage("long", "", "oslo lies in norway . " * 30)
     limits = {"max_searches": searches, "max_trajectory_tokens": 900 + room, "parser": "lenient"}
-    [made], contexts, renderer = play(protocol, scripts, Fixed(OSLO, long), **limits)
+    tokenizer = CHAT if chat else BYTES
+    [made], contexts, renderer = play(
+        protocol, scripts, Fixed(OSLO, long), tokenizer, chat_template=chat, **limits
+    )
     assert len(made.token_ids) <= 900 + room
     assert len(made.searches) <= searches
     assert made.stop_reason in (StopReason.ANSWERED, StopReason.TURN_LIMIT, StopReason.LENGTH_LIMIT)
-    whole = BYTES.decode(made.token_ids)
+    whole = tokenizer.decode(made.token_ids)
     for context in contexts[:: 2 if protocol == "search_o1" else 1]:  # of its own trajectory
         assert whole.startswith(context)
     limit = renderer.params.max_turn_tokens
