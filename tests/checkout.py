@@ -33,7 +33,7 @@ def link_checkout(target: Path) -> Path:
     """Let `target` be a checkout for stages that are called in it: with dvc.yaml and the code that it
     names.
     """
-    for name in ("dvc.yaml", "tasks", "stepsearch_core"):
+    for name in ("dvc.yaml", "conf", "tasks", "stepsearch_core"):
         (target / name).symlink_to(ROOT / name)
     return target
 
