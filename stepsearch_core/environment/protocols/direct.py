@@ -8,8 +8,8 @@ from stepsearch_core.environment.protocols.protocol import Protocol
 DIRECT = Protocol(
     texts={
         "prompt": (
-            "Answer the question in as few words as possible, a name, a number or yes or no, without any"
-            " explanation.\nQuestion: {question}\n"
+            "Answer the question in as few words as possible and without any explanation.\nQuestion:"
+            " {question}\n"
         )
     },
     read=read_whole,

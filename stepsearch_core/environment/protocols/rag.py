@@ -13,8 +13,8 @@ RAG = Protocol(
     texts={
         "prompt": (
             "Answer the question with the help of the documents behind it, which a search engine found and"
-            " which may be of no use. Answer in as few words as possible, a name, a number or yes or no,"
-            " without any explanation.\nQuestion: {question}\n"
+            " which may be of no use. Answer in as few words as possible and without any explanation."
+            "\nQuestion: {question}\n"
         )
     },
     read=read_whole,
