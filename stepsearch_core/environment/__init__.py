@@ -1,1 +1,1 @@
-"""The search environment: prompts, the action grammar, observations, episodes. No tensors."""
+"""The search environment: prompts, the action grammar, observations, episodes, protocols. No tensors."""

@@ -48,7 +48,6 @@ class PromptStyle:
         documents = [self.document.format(rank=rank, title="", text="") for rank in range(1, 11)]
         return [
             self.prompt.format(question=""),
-            *((self.closed_book.format(question=""),) if self.closed_book else ()),
             *documents,
             self.invalid_notice,
             self.last_turn_notice,

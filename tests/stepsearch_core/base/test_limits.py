@@ -2,7 +2,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from stepsearch_core.base.limits import anything, number, one_of, problems, share
+from stepsearch_core.base.limits import anything, number, one_of, problems, share, such_that
 
 
 @dataclass
@@ -20,11 +20,21 @@ class Outer:
     inner: Inner = anything()
 
 
+@dataclass
+class Even:
+    half: int = such_that("even", lambda value: value % 2 == 0)
+
+
 FINE = Outer(free=-5, count=1, part=0.0, depths=[2, 3], inner=Inner(rate=0.5, kinds=["a", "b"]))
 
 
 def inner(**changes):
     return replace(FINE.inner, **changes)
+
+
+def test_a_limit_of_ones_own():
+    assert problems(Even(4)) == []
+    assert problems(Even(3)) == ["half: 3 is not even"]
 
 
 def test_bounds_that_are_included_are_fine():
