@@ -60,7 +60,8 @@ def test_every_context_is_what_the_limits_say(kind, prompt, long_passages):
 
     opening, closing = encode(style.opening), encode(style.closing)
     invalid, last_notice = encode(style.invalid_notice), encode(style.last_turn_notice)
-    question = encode(style.prompt.format(question=tiny.ADA.question))
+    prompts = [style.closed_book or style.prompt, *[style.prompt] * 4]  # by searches allowed
+    questions = [encode(asked.format(question=tiny.ADA.question)) for asked in prompts]
     empty = Passage("", "", "")
     shortest = (
         len(document(1, empty)) + 1
@@ -97,6 +98,7 @@ def test_every_context_is_what_the_limits_say(kind, prompt, long_passages):
         spare=st.integers(0, 900),
     )
     def check(script, max_searches, turn, beside_tags, spare):
+        question = questions[max_searches]
         limits = {
             "max_turn_tokens": turn,
             "max_observation_tokens": len(opening) + len(closing) + shortest + beside_tags,
