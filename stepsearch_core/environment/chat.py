@@ -20,7 +20,7 @@ from typing import Any
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.environment.actions import PLAN, THINK
-from stepsearch_core.environment.encoding import control_tokens
+from stepsearch_core.environment.encoding import TextEncoder, control_tokens
 
 TODAY = date(2024, 7, 26)
 """What day it is for every chat template; the day that Llama 3's own falls back on where it knows none."""
@@ -48,6 +48,16 @@ class Chat:
         tags = list(_REASONING.finditer(self.after_question))
         return self.after_question[tags[-1].start() :] if tags and not tags[-1][1] else ""
 
+    def asked(self, encoder: TextEncoder, question: str) -> list[int]:
+        """The question, which is other people's text, between what stands around it."""
+        ids = encoder.theirs_within(self.before_question, question, self.after_question)
+        return _begun(ids, encoder.begin)
+
+    def asked_in_parts(self, encoder: TextEncoder, question: str) -> tuple[list[int], list[int]]:
+        """The same to the end of the question's line, and what follows."""
+        ids = encoder.theirs_within(self.before_question, question, "\n")
+        return _begun(ids, encoder.begin), encoder.ours(self.after_question.removeprefix("\n"))
+
     def around(self, last: int) -> tuple[str, str]:
         """What stands around the user's words after an assistant's turn that ended with token `last`: the
         rest of its end, and the next turn's beginning.
@@ -59,6 +69,11 @@ class Chat:
         """A notice as the user's words, with what stands around it."""
         before, after = self.around(last)
         return before + text + after
+
+
+def _begun(ids: list[int], begin: list[int]) -> list[int]:
+    """With what the tokenizer begins a text with, once: a template may have written it."""
+    return ids if ids[: len(begin)] == begin else [*begin, *ids]
 
 
 def plain(prompt: str) -> Chat:

@@ -31,7 +31,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.types import Passage
 from stepsearch_core.environment.actions import STOP_STRINGS
-from stepsearch_core.environment.chat import Chat, chat_of, plain
+from stepsearch_core.environment.chat import chat_of, plain
 from stepsearch_core.environment.documents import Documents, Observation
 from stepsearch_core.environment.encoding import TextEncoder, end_ids
 from stepsearch_core.environment.prompts import style_of
@@ -140,21 +140,11 @@ class Renderer:
         if self.protocol.asks_first:
             before, after = self.prompt_parts(question)
             return [*before, *after]
-        chat = self._chat
-        return self._begun(self._encoder.theirs_within(chat.before_question, question, chat.after_question))
+        return self._chat.asked(self._encoder, question)
 
     def prompt_parts(self, question: str) -> tuple[list[int], list[int]]:
         """The prompt's ids to the end of the question's line, and those behind: documents stand between."""
-        return self._parts(self._chat, question)
-
-    def _parts(self, chat: Chat, text: str) -> tuple[list[int], list[int]]:
-        """Ids to the end of the text's line, and of what follows."""
-        ids = self._encoder.theirs_within(chat.before_question, text, "\n")
-        return self._begun(ids), self.encode(chat.after_question.removeprefix("\n"))
-
-    def _begun(self, ids: list[int]) -> list[int]:
-        begin = self._encoder.begin
-        return ids if ids[: len(begin)] == begin else [*begin, *ids]
+        return self._chat.asked_in_parts(self._encoder, question)
 
     def opened_by(self, last_turn: bool, closed_by: int | None = None) -> str:
         """What a turn goes on from that follows an observation or a notice: mostly nothing."""
@@ -210,7 +200,7 @@ class Renderer:
         """
         assert self._refining is not None
         text = f"{question}\nLatest step: {step}\nQuery: {query}"
-        before, after = self._parts(self._refining, text)
+        before, after = self._refining.asked_in_parts(self._encoder, text)
         block = self.block(passages, self.prompt_room - len(before) - len(after))
         return block and replace(block, ids=[*before, *block.ids, *after])
 
@@ -220,7 +210,7 @@ class Renderer:
         """`<information>` with a text in place of documents, cut at the limits; else as `observation`."""
         before, after = self._around(last_turn, closed_by)
         block = self._documents.text(text, room - len(before) - len(after))
-        return block and [*before, *block, *after]
+        return None if block is None else [*before, *block, *after]
 
     def block(self, passages: Sequence[Passage], room: int) -> Observation | None:
         """The information block alone, None if not even its tags fit."""
