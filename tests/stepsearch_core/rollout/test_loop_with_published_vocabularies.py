@@ -112,6 +112,7 @@ class Dictated:
     def __init__(self, model, speeches):
         self.engine = TransformersEngine(model.policy, model.tokenizer)
         self.head = Dictation(model.policy.lm_head, speeches, self.engine.known)
+        self.played = self.engine.played
 
     def session(self, slots, capacity):
         session = self.engine.session(slots, capacity)
