@@ -27,7 +27,7 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.ceilings import ask_in_order, gold_keys, gold_questions
 from stepsearch_core.evaluation.fingerprint import fingerprint
-from stepsearch_core.evaluation.policies import folder_of
+from stepsearch_core.evaluation.policies import folder_of, source_of
 from stepsearch_core.evaluation.portions import Kept, Portion, portions
 from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.provenance import provenance
@@ -91,8 +91,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     """
     folders: dict[str, Path] = {}
     for name in params.evaluate.policies:
-        other = params.evaluate.others.get(name)
-        with downloading(other.source if other else None):
+        with downloading(source_of(name, params) if name in params.evaluate.others else None):
             folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
     seen, of_what = fingerprint(data, params), provenance(data, params)

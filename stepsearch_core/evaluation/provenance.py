@@ -17,7 +17,7 @@ from stepsearch_core.base.io import read_object
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import read_manifest
-from stepsearch_core.evaluation.policies import FOLDERS
+from stepsearch_core.evaluation.policies import FOLDERS, source_of
 from stepsearch_core.params import CATALOGUE, CEILINGS, EvaluateParams, Params, asked_with
 from stepsearch_core.runtime.software import commit, versions
 from stepsearch_core.synthesis.held_out import HOP, QUESTION, leaked
@@ -40,7 +40,8 @@ def provenance(data: Path, params: Params) -> dict[str, Any]:
         `benchmarks`: name -> {source, config, split, revision, sha256, rows, questions, moved_to_training,
         in_training, hop_in_training}, the last two None where it is not known what was trained on;
         `corpus`: {hash, passages, of_questions}, the last None of a corpus of an earlier version;
-        `policies`: name -> {source, revision, prompt, retrieval, passages_per_search}; `code`: {stepsearch,
+        `policies`: name -> {source, revision, protocol, prompt, retrieval,
+        passages_per_search}; `code`: {stepsearch,
         commit}; `confidence` of the intervals;
         `remarks`: a list of {name, benchmark, text}, `benchmark` None of those on all.
 
@@ -98,9 +99,11 @@ def _policy(name: str, params: Params) -> dict[str, Any]:
     """Where a policy comes from and how it is asked."""
     other = params.evaluate.others.get(name)
     asked = asked_with(params, name) if other else params
+    made = None if other or name in CEILINGS else f"data/{FOLDERS[name]}"
     return {
-        "source": other.source if other else None if name in CEILINGS else f"data/{FOLDERS[name]}",
+        "source": source_of(name, params) if other else made,
         "revision": other.revision if other else None,
+        "protocol": asked.environment.protocol,
         "prompt": asked.environment.prompt,
         "retrieval": asked.retrieval.method,
         "passages_per_search": asked.environment.passages_per_search,

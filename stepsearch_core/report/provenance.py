@@ -48,8 +48,8 @@ def asked_how(provenance: Provenance | None) -> list[Table]:
     """Where each policy comes from and how it was asked."""
     if not provenance:
         return []
-    keys = ("source", "revision", "prompt", "retrieval", "passages_per_search")
-    header = ("Policy", "Source", "Revision", "Prompt", "Retrieval", "Passages a search")
+    keys = ("source", "revision", "protocol", "prompt", "retrieval", "passages_per_search")
+    header = ("Policy", "Source", "Revision", "Protocol", "Prompt", "Retrieval", "Passages a search")
     rows = tuple(
         (name_of(name), *(cell_text(entry[key]) for key in keys))
         for name, entry in provenance["policies"].items()

@@ -64,8 +64,9 @@ def test_a_search_that_fails_is_told_and_ends_the_episode():
 def test_what_a_protocol_searches_for_by_itself_is_told_like_any_search(tmp_path):
     happened = []
     renderer = Renderer(tiny.tokenizer("bpe"), tiny.environment(**LONG, protocol="ircot"))
-    asked = Question("asked", "", "", "where  unknown", answers=())
-    episode = ToldEpisode(asked, renderer, lambda turn: happened.append((turn.action, turn.query)))
+    episode = ToldEpisode(
+        "where  unknown", renderer, lambda turn: happened.append((turn.action, turn.query))
+    )
     engine = ScriptedEngine(renderer, [["ada was born there .", "oslo"]])
     Rollout(engine, tiny.retriever(tmp_path), renderer, RolloutParams()).play([episode])
     search, answer = ActionKind.SEARCH, ActionKind.ANSWER

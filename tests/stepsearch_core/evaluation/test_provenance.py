@@ -56,7 +56,13 @@ def test_given_files(data):
     assert made["remarks"][0]["text"].startswith(
         "4 of the corpus's 5 passages were brought by question files"
     )
-    asked = {"revision": None, "prompt": "minimal", "retrieval": "bm25", "passages_per_search": 2}
+    asked = {
+        "revision": None,
+        "protocol": "agent",
+        "prompt": "minimal",
+        "retrieval": "bm25",
+        "passages_per_search": 2,
+    }
     assert made["policies"]["trained"] == {"source": "data/train/policy", **asked}
     assert made["policies"]["gold_keys"] == {"source": None, **asked}
     assert made["confidence"] == BOTH.confidence
@@ -119,5 +125,5 @@ def test_of_policies_of_others_nothing_is_said(data):
     alone = EvaluateParams(benchmarks=["musique"], policies=["released"], others=others, after="index")
     made = said(data, alone)
     assert made["benchmarks"]["musique"]["in_training"] is None
-    asked = {"prompt": "released", "retrieval": "bm25", "passages_per_search": 5}
+    asked = {"protocol": "agent", "prompt": "released", "retrieval": "bm25", "passages_per_search": 5}
     assert made["policies"] == {"released": {"source": "hub/policy", "revision": "main", **asked}}

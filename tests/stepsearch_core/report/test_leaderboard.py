@@ -56,6 +56,7 @@ def test_a_row_is_complete(rows):
             "of_questions": 56,
             "index": "1" * 64,
             "retrieval": "bm25",
+            "protocol": "agent",
             "prompt": "minimal",
             "code": "a" * 40,
             "model": "d" * 64,

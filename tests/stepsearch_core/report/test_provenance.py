@@ -31,8 +31,8 @@ def test_the_tables_say_split_revision_and_questions():
 def test_each_policy_with_its_source_and_how_it_was_asked():
     (table,) = asked_how(make_provenance())
     assert table.rows == (
-        ("Warm start", "data/warmstart/policy", "–", "minimal", "bm25", "2"),
-        ("Trained", "data/train/policy", "–", "minimal", "bm25", "2"),
-        ("Gold questions", "–", "–", "minimal", "bm25", "2"),
+        ("Warm start", "data/warmstart/policy", "–", "agent", "minimal", "bm25", "2"),
+        ("Trained", "data/train/policy", "–", "agent", "minimal", "bm25", "2"),
+        ("Gold questions", "–", "–", "agent", "minimal", "bm25", "2"),
     )
     assert asked_how(None) == []

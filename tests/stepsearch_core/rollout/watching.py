@@ -21,8 +21,8 @@ class _Session:
         self._at = {}
         self.close = session.close
 
-    def open(self, slot, stream):
-        self._session.open(slot, stream)
+    def open(self, slot, stream, temperature=None):
+        self._session.open(slot, stream, temperature)
         self._at[slot] = []
         self._contexts.append(self._at[slot])
 
