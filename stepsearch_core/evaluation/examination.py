@@ -1,5 +1,6 @@
 """The examination: policies answer benchmarks, free-running, and every answered question gets its record.
 
+Each policy is asked the questions of all benchmarks in one queue: whichever slot is free takes the next.
 Answers are greedy or, with `evaluate.samples`, sampled as training samples; then a question's measures are
 means. Of several ranks each answers and scores its share, and the first has the records of the whole.
 """
@@ -7,52 +8,59 @@ means. Of several ranks each answers and scores its share, and the first has the
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import read_object
 from stepsearch_core.base.ranks import is_main
-from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import Question, Trajectory
-from stepsearch_core.benchmarks.gold import GoldMatches
-from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
+from stepsearch_core.evaluation.answers import Answers
+from stepsearch_core.evaluation.asked import Asked, asked_of, read_asked, samples_of, streams_of
 from stepsearch_core.evaluation.ceilings import ask_in_order, gold_keys, gold_questions
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.policies import folder_of, source_of
-from stepsearch_core.evaluation.portions import Kept, Portion, portions
 from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.provenance import provenance
 from stepsearch_core.evaluation.summary import summarize
-from stepsearch_core.learning.distributed import downloading, gather, own_items
+from stepsearch_core.learning.distributed import downloading, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
 from stepsearch_core.metrics.measures import Rules, warnings
-from stepsearch_core.params import BENCHMARKS, CEILINGS, Params, asked_with
+from stepsearch_core.params import CEILINGS, Params, asked_with
 from stepsearch_core.policy.models import check_context, load_policy, load_tokenizer
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.rewards.breakdown import Scorer
+from stepsearch_core.rewards.breakdown import score
 from stepsearch_core.rollout.loop import Ended, Rollout
-from stepsearch_core.rollout.recording import one_a_question, record
+from stepsearch_core.rollout.recording import record
 from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.phrasings import PHRASINGS
 
-Answer = Callable[[Portion, Ended], list[Trajectory]]
-"""This rank's share (`own_items`) of the trajectories on a portion's questions, those of one question side
-by side; `Ended` is called at the end of each.
-"""
+GOLD_KEYS_AT_ONCE = 500
+"""Questions for which the ceiling looks for keys before it asks with them; a kill loses that search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A policy, ready to be asked.
+
+    `ask` lets it answer this rank's share of questions, which is the same for `shared_by` ranks in a row,
+    and calls `Ended` with each trajectory that ends on the first of them.
+    """
+
+    ask: Callable[[Sequence[Asked], Ended], object]
+    shared_by: int = 1
+
 
 BenchmarkRecords = dict[str, list[QuestionRecord]]
 """Benchmark -> a record for each question answered."""
@@ -122,7 +130,6 @@ class Examination:
     def __init__(self, data: Path, params: Params, policies: Sequence[str]) -> None:
         """Open what `examine` names, but for the policies, whose names say how much there is to do."""
         self.params = params
-        self.seed, self.samples = params.seed, params.evaluate.samples
         self.index = data / "index"
         self.corpus = Corpus.open(data / "corpus")
         self.retriever = self._retriever(params)
@@ -131,22 +138,15 @@ class Examination:
         )
         answer_f1 = hotpotqa_f1 if params.evaluate.f1 == "hotpotqa" else word_f1
         self.rules = Rules(self.similarity.segment, answer_f1)
-        matched = GoldMatches.open(data / "corpus")
-        questions = {
-            benchmark: list(
-                map(matched, read_questions(data / "fetch", benchmark, "test")[: params.evaluate.questions])
-            )
-            for benchmark in params.evaluate.benchmarks
-        }
-        self.portions = portions(questions, params.evaluate)
+        self.asked = read_asked(data, params.evaluate)
         self._progress = Progress(
-            sum(self._count(name, portion) for name in policies for portion in self.portions)
+            sum(len(asked_of(name, self.asked)) * samples_of(name, params.evaluate) for name in policies)
         )
         self.seconds = dict.fromkeys(policies, 0.0)
         self._engine: Engine | None = None
 
-    def policy(self, folder: Path, params: Params) -> Answer:
-        """What the policy in `folder` answers. The first opens the engine, which takes the others' weights.
+    def policy(self, folder: Path, params: Params) -> Opened:
+        """Open the policy in `folder`. The first opens the engine, which takes the others' weights.
 
         Args:
             folder: has model and tokenizer.
@@ -173,22 +173,16 @@ class Examination:
         renderer = Renderer(tokenizer, params.environment)
         retriever = self.retriever if params.retrieval == self.params.retrieval else self._retriever(params)
         rollout = Rollout(engine, retriever, renderer, in_flight)
-        part = own_items(engine.shared_by)
 
-        def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
-            if self.samples is None:
-                return rollout.greedy(portion.questions[part], ended)
-            benchmark, before = BENCHMARKS.index(portion.benchmark), portion.first * self.samples
+        def ask(mine: Sequence[Asked], ended: Ended) -> None:
+            samples = range(self.params.evaluate.samples or 1)
+            episodes = [Episode(one.question, sample, renderer) for one in mine for sample in samples]
+            rollout.play(episodes, streams_of(mine, self.params.evaluate, self.params.seed), ended)
 
-            def stream_of(number: int) -> np.random.Generator:
-                return stream(self.seed, Name.EVALUATION, benchmark, before + number)
+        return Opened(ask, engine.shared_by)
 
-            return rollout.sample(portion.questions, self.samples, stream_of, part, ended)
-
-        return answer
-
-    def ceiling(self, name: str, folder: Path, phrasings: Path) -> Answer:
-        """What one of `CEILINGS` answers, with the tokenizer in `folder`: questions with gold sub-questions.
+    def ceiling(self, name: str, folder: Path, phrasings: Path) -> Opened:
+        """Open one of `CEILINGS`, with the tokenizer in `folder`.
 
         Raises:
             DataError: the file of mined words is missing or damaged.
@@ -196,62 +190,56 @@ class Examination:
         renderer = Renderer(load_tokenizer(folder), self.params.environment)
         mined = read_object(phrasings) if name == "gold_keys" else {}
 
-        def answer(portion: Portion, ended: Ended) -> list[Trajectory]:
-            asked = portion.askable[own_items()]
-            if name == "gold_keys":
-                queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
-            else:
-                queries = gold_questions(asked)
-            return ask_in_order(asked, queries, self.retriever, renderer, self.params.rollout, ended=ended)
+        def ask(mine: Sequence[Asked], ended: Ended) -> None:
+            for start in range(0, len(mine), GOLD_KEYS_AT_ONCE):
+                asked = [one.question for one in mine[start : start + GOLD_KEYS_AT_ONCE]]
+                if name == "gold_keys":
+                    queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
+                else:
+                    queries = gold_questions(asked)
+                ask_in_order(asked, queries, self.retriever, renderer, self.params.rollout, ended=ended)
 
-        return answer
+        return Opened(ask)
 
     def records(
-        self, name: str, answering: Callable[[], Answer], kept: Path | None = None
+        self, name: str, opening: Callable[[], Opened], kept: Path | None = None
     ) -> BenchmarkRecords:
-        """The records of all benchmarks' questions, on the first rank; called by every rank.
+        """The records of all benchmarks' questions, in their order, on the first rank; called by every rank.
 
         Args:
             name: the policy's.
-            answering: opens the policy; called if there is a question left.
+            opening: opens the policy; called if there is a question left.
             kept: see `examine`.
 
         Raises:
-            DataError: what was kept is damaged; or as `answering`.
+            DataError: what was kept is damaged; or as `opening`.
         """
-        opened = cache(answering)
-        before = None if kept is None else Kept(kept / name)
-        made: BenchmarkRecords = {portion.benchmark: [] for portion in self.portions}
-        for portion in self.portions:
-            count = self._count(name, portion)
-            if before is not None and portion in before:
-                self._progress.spare(count)
-                records, took = before.read(portion), before.seconds(portion)
-            else:
-                answer = opened()
-                started = time.perf_counter()
-                with self._progress.playing(f"{name} on {portion.benchmark}", count) as ended:
-                    records = self._records(answer(portion, ended), portion.questions)
-                took = time.perf_counter() - started
-                if before is not None:
-                    before.write(portion, records, took)
-            made[portion.benchmark] += records
-            self.seconds[name] += took
-        return made
+        asked = asked_of(name, self.asked)
+        samples = samples_of(name, self.params.evaluate)
+        answers = Answers(None if kept is None else kept / name, samples, self._record)
+        left = [one for one in asked if one.key not in answers.kept]
+        self._progress.spare((len(asked) - len(left)) * samples)
+        if left:
+            opened = opening()
+            mine = left[own_items(opened.shared_by)]
+            answers.begin()
+            with self._progress.playing(name, len(left) * samples, len(mine) * samples) as count:
+
+                def ended(episode: Episode) -> None:
+                    answers.add(episode)
+                    count()
+
+                opened.ask(mine, ended)
+        made, self.seconds[name] = answers.together()
+        records: BenchmarkRecords = {benchmark: [] for benchmark in self.params.evaluate.benchmarks}
+        for one in asked if is_main() else ():
+            records[one.question.dataset].append(made[one.key])
+        return records
 
     def _retriever(self, params: Params) -> Retriever:
         with downloading(params.retrieval.encoder):
             return open_retriever(params.retrieval, self.index, self.corpus)
 
-    def _count(self, name: str, portion: Portion) -> int:
-        """Trajectories on a portion; ceilings answer once, where there is something gold to ask for."""
-        return len(portion.askable) if name in CEILINGS else len(portion.questions) * (self.samples or 1)
-
-    def _records(self, mine: Sequence[Trajectory], questions: Sequence[Question]) -> list[QuestionRecord]:
-        asked = {question.id: question for question in questions}
-        score = Scorer(self.similarity, asked)
-        made = [
-            record(played, asked[played.question_id], score(played), self.corpus.get, self.rules)
-            for played in mine
-        ]
-        return one_a_question(gather(made))
+    def _record(self, played: Trajectory, question: Question) -> QuestionRecord:
+        breakdown = score(played, question, self.similarity)
+        return record(played, question, breakdown, self.corpus.get, self.rules)

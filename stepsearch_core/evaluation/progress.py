@@ -8,33 +8,41 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stepsearch_core.base.ranks import is_main, world_size
+from stepsearch_core.base.ranks import is_main
 
 
 class Progress:
     """Counts trajectories. One rank shows it, and takes the others to be as far as itself."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
         hidden: dict[str, Any] = {} if is_main() else {"disable": True}
-        self._bar = tqdm(total=total, unit="trajectory", **hidden)
+        self._bar = tqdm(total=total, unit="trajectory", smoothing=0, miniters=1, **hidden)
+        self._spared = 0
 
     @contextmanager
-    def playing(self, what: str, count: int) -> Iterator[Callable[[], object]]:
-        """While all ranks together play so many trajectories; gives what to call at the end of each."""
+    def playing(self, what: str, count: int, own: int) -> Iterator[Callable[[], object]]:
+        """While all ranks together play `count` trajectories, this one `own` of them; gives what to call at
+        the end of each of its own.
+        """
         self._bar.set_description(what)
-        end = self._bar.n + count
-        yield lambda: self._bar.update(min(world_size(), end - self._bar.n))
-        self._bar.update(end - self._bar.n)
-        self._close_if_full()
+        start, ended = self._bar.n, 0
+
+        def end() -> None:
+            nonlocal ended
+            ended += 1
+            self._go_to(start + count * min(ended, own) // own)
+
+        yield end
+        self._go_to(start + count)
 
     def spare(self, count: int) -> None:
         """So many were played before, which says nothing about the time that the others take."""
-        self._total -= count
-        self._bar.total = self._total
+        self._spared += count
+        self._bar.initial = self._spared
+        self._go_to(self._bar.n + count)
         self._bar.refresh()
-        self._close_if_full()
 
-    def _close_if_full(self) -> None:
-        if self._bar.n >= self._total:
+    def _go_to(self, number: int) -> None:
+        self._bar.update(number - self._bar.n)
+        if self._bar.n >= self._bar.total:
             self._bar.close()

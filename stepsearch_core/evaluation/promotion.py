@@ -7,8 +7,6 @@ compare it with.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import atomic_folder, read_json, write_json
+from stepsearch_core.base.journal import append
 from stepsearch_core.evaluation.policies import folder_of
 from stepsearch_core.params import CEILINGS, Params, PolicyParams, asked_with
 
@@ -94,18 +93,6 @@ def asked_again(promotion: dict[str, Any], params: Params) -> Params:
     other = PolicyParams(str(PROMOTED / "policy"), changes=promotion["changes"])
     evaluate = replace(params.evaluate, others={promotion["name"]: other})
     return asked_with(replace(params, evaluate=evaluate), promotion["name"])
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a line to the history: one write of one line, on disk before it returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, line)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def now() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import atomic_folder, read_json, write_json
+from stepsearch_core.base.journal import append
 from stepsearch_core.base.ranks import is_main
 from stepsearch_core.evaluation.comparison import Records, compare, read_evaluation, without_questions
 from stepsearch_core.evaluation.examination import Examination
@@ -21,7 +22,6 @@ from stepsearch_core.evaluation.promotion import (
     HISTORY,
     LATEST,
     PROMOTED,
-    append,
     asked_again,
     now,
     read_promotion,

@@ -45,7 +45,6 @@ class Rollout:
         samples: int,
         stream_of: Callable[[int], np.random.Generator],
         part: slice = slice(None),
-        ended: Ended = nothing,
     ) -> list[Trajectory]:
         """`samples` trajectories a question, in order, or those of them that `part` selects.
 
@@ -54,11 +53,11 @@ class Rollout:
         """
         episodes = [Episode(q, sample, self.renderer) for q in questions for sample in range(samples)]
         streams = [stream_of(number) for number in range(len(episodes))]
-        return self.play(episodes[part], streams[part], ended)
+        return self.play(episodes[part], streams[part])
 
-    def greedy(self, questions: Sequence[Question], ended: Ended = nothing) -> list[Trajectory]:
+    def greedy(self, questions: Sequence[Question]) -> list[Trajectory]:
         """One greedy trajectory a question, in order."""
-        return self.play([Episode(question, 0, self.renderer) for question in questions], ended=ended)
+        return self.play([Episode(question, 0, self.renderer) for question in questions])
 
     def play(
         self, episodes: Sequence[Episode], streams: Streams = None, ended: Ended = nothing
@@ -70,7 +69,7 @@ class Rollout:
         Args:
             episodes: the engine's contexts are opened in their order.
             streams: what each draws its random numbers from; None: all are greedy.
-            ended: is called at the end of each.
+            ended: is called with each at its end, with those done at once.
         """
         with self.engine.played() as here:
             if not here:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby
-from operator import attrgetter
 
 from stepsearch_core.base.means import mean
 from stepsearch_core.base.types import (
@@ -90,16 +88,12 @@ def turn_record(
     )
 
 
-def one_a_question(records: Sequence[QuestionRecord]) -> list[QuestionRecord]:
-    """Records of samples, those of a question side by side, as one for each question.
+def mean_record(samples: Sequence[QuestionRecord]) -> QuestionRecord:
+    """One record for all samples of a question, so that what compares policies goes on to count questions.
 
-    It is that of the first sample with the means of the measures (of the values defined), so what compares
-    policies goes on to count questions; a question that was answered once keeps its record.
+    It is that of the first sample with the means of the measures (of the values defined); a single one
+    stays as it is.
     """
-    return [_mean_record(list(samples)) for _, samples in groupby(records, key=attrgetter("id"))]
-
-
-def _mean_record(samples: Sequence[QuestionRecord]) -> QuestionRecord:
     if len(samples) == 1:
         return samples[0]
     means = {key: mean(sample.measures[key] for sample in samples) for key in EVALUATED}

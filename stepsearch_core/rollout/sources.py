@@ -18,10 +18,10 @@ from stepsearch_core.base.types import StopReason
 from stepsearch_core.environment.search_environment import Episode
 
 Streams = Sequence[np.random.Generator] | None
-Ended = Callable[[], object]
+Ended = Callable[[Episode], object]
 
 
-def nothing() -> None:
+def nothing(episode: Episode) -> None:
     """What is done at the end of an episode unless something else is asked for."""
 
 
@@ -54,12 +54,15 @@ class Source(Protocol):
 
 
 class Listed:
-    """Episodes of a list, those that are not done; `ended` is called at the end of each."""
+    """Episodes of a list; `ended` is called with each when it is done, with those that are so at once."""
 
     def __init__(self, episodes: Sequence[Episode], streams: Streams = None, ended: Ended = nothing) -> None:
         """`streams`: what each draws its random numbers from; None: all are greedy."""
-        self.changed: Callable[[], object] = nothing
+        self.changed: Callable[[], object] = lambda: None
         self._ended = ended
+        for episode in episodes:
+            if episode.done:
+                ended(episode)
         self._waiting = deque(
             Entry(number, episode, None if streams is None else streams[number])
             for number, episode in enumerate(episodes)
@@ -76,7 +79,7 @@ class Listed:
 
     def ended(self, entry: Entry) -> None:
         """See `Source.ended`."""
-        self._ended()
+        self._ended(entry.episode)
 
 
 class FullError(RuntimeError):

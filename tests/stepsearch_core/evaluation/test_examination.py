@@ -12,6 +12,7 @@ from transformers import AutoConfig
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, write_json
 from stepsearch_core.base.types import ActionKind
+from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.actions import THINK
 from stepsearch_core.evaluation.comparison import read_evaluation
@@ -103,12 +104,12 @@ def test_sampled_answers_are_means_over_a_questions_samples(evaluated):
         assert len(lengths) == before[policy]["mean"]["f1"]["n"] == after[policy]["mean"]["f1"]["n"] == 8
 
 
-@pytest.mark.parametrize(("samples", "questions", "portion"), [("null", 5, 4), ("3", 2, 1)])
+@pytest.mark.parametrize("samples", ["null", "3"])
 def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
-    evaluated, tmp_path, monkeypatch, samples, questions, portion
+    evaluated, tmp_path, monkeypatch, samples
 ):
-    """In portions of four trajectories at most, of which two go missing."""
-    changes = [f"evaluate.samples={samples}", f"evaluate.questions={questions}"]
+    """Of the kept lines some are cut off, and one is torn, as by a kill; others fill the batches then."""
+    changes = [f"evaluate.samples={samples}", "evaluate.questions=5"]
     policies = ("trained", "gold_questions")
     expected = evaluated(*changes, policies=policies)
     played = []
@@ -122,24 +123,46 @@ def test_kept_answers_are_not_asked_for_again_and_the_rest_is_the_same(
 
     def again():
         played.clear()
-        return evaluated(*changes, "evaluate.batch_size=1", policies=policies, kept=tmp_path)
+        return evaluated(*changes, "evaluate.batch_size=3", policies=policies, kept=tmp_path)
 
     assert again() == expected
-    assert len(played) == (2 * 2 * questions if samples == "null" else 4 * 2 * questions)
-    missing = [tmp_path / "trained" / "musique", tmp_path / "gold_questions" / "bamboogle"]
-    missing = [folder / f"{portion:06d}.jsonl" for folder in missing]
-    contents = [file.read_bytes() for file in missing]
-    for file in missing:
-        file.unlink()
+    each = 1 if samples == "null" else 3
+    assert len(played) == (each + 1) * 10
+    files = [tmp_path / policy / "0.jsonl" for policy in policies]
+    lines = [file.read_bytes().splitlines(keepends=True) for file in files]
+    assert [len(of_policy) for of_policy in lines] == [10, 10]
+    files[0].write_bytes(b"".join(lines[0][2:6])[:-100])
+    files[1].write_bytes(b"".join(lines[1][:9]))
     assert again() == expected
-    assert [file.read_bytes() for file in missing] == contents
-    assert len(played) == (2 if samples == "null" else 3 + 1)
+    assert len(played) == each * 7 + 1
+    assert files[0].read_bytes().startswith(b"".join(lines[0][2:5]))
+    assert [len(file.read_bytes().splitlines()) for file in files] == [10, 10]
     with monkeypatch.context() as patch:
         patch.setattr(
             Examination, "policy", lambda self, folder, params: pytest.fail("a model is loaded for nothing")
         )
         assert again() == expected
         assert played == []
+
+
+def test_all_benchmarks_are_one_queue(evaluated, monkeypatch):
+    """A policy's questions are played together, and records come by benchmark, in the order of its file."""
+    calls = []
+    play = Rollout.play
+
+    def seen(self, episodes, *arguments, **named):
+        calls.append([episode.question.dataset for episode in episodes])
+        return play(self, episodes, *arguments, **named)
+
+    monkeypatch.setattr(Rollout, "play", seen)
+    records, _ = evaluated("evaluate.batch_size=3", policies=["trained"])
+    assert calls == [["musique"] * 4 + ["bamboogle"] * 4]
+    asked = [
+        question.id
+        for name in ("musique", "bamboogle")
+        for question in read_questions("data/fetch", name, "test")[:4]
+    ]
+    assert [record.id for record in records["trained"]] == asked
 
 
 def test_a_ceiling_asks_once_whatever_samples_says(evaluated):

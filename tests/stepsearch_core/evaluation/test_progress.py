@@ -14,31 +14,54 @@ def shown(monkeypatch):
 
 
 @pytest.mark.usefixtures("shown")
-def test_it_counts_to_the_end_whatever_is_spared_or_asked_in_vain(capsys):
+def test_it_counts_to_the_end_with_what_was_spared(capsys):
     progress = Progress(10)
     progress.spare(3)
-    with progress.playing("trained on musique", 4) as ended:
-        ended()  # the other three were too long to be asked
-    assert "trained on musique" in capsys.readouterr().err
-    with progress.playing("trained on bamboogle", 3) as ended:
+    assert "3/10" in capsys.readouterr().err
+    with progress.playing("warmstart", 4, 4) as ended:
+        ended()
+        assert "4/10" in capsys.readouterr().err
+    assert "7/10" in capsys.readouterr().err
+    with progress.playing("trained", 3, 3) as ended:
         for _ in range(5):
             ended()
     last = capsys.readouterr().err
-    assert "7/7" in last
+    assert "trained" in last
+    assert "10/10" in last
     assert last.endswith("\n")  # closed
 
 
 @pytest.mark.usefixtures("shown")
+def test_what_was_spared_says_nothing_about_the_time_of_the_rest(capsys):
+    """90 in no time, then one in two seconds: the nine others take eighteen."""
+    progress = Progress(100)
+    progress._bar._time = lambda: progress._bar.start_t + 2.0
+    progress.spare(90)
+    with progress.playing("trained", 10, 10) as ended:
+        ended()
+        assert "91/100 [00:02<00:18" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("shown")
 def test_of_several_ranks_one_shows_it_and_counts_for_all(monkeypatch, capsys):
-    monkeypatch.setenv("WORLD_SIZE", "2")
     progress = Progress(5)
-    with progress.playing("trained on musique", 5) as ended:
+    with progress.playing("trained", 5, 2) as ended:
         ended()
+        assert "2/5" in capsys.readouterr().err
         ended()
-        assert "4/5" in capsys.readouterr().err
-    assert "5/5" in capsys.readouterr().err
+        assert "5/5" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     progress = Progress(1)
-    with progress.playing("trained on musique", 1) as ended:
+    with progress.playing("trained", 1, 0):
+        pass
+    progress.spare(1)
+
+
+def test_bars_that_are_off_are_no_hindrance(monkeypatch, capsys):
+    monkeypatch.setattr(module, "tqdm", partial(tqdm, disable=True))
+    progress = Progress(2)
+    progress.spare(1)
+    with progress.playing("trained", 1, 1) as ended:
         ended()
     assert capsys.readouterr().err == ""

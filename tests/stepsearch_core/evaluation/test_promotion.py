@@ -6,7 +6,7 @@ from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.evaluation.fingerprint import changes, fingerprint
-from stepsearch_core.evaluation.promotion import append, asked_again, promote, read_promotion
+from stepsearch_core.evaluation.promotion import asked_again, promote, read_promotion
 from stepsearch_core.params import EvaluateParams, Params, PolicyParams, RetrievalParams
 from tests.profiles import profile
 
@@ -105,15 +105,3 @@ def test_a_fingerprint_tells_what_changed(data):
     assert changes(before, after) == ["benchmarks.musique", "corpus", "retriever"]
     older = {**after, "software": {**after["software"], "torch": "1.0"}}
     assert changes(after, older) == ["software.torch"]
-
-
-def test_the_history_only_grows(tmp_path):
-    path = tmp_path / "a" / "history.jsonl"
-    append(path, {"n": 1})
-    first = path.read_bytes()
-    append(path, {"n": "zwei, über"})
-    assert path.read_bytes().startswith(first)
-    assert [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] == [
-        {"n": 1},
-        {"n": "zwei, über"},
-    ]

@@ -5,7 +5,7 @@ import pytest
 
 from stepsearch_core.base.types import Passage, RewardBreakdown, StepReward, StopReason, Trajectory
 from stepsearch_core.metrics.measures import EVALUATED, Rules
-from stepsearch_core.rollout.recording import one_a_question, record
+from stepsearch_core.rollout.recording import mean_record, record
 from tests.oracles.episodes import answer, invalid, question, search, trajectory
 
 PASSAGES = {pid: Passage(pid, pid.upper(), f"text of {pid}") for pid in ("g1", "g2", "x")}
@@ -122,15 +122,14 @@ def test_a_passage_twice_in_one_round_is_not_repeated():
 
 
 def test_samples_of_a_question_are_one_record_with_the_means_of_the_measures():
-    other = replace(ASKED, id="other", hops=())
     right, wrong = recorded(search("first", "g1"), answer("Paris")), recorded(answer("Rome"))
-    unmeasured = recorded(answer("Paris"), asked=other)
-    first, second, alone = one_a_question([right, wrong, wrong, unmeasured, unmeasured, wrong])
+    unmeasured = recorded(answer("Paris"), asked=replace(ASKED, id="other", hops=()))
+    first = mean_record([right, wrong, wrong])
     means = first.measures
     assert (means["em"], means["searches"], means["support_recall"]) == tuple(
         pytest.approx(x / 3) for x in (1, 1, 0.5)
     )
     assert first == replace(right, measures=means, samples=3)  # the rest is the first one's
+    second = mean_record([unmeasured, unmeasured])
     assert (second.measures["em"], second.measures["support_recall"], second.samples) == (1.0, None, 2)
-    assert alone is wrong
-    assert one_a_question([]) == []
+    assert mean_record([wrong]) is wrong

@@ -1,0 +1,65 @@
+"""Files of JSON lines that grow by a line at a time, whatever ends the process that writes.
+
+A line is on disk before `append` returns. Of the line that was being written when the process was killed or
+the power failed, the beginning may be there: readers leave it out, and the next line takes its place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from stepsearch_core.base.errors import DataError, naming_full_disk
+from stepsearch_core.base.io import read_jsonl
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Add a line; one process at a time.
+
+    Raises:
+        DiskFullError: no space is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    with naming_full_disk(path), path.open("a+b") as file:
+        _mend(file)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) for every line but a last one that is not whole.
+
+    Raises:
+        DataError: the file is missing, or a line that is not the last one is damaged.
+    """
+    yield from read_jsonl(path, lambda error: _refuse_whole_lines(error, path))
+
+
+def _refuse_whole_lines(error: DataError, path: Path) -> None:
+    with path.open("rb") as file:
+        ends = sum(line.endswith(b"\n") for line in file)
+    if error.place != f"{path}, line {ends + 1}":
+        raise error
+
+
+def _mend(file: IO[bytes]) -> None:
+    """Remove a last line that is not whole; one that an editor left without its end gets that."""
+    end = file.seek(0, os.SEEK_END)
+    if end == 0:
+        return
+    file.seek(end - 1)
+    if file.read(1) == b"\n":
+        return
+    file.seek(0)
+    begun = file.read().rpartition(b"\n")[2]
+    try:
+        json.loads(begun)
+    except ValueError:
+        file.truncate(end - len(begun))
+    else:
+        file.write(b"\n")
