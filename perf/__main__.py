@@ -19,6 +19,10 @@ MEASUREMENTS = {
         "a sentence encoder, which STEPSEARCH_ENCODER names: passages a second in float32 and bfloat16, what"
         " it finds in the published text of STEPSEARCH_REAL_DATA"
     ),
+    "evaluation": (
+        "evaluation of the active profile's trained policy against a lock-step one, and of all its policies"
+        " killed at random moments; EM and F1 against the benchmarks' scripts, derived once more"
+    ),
     "gae": "errors of the advantages against the estimator's definition",
     "gold_overlap": (
         "which overlap tells gold paragraphs cut anew from others of their title, on the text in"
@@ -73,7 +77,7 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, credit, pipeline, prefect_overhead, real_model, rollout and"
+            "continued_warmstart, credit, evaluation, pipeline, prefect_overhead, real_model, rollout and"
             " serve measure the active profile's results."
         ),
     )

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perf.lockstep import play
+from perf.lockstep import generated, play
 from perf.measure import engines, in_turn, median_of_pairs, report, seconds
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.base.types import FAILURES, Trajectory
@@ -104,15 +104,8 @@ def main(quick: bool) -> None:
 
     def lockstep(name: str, stop_strings: bool) -> Callable[[], float]:
         def run() -> None:
-            made[name] = play(
-                model,
-                tokenizer,
-                retriever,
-                renderer,
-                questions,
-                batch_size=IN_FLIGHT,
-                stop_strings=stop_strings,
-            )
+            write = generated(model, tokenizer, stop_strings)
+            made[name] = play(retriever, renderer, questions, IN_FLIGHT, write)
 
         return lambda: len(questions) / seconds(run)
 

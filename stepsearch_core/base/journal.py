@@ -1,7 +1,8 @@
 """Files of JSON lines that grow by a line at a time, whatever ends the process that writes.
 
-A line is on disk before `append` returns. Of the line that was being written when the process was killed or
-the power failed, the beginning may be there: readers leave it out, and the next line takes its place.
+A line is the system's before `append` returns, so that no kill takes it, and on disk if asked for, so that
+no loss of power does. Of the line that was being written then the beginning may be there: readers leave it
+out, and the next line takes its place.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from stepsearch_core.base.errors import DataError, naming_full_disk
 from stepsearch_core.base.io import read_jsonl
 
 
-def append(path: Path, row: dict[str, Any]) -> None:
+def append(path: Path, row: dict[str, Any], to_disk: bool = True) -> None:
     """Add a line; one process at a time.
+
+    Args:
+        path: the file, which need not exist, nor its folder.
+        row: what becomes a line.
+        to_disk: wait until this line and all before it are there, some milliseconds on a busy machine.
 
     Raises:
         DiskFullError: no space is left.
@@ -28,7 +34,8 @@ def append(path: Path, row: dict[str, Any]) -> None:
         _mend(file)
         file.write(line)
         file.flush()
-        os.fsync(file.fileno())
+        if to_disk:
+            os.fsync(file.fileno())
 
 
 def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -25,6 +25,8 @@ from stepsearch_core.learning.distributed import gather
 from stepsearch_core.rollout.recording import mean_record
 from stepsearch_core.rollout.records import QuestionRecord
 
+TO_DISK_EVERY = 10.0
+"""Seconds of answers that a loss of power may take; a kill takes none."""
 _ASKED_AGAIN = set(FAILURES) - {StopReason.PROMPT_TOO_LONG}
 
 
@@ -55,6 +57,7 @@ class Answers:
         """Questions that were answered before."""
         self.kept, self._before = gather([(set(self._made), before)])[0]  # as the first rank finds it
         self._began = time.perf_counter()
+        self._on_disk = self._before
 
     def begin(self) -> None:
         """From now on time counts."""
@@ -73,13 +76,18 @@ class Answers:
             return
         self._made[key] = mean_record([made for _, made in sorted(self._samples_of.pop(key).items())])
         if self._folder is not None and key not in self._failed:
-            row = {"seconds": self._seconds, "answer": self._made[key].to_json()}
-            append(self._folder / f"{rank()}.jsonl", row)
+            self._keep(self._folder, self._made[key])
 
     def together(self) -> tuple[dict[Key, QuestionRecord], float]:
         """The records of all ranks and the seconds of all runs, on every rank."""
         seconds = max(gather([self._seconds if self._made.keys() - self.kept else self._before]))
         return dict(gather(list(self._made.items()))), seconds
+
+    def _keep(self, folder: Path, made: QuestionRecord) -> None:
+        seconds = self._seconds
+        to_disk = seconds - self._on_disk > TO_DISK_EVERY
+        append(folder / f"{rank()}.jsonl", {"seconds": seconds, "answer": made.to_json()}, to_disk)
+        self._on_disk = seconds if to_disk else self._on_disk
 
     @property
     def _seconds(self) -> float:

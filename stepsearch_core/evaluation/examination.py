@@ -216,7 +216,7 @@ class Examination:
         """
         asked = asked_of(name, self.asked)
         samples = samples_of(name, self.params.evaluate)
-        answers = Answers(None if kept is None else kept / name, samples, self._record)
+        answers = Answers(None if kept is None else kept / name, samples, self.record)
         left = [one for one in asked if one.key not in answers.kept]
         self._progress.spare((len(asked) - len(left)) * samples)
         if left:
@@ -236,10 +236,11 @@ class Examination:
             records[one.question.dataset].append(made[one.key])
         return records
 
+    def record(self, played: Trajectory, question: Question) -> QuestionRecord:
+        """What there is to say of a trajectory on a question."""
+        breakdown = score(played, question, self.similarity)
+        return record(played, question, breakdown, self.corpus.get, self.rules)
+
     def _retriever(self, params: Params) -> Retriever:
         with downloading(params.retrieval.encoder):
             return open_retriever(params.retrieval, self.index, self.corpus)
-
-    def _record(self, played: Trajectory, question: Question) -> QuestionRecord:
-        breakdown = score(played, question, self.similarity)
-        return record(played, question, breakdown, self.corpus.get, self.rules)

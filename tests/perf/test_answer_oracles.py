@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perf import evaluation
 from perf.answer_oracles import adversarial, hotpotqa_scores, musique_scores, normalised
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.metrics.answers import exact_match, hotpotqa_f1, word_f1
@@ -62,3 +63,10 @@ def test_what_is_drawn_is_adversarial():
     assert len(set(drawn)) > 400
     assert any(not normalised(text) for text in drawn)
     assert any(normalised(text) == ["yes"] for text in drawn)
+
+
+def test_the_measurement_finds_disagreement(monkeypatch):
+    monkeypatch.setattr(evaluation, "STRINGS", 200)
+    assert evaluation.metric_agreement() == 1
+    monkeypatch.setattr(evaluation, "word_f1", lambda said, golds: 0.5)
+    assert 0 < evaluation.metric_agreement() < 0.5

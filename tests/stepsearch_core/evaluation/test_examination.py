@@ -1,8 +1,10 @@
 """Examinations of policies that know nothing, on the micro profile's benchmarks."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -180,12 +182,19 @@ def test_a_ceiling_asks_once_whatever_samples_says(evaluated):
     "override", ["evaluate.samples=null", pytest.param("evaluate.samples=3", marks=pytest.mark.nightly)]
 )
 def test_two_processes_answer_as_one_does(evaluated, folder, override):
-    """Through the stage, which starts them; three samples of a question are never one process's alone."""
+    """Through the stage, which starts them; at first it is killed, as soon as both have kept answers."""
     policies = ("warmstart", "trained", "gold_questions", "gold_keys")
     expected, metrics = evaluated(override, policies=policies)
     (folder / "params.yaml").write_text(whole("micro", *SMALL, override, "evaluate.processes=2"))
     environment = {**os.environ, "STEPSEARCH_CHECK": "off", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     command = [sys.executable, "-m", "tasks.evaluate"]
+    killed = subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while killed.poll() is None and len(list(folder.glob("checkpoints/*/warmstart/?.jsonl"))) < 2:
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("finished in") == 1

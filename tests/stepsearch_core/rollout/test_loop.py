@@ -4,6 +4,7 @@ import pytest
 
 from stepsearch_core.base.types import ActionKind, Author, StopReason
 from stepsearch_core.environment.renderer import Renderer
+from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling import transformers_engine
@@ -132,6 +133,21 @@ def test_a_failed_search_marks_those_that_searched_and_no_others(searcher, retri
 
 
 @pytest.mark.slow
+def test_every_episode_is_told_at_its_end_those_that_were_never_asked_too(searcher, retriever):
+    too_long = replace(tiny.ADA, id="long", question=" ".join(["where"] * 200))
+    player, told = rollout(searcher, retriever, batch_size=2), []
+
+    def ended(episode):
+        assert episode.done
+        told.append(episode)
+
+    episodes = [Episode(asked, 0, player.renderer) for asked in (*QUESTIONS, too_long)]
+    made = player.play(episodes, ended=ended)
+    assert told[0].question is too_long
+    assert sorted(map(id, told)) == sorted(map(id, episodes))
+    assert [episode.trajectory for episode in episodes] == made
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, retriever, workers):
     def run(source):
