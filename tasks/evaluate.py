@@ -15,7 +15,7 @@ from tasks.stage import DATA, TIMINGS, run
 
 
 def main(params: Params) -> None:
-    """Evaluate; writes `data/evaluate/{metrics.json,evaluated.json,records/POLICY/BENCHMARK.jsonl}`."""
+    """Evaluate; writes `data/evaluate/{metrics,strata,evaluated}.json` and `data/evaluate/records/`."""
     agree("evaluate", params, model=params.retrieval.encoder)
     out = DATA / "evaluate"
     with SharedFolder(ROOT, *made_by_searching("evaluate", params)) as work:
@@ -27,6 +27,7 @@ def main(params: Params) -> None:
         for policy, records in examined.records.items():
             write_records(out / "records" / policy, records)
         write_json(out / "metrics.json", examined.metrics)
+        write_json(out / "strata.json", examined.strata)
         write_json(out / "evaluated.json", examined.evaluated)
         write_json(TIMINGS / "evaluate.json", examined.seconds)
         work.clear()

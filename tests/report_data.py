@@ -163,7 +163,7 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
         "stop_reason": "answered",
         "response_length": 40,
         "support_ids": ["a"],
-        "hops": [{"sub_question": "Who wrote The Orchard?", "sub_answer": "Oda Kess"}],
+        "hops": [{"sub_question": "Who wrote The Orchard?", "sub_answer": "Oda Kess", "support_ids": ["a"]}],
         "turns": [search, answer],
         "rewards": {"answer": em, "search_key": 0.5},
     }

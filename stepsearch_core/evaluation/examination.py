@@ -28,6 +28,7 @@ from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.policies import folder_of, source_of
 from stepsearch_core.evaluation.progress import Progress
 from stepsearch_core.evaluation.provenance import provenance
+from stepsearch_core.evaluation.strata import stratify
 from stepsearch_core.evaluation.summary import summarize
 from stepsearch_core.learning.distributed import downloading, own_items
 from stepsearch_core.metrics.answers import hotpotqa_f1, word_f1
@@ -70,12 +71,14 @@ BenchmarkRecords = dict[str, list[QuestionRecord]]
 class Examined:
     """What an examination of several policies gave.
 
-    `metrics` is `evaluation.summary`'s, `evaluated` the policies' hashes, what else the results depend on,
-    and what they are of (`evaluation.provenance`); `seconds` is what each policy's answers took.
+    `metrics` is `evaluation.summary`'s and `strata` is `evaluation.strata`'s; `evaluated` has the policies'
+    hashes, what else the results depend on, and what they are of (`evaluation.provenance`); `seconds` is
+    what each policy's answers took.
     """
 
     records: dict[str, BenchmarkRecords]
     metrics: dict[str, Any]
+    strata: dict[str, Any]
     evaluated: dict[str, Any]
     seconds: dict[str, float]
 
@@ -121,7 +124,8 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
         logging.getLogger("evaluate").warning(line)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
     evaluated = {"policies": hashes, "fingerprint": seen, "provenance": of_what}
-    return Examined(records, metrics, evaluated, examination.seconds)
+    strata = stratify(records, params.evaluate, params.seed)
+    return Examined(records, metrics, strata, evaluated, examination.seconds)
 
 
 class Examination:

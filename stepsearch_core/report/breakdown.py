@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stepsearch_core.base.means import mean
+from stepsearch_core.evaluation.strata import hops_of
 from stepsearch_core.metrics.measures import BY_KEY
 from stepsearch_core.report.inputs import Records
 from stepsearch_core.report.results import F1, name_of, number
 from stepsearch_core.report.tables import Table
-from stepsearch_core.rollout.records import QuestionRecord
 
 INVALID = BY_KEY["invalid_turns"]
 
@@ -17,7 +17,7 @@ def f1_by_hops(records: Records) -> Table | None:
     groups: dict[int, dict[str, list[float | None]]] = {}
     for policy, benchmarks in records.items():
         for record in (record for found in benchmarks.values() for record in found.values()):
-            if hops := _hops(record):
+            if hops := hops_of(record):
                 groups.setdefault(hops, {}).setdefault(policy, []).append(record.measures[F1.key])
     if not groups:
         return None
@@ -55,7 +55,3 @@ def invalid_by_reason(records: Records) -> Table | None:
         for reason in reasons
     )
     return Table(f"{INVALID.label} by reason", ("", *map(name_of, turns)), rows) if rows else None
-
-
-def _hops(record: QuestionRecord) -> int:
-    return len(record.hops) if all(hop.sub_question for hop in record.hops) else 0

@@ -43,7 +43,7 @@ def record(
         stop_reason=trajectory.stop_reason,
         response_length=trajectory.response_length,
         support_ids=question.support_ids,
-        hops=tuple(HopRecord(hop.sub_question, hop.sub_answer) for hop in question.hops),
+        hops=tuple(HopRecord(hop.sub_question, hop.sub_answer, hop.support_ids) for hop in question.hops),
         turns=tuple(turns),
         answer_reward=breakdown.answer,
         search_key_reward=breakdown.search_key,

@@ -93,19 +93,25 @@ class TurnRecord:
 
 @dataclass(frozen=True, slots=True)
 class HopRecord:
-    """What a question's hop asks and is answered by; empty where a benchmark names only supports."""
+    """What a hop asks and is answered by, empty where a benchmark names only supports; and these."""
 
     sub_question: str
     sub_answer: str
+    support_ids: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a file."""
+        return {**asdict(self), "support_ids": list(self.support_ids)}
 
     @classmethod
     def from_json(cls, row: Row) -> HopRecord:
-        """Read one.
+        """Read one; of records that earlier versions wrote it has no supports.
 
         Raises:
-            DataError: a field is missing or no text.
+            DataError: a field is missing or of another type.
         """
-        return cls(row.string("sub_question"), row.string("sub_answer"))
+        supports = row.strings("support_ids") if "support_ids" in row.value else ()
+        return cls(row.string("sub_question"), row.string("sub_answer"), supports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class QuestionRecord:
             "stop_reason": self.stop_reason.value,
             "response_length": self.response_length,
             "support_ids": list(self.support_ids),
-            "hops": [asdict(hop) for hop in self.hops],
+            "hops": [hop.to_json() for hop in self.hops],
             "turns": [turn.to_json() for turn in self.turns],
             "rewards": {"answer": self.answer_reward, "search_key": self.search_key_reward},
             **({"samples": self.samples} if self.samples > 1 else {}),

@@ -58,7 +58,7 @@ def test_a_whole_record_by_hand():
         "stop_reason": "answered",
         "response_length": 4 * 3 + 3 * 2,
         "support_ids": ["g1", "g2"],
-        "hops": [{"sub_question": "who?", "sub_answer": "x"}] * 2,
+        "hops": [{"sub_question": "who?", "sub_answer": "x", "support_ids": [one]} for one in ("g1", "g2")],
         "rewards": {"answer": 0.8, "search_key": 0.4},
     }
     assert [(turn["action"], turn["query"]) for turn in turns] == [

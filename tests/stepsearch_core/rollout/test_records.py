@@ -47,6 +47,13 @@ def test_measures_that_earlier_versions_did_not_write_are_unknown():
     assert (measures["cover_em"], measures["over_search"], measures["f1"]) == (None, None, 0.5)
 
 
+def test_hops_that_earlier_versions_wrote_have_no_supports():
+    row = make_record("musique", 0, 0.5)
+    assert read(row).hops[0].support_ids == ("a",)
+    del row["hops"][0]["support_ids"]
+    assert read(row).hops[0].support_ids == ()
+
+
 def test_measures_are_those_of_the_table():
     record = read(make_record("musique", 0, 0.5))
     assert list(record.measures) == list(EVALUATED)
