@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from perf.lockstep import play
+from perf.lockstep import generated, play
 from perf.measure import Measured, engines, in_turn, median_of_pairs, seconds
 from stepsearch_core.base.types import Trajectory
 from stepsearch_core.data.corpus import Corpus
@@ -80,7 +80,7 @@ def measure(model_folder: Path, repeats: int, quick: bool) -> Measured:
 
     def lockstep() -> Sequence[Trajectory]:
         return play(
-            model, tokenizer, retriever, renderer, questions, batch_size=IN_FLIGHT, stop_strings=True
+            retriever, renderer, questions, IN_FLIGHT, generated(model, tokenizer, stop_strings=True)
         )
 
     values = in_turn(

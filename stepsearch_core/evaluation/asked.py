@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from stepsearch_core.base.streams import Name, stream
@@ -71,3 +72,11 @@ def streams_of(asked: Sequence[Asked], params: EvaluateParams, seed: int) -> Str
         for one in asked
         for number in range(one.number * samples, (one.number + 1) * samples)
     ]
+
+
+def in_parts(asked: Sequence[Asked], size: int) -> Iterator[list[Question]]:
+    """The questions, so many at a time, each part of one benchmark: there ids tell questions apart."""
+    for _, of_benchmark in groupby(asked, lambda one: one.question.dataset):
+        questions = [one.question for one in of_benchmark]
+        for start in range(0, len(questions), size):
+            yield questions[start : start + size]

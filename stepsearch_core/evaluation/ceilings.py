@@ -25,7 +25,7 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.metrics.search import support_recall
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.rollout.loop import Ended, Rollout
+from stepsearch_core.rollout.loop import Ended, Rollout, nothing
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.synthesis.filtering import clean_keys
 from stepsearch_core.synthesis.key_writers import Rules
@@ -94,9 +94,9 @@ def ask_in_order(
     renderer: Renderer,
     params: RolloutParams,
     *,
-    ended: Ended = lambda: None,
+    ended: Ended = nothing,
 ) -> list[Trajectory]:
-    """One trajectory for each question, with its queries. `ended` is called at its end."""
+    """One trajectory for each question, with its queries. `ended` is called with its episode."""
     episodes = [Episode(question, 0, renderer) for question in questions]
     grammar = renderer.style.grammar
     turns = (

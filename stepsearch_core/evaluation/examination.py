@@ -22,7 +22,14 @@ from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.evaluation.answers import Answers
-from stepsearch_core.evaluation.asked import Asked, asked_of, read_asked, samples_of, streams_of
+from stepsearch_core.evaluation.asked import (
+    Asked,
+    asked_of,
+    in_parts,
+    read_asked,
+    samples_of,
+    streams_of,
+)
 from stepsearch_core.evaluation.ceilings import ask_in_order, gold_keys, gold_questions
 from stepsearch_core.evaluation.fingerprint import fingerprint
 from stepsearch_core.evaluation.policies import folder_of, source_of
@@ -195,8 +202,7 @@ class Examination:
         mined = read_object(phrasings) if name == "gold_keys" else {}
 
         def ask(mine: Sequence[Asked], ended: Ended) -> None:
-            for start in range(0, len(mine), GOLD_KEYS_AT_ONCE):
-                asked = [one.question for one in mine[start : start + GOLD_KEYS_AT_ONCE]]
+            for asked in in_parts(mine, GOLD_KEYS_AT_ONCE):
                 if name == "gold_keys":
                     queries = gold_keys(asked, mined, self.corpus, self.retriever, renderer)
                 else:

@@ -17,7 +17,8 @@ class Progress:
     def __init__(self, total: int) -> None:
         hidden: dict[str, Any] = {} if is_main() else {"disable": True}
         self._bar = tqdm(total=total, unit="trajectory", smoothing=0, miniters=1, **hidden)
-        self._spared = 0
+        self._total = total
+        self._done = self._spared = 0
 
     @contextmanager
     def playing(self, what: str, count: int, own: int) -> Iterator[Callable[[], object]]:
@@ -25,7 +26,7 @@ class Progress:
         the end of each of its own.
         """
         self._bar.set_description(what)
-        start, ended = self._bar.n, 0
+        start, ended = self._done, 0
 
         def end() -> None:
             nonlocal ended
@@ -39,10 +40,11 @@ class Progress:
         """So many were played before, which says nothing about the time that the others take."""
         self._spared += count
         self._bar.initial = self._spared
-        self._go_to(self._bar.n + count)
+        self._go_to(self._done + count)
         self._bar.refresh()
 
     def _go_to(self, number: int) -> None:
-        self._bar.update(number - self._bar.n)
-        if self._bar.n >= self._bar.total:
+        self._bar.update(number - self._done)
+        self._done = number
+        if self._done >= self._total:
             self._bar.close()

@@ -5,7 +5,7 @@ import pytest
 from stepsearch_core.base.streams import Name, stream
 from stepsearch_core.benchmarks.gold_matching import GoldMatcher
 from stepsearch_core.data.corpus import build_corpus
-from stepsearch_core.evaluation.asked import Asked, asked_of, read_asked, samples_of, streams_of
+from stepsearch_core.evaluation.asked import Asked, asked_of, in_parts, read_asked, samples_of, streams_of
 from stepsearch_core.params import BENCHMARKS, CorpusParams, EvaluateParams
 from tests import tiny
 
@@ -51,3 +51,10 @@ def test_a_sample_draws_by_its_question_and_number_whatever_else_is_left_to_ask(
     benchmark = BENCHMARKS.index("bamboogle")
     assert own == [stream(5, Name.EVALUATION, benchmark, number).random() for number in (6, 7)]
     assert streams_of(asked, EvaluateParams(samples=None), seed=5) is None
+
+
+def test_a_part_is_of_one_benchmark():
+    asked = [Asked(replace(tiny.ADA, dataset=name), n) for name, n in (("nq", 0), ("nq", 1), ("qa", 0))]
+    parts = [[question.dataset for question in part] for part in in_parts(asked, 2)]
+    assert parts == [["nq", "nq"], ["qa"]]
+    assert [len(part) for part in in_parts(asked, 1)] == [1, 1, 1]

@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import pytest
 from tqdm import tqdm
@@ -35,7 +36,8 @@ def test_it_counts_to_the_end_with_what_was_spared(capsys):
 def test_what_was_spared_says_nothing_about_the_time_of_the_rest(capsys):
     """90 in no time, then one in two seconds: the nine others take eighteen."""
     progress = Progress(100)
-    progress._bar._time = lambda: progress._bar.start_t + 2.0
+    bar: Any = progress._bar
+    bar._time = lambda: bar.start_t + 2.0
     progress.spare(90)
     with progress.playing("trained", 10, 10) as ended:
         ended()
