@@ -19,6 +19,8 @@ from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
 
 _SECONDS = "seconds.json"
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__, "transformers.models.qwen3.modeling_qwen3"])  # imports take long
 Rows = dict[tuple[str, str], list[dict[str, object]]]
 """Records by policy and benchmark."""
 
@@ -55,7 +57,7 @@ def resumed(data: Path, params: Params, rounds: int) -> Measured:
 
 def _evaluate(data: Path, params: Params, folder: Path, kill_after: float | None) -> bool:
     """Go on with the evaluation in a folder; whether it ended before it was killed."""
-    process = multiprocessing.get_context("forkserver").Process(target=_work, args=(data, params, folder))
+    process = _CONTEXT.Process(target=_work, args=(data, params, folder))
     begun = folder / "kept"
     process.start()
     while kill_after is not None and process.is_alive() and not any(begun.glob("*/*.jsonl")):

@@ -7,12 +7,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from perf import logits, real_model_memory, real_model_update
+from perf import evaluation_kills, logits, real_model_memory, real_model_update
 from perf.__main__ import main as perf_main
 from perf.measure import peak_bytes
 from perf.serve import concurrency
 from perf.update_gpu import flops_per_token, tokens_per_second
 from stepsearch_core.learning import logit_chunks
+from stepsearch_core.params import load_params
 from stepsearch_core.policy.models import save_policy
 from tests import tiny
 from tests.bert import save_bert
@@ -90,6 +91,15 @@ def test_gold_overlap(real_data):
 def test_kills():
     figures = last_line("kills")["figures"]
     assert figures["identical"] == figures["ended_with_0"] == figures["rounds"] == 3
+
+
+@pytest.mark.nightly
+def test_an_evaluation_that_is_killed_ends_as_one_that_is_not(micro, monkeypatch):
+    monkeypatch.chdir(micro)
+    measured = evaluation_kills.resumed(micro / "data", load_params(), rounds=1)
+    assert measured.figures == {"resume_equal": 1}
+    assert measured.both_sides["seconds_left_alone"] > 0
+    assert len(measured.both_sides["seconds_resumed"]) == measured.workload["rounds"] == 1
 
 
 @pytest.mark.timing
