@@ -3,7 +3,8 @@
 `evaluation_speedup`: questions a second of the trained policy on all benchmarks, over a loop in lock-step
 that goes benchmark by benchmark and batch by batch with the same engine, and asks it for every turn with the
 whole contexts (`perf.lockstep`); `evaluation_speedup_kept_cache` is that over the same loop when the engine
-keeps its cache from turn to turn, so that nothing but the waiting is left. All sides score and make records,
+keeps its cache from turn to turn, so that nothing but the waiting is left, and
+`evaluation_speedup_generate` over one whose turns `model.generate` of transformers writes. All sides score and make records,
 which have to be the same; ours keeps each on disk besides. Opening policy and index counts on no side.
 
 `company_equal`: share of the trained policy's greedy trajectories that are the same, token by token, with
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from perf.answer_oracles import adversarial, hotpotqa_scores, musique_scores, normalised
 from perf.evaluation_kills import resumed
-from perf.lockstep import of_engine, play
+from perf.lockstep import Write, generated, of_engine, play
 from perf.measure import in_turn, median_of_pairs, report, seconds
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.environment.renderer import Renderer
@@ -51,16 +52,19 @@ def main(quick: bool) -> None:
     folder = DATA / FOLDERS[POLICY]
     if not folder.is_dir():
         sys.exit(f"evaluation: no policy in {folder}: run `dvc repro` first")
-    repeats = 1 if quick else 5
+    repeats = 1 if quick else 3
     speed = _Speed(params, folder, repeats)
     rates = in_turn(speed.sides, repeats)
     speed.compare()
     kills = resumed(DATA, params, 1 if quick else 3)
     figures = {
-        "evaluation_speedup": median_of_pairs(operator.truediv, rates["ours"], rates["lockstep"]),
-        "evaluation_speedup_kept_cache": median_of_pairs(
-            operator.truediv, rates["ours"], rates["lockstep_kept_cache"]
-        ),
+        f"evaluation_speedup{name.removeprefix('lockstep')}": median_of_pairs(
+            operator.truediv, rates["ours"], rates[name]
+        )
+        for name in rates
+        if name != "ours"
+    }
+    figures |= {
         "company_equal": speed.company_equal(COMPANIES[:1] if quick else COMPANIES),
         "metric_agreement": metric_agreement(),
         **kills.figures,
@@ -89,14 +93,19 @@ class _Speed:
         in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         self.engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)
         self.made: dict[str, BenchmarkRecords] = {}
+        capacity = params.environment.max_trajectory_tokens
+        self._writers = {
+            "lockstep": of_engine(self.engine, capacity, keeps_cache=False),
+            "lockstep_kept_cache": of_engine(self.engine, capacity, keeps_cache=True),
+            "lockstep_generate": generated(model, tokenizer, stop_strings=True),
+        }
 
     @property
     def sides(self) -> dict[str, Callable[[], float]]:
         """Questions a second by side."""
         return {
             "ours": self._ours,
-            "lockstep": partial(self._lockstep, "lockstep", False),
-            "lockstep_kept_cache": partial(self._lockstep, "lockstep_kept_cache", True),
+            **{name: partial(self._lockstep, name, write) for name, write in self._writers.items()},
         }
 
     def compare(self) -> None:
@@ -133,12 +142,11 @@ class _Speed:
             self.made["ours"] = self.examination.records(POLICY, opening, Path(kept))
         return self.count / self.examination.seconds[POLICY]
 
-    def _lockstep(self, name: str, keeps_cache: bool) -> float:
+    def _lockstep(self, name: str, write: Write) -> float:
         def run() -> None:
             self.made[name] = {}
             for benchmark in self.params.evaluate.benchmarks:
                 asked = [one.question for one in self.examination.asked if one.question.dataset == benchmark]
-                write = of_engine(self.engine, self.params.environment.max_trajectory_tokens, keeps_cache)
                 batch_size = self.params.evaluate.batch_size
                 played = play(self.examination.retriever, self.renderer, asked, batch_size, write)
                 self.made[name][benchmark] = list(map(self.examination.record, played, asked))

@@ -1,6 +1,6 @@
 """Files of JSON lines that grow by a line at a time, whatever ends the process that writes.
 
-A line is the system's before `append` returns, so that no kill takes it, and on disk if asked for, so that
+A line is the system's before `add` returns, so that no kill takes it, and on disk if asked for, so that
 no loss of power does. Of the line that was being written then the beginning may be there: readers leave it
 out, and the next line takes its place.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,25 +18,45 @@ from stepsearch_core.base.errors import DataError, naming_full_disk
 from stepsearch_core.base.io import read_jsonl
 
 
-def append(path: Path, row: dict[str, Any], to_disk: bool = True) -> None:
-    """Add a line; one process at a time.
+class Journal:
+    """A file to add lines to, which one process has open at a time."""
 
-    Args:
-        path: the file, which need not exist, nor its folder.
-        row: what becomes a line.
-        to_disk: wait until this line and all before it are there, some milliseconds on a busy machine.
+    def __init__(self, path: Path) -> None:
+        """Open the file, which need not exist, nor its folder."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("a+b")
+        _mend(self._file)
+
+    def add(self, row: dict[str, Any], to_disk: bool = True) -> None:
+        """Add a line.
+
+        Args:
+            row: what becomes a line.
+            to_disk: wait until this line and all before it are there, some milliseconds on a busy machine.
+
+        Raises:
+            DiskFullError: no space is left.
+        """
+        with naming_full_disk(self._path):
+            self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            self._file.flush()
+            if to_disk:
+                os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Add one line, on disk before this returns.
 
     Raises:
         DiskFullError: no space is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-    with naming_full_disk(path), path.open("a+b") as file:
-        _mend(file)
-        file.write(line)
-        file.flush()
-        if to_disk:
-            os.fsync(file.fileno())
+    with closing(Journal(path)) as journal:
+        journal.add(row)
 
 
 def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

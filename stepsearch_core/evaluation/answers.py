@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from stepsearch_core.base.journal import append, read_journal
+from stepsearch_core.base.journal import Journal, read_journal
 from stepsearch_core.base.ranks import is_main, rank
 from stepsearch_core.base.types import FAILURES, Question, StopReason, Trajectory
 from stepsearch_core.data.row import Row
@@ -58,6 +58,7 @@ class Answers:
         self.kept, self._before = gather([(set(self._made), before)])[0]  # as the first rank finds it
         self._began = time.perf_counter()
         self._on_disk = self._before
+        self._journal: Journal | None = None
 
     def begin(self) -> None:
         """From now on time counts."""
@@ -79,14 +80,17 @@ class Answers:
             self._keep(self._folder, self._made[key])
 
     def together(self) -> tuple[dict[Key, QuestionRecord], float]:
-        """The records of all ranks and the seconds of all runs, on every rank."""
+        """The records of all ranks and the seconds of all runs, on every rank. Nothing is added any more."""
+        if self._journal is not None:
+            self._journal.close()
         seconds = max(gather([self._seconds if self._made.keys() - self.kept else self._before]))
         return dict(gather(list(self._made.items()))), seconds
 
     def _keep(self, folder: Path, made: QuestionRecord) -> None:
         seconds = self._seconds
         to_disk = seconds - self._on_disk > TO_DISK_EVERY
-        append(folder / f"{rank()}.jsonl", {"seconds": seconds, "answer": made.to_json()}, to_disk)
+        self._journal = self._journal or Journal(folder / f"{rank()}.jsonl")
+        self._journal.add({"seconds": seconds, "answer": made.to_json()}, to_disk)
         self._on_disk = seconds if to_disk else self._on_disk
 
     @property
