@@ -4,8 +4,9 @@
 that goes benchmark by benchmark and batch by batch with the same engine, and asks it for every turn with the
 whole contexts (`perf.lockstep`); `evaluation_speedup_kept_cache` is that over the same loop when the engine
 keeps its cache from turn to turn, so that nothing but the waiting is left, and
-`evaluation_speedup_generate` over one whose turns `model.generate` of transformers writes. All sides score and make records,
-which have to be the same; ours keeps each on disk besides. Opening policy and index counts on no side.
+`evaluation_speedup_generate` over one whose turns `model.generate` of transformers writes. All sides score
+and make records, which have to be the same; ours keeps each on disk besides. Opening policy and index counts
+on no side.
 
 `company_equal`: share of the trained policy's greedy trajectories that are the same, token by token, with
 other batch sizes and in other orders. `resume_equal`: see `perf.evaluation_kills`. `metric_agreement`: share

@@ -57,13 +57,15 @@ def _turn(retriever: Retriever, renderer: Renderer, live: list[Episode], write: 
 def of_engine(engine: Engine, capacity: int, keeps_cache: bool) -> Write:
     """Turns by an engine, with contexts of at most `capacity` tokens."""
     session: Session
-    slots: dict[int, int] = {}  # of the episodes that the session knows
+    slots: dict[int, int] = {}  # by the identity of an episode that the session knows
+    held: list[Episode] = []  # these, so that no other gets the identity of one of them
 
     def write(live: Sequence[Episode]) -> list[tuple[list[int], str]]:
         nonlocal session
         known = keeps_cache and id(live[0]) in slots
         if not known:
             session = engine.session(len(live), capacity)
+            held[:] = live
             slots.clear()
             slots.update({id(episode): slot for slot, episode in enumerate(live)})
         for episode in live:
