@@ -1,8 +1,8 @@
 """Evaluations of all policies of the active profile, ended with -9 at random moments, again and again.
 
-An evaluation that is left alone comes first. Then each round starts from nothing and kills what was started
-until one start gets through. `resume_equal` is the share of its records, over all rounds, policies and
-questions, that are those of the evaluation that was left alone.
+An evaluation that is left alone comes first. Then each round starts from nothing and kills what was started,
+each time at some moment after its first answer, until one start gets through. `resume_equal` is the share of
+its records, over all rounds, policies and questions, that are those of the evaluation that was left alone.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ def resumed(data: Path, params: Params, rounds: int) -> Measured:
             folder = Path(name) / str(number)
             while not _evaluate(data, params, folder, draw.uniform(0, 0.6) * sum(seconds.values())):
                 kills += 1
-                kept += sum(
-                    content.count(b"\n") for content in map(Path.read_bytes, folder.glob("kept/*/*.jsonl"))
-                )
+                kept += _kept(folder)
             made = _rows(folder)
             asked += sum(map(len, expected.values()))
             equal += sum(
@@ -58,10 +56,12 @@ def resumed(data: Path, params: Params, rounds: int) -> Measured:
 def _evaluate(data: Path, params: Params, folder: Path, kill_after: float | None) -> bool:
     """Go on with the evaluation in a folder; whether it ended before it was killed."""
     process = _CONTEXT.Process(target=_work, args=(data, params, folder))
-    begun = folder / "kept"
+    before = _kept(folder)
     process.start()
-    while kill_after is not None and process.is_alive() and not any(begun.glob("*/*.jsonl")):
-        process.join(0.05)  # imports and the index would take most of the kills
+    while kill_after is not None and process.is_alive() and _kept(folder) == before:
+        process.join(
+            0.02
+        )  # until it has opened everything: no start would get beyond that in so short a time
     process.join(kill_after)
     if process.exitcode is None:
         process.kill()
@@ -70,6 +70,10 @@ def _evaluate(data: Path, params: Params, folder: Path, kill_after: float | None
     if process.exitcode:
         raise RuntimeError(f"the evaluation ended with status {process.exitcode}")
     return True
+
+
+def _kept(folder: Path) -> int:
+    return sum(content.count(b"\n") for content in map(Path.read_bytes, folder.glob("kept/*/*.jsonl")))
 
 
 def _work(data: Path, params: Params, folder: Path) -> None:
