@@ -12,7 +12,7 @@ from stepsearch_core.base.types import Question
 from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.params import BENCHMARKS, CEILINGS, EvaluateParams
-from stepsearch_core.rollout.loop import Streams
+from stepsearch_core.rollout.sources import Streams
 
 Key = tuple[str, str]
 """Benchmark and question id."""

@@ -25,7 +25,8 @@ from stepsearch_core.environment.search_environment import Episode
 from stepsearch_core.metrics.search import support_recall
 from stepsearch_core.params import RolloutParams
 from stepsearch_core.retrieval.retriever import Retriever
-from stepsearch_core.rollout.loop import Ended, Rollout, nothing
+from stepsearch_core.rollout.loop import Rollout
+from stepsearch_core.rollout.sources import Ended, nothing
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.synthesis.filtering import clean_keys
 from stepsearch_core.synthesis.key_writers import Rules

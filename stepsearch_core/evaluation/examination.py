@@ -46,9 +46,10 @@ from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.retriever import Retriever
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
 from stepsearch_core.rewards.breakdown import score
-from stepsearch_core.rollout.loop import Ended, Rollout
+from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.rollout.recording import record
 from stepsearch_core.rollout.records import QuestionRecord
+from stepsearch_core.rollout.sources import Ended
 from stepsearch_core.runtime.devices import own_device
 from stepsearch_core.sampling.engine import Engine
 from stepsearch_core.sampling.opening import open_engine
@@ -154,7 +155,8 @@ class Examination:
             sum(len(asked_of(name, self.asked)) * samples_of(name, params.evaluate) for name in policies)
         )
         self.seconds = dict.fromkeys(policies, 0.0)
-        self._engine: Engine | None = None
+        self._engine: Engine | None = None  # of the policies that are asked as the run's
+        self._awake: Engine | None = None
 
     def policy(self, folder: Path, params: Params) -> Opened:
         """Open the policy in `folder`. The first opens the engine, which takes the others' weights.
@@ -173,14 +175,14 @@ class Examination:
         in_flight = replace(params.rollout, batch_size=params.evaluate.batch_size)
         if in_flight.engine == "transformers":  # vLLM has the weights itself, and needs the room
             model.to(own_device())  # type: ignore[arg-type]
+        if self._awake is not None:
+            self._awake.sleep()  # beside the next one's there may be no room for its weights and cache
         engine = self._engine if shares else None
         if engine is not None:
             engine.update(model)
         else:
-            if self._engine is not None:
-                self._engine.sleep()
             engine = open_engine(model, tokenizer, folder, params.model, params.environment, in_flight)
-        self._engine = engine if shares else self._engine
+        self._engine, self._awake = engine if shares else self._engine, engine
         renderer = Renderer(tokenizer, params.environment)
         retriever = self.retriever if params.retrieval == self.params.retrieval else self._retriever(params)
         rollout = Rollout(engine, retriever, renderer, in_flight)

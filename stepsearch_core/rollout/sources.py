@@ -94,7 +94,7 @@ class Arrivals:
     """
 
     def __init__(self, limit: int, ended: Callable[[Entry], object]) -> None:
-        self.changed: Callable[[], object] = nothing
+        self.changed: Callable[[], object] = lambda: None
         self._limit, self._ended = limit, ended
         self._waiting: deque[Entry] = deque()
         self._playing: set[Entry] = set()
