@@ -24,6 +24,7 @@ def values(section, prefix="") -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_profile_says_differs_from_its_base_or_has_a_comment_of_its_own(name):
     *_, base, top = profile_files(CONF / f"{name}.yaml")
@@ -50,6 +51,7 @@ def test_limits_fit_together(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_has_the_values_of_the_profile_for_every_reader(name, tmp_path):
     (tmp_path / "params.yaml").write_text(whole(name))

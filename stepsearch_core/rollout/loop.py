@@ -145,7 +145,8 @@ class _Table:
             for slot, generation in self._session.advance().items():
                 self._act(slot, generation)
         slot_of = {entry.number: slot for slot, entry in self._at.items()}
-        for number, outcome in self._searches.results(wait=not self._generating):
+        # a search that was given up may be all that is under way: nobody waits for it
+        for number, outcome in self._searches.results(wait=bool(slot_of) and not self._generating):
             if number in slot_of:
                 self._observe(slot_of[number], outcome)
         for slot in [slot for slot, entry in self._at.items() if entry.given_up]:

@@ -41,6 +41,7 @@ def test_musiques_by_hand():
     assert musique_scores("x", ["the"]) == (0, 0)
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_ours_are_hotpotqas(prediction, gold):
     em, f1 = hotpotqa_scores(prediction, gold)

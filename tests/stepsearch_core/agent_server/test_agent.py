@@ -84,7 +84,9 @@ def test_leaving_gives_up_and_another_has_the_slot(rollout, retriever):
         async with served:
             with served.ask(WHERE):
                 await asyncio.to_thread(gated.asked.wait, 30)
-            return await answer(served)
+            said = await answer(served)
+        assert not served._thread.is_alive()  # nobody waits for a search that was given up
+        return said
 
     assert asyncio.run(ask()) == ("oslo", [None])
     assert metric(metrics.page().decode(), 'stepsearch_questions_total{stop_reason="given_up"}') == 1

@@ -101,6 +101,7 @@ def test_one_model_is_served_and_others_are_not_found(client, rollout):
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
+@pytest.mark.slow
 def test_a_seed_draws_the_same_and_another_one_others(client, trained):
     asked = client(trained).chat.completions
     [greedy, again] = [asked.create(**ASKED, temperature=0).choices[0] for _ in range(2)]

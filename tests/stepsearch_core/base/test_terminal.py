@@ -56,6 +56,7 @@ def test_the_result_table_is_printed_on_every_terminal(data, encoding):
     assert re.search(r"−0\.5" if encoding == "utf-8" else r"-0\.5", "\n".join(lines))
 
 
+@pytest.mark.slow
 def test_a_stage_ends_with_its_outputs_on_every_terminal(data):
     metrics = make_metrics()  # a loss is printed with a minus sign
     metrics["gain"]["mean"]["f1"] |= {"value": -0.25, "low": -0.3, "high": -0.2}
@@ -66,6 +67,7 @@ def test_a_stage_ends_with_its_outputs_on_every_terminal(data):
     assert (data / "data" / "report" / "index.html").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [SHOW, ("-m", "tasks.report")])
 def test_a_pipe_that_is_closed_at_the_end_is_no_error(data, command):
     done = into_closed_pipe(*command, cwd=data)

@@ -47,6 +47,7 @@ def test_a_causal_model_is_pooled_by_its_last_token(look, model):
     assert "how it pools: the state of its last token is taken" in pooling
 
 
+@pytest.mark.slow
 def test_prompts_that_are_others_than_the_models(look, tmp_path):
     save_modules(tmp_path / "own", POOLING, prompts=OWN)
     assert lines(look("retrieval.encoder=./own")) == []

@@ -67,6 +67,7 @@ def test_an_index_that_no_memory_holds(look, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_factory_that_faiss_does_not_know(look):
     seen = look("retrieval.index_factory=IVFlat")
     assert seen.status == 1
@@ -160,6 +161,7 @@ def published(tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_ready_made_index_of_another_encoder_or_corpus_file(look, corpus, published):
     small = (*corpus, "retrieval.dimensions=64")
     assert look(*small, published(375)).findings == look(*small).findings

@@ -54,6 +54,7 @@ def test_a_model_of_the_hub_is_a_download_and_without_a_network_an_error(look, m
     assert "HF_HUB_OFFLINE forbids" in seen.findings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [

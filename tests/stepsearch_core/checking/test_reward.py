@@ -1,3 +1,5 @@
+import pytest
+
 from stepsearch_core.checking.check import check
 from stepsearch_core.checking.finding import Severity
 from tests.checkout import ROOT
@@ -13,6 +15,7 @@ def found(tmp_path, monkeypatch, path):
     return [finding for finding in findings if finding.field == "reward.terms"]
 
 
+@pytest.mark.slow
 def test_a_function_of_the_checkout_is_found(tmp_path, monkeypatch):
     assert found(tmp_path, monkeypatch, "own_rewards:penalty") == []
 
@@ -35,6 +38,7 @@ def judged(*overrides):
     ]
 
 
+@pytest.mark.slow
 def test_a_judge_needs_a_service_and_a_model():
     [(severity, field, problem)] = judged()
     assert (severity, field) == (Severity.ERROR, "endpoint.url")
@@ -43,6 +47,7 @@ def test_a_judge_needs_a_service_and_a_model():
     assert (severity, field) == (Severity.ERROR, "reward.judge_model")
 
 
+@pytest.mark.slow
 def test_a_judge_s_service_is_asked_for_its_models():
     with Chat(lambda messages: "") as service:
         url = f"endpoint.url={service.url}"

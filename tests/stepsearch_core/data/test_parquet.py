@@ -41,6 +41,7 @@ def test_damage_behind_the_first_rows_is_an_error_and_a_table_without_rows_too(t
         list(parquet_rows(path))
 
 
+@pytest.mark.slow
 def test_a_larger_group_of_rows_takes_no_more_memory(tmp_path):
     path, draw = tmp_path / "t.parquet", random.Random(0)
 

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from stepsearch_core.doctor.selftest import Status, report, run_trials, summary
 from stepsearch_core.doctor.trial import Trial
 
@@ -10,6 +12,7 @@ def trial(name, function, limit=60.0):
     return Trial(name, f"a trial that is {name}", f"doctor.parts:{function}", ("train.zero_stage=3",), limit)
 
 
+@pytest.mark.slow
 def test_a_crash_a_hang_and_an_error_of_one_end_no_other():
     told = []
     trials = [

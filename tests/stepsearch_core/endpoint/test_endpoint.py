@@ -93,6 +93,7 @@ def test_no_trouble_of_a_service_is_anything_else(trouble):
         assert reason_of(service)[0] in Reason
 
 
+@pytest.mark.slow
 def test_another_attempt_gets_over_trouble():
     with Chat(lambda messages: '{"number": 7}', [TROUBLES["reset"], TROUBLES["503"]]) as service:
         assert ask(service, attempts=3) == 7

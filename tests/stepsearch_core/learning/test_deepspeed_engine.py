@@ -97,6 +97,7 @@ def test_micro_batches_equal_one_big_batch_of_plain_torch(stage):
     assert not torch.allclose(weights(module), weights(network()), atol=1e-2)
 
 
+@pytest.mark.slow
 @SHARDED
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_an_optimizer_in_main_memory_makes_the_same_steps(stage, dtype):
@@ -193,6 +194,7 @@ def test_half_precision_trains(stage):
     assert weights(module).isfinite().all()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_architecture_names_tensor_and_both_shapes(tmp_path):
     trainer(0)[1].save(tmp_path / "step")
     wider = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))

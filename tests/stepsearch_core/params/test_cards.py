@@ -5,6 +5,7 @@ from stepsearch_core.params.cards import CARDS
 from tests.profiles import profile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARDS)
 def test_every_card_may_be_named(name):
     assert profile("paper_3b", f"hardware.gpu={name}").hardware.gpu == name

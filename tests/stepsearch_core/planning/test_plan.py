@@ -82,6 +82,7 @@ def test_an_index_on_a_gpu_is_in_its_memory_and_not_in_main_memory():
     assert plan.states["dense index"] == 2 * vectors
 
 
+@pytest.mark.slow
 def test_what_a_service_holds_is_not_needed_here():
     here, _ = planned("paper_3b")
     plan, params = planned(

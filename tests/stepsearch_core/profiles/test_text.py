@@ -66,6 +66,7 @@ def test_the_base_of_all_is_written_as_it_stands(tmp_path):
     assert ours[3:] == base[start + 1 :]
 
 
+@pytest.mark.slow
 def test_a_comment_goes_with_its_value(folder):
     below, top = written(folder, "below"), written(folder, "top")
     assert line(below, "steps") == "steps: 9                         # as below"
@@ -91,6 +92,7 @@ def test_a_long_value_pushes_its_comment(folder):
     assert "comments begin # of the page\n" in written(folder, "top")
 
 
+@pytest.mark.slow
 def test_what_is_overridden_is_named_and_keeps_what_it_is(folder):
     text = written(folder, "top", "train.epochs=5", "train.clip_range=1e-5", "fetch.files.musique=a b")
     assert text.splitlines()[:5] == [

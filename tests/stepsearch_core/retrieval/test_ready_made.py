@@ -71,6 +71,7 @@ def test_a_file_of_another_is_searched_as_one_that_is_built_here(published, tmp_
     assert found[0]
 
 
+@pytest.mark.slow
 def test_passages_that_the_file_has_twice_are_found_once_at_their_place_in_the_corpus(published, tmp_path):
     once = texts(40, seed=3)
     corpus, made = published([*once[:10], once[3], "  ".join(once[4].split()), *once[10:], once[39]])

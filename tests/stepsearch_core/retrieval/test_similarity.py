@@ -83,6 +83,7 @@ def test_unknown_passages():
         similarity.cosine(["0"], ["1", "absent"])
 
 
+@pytest.mark.slow
 @given(st.lists(texts, min_size=1, max_size=6), st.data())
 def test_cosines_are_symmetric_bounded_and_the_same_in_any_company(corpus, data):
     similarity = TfidfSimilarity.fit(passages(corpus))

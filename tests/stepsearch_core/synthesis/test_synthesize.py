@@ -57,6 +57,7 @@ def renderer(world, **limits):
     return Renderer(world.tokenizer, EnvironmentParams(**limits))
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_the_report_says(world, tmp_path):
     report = synthesize(
         world.questions, world.corpus, world.retriever, renderer(world), params(), tmp_path / "out"
@@ -135,6 +136,7 @@ def test_a_warm_start_without_a_single_success_is_an_error(world, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_an_observation_counts_as_not_found(world, tmp_path, caplog):
     whole = synthesize(
         world.questions[:200], world.corpus, world.retriever, renderer(world), params(), tmp_path / "a"
@@ -177,6 +179,7 @@ def test_questions_that_are_too_long_are_left_out_and_counted(world, tmp_path):
     assert report["questions"]["train"] == 19
 
 
+@pytest.mark.slow
 def test_a_model_behind_a_service_writes_the_keys(world, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
 

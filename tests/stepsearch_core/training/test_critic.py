@@ -61,6 +61,7 @@ def weights(module):
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
+@pytest.mark.slow
 @KINDS
 def test_the_first_loss_is_half_the_squared_returns_and_fits_better_with_every_pass(kind):
     _, critic, data = setup(critic=kind)
@@ -72,6 +73,7 @@ def test_the_first_loss_is_half_the_squared_returns_and_fits_better_with_every_p
     assert losses[-1] < 0.3
 
 
+@pytest.mark.slow
 @KINDS
 def test_the_policy_stays_bit_for_bit(kind):
     learner, critic, data = setup(critic=kind)
@@ -80,6 +82,7 @@ def test_the_policy_stays_bit_for_bit(kind):
     assert torch.equal(weights(learner.actor.engine.module), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["value_head", "informed"])
 def test_a_rank_that_holds_none_of_a_minibatch_takes_part(kind):
     """Masking can leave a rank without any of the trajectories that it has scored."""
@@ -90,6 +93,7 @@ def test_a_rank_that_holds_none_of_a_minibatch_takes_part(kind):
     assert torch.equal(weights(critic.engine.engine.module), before)
 
 
+@pytest.mark.slow
 def test_more_epochs_are_more_passes():
     _, once, data = setup()
     _, thrice, same = setup(critic_epochs=3)
@@ -99,6 +103,7 @@ def test_more_epochs_are_more_passes():
     )
 
 
+@pytest.mark.slow
 def test_what_is_known_explains_what_states_do_not():
     """Trajectories of equal states, told apart by what is known of them alone."""
     _, informed, data = setup(critic="informed", critic_epochs=30)
@@ -111,6 +116,7 @@ def test_what_is_known_explains_what_states_do_not():
     assert fit(blind, same)["value_loss"] > 0.4
 
 
+@pytest.mark.slow
 def test_its_own_gradient_norm_is_clipped_and_the_policy_s_is_not():
     """With SGD-like first steps of Adam a clipped gradient moves as far; its norm tells what was clipped."""
     _, critic, _ = setup(critic_max_grad_norm=1e-3, max_grad_norm=5.0)
@@ -119,6 +125,7 @@ def test_its_own_gradient_norm_is_clipped_and_the_policy_s_is_not():
     assert learner.actor.engine.gradient_clipping() == pytest.approx(5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", [1, 3])
 def test_a_value_for_each_term(terms):
     _, critic, data = setup(terms=terms)
@@ -134,6 +141,7 @@ def test_a_value_for_each_term(terms):
     assert explained.min() > 0.2
 
 
+@pytest.mark.slow
 @KINDS
 def test_micro_batches_do_not_change_the_fit(kind):
     fitted = []

@@ -36,6 +36,7 @@ def test_rows_are_those_of_single_passes_in_the_order_of_trajectories():
         assert len(scored.states[number]) == len(expected)
 
 
+@pytest.mark.slow
 def test_without_a_critic_or_a_need_one_micro_batch_is_asked():
     _, some = scores(has_critic=False, kl_coefficient=0.0)
     asked = [len(row) > 0 for row in some.trainer]
@@ -46,6 +47,7 @@ def test_without_a_critic_or_a_need_one_micro_batch_is_asked():
     assert all(map(len, everything.trainer))
 
 
+@pytest.mark.slow
 def test_a_selection_keeps_rows_and_states_together():
     _, scored = scores()
     some = scored.of([4, 1])

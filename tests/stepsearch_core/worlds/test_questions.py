@@ -48,6 +48,7 @@ def test_no_fact_or_text_of_a_test_question_occurs_in_training(default_world):
     assert_separated(default_world[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=settings().max_examples // 20)
 @given(seed=seeds)
 def test_splits_are_separate_at_any_seed(micro_world, seed):

@@ -24,6 +24,7 @@ def test_groups_go_by_question_id_wherever_the_rows_stand():
     assert [group.tolist() for group in groups(["b", "a", "b", "c", "a"])] == [[0, 2], [1, 4], [3]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALGORITHMS)
 @given(ROWS, st.data())
 def test_credit_has_the_shape_of_the_rewards_and_does_not_depend_on_the_order_of_trajectories(
