@@ -36,6 +36,7 @@ def test_what_a_profile_says_differs_from_its_base_or_has_a_comment_of_its_own(n
     assert not repeated, f"{top} repeats {base}: {repeated}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_limits_fit_together(name):
     params = profile(name)

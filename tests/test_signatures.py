@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from tests.import_graph import ROOT, own_sources
 
 POSITIONAL = 6
@@ -16,6 +18,7 @@ def positional(function: ast.FunctionDef) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_function_takes_more_than_six_arguments_by_place():
     found = {}
     for path in own_sources():

@@ -126,6 +126,7 @@ def test_only_an_unreachable_network_or_a_killed_stage_is_tried_again(status, he
     assert asyncio.run(stages.can_help(None, None, state)) is helps
 
 
+@pytest.mark.slow
 def test_a_stages_own_exit_status_is_told_from_that_of_dvc(toy):
     (toy / "two").write_text("")
     with disable_run_logger(), pytest.raises(stages.StageError) as caught:

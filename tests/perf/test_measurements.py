@@ -65,6 +65,7 @@ def test_encoder(real_data, tmp_path):
     assert line["workload"]["dimensions"] == 16
 
 
+@pytest.mark.slow
 def test_without_published_text_the_rewards_are_skipped():
     ran = subprocess.run(
         [sys.executable, "-m", "perf", "rewards", "--quick"],

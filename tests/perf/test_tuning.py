@@ -2,6 +2,8 @@ import json
 from itertools import product
 from statistics import fmean
 
+import pytest
+
 from perf.tuning import ALGORITHMS, GRID, ROWS, WORLDS
 from stepsearch_core.params import load_params
 from tests.checkout import ROOT
@@ -17,6 +19,7 @@ def test_the_grid_is_whole_and_alike_for_every_algorithm():
     assert {tuple(row["validation_f1"]) for row in committed()} == {("0", "5", "10", "15", "20")}
 
 
+@pytest.mark.slow
 def test_the_default_world_took_no_part_and_the_default_profile_has_the_best_point_of_its_algorithm():
     params = load_params(ROOT / "params.yaml")
     assert params.fetch.world.seed not in WORLDS

@@ -339,6 +339,7 @@ def test_every_number_has_limits():
 OTHER = "evaluate.others={mine: {source: folder, changes: [CHANGES]}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["direct", "chain_of_thought", "rag", "ircot", "search_o1"])
 def test_another_policy_may_be_asked_by_any_protocol(protocol):
     params = load_profile(TINY, [OTHER.replace("CHANGES", f"environment.protocol={protocol}")])

@@ -1,3 +1,5 @@
+import pytest
+
 from stepsearch_core.base.types import Passage
 from stepsearch_core.data.corpus import Corpus, build_corpus
 from stepsearch_core.params import Params, RetrievalParams
@@ -8,6 +10,7 @@ from tasks.index_work import index_work
 from tests.checkout import link_checkout
 
 
+@pytest.mark.slow
 def test_the_index_finds_what_ranks_of_two_machines_encoded(tmp_path, monkeypatch):
     monkeypatch.chdir(link_checkout(tmp_path))
     monkeypatch.setattr("stepsearch_core.retrieval.shards.SHARD_PASSAGES", 8)

@@ -120,6 +120,7 @@ def test_what_changes_a_result_starts_anew(copied, name_of, stage, file):
     assert name_of(stage) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", LONG)
 def test_watching_and_what_the_stage_does_not_read_changes_nothing(copied, name_of, stage):
     params = load_params()

@@ -180,6 +180,7 @@ def test_nothing_is_touched_while_another_dvc_command_works(toy):
     assert LOCK.read_bytes() == b"half"
 
 
+@pytest.mark.slow
 def test_outside_of_a_project_it_is_one_line(tmp_path):
     said = run(tmp_path, "tasks.repair", check=False, path=ROOT)
     assert said.startswith("repair: ")

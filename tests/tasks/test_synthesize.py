@@ -1,3 +1,5 @@
+import pytest
+
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.fetching.fetch import fetch
 from stepsearch_core.params import FetchParams, Params, SynthesizeParams, WorldParams
@@ -8,6 +10,7 @@ from tasks.synthesize import main
 from tests.checkout import link_checkout
 
 
+@pytest.mark.slow
 def test_the_stage_reads_the_stages_before_it(tmp_path, monkeypatch):
     monkeypatch.chdir(link_checkout(tmp_path))
     world = WorldParams(

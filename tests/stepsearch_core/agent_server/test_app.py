@@ -194,6 +194,7 @@ def test_an_engine_that_fails_is_503_and_the_next_question_is_answered(client, r
     assert asked.create(**ASKED).choices[0].message.content == "oslo"
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_504_and_frees_its_slot(client, rollout, retriever):
     gated = Gated(retriever)
     served = client(rollout([[SEARCH], [SEARCH], [ANSWER]], gated, slots=1), timeout=0.2)
@@ -253,6 +254,7 @@ def test_a_client_that_leaves_frees_its_slot(listening, rollout, retriever, capl
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.slow
 def test_many_at_once_get_what_each_gets_alone(listening, trained):
     url = listening(trained)
     questions = [f"where lies the birthplace of {name}" for name in ("ada", "bob", "cid", "dora")] * 6

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def first(name: Name, numbers: tuple[int, ...], seed: int) -> bytes:
     return stream(seed, name, *numbers).bytes(16)
 
 
+@pytest.mark.slow
 def test_no_two_streams_of_two_runs_are_alike():
     seeds = (0, 1)
     named = [(name, numbers) for name in Name for numbers in NUMBERS.get(name, [()])]
@@ -97,6 +99,7 @@ def makers(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+@pytest.mark.slow
 def test_nobody_else_makes_or_seeds_a_generator():
     found = {
         f"{path.relative_to(ROOT)}:{line}"

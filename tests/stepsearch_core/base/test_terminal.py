@@ -83,6 +83,7 @@ def test_output_that_cannot_be_written_is_one_line_and_no_success(data, buffered
     assert (done.returncode, done.stderr) == (os.EX_IOERR, b"output: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_written_is_one_line(data):
     (data / "conf").symlink_to(ROOT / "conf")
     (data / "params.yaml").unlink()

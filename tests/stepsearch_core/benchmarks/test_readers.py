@@ -184,6 +184,7 @@ def published_passages(real_data):
     return {passage.id for passage in read_corpus_file(real_data / "corpus.jsonl")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "file", "rows", "hops"),
     [

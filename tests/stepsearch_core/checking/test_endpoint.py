@@ -1,3 +1,5 @@
+import pytest
+
 from stepsearch_core.checking.check import check
 from stepsearch_core.checking.finding import Severity
 from tests.checkout import ROOT
@@ -12,6 +14,7 @@ def found(url, model, *overrides):
     return [(f.severity, f.field, f.problem) for f in findings if f.field.startswith(KEYS)]
 
 
+@pytest.mark.slow
 def test_the_service_that_writes_search_keys_is_asked_for_its_models():
     with Chat(lambda messages: "") as service:
         assert found(service.url, "m") == []

@@ -1,7 +1,10 @@
+import pytest
+
 from stepsearch_core.base.io import write_json, write_jsonl
 from tests.stepsearch_core.benchmarks.rows_of_formats import MUSIQUE
 
 
+@pytest.mark.slow
 def test_limits_that_hold_no_prompt_or_no_search(look):
     few = (
         "environment.max_turn_tokens=20",

@@ -159,6 +159,7 @@ BARE = [{"question": f"Who is {number}?", "answer": "Ann"} for number in range(3
 ENDPOINT = ("endpoint.url=http://127.0.0.1:9/v1", "synthesize.generator_model=m")
 
 
+@pytest.mark.slow
 def test_questions_without_supports_need_a_model_that_takes_them_apart(look, files, questions):
     overrides = (*files(), own_questions(questions, *BARE), "synthesize.validation_questions=5")
     seen = look(*overrides)

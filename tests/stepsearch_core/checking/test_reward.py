@@ -20,6 +20,7 @@ def test_a_function_of_the_checkout_is_found(tmp_path, monkeypatch):
     assert found(tmp_path, monkeypatch, "own_rewards:penalty") == []
 
 
+@pytest.mark.slow
 def test_what_names_no_function_is_an_error(tmp_path, monkeypatch):
     [finding] = found(tmp_path, monkeypatch, "own_rewards:penalyt")
     assert finding.severity is Severity.ERROR

@@ -49,6 +49,7 @@ def test_a_service_that_is_ready_over_this_corpus(look, corpus):
         assert asked == ["/ready", "/fingerprint", "/retrieve"] * 2 + ["/ready", "/fingerprint"]
 
 
+@pytest.mark.slow
 def test_another_corpus(look, corpus):
     corpus("of this profile")
     with Service(serves) as service:
@@ -107,6 +108,7 @@ def test_searches_that_end_before_the_patience_with_their_service(look):
     assert look("rollout.retrieval_timeout=5").findings == look().findings
 
 
+@pytest.mark.slow
 def test_more_documents_than_a_service_gives(look):
     refusal = {"error": "invalid_request", "message": "topk: 200 is above this server's limit, 100"}
 

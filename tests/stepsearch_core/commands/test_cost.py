@@ -28,6 +28,7 @@ def number(pattern, said):
     return float(found[1])
 
 
+@pytest.mark.slow
 def test_requests_tokens_and_cost_before_anything_is_asked(fetched, capsys):
     cli.main(["cost", "synthesize.candidates_per_hop=2"])
     said = capsys.readouterr().out

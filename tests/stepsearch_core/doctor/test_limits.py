@@ -53,6 +53,7 @@ def test_open_files(machine):
     assert line == "warning: open files: 512 files may be open at once -> ulimit -n 4096"
 
 
+@pytest.mark.slow
 def test_shared_memory_counts_for_several_processes_on_gpus(machine, gpus, micro_params, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Disk(64 << 20, 0, 10**12))
     gpus(2)

@@ -28,6 +28,7 @@ def echo(messages):
     return json.dumps({"said": messages[1]["content"]})
 
 
+@pytest.mark.slow
 def test_replies_come_in_the_order_of_requests_and_equal_ones_are_asked_once():
     with Chat(echo) as service:
         texts = [f"t{number}" for number in range(20)]
@@ -85,6 +86,7 @@ def test_a_service_that_is_gone_ends_even_a_little_work():
         ask_all(gone, requests("a", "b"), "texts")
 
 
+@pytest.mark.slow
 def test_a_model_that_talks_nonsense_is_no_silence():
     with Chat(lambda messages: "prose") as service:
         replies = ask_all(endpoint(service), requests(*map(str, range(30))), "texts")

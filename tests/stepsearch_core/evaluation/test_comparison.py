@@ -29,6 +29,7 @@ def records(scores: dict[str, list[float]]) -> dict:
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30))
 def test_the_same_answers_differ_by_exactly_nothing(scores):
     result = compare(records({"musique": scores}), records({"musique": scores}))

@@ -57,6 +57,7 @@ def test_the_world_is_fetched_whole_and_described(world):
     assert manifest["files"]["bamboogle"]["sha256"] == sha256_file(folder / "bamboogle.csv")
 
 
+@pytest.mark.slow
 def test_a_world_that_cannot_be_is_a_parameter_error(tmp_path):
     with pytest.raises(ParamsError, match=r"fetch\.world: too small"):
         fetch(FetchParams(source="world", world=replace(SMALL, train_questions=10**6)), tmp_path / "fetch")

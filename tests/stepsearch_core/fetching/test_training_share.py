@@ -146,6 +146,7 @@ def test_the_manifest_counts_what_lies_there_and_the_user_is_told(folder, tmp_pa
     assert any("not comparable" in line for line in remarks(manifest))
 
 
+@pytest.mark.slow
 def test_the_real_files_are_split_without_a_shared_hop(tmp_path, real_data):
     for name, file in (
         ("musique", "musique_ans_dev551.jsonl"),

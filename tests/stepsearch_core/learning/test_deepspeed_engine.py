@@ -109,6 +109,7 @@ def test_an_optimizer_in_main_memory_makes_the_same_steps(stage, dtype):
     assert made[1] == pytest.approx(made[0], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "offload"), [(2, False), (2, True), pytest.param(3, False, marks=SLOW)])
 def test_float32_gradients_keep_what_bfloat16_rounds_away(stage, offload):
     """One, and eight times a 512th: bfloat16 has steps of a 128th above 1."""

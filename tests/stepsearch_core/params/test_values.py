@@ -133,6 +133,7 @@ def test_any_text_stays_as_it_was_typed(folder, data):
     come_back(folder, {key: data.draw(typed.filter(partial(fits, key)), label=key) for key in TEXTS})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [key for key, optional in TEXTS.items() if optional])
 def test_null_is_none_where_a_field_may_be_none(folder, key):
     assert value_at(activate("small", [f"{key}=null"], folder, folder / "out.yaml"), key) is None
@@ -150,6 +151,7 @@ def test_text_that_cannot_be_written_is_refused(folder):
         activate("small", ["fetch.folder=\udcff"], folder, folder / "out.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "key", "value"),
     [

@@ -14,6 +14,7 @@ def planned(name, *overrides):
     return make_plan(params), params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_profile_fits_the_hardware_that_it_names(name):
     plan, params = planned(name)

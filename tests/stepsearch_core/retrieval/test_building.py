@@ -49,6 +49,7 @@ def remove(folder, *names):
         (folder / name).unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["SQ8", "IVF4,SQ8"])
 def test_only_what_is_missing_is_made(small, build, tmp_path, factory):
     whole, work = build(factory, "whole"), tmp_path / "work"
@@ -82,6 +83,7 @@ def test_encoded_passages_of_an_exact_index_go_with_each_part(small, build, tmp_
     }
 
 
+@pytest.mark.slow
 def test_passages_in_float16_are_those_in_float32_rounded(small, build, tmp_path):
     vectors = {}
     for dtype in ("float32", "float16"):

@@ -147,6 +147,7 @@ def test_a_factory_that_the_corpus_is_too_small_for_ends_before_anything_is_enco
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_index_and_one_of_another_encoder_are_named(make_corpus, tmp_path):
     params = RetrievalParams(dimensions=32)
     DenseIndex.build(make_corpus(texts(20, seed=11)), params, tmp_path)

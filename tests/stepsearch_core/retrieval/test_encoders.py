@@ -8,6 +8,7 @@ from stepsearch_core.retrieval.sentence_encoder import SentenceEncoder
 from tests.bert import save_bert
 
 
+@pytest.mark.slow
 def test_the_parameters_name_the_encoder_and_how_its_vectors_are_kept(make_corpus, tmp_path):
     corpus, bert = make_corpus(["word1"]), save_bert(tmp_path / "bert")
     hashing = fit_encoder(RetrievalParams(dimensions=8, dtype="float16"), corpus, tmp_path)

@@ -153,6 +153,7 @@ def test_a_file_of_other_passages_is_refused_with_the_numbers(published, tmp_pat
 UNEVEN = np.geomspace(0.1, 10, 300)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "length"),
     [
@@ -181,6 +182,7 @@ def test_a_file_that_cannot_be_taken_is_refused_before_any_index_is_built(publis
         build_index(corpus, replace(PARAMS, method="hybrid"), tmp_path / "index", ready_made=made)
 
 
+@pytest.mark.slow
 def test_how_thoroughly_it_is_searched_is_of_the_file_and_not_of_the_vectors_made_here(published, tmp_path):
     corpus, made = published(texts(300, seed=6), "IVF4,Flat", others=texts(20, seed=8))
     params = replace(PARAMS, index_search="nprobe=4")
@@ -203,6 +205,7 @@ def test_another_metric_is_refused(published, tmp_path):
         build_index(corpus, PARAMS, tmp_path / "index", ready_made=made)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_what_it_was_is_named(published, tmp_path):
     corpus, made = published(texts(100, seed=7))
     build_index(corpus, PARAMS, tmp_path / "index", ready_made=made)

@@ -160,6 +160,7 @@ def test_ids_become_positions(local):
     assert read_rankings(body, local.corpus, 3, 2) == [[(2, 3.0), (0, 0.5)], [], [(1, -1e-9)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -122,6 +122,7 @@ def test_a_wait_that_is_no_number_of_seconds_counts_as_none(garbage):
         assert ServiceClient(service.url, PATIENCE).ask("/a", result, 7) == 7
 
 
+@pytest.mark.slow
 def test_a_service_that_comes_back_in_time_costs_nothing():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -138,6 +139,7 @@ def test_a_service_that_comes_back_in_time_costs_nothing():
     assert answers == [7]
 
 
+@pytest.mark.slow
 def test_silence_ends_within_the_patience_and_half_of_it_is_an_attempt():
     with Service(echo, [is_silent] * 9) as service:
         started = time.monotonic()

@@ -29,6 +29,7 @@ def test_shards_are_the_passages_in_their_order_encoded_once(corpus, tmp_path):
     assert np.array_equal(read[8], np.ones((8, 16)))  # what lies there is not encoded again
 
 
+@pytest.mark.slow
 def test_ranks_encode_shards_of_their_own_and_together_all(corpus, tmp_path, monkeypatch):
     folders = [tmp_path / "one", tmp_path / "three"]
     for folder, ranks in zip(folders, (1, 3), strict=True):

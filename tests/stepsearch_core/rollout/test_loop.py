@@ -36,6 +36,7 @@ def rollout(searcher, retriever, batch_size=4, **changes):
     return Rollout(TransformersEngine(searcher, WORD), retriever, renderer, params)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trajectories(searcher, retriever):
     one, same, other = (
         rollout(searcher, retriever).sample(QUESTIONS, 2, tiny.streams(step)) for step in (1, 1, 2)
@@ -148,6 +149,7 @@ def test_every_episode_is_told_at_its_end_those_that_were_never_asked_too(search
     assert [episode.trajectory for episode in episodes] == made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_delays_change_the_order_of_events_and_no_bit_of_a_trajectory(searcher, retriever, workers):
     def run(source):

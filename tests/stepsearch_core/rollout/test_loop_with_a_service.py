@@ -51,6 +51,7 @@ def test_trajectories_are_those_of_a_search_in_process_whatever_troubles_the_ser
         assert service.script == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [(BUSY, StopReason.RETRIEVAL_FAILED), (is_silent, StopReason.RETRIEVAL_TIMEOUT)],

@@ -68,6 +68,7 @@ def episode(asked=tiny.ADA):
     return Episode(asked, 0, RENDERER)
 
 
+@pytest.mark.slow
 def test_arrivals_become_the_trajectories_of_a_list(retriever):
     engine = TransformersEngine(tiny.searcher(WORD, 40), WORD)
     questions = [tiny.ADA, tiny.BOB] * 5

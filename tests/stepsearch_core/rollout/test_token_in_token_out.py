@@ -102,6 +102,7 @@ def check_nothing_is_encoded_again(parts):
     return sum(one != other for one, other in zip(sampled, again, strict=True))
 
 
+@pytest.mark.slow
 def test_what_is_sampled_is_what_is_trained_on(played_with):
     assert check_nothing_is_encoded_again(played_with) >= 3  # turns that would not have survived their text
 

@@ -49,6 +49,7 @@ def named_devices(tree):
             yield node.lineno
 
 
+@pytest.mark.slow
 def test_nobody_else_names_a_gpu():
     found = {
         f"{path.relative_to(ROOT)}:{line}"

@@ -55,6 +55,7 @@ def test_states_in_bfloat16(family):
     ).abs().mean()  # as far from exact as transformers
 
 
+@pytest.mark.slow
 def test_adapters_take_part():
     policy = model("qwen2")
     before, _ = states_and_expected(policy, PASSES)

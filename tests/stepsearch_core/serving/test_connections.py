@@ -23,6 +23,7 @@ def drip(connection, content):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [b"", b"POST /retr", HEAD])
 def test_a_client_that_does_not_finish_the_head_of_its_request_is_cut(listening, rankers, sent):
     port = listening(rankers["bm25"], patience=0.3)
@@ -32,6 +33,7 @@ def test_a_client_that_does_not_finish_the_head_of_its_request_is_cut(listening,
         assert closed_after(hanging) < 20
 
 
+@pytest.mark.slow
 def test_a_client_that_drips_is_cut_as_well(listening, rankers):
     port = listening(rankers["bm25"], patience=0.3)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as dripping, pytest.raises(OSError):

@@ -108,6 +108,7 @@ def test_a_passage_that_is_not_shown_is_no_support():
     assert counts["dropped"] == {"the answer of a step stands in no passage found": 1}
 
 
+@pytest.mark.slow
 def test_a_service_that_is_down_ends_the_work():
     questions = [asked(number, f"{number}?") for number in range(100)]
     with pytest.raises(ExplainedError, match="asking for steps: none of the first 64 was answered"):

@@ -67,6 +67,7 @@ def test_a_sub_question_without_a_word_is_dropped_and_not_asked(world, mined):
     assert made == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searches", [2, 3, 5])
 def test_no_more_searches_than_allowed(world, mined, searches):
     counts = Counter(len(t.searches) for t in trajectories(world, mined, searches=searches))
@@ -141,6 +142,7 @@ def test_bare_queries_are_entities_and_others_add_mined_words(world, mined):
     assert 0.55 < words[1] / words[2] < 1
 
 
+@pytest.mark.slow
 def test_shares_are_the_shares_asked_for(world, mined):
     assert not any(_repeats(trajectory) for trajectory in trajectories(world, mined, **PERFECT))
     repeating = trajectories(world, mined, **{**PERFECT, "repeated_search_share": 1.0, "retry_share": 0.0})

@@ -112,6 +112,7 @@ def test_a_family_that_is_not_sampled_here_is_built(tmp_path):
     assert shape.embeddings == 2 * 10 * 8
 
 
+@pytest.mark.slow
 def test_planning_a_profile_needs_no_torch():
     code = (
         "import sys; from stepsearch_core.params import *; from stepsearch_core.training.architecture import"

@@ -78,6 +78,7 @@ def test_whitening_of_equal_single_or_no_entries_is_zero(rows):
     assert [row.tolist() for row in whitened] == [[0.0] * len(row) for row in rows]
 
 
+@pytest.mark.slow
 @given(ROWS, st.floats(-5, 5), st.floats(0.5, 2))
 def test_whitening_does_not_see_shift_and_scale(rows, shift, scale):
     rows = [np.array(row) for row in rows]

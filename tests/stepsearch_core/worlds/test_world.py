@@ -35,6 +35,7 @@ def words_of(text):
     return set(re.findall(r"\w+", text.lower()))
 
 
+@pytest.mark.slow
 def test_the_same_parameters_give_the_same_bytes_in_another_process(micro_params, micro_folder, tmp_path):
     program = (
         "import json, sys; from stepsearch_core.params import WorldParams; "
