@@ -8,7 +8,7 @@ keeps its cache from turn to turn, so that nothing but the waiting is left, and
 and make records, which have to be the same; ours keeps each on disk besides. Opening policy and index counts
 on no side.
 
-`company_equal`: share of the trained policy's greedy trajectories that are the same, token by token, with
+`serve_concurrency_gain`: see `perf.serve`. `company_equal`: share of the trained policy's greedy trajectories that are the same, token by token, with
 other batch sizes and in other orders. `resume_equal`: see `perf.evaluation_kills`. `metric_agreement`: share
 of adversarial predictions whose EM and F1 are those of the scripts of HotpotQA and MuSiQue, as
 `perf.answer_oracles` has them; of two texts without words F1 is 0 here and 1 in MuSiQue's, which
@@ -29,6 +29,7 @@ from perf.answer_oracles import adversarial, hotpotqa_scores, musique_scores, no
 from perf.evaluation_kills import resumed
 from perf.lockstep import Write, generated, of_engine, play
 from perf.measure import in_turn, median_of_pairs, report, seconds
+from perf.serve import concurrency
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.evaluation.examination import BenchmarkRecords, Examination
@@ -36,6 +37,7 @@ from stepsearch_core.evaluation.policies import FOLDERS
 from stepsearch_core.metrics.answers import exact_match, hotpotqa_f1, word_f1
 from stepsearch_core.params import Params, load_params
 from stepsearch_core.policy.models import load_policy
+from stepsearch_core.profiles import ACTIVE
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.sampling.opening import open_engine
 from tasks.stage import DATA
@@ -65,18 +67,22 @@ def main(quick: bool) -> None:
         for name in rates
         if name != "ours"
     }
+    gain, answers, asked = concurrency(DATA, ACTIVE, repeats)
     figures |= {
+        **gain,
         "company_equal": speed.company_equal(COMPANIES[:1] if quick else COMPANIES),
         "metric_agreement": metric_agreement(),
         **kills.figures,
     }
-    sides = {f"questions_per_second_{name}": values for name, values in rates.items()} | kills.both_sides
+    sides = {f"questions_per_second_{name}": values for name, values in rates.items()}
+    sides |= answers | kills.both_sides
     workload = [
         [one.question.question for one in speed.examination.asked],
         params.evaluate.batch_size,
         params.profile,
         params.seed,
         STRINGS,
+        *asked[1:],
     ]
     report("evaluation", figures, sides, repeats, workload, questions=speed.count, **kills.workload)
 
