@@ -8,11 +8,11 @@ keeps its cache from turn to turn, so that nothing but the waiting is left, and
 and make records, which have to be the same; ours keeps each on disk besides. Opening policy and index counts
 on no side.
 
-`serve_concurrency_gain`: see `perf.serve`. `company_equal`: share of the trained policy's greedy trajectories that are the same, token by token, with
-other batch sizes and in other orders. `resume_equal`: see `perf.evaluation_kills`. `metric_agreement`: share
-of adversarial predictions whose EM and F1 are those of the scripts of HotpotQA and MuSiQue, as
-`perf.answer_oracles` has them; of two texts without words F1 is 0 here and 1 in MuSiQue's, which
-`metrics.answers` explains and which is not counted.
+`serve_concurrency_gain`: see `perf.serve`. `company_equal`: share of the trained policy's greedy
+trajectories that are the same, token by token, with other batch sizes and in other orders.
+`resume_equal`: see `perf.evaluation_kills`. `metric_agreement`: share of adversarial predictions whose EM
+and F1 are those of the scripts of HotpotQA and MuSiQue, as `perf.answer_oracles` has them; of two texts
+without words F1 is 0 here and 1 in MuSiQue's, which `metrics.answers` explains and which is not counted.
 """
 
 from __future__ import annotations
