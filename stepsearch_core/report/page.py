@@ -91,6 +91,8 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
             if (note := results.mean_note(inputs.metrics, policy, results.F1))
         },
         "by_hops": breakdown.f1_by_hops(inputs.records),
+        "recall_by_hop": breakdown.recall_by_hop(inputs.records),
+        "ends": breakdown.ends_by_reason(inputs.records),
         "invalid_turns": breakdown.invalid_by_reason(inputs.records),
         "warnings": [
             *provenance.remarks(inputs.provenance),

@@ -1,4 +1,4 @@
-from stepsearch_core.report.breakdown import f1_by_hops, invalid_by_reason
+from stepsearch_core.report.breakdown import ends_by_reason, f1_by_hops, invalid_by_reason, recall_by_hop
 from tests.report_data import make_record, record_of
 
 
@@ -25,6 +25,34 @@ def test_questions_without_a_decomposition_have_no_hops():
         f1_by_hops({"trained": {"hotpotqa": {"a": record(2, 1.0, sub_question=""), "b": record(0, 1.0)}}})
         is None
     )
+
+
+def test_recall_by_hop_over_all_benchmarks():
+    def shown(*ids, supports=(["p"], ["q", "r"])):
+        (search, _) = make_record("musique", 0, 1.0)["turns"]
+        passages = [search["passages"][0] | {"id": name} for name in ids]
+        hops = [{"sub_question": "?", "sub_answer": "x", "support_ids": gold} for gold in supports]
+        return record_of(hops=hops, turns=[search | {"passages": passages}])
+
+    records = {
+        "warmstart": {"musique": {"a": shown("p", "q"), "b": shown("z")}},
+        "trained": {"musique": {"a": shown("p", supports=(["p"],))}},
+    }
+    table = recall_by_hop(records)
+    assert table is not None
+    assert table.header == ("", "Warm start", "Trained")
+    assert table.rows == (("hop 1", "0.500", "1.000"), ("hop 2", "0.250", "–"))
+    assert recall_by_hop({"trained": {"qa": {"a": shown("p", supports=())}}}) is None
+
+
+def test_ends_by_reason_with_their_f1():
+    answered, stopped = record_of(f1=0.5), record_of(f1=0.0, stop_reason="turn_limit")
+    records = {
+        "warmstart": {"musique": {"a": answered, "b": stopped}, "hotpotqa": {"c": stopped, "d": stopped}},
+        "trained": {"musique": {"a": answered}},
+    }
+    table = ends_by_reason(records)
+    assert table.rows == (("answered", "25.0%, 0.500", "100.0%, 0.500"), ("turn limit", "75.0%, 0.000", "–"))
 
 
 def test_invalid_turns_by_reason_over_all_benchmarks():
