@@ -83,7 +83,7 @@ def left_out(subject: Subject, account: Account) -> Iterator[Finding]:
 def check_training_questions(subject: Subject) -> Iterator[Finding]:
     """Training has questions with steps, given or made, or others and no warm start."""
     named, own = _named(subject), subject.params.synthesize
-    if named is None:
+    if named is None or subject.params.evaluate.after == "index":  # nothing is trained
         return
     section = f"fetch.{subject.params.fetch.source}"
     files = [key for key in TRAINING_FILES if key in named]

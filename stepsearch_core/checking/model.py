@@ -19,7 +19,7 @@ def check_presence(subject: Subject) -> Iterator[Finding]:
     source = subject.params.model.source
     if source is None or subject.model_folder:
         return
-    if _is_path(source):
+    if is_path(source):
         problem = f"{source!r} is no folder"
         try:
             check_weights_kind(source)
@@ -128,7 +128,7 @@ def check_readable(subject: Subject) -> Iterator[Finding]:
         yield subject.refusal(error, "another model, tokenizer or style of prompt, or mend the file")
 
 
-def _is_path(source: str) -> bool:
+def is_path(source: str) -> bool:
     """Whether a name is meant as a path: the hub's names are NAME or OWNER/NAME."""
     return source.startswith((".", "/", "~")) or source.count("/") > 1 or Path(source).exists()
 

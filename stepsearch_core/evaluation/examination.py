@@ -114,6 +114,13 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
             folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
     seen, of_what = fingerprint(data, params), provenance(data, params)
+    others = {
+        name: {
+            "changes": list(params.evaluate.others[name].changes),
+            "fingerprint": fingerprint(data, asked_with(params, name)),
+        }
+        for name in params.evaluate.others.keys() & set(params.evaluate.policies)
+    }
     for remark in of_what["remarks"] * is_main():
         logging.getLogger("evaluate").warning(f"{remark['name']}: {remark['text']}")
     examination = Examination(data, params, list(folders))
@@ -131,7 +138,7 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     for line in warnings(metrics, records, params.evaluate.benchmarks):
         logging.getLogger("evaluate").warning(line)
     hashes = {policy: sha256_folder(folder) for policy, folder in folders.items()}
-    evaluated = {"policies": hashes, "fingerprint": seen, "provenance": of_what}
+    evaluated = {"policies": hashes, "fingerprint": seen, "others": others, "provenance": of_what}
     strata = stratify(records, params.evaluate, params.seed)
     return Examined(records, metrics, strata, evaluated, examination.seconds)
 

@@ -28,7 +28,9 @@ def folder_of(name: str, data: Path, params: Params) -> Path:
     """
     if name in FOLDERS:
         return data / FOLDERS[name]
-    return hub_folder(source_of(name, params), params.evaluate.others[name].revision)
+    other = params.evaluate.others[name]
+    # the run's own model is taken as training takes it, whatever it is there today
+    return hub_folder(source_of(name, params), other.revision if other.source else other.revision or "main")
 
 
 def source_of(name: str, params: Params) -> str:

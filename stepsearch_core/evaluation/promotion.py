@@ -47,7 +47,7 @@ def promote(
         raise DataError(problem, "stepsearch promote", field="evaluate.policies")
     policy = folder_of(name, data, params)
     evaluated = read_json(data / "evaluate" / "evaluated.json")
-    other = params.evaluate.others.get(name)
+    other = evaluated.get("others", {}).get(name)  # as it was asked then, whatever stands there now
     promoted = {
         "event": "promotion",
         "time": now(),
@@ -55,7 +55,7 @@ def promote(
         "name": name,
         "policy": sha256_folder(policy),
         "fingerprint": evaluated["fingerprint"],
-        **({"changes": list(other.changes)} if other else {}),
+        **(other or {}),
     }
     if promoted["policy"] != evaluated["policies"].get(name):
         raise DataError(

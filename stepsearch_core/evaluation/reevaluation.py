@@ -49,10 +49,10 @@ def reevaluate(data: Path, params: Params, kept: Path | None = None) -> dict[str
     promotion = read_promotion(PROMOTED)
     earlier = {name: read_evaluation(path) for name, path in _earlier(promotion).items()}
     time = now()
-    seen = fingerprint(data, params)
+    asked = asked_again(promotion, params)
+    seen = fingerprint(data, asked)
     folder = HISTORY.parent / time.replace(":", "")
     examination = Examination(data, params, ["promoted"])
-    asked = asked_again(promotion, params)
     records = examination.records("promoted", partial(examination.policy, PROMOTED / "policy", asked), kept)
     if not is_main():
         return None

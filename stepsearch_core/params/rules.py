@@ -202,16 +202,27 @@ RULES = (
     ),
     Rule(
         "evaluate.others",
-        f"all under names of their own, which {', '.join((*POLICIES, *NO_POLICIES))} are not",
+        "all under names of letters, digits, '_', '-' and '.', none first of the last two, that are none of"
+        f" {', '.join((*POLICIES, *NO_POLICIES))}",
         lambda p: (
             p.evaluate.others.keys().isdisjoint((*POLICIES, *NO_POLICIES))
-            and all(re.fullmatch(r"[\w.-]+", name) for name in p.evaluate.others)
+            and all(re.fullmatch(r"\w[\w.-]*", name) for name in p.evaluate.others)
         ),
     ),
     Rule(
         "evaluate.others",
         "all with a source, a folder or a name of the hub: only beside model.source one may lack",
         lambda p: p.model.source is not None or all(other.source for other in p.evaluate.others.values()),
+    ),
+    Rule(
+        "evaluate.policies",
+        "each named once",
+        lambda p: len(set(p.evaluate.policies)) == len(p.evaluate.policies),
+    ),
+    Rule(
+        "evaluate.benchmarks",
+        "each named once",
+        lambda p: len(set(p.evaluate.benchmarks)) == len(p.evaluate.benchmarks),
     ),
     Rule(
         "evaluate.policies",

@@ -184,3 +184,19 @@ def test_an_index_is_built_before_there_is_a_service_of_it(name_of):
     with Service(lambda path, body: (503, {}, {})) as service:
         name_of("index", retrieval=RetrievalParams(method="remote", url=service.url))
         assert service.asked == []
+
+
+def test_a_policy_of_elsewhere_whose_files_change_is_asked_anew(tmp_path, monkeypatch):
+    """Answers of what the folder held before are not those of what it holds now."""
+    for name in ("dvc.yaml", "conf"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    for name in ("policy", "encoder"):
+        Path(name).mkdir()
+    others = "evaluate.others={mine: {source: policy, changes: [retrieval.encoder=encoder]}}"
+    for policies, folders in (("[mine]", {"policy", "encoder"}), ("[warmstart, trained]", set())):
+        after = "index" if folders else "train"
+        text = whole("micro", others, f"evaluate.policies={policies}", f"evaluate.after={after}")
+        Path("params.yaml").write_text(text)
+        _, inputs = made_by("evaluate", load_params())
+        assert {"policy", "encoder"} & set(map(str, inputs)) == folders

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from stepsearch_core.base.io import write_jsonl
 from stepsearch_core.checking import check as checking
 from stepsearch_core.checking.finding import Finding, Severity, summary, worst_first
 from stepsearch_core.params.stages import LOOKED_AT
@@ -97,12 +98,24 @@ def test_every_check_belongs_to_a_stage_and_stages_look_before_them():
     assert len({one for _, one in checking.CHECKS}) == len(checking.CHECKS)
 
 
+def of_ones_own(folder):
+    """What README says that the profile `own` reads."""
+    (folder / "texts").mkdir()
+    (folder / "texts" / "report.txt").write_text("Ada wrote the report. " * 40)
+    for name in ("train", "test"):
+        rows = [{"question": f"Who wrote report {n} to {name}?", "answer": "Ada"} for n in range(40)]
+        write_jsonl(folder / f"{name}.jsonl", rows)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", NAMES)
 def test_each_profile_in_ten_seconds_of_this_process_without_a_network(profile, request):
     overrides = []
     if profile in ("musique_local", "smollm"):
         overrides = [f"fetch.folder={request.getfixturevalue('real_data')}"]
+    if profile == "own":
+        overrides = [f"fetch.folder={of_ones_own(request.getfixturevalue('tmp_path'))}"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "0"}
     command = [sys.executable, "-c", NO_NETWORK, profile, *overrides]
     before = os.times()

@@ -68,14 +68,17 @@ def test_a_policy_of_elsewhere_is_promoted_with_the_way_in_which_it_is_asked(dat
     (source / "model.safetensors").write_bytes(b"other weights")
     evaluated = json.loads((data / "evaluate" / "evaluated.json").read_text())
     evaluated["policies"]["mine"] = sha256_folder(source)
+    seen = {"retriever": "r"}
+    evaluated["others"] = {"mine": {"changes": ["environment.max_searches=2"], "fingerprint": seen}}
     write_json(data / "evaluate" / "evaluated.json", evaluated)
     cell = {"value": 0.25, "low": 0.1, "high": 0.4, "n": 1}
     write_json(data / "evaluate" / "metrics.json", {"mine": {"mean": {"f1": cell}}})
     write_jsonl(data / "evaluate" / "records" / "mine" / "musique.jsonl", [{"id": "2"}])
-    other = PolicyParams(str(source), changes=["environment.max_searches=2"])
+    other = PolicyParams(str(source), changes=["environment.max_searches=1"])  # since the evaluation
     evaluate = EvaluateParams(benchmarks=["musique"], policies=["mine"], others={"mine": other})
     record = promote(data, Params(profile="test", evaluate=evaluate), "mine", **places(tmp_path))
     assert (record["name"], record["f1"]["value"]) == ("mine", 0.25)
+    assert (record["changes"], record["fingerprint"]) == (["environment.max_searches=2"], seen)
     assert (tmp_path / "promoted" / "policy" / "model.safetensors").read_bytes() == b"other weights"
     assert json.loads((tmp_path / "promoted" / "records" / "musique.jsonl").read_text()) == {"id": "2"}
     asked = asked_again(record, profile("micro"))
