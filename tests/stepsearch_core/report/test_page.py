@@ -67,6 +67,7 @@ def test_the_headline_and_tables_hold_the_numbers(page, text):
     cells = [cell["text"] for cell in page.all("td")]
     assert cells.count("0.6250.575 to 0.675") == 3  # value and, in small print, its interval
     assert cells.count("+0.375+0.325 to +0.425") == 3
+    assert "minus warm start, paired by question. <b>Gold questions</b>" in text
 
 
 @pytest.mark.parametrize("method", METHODS)
