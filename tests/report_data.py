@@ -72,7 +72,14 @@ def make_provenance() -> dict[str, Any]:
         "in_training": 1,
         "hop_in_training": 0,
     }
-    asked = {"protocol": "agent", "prompt": "minimal", "retrieval": "bm25", "passages_per_search": 2}
+    asked = {
+        "protocol": "agent",
+        "prompt": "minimal",
+        "retrieval": "bm25",
+        "passages_per_search": 2,
+        "max_searches": 4,
+        "changes": [],
+    }
     given = {"source": "given file", "config": None, "split": "test", "revision": None, "rows": 4}
     unknown = dict.fromkeys(("in_training", "hop_in_training"))
     return {

@@ -40,9 +40,9 @@ def provenance(data: Path, params: Params) -> dict[str, Any]:
         `benchmarks`: name -> {source, config, split, revision, sha256, rows, questions, moved_to_training,
         in_training, hop_in_training}, the last two None where it is not known what was trained on;
         `corpus`: {hash, passages, of_questions}, the last None of a corpus of an earlier version;
-        `policies`: name -> {source, revision, protocol, prompt, retrieval,
-        passages_per_search}; `code`: {stepsearch,
-        commit}; `confidence` of the intervals;
+        `policies`: name -> {source, revision, protocol, prompt, retrieval, passages_per_search,
+        max_searches, changes}, the last those that one of `evaluate.others` was asked with;
+        `code`: {stepsearch, commit}; `confidence` of the intervals;
         `remarks`: a list of {name, benchmark, text}, `benchmark` None of those on all.
 
     Raises:
@@ -107,6 +107,8 @@ def _policy(name: str, params: Params) -> dict[str, Any]:
         "prompt": asked.environment.prompt,
         "retrieval": asked.retrieval.method,
         "passages_per_search": asked.environment.passages_per_search,
+        "max_searches": asked.environment.max_searches,
+        "changes": list(other.changes) if other else [],
     }
 
 

@@ -32,7 +32,10 @@ OF_BENCHMARK = {
     *("source", "config", "split", "revision", "sha256", "rows", "questions"),
     *("in_training", "hop_in_training"),
 }
-OF_POLICY = {"source", "revision", "protocol", "prompt", "retrieval", "passages_per_search"}
+OF_POLICY = {
+    *("source", "revision", "protocol", "prompt", "retrieval", "passages_per_search"),
+    *("max_searches", "changes"),
+}
 """What is shown of it, of its benchmarks and of its policies."""
 
 Records = dict[str, dict[str, dict[str, QuestionRecord]]]

@@ -17,7 +17,7 @@ from stepsearch_core.metrics.measures import BY_KEY, EVALUATED
 from stepsearch_core.params import MEAN
 from stepsearch_core.report.inputs import Metrics, policies_of, read_provenance
 from stepsearch_core.report.markdown import table_lines
-from stepsearch_core.report.provenance import remarks
+from stepsearch_core.report.provenance import ASKED, remarks
 from stepsearch_core.report.results import columns, interval, name_of, number
 from stepsearch_core.report.tables import Table, cell_text
 
@@ -28,6 +28,9 @@ PRINTED = {
     "split": "Split",
     "metric_name": "Metric",
     "policy": "Policy",
+    "protocol": ASKED["protocol"],
+    "max_searches": ASKED["max_searches"],
+    "changes": ASKED["changes"],
     "n": "n",
     "data": "Data",
     "corpus": "Corpus",
@@ -37,6 +40,8 @@ PRINTED = {
     "model": "Model",
 }
 """Fields of a row that Markdown has, with the head of their column; the result stands before `n`."""
+LISTS = ("changes", "remarks")
+"""Fields that are lists of texts: in CSV one text."""
 
 
 def read_evaluated(path: Path) -> dict[str, Any]:
@@ -72,7 +77,7 @@ def write_leaderboard(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     with atomic_write(folder / "results.csv") as file:
         table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         table.writeheader()
-        table.writerows({**row, "remarks": "; ".join(row["remarks"])} for row in rows)
+        table.writerows(row | {field: "; ".join(row[field]) for field in LISTS} for row in rows)
     with atomic_write(folder / "results.md") as file:
         file.write("\n".join(_markdown(rows)) + "\n")
 
@@ -96,6 +101,8 @@ def _row(metrics: Metrics, evaluated: dict[str, Any], policy: str, column: str, 
         "retrieval": asked["retrieval"],
         "protocol": asked["protocol"],
         "prompt": asked["prompt"],
+        "max_searches": asked["max_searches"],
+        "changes": asked["changes"],
         "code": made["code"]["commit"] or made["code"]["stepsearch"],
         "model": evaluated["policies"][policy],
         "model_source": asked["source"],

@@ -6,6 +6,7 @@ they are of are added to it.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import jinja2
 from stepsearch_core.base.io import read_object
 from stepsearch_core.params import MEAN, TRAINING_FILES, Params
 from stepsearch_core.report.markdown import table_lines
-from stepsearch_core.report.provenance import measured_on, remarks
+from stepsearch_core.report.provenance import measured_on, remarks, searched
 from stepsearch_core.report.results import ANSWER_MEASURES, DASH, interval, number
 from stepsearch_core.report.tables import Table
 
@@ -86,6 +87,7 @@ def _body(
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     policy, provenance = rows[0]["policy"], evaluated["provenance"]
+    asked = provenance["policies"][policy]
     training = "supervised warm start"
     if policy == "trained":
         training += f", then {params.train.steps} steps of {params.train.algorithm}"
@@ -97,7 +99,9 @@ def _body(
         trained=_is_ours(rows),
         training=training,
         provenance=provenance,
-        asked=provenance["policies"][policy],
+        asked=asked,
+        searched=searched(asked),
+        asking=shlex.join(part for change in asked["changes"] for part in ("--change", change)),
         remarks=remarks(provenance),
         results="\n".join(_results(rows)),
         measured_on="\n".join(tables).rstrip(),

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from stepsearch_core.params.shared import SEARCHING
 from stepsearch_core.report.inputs import Provenance
 from stepsearch_core.report.results import DASH, name_of
 from stepsearch_core.report.tables import Table, cell_text
+
+ASKED = {
+    "source": "Source",
+    "revision": "Revision",
+    "protocol": "Protocol",
+    "prompt": "Prompt",
+    "retrieval": "Retrieval",
+    "passages_per_search": "Passages a search",
+    "max_searches": "Searches at most",
+    "changes": "Changes",
+}
+"""What is said of a policy, with the head of its column."""
 
 
 def remarks(provenance: Provenance | None, benchmark: str | None = None) -> list[str]:
@@ -48,13 +61,16 @@ def asked_how(provenance: Provenance | None) -> list[Table]:
     """Where each policy comes from and how it was asked."""
     if not provenance:
         return []
-    keys = ("source", "revision", "protocol", "prompt", "retrieval", "passages_per_search")
-    header = ("Policy", "Source", "Revision", "Protocol", "Prompt", "Retrieval", "Passages a search")
     rows = tuple(
-        (name_of(name), *(cell_text(entry[key]) for key in keys))
+        (name_of(name), *(cell_text(entry[key]) for key in ASKED))
         for name, entry in provenance["policies"].items()
     )
-    return [Table("Policies", header, rows)]
+    return [Table("Policies", ("Policy", *ASKED.values()), rows)]
+
+
+def searched(asked: dict[str, Any]) -> bool:
+    """Whether a policy could search, asked as it was."""
+    return asked["protocol"] in SEARCHING and asked["max_searches"] > 0
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ def test_given_files(data):
         "prompt": "minimal",
         "retrieval": "bm25",
         "passages_per_search": 2,
+        "max_searches": 5,
+        "changes": [],
     }
     assert made["policies"]["trained"] == {"source": "data/train/policy", **asked}
     assert made["policies"]["gold_keys"] == {"source": None, **asked}
@@ -120,10 +122,18 @@ def test_questions_that_were_trained_on_are_counted(data):
 
 def test_of_policies_of_others_nothing_is_said(data):
     write_questions(data / "synthesize" / "train.jsonl", [])
-    changes = ["environment.prompt=released", "environment.passages_per_search=5"]
+    changes = ["environment.prompt=released", "environment.max_searches=0"]
     others = {"released": PolicyParams(source="hub/policy", revision="main", changes=changes)}
     alone = EvaluateParams(benchmarks=["musique"], policies=["released"], others=others, after="index")
     made = said(data, alone)
     assert made["benchmarks"]["musique"]["in_training"] is None
-    asked = {"protocol": "agent", "prompt": "released", "retrieval": "bm25", "passages_per_search": 5}
-    assert made["policies"] == {"released": {"source": "hub/policy", "revision": "main", **asked}}
+    assert made["policies"]["released"] == {
+        "source": "hub/policy",
+        "revision": "main",
+        "protocol": "agent",
+        "prompt": "released",
+        "retrieval": "bm25",
+        "passages_per_search": 2,
+        "max_searches": 0,
+        "changes": changes,
+    }

@@ -58,6 +58,8 @@ def test_a_row_is_complete(rows):
             "retrieval": "bm25",
             "protocol": "agent",
             "prompt": "minimal",
+            "max_searches": 4,
+            "changes": [],
             "code": "a" * 40,
             "model": "d" * 64,
             "model_source": "data/train/policy",
@@ -95,20 +97,24 @@ def test_without_a_commit_the_version_and_with_a_service_its_index(metrics):
     assert (row["code"], row["index"]) == ("0.2.0", "5" * 64)
 
 
-def test_the_three_files_hold_the_same_rows(rows, tmp_path):
+def test_the_three_files_hold_the_same_rows(metrics, tmp_path):
+    evaluated = make_evaluated()
+    evaluated["provenance"]["policies"]["trained"]["changes"] = ["environment.max_searches=4", "rollout.a=1"]
+    rows = leaderboard_rows(metrics, evaluated)
     write_leaderboard(rows, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == rows
     with (tmp_path / "results.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
     for row, found in zip(rows, read, strict=True):
         text = {key: "" if value is None else str(value) for key, value in row.items()}
-        assert found == text | {"remarks": "; ".join(row["remarks"])}
+        assert found == text | {key: "; ".join(row[key]) for key in ("changes", "remarks")}
     lines = (tmp_path / "results.md").read_text().splitlines()
     assert lines[0] == "Question answering with search; 95% intervals."
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(rows)
-    assert {line.count("|") for line in table} == {14}
+    assert {line.count("|") for line in table} == {17}
     (row,) = [line for line in table if "| MuSiQue | hub/musique | validation | F1 | trained |" in line]
+    assert "| trained | agent | 4 | environment.max_searches=4, rollout.a=1 |" in row
     assert (
         "| 0.625 (0.575 to 0.675) | 4 | c8f4 | cccccccccccc… | 56 | 111111111111… | aaaaaaaaaaaa… |" in row
     )

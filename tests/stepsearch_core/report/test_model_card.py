@@ -59,7 +59,7 @@ def test_the_page_says_how_it_was_asked_on_what_and_what_to_beware_of(made):
     for said in (
         "A qwen3 model that answers multi-hop questions",
         "Trained with StepSearch: supervised warm start, then",
-        "prompt style `minimal`, 2 passages a search,",
+        "protocol `agent`, prompt style `minimal`,\nat most 4 searches a question, 2 passages a search,",
         "retrieval `bm25`",
         "**Benchmarks in the corpus: 56 of 1,234 passages <are>.**",
         "**Contamination: 1 of 4 questions.**",
@@ -69,6 +69,29 @@ def test_the_page_says_how_it_was_asked_on_what_and_what_to_beware_of(made):
     ):
         assert said in text
     assert "warm start, then" not in made("warmstart").text
+
+
+def asked_as(**asked):
+    evaluated = make_evaluated()
+    evaluated["provenance"]["policies"]["trained"] |= asked
+    return evaluated
+
+
+@pytest.mark.parametrize("asked", [{"protocol": "direct"}, {"max_searches": 0}])
+def test_a_policy_that_was_asked_without_searches_is_not_said_to_search(made, asked):
+    text = made(evaluated=asked_as(**asked)).text
+    assert "was asked multi-hop questions without any search" in text
+    for said in ("by searching", "searches a question", "a search,", "the\nsearching"):
+        assert said in made().text
+        assert said not in text
+
+
+def test_the_protocol_and_the_changes_are_said_and_how_to_ask_so(made):
+    text = made(evaluated=asked_as(protocol="ircot", changes=["a.b=ircot", "a.c=x y"])).text
+    assert "with searches, as the protocol `ircot` says." in text
+    assert "Changes of the run's parameters for it: `a.b=ircot`, `a.c=x y`.\n" in text
+    assert "stepsearch ask --policy FOLDER --change a.b=ircot --change 'a.c=x y' \"QUESTION\"\n" in text
+    assert "Changes" not in made().text
 
 
 @pytest.mark.parametrize(

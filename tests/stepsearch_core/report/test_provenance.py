@@ -1,4 +1,4 @@
-from stepsearch_core.report.provenance import asked_how, label, measured_on, remarks
+from stepsearch_core.report.provenance import asked_how, label, measured_on, remarks, searched
 from tests.report_data import make_provenance
 
 
@@ -29,10 +29,19 @@ def test_the_tables_say_split_revision_and_questions():
 
 
 def test_each_policy_with_its_source_and_how_it_was_asked():
-    (table,) = asked_how(make_provenance())
+    made = make_provenance()
+    made["policies"]["trained"]["changes"] = ["a.b=1", "c.d=2"]
+    (table,) = asked_how(made)
     assert table.rows == (
-        ("Warm start", "data/warmstart/policy", "–", "agent", "minimal", "bm25", "2"),
-        ("Trained", "data/train/policy", "–", "agent", "minimal", "bm25", "2"),
-        ("Gold questions", "–", "–", "agent", "minimal", "bm25", "2"),
+        ("Warm start", "data/warmstart/policy", "–", "agent", "minimal", "bm25", "2", "4", "–"),
+        ("Trained", "data/train/policy", "–", "agent", "minimal", "bm25", "2", "4", "a.b=1, c.d=2"),
+        ("Gold questions", "–", "–", "agent", "minimal", "bm25", "2", "4", "–"),
     )
     assert asked_how(None) == []
+
+
+def test_whether_a_policy_could_search():
+    assert searched({"protocol": "agent", "max_searches": 1})
+    assert searched({"protocol": "rag", "max_searches": 1})
+    assert not searched({"protocol": "agent", "max_searches": 0})
+    assert not searched({"protocol": "direct", "max_searches": 5})
