@@ -18,7 +18,7 @@ from stepsearch_core.benchmarks.gold import GoldMatches
 from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.evaluation.policies import FOLDERS, source_of
-from stepsearch_core.params import CATALOGUE, CEILINGS, EvaluateParams, Params, asked_with
+from stepsearch_core.params import CATALOGUE, CEILINGS, CONTAMINATION, EvaluateParams, Params, asked_with
 from stepsearch_core.runtime.software import commit, versions
 from stepsearch_core.synthesis.held_out import HOP, QUESTION, leaked
 from stepsearch_core.synthesis.questions import load_questions
@@ -140,7 +140,7 @@ def _benchmark_remarks(benchmarks: dict[str, dict[str, Any]]) -> list[dict[str, 
                 f"of the {asked['questions']:,} questions of {title} {whole:,} stand in the training data of"
                 f" the policies trained here, and {hops:,} more share a hop with it"
             )
-            remarks.append({"name": "contamination", "benchmark": name, "text": text})
+            remarks.append({"name": CONTAMINATION, "benchmark": name, "text": text})
         if moved := asked["moved_to_training"]:
             text = (
                 f"{moved:,} questions of {title}'s split {asked['split']} are training questions"

@@ -24,6 +24,7 @@ from stepsearch_core.params.shared import (
 )
 from stepsearch_core.params.stages import (
     CEILINGS,
+    CONTAMINATION,
     GAIN,
     MEAN,
     NO_POLICIES,
@@ -55,6 +56,7 @@ __all__ = [
     "BENCHMARKS",
     "CATALOGUE",
     "CEILINGS",
+    "CONTAMINATION",
     "GAIN",
     "MEAN",
     "METHODS",

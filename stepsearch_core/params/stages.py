@@ -23,6 +23,8 @@ CEILINGS = ("gold_questions", "gold_keys")
 POLICIES = ("warmstart", "trained", *CEILINGS)
 GAIN, MEAN, PAIRED = NO_POLICIES = ("gain", "mean", "paired")
 """What else has a name of its own in `metrics.json`."""
+CONTAMINATION = "contamination"
+"""The remark in `evaluated.json` on questions that were trained on; it is of `POLICIES` alone."""
 
 
 @section("fetch.world")

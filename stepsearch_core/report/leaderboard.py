@@ -17,7 +17,7 @@ from stepsearch_core.metrics.measures import BY_KEY, EVALUATED
 from stepsearch_core.params import MEAN
 from stepsearch_core.report.inputs import Metrics, policies_of, read_provenance
 from stepsearch_core.report.markdown import table_lines
-from stepsearch_core.report.provenance import ASKED, remarks
+from stepsearch_core.report.provenance import ASKED, of_policy, remarks
 from stepsearch_core.report.results import columns, interval, name_of, number
 from stepsearch_core.report.tables import Table, cell_text
 
@@ -83,7 +83,7 @@ def write_leaderboard(rows: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def _row(metrics: Metrics, evaluated: dict[str, Any], policy: str, column: str, key: str) -> dict[str, Any]:
-    made, seen = evaluated["provenance"], evaluated["fingerprint"]
+    made, seen = of_policy(evaluated["provenance"], policy), evaluated["fingerprint"]
     asked, cell = made["policies"][policy], metrics[policy][column][key]
     return {
         "task": TASK,

@@ -16,7 +16,7 @@ import jinja2
 from stepsearch_core.base.io import read_object
 from stepsearch_core.params import MEAN, TRAINING_FILES, Params
 from stepsearch_core.report.markdown import table_lines
-from stepsearch_core.report.provenance import measured_on, remarks, searched
+from stepsearch_core.report.provenance import measured_on, of_policy, remarks, searched
 from stepsearch_core.report.results import ANSWER_MEASURES, DASH, interval, number
 from stepsearch_core.report.tables import Table
 
@@ -68,7 +68,7 @@ def model_card(
         pipeline_tag="text-generation",
         tags=TAGS,
         base_model=_hub_name(params.model.source) if _is_ours(rows) else None,
-        datasets=list(training_sets) or None,
+        datasets=(list(training_sets) or None) if _is_ours(rows) else None,
     )
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}")
 
@@ -86,7 +86,8 @@ def _body(
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    policy, provenance = rows[0]["policy"], evaluated["provenance"]
+    policy = rows[0]["policy"]
+    provenance = of_policy(evaluated["provenance"], policy)
     asked = provenance["policies"][policy]
     training = "supervised warm start"
     if policy == "trained":

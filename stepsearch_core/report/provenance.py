@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stepsearch_core.params import CONTAMINATION, POLICIES
 from stepsearch_core.params.shared import SEARCHING
 from stepsearch_core.report.inputs import Provenance
 from stepsearch_core.report.results import DASH, name_of
@@ -20,6 +21,17 @@ ASKED = {
     "changes": "Changes",
 }
 """What is said of a policy, with the head of its column."""
+
+
+def of_policy(provenance: Provenance, policy: str) -> Provenance:
+    """As it holds for one policy: what others' policies were trained on is not known."""
+    if policy in POLICIES:
+        return provenance
+    unknown = dict.fromkeys(("in_training", "hop_in_training"))
+    return provenance | {
+        "benchmarks": {name: entry | unknown for name, entry in provenance["benchmarks"].items()},
+        "remarks": [remark for remark in provenance["remarks"] if remark["name"] != CONTAMINATION],
+    }
 
 
 def remarks(provenance: Provenance | None, benchmark: str | None = None) -> list[str]:

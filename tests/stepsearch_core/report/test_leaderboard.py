@@ -78,6 +78,17 @@ def test_a_file_without_revision_is_known_by_its_hash_and_a_remark_stands_where_
     assert [remark.split(":")[0] for remark in bamboogle["remarks"]] == ["Benchmarks in the corpus"]
 
 
+def test_of_a_policy_of_others_it_is_not_known_what_it_was_trained_on(metrics):
+    evaluated = make_evaluated()
+    for policies in (metrics, evaluated["policies"], evaluated["provenance"]["policies"]):
+        policies["released"] = policies.pop("trained")
+    musique = [row for row in leaderboard_rows(metrics, evaluated) if row["dataset"] == "musique"]
+    known = {row["policy"]: (row["in_training"], row["hop_in_training"]) for row in musique}
+    assert known == {"warmstart": (1, 0), "gold_questions": (1, 0), "released": (None, None)}
+    (said,) = {row["policy"]: row["remarks"] for row in musique if row["policy"] == "released"}.values()
+    assert said == ["Benchmarks in the corpus: 56 of 1,234 passages <are>"]
+
+
 def test_a_mean_names_the_data_sets_it_is_over(metrics):
     metrics["gold_questions"]["bamboogle"] = {key: cell(None) for key in metrics["trained"]["bamboogle"]}
     means = {

@@ -17,6 +17,15 @@ def folder(tmp_path):
 
 
 @pytest.fixture
+def theirs(metrics):
+    """An evaluation in which the policy `released` of others stands in place of the trained one."""
+    evaluated = make_evaluated()
+    for policies in (metrics, evaluated["policies"], evaluated["provenance"]["policies"]):
+        policies["released"] = policies.pop("trained")
+    return evaluated
+
+
+@pytest.fixture
 def made(folder, metrics):
     """The card of a policy, as it reads back from its file."""
 
@@ -106,6 +115,15 @@ def test_what_it_was_trained_on_is_named_if_the_hub_has_it(made):
     assert training_sets({"files": files}) == ["hub/musique"]
     assert made(sets=["hub/musique"]).data.datasets == ["hub/musique"]
     assert made().data.datasets is None
+
+
+def test_of_a_policy_of_others_nothing_is_said_of_training(made, theirs):
+    card = made("released", evaluated=theirs, sets=["hub/musique"])
+    assert "Contamination" not in card.text
+    assert "Trained with" not in card.text
+    assert "| MuSiQue | hub/musique, full | validation | c8f4 | 4 of 2,417 | – | – |" in card.text
+    assert card.data.datasets is None
+    assert not any("in_training" in result.dataset_args for result in card.data.eval_results)
 
 
 def test_a_card_that_is_there_is_kept_and_added_to(made, folder):

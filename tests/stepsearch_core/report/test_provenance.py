@@ -1,4 +1,4 @@
-from stepsearch_core.report.provenance import asked_how, label, measured_on, remarks, searched
+from stepsearch_core.report.provenance import asked_how, label, measured_on, of_policy, remarks, searched
 from tests.report_data import make_provenance
 
 
@@ -7,6 +7,18 @@ def test_remarks_by_name_and_of_a_benchmark():
     assert remarks(make_provenance()) == remarks(make_provenance(), "musique") == both
     assert remarks(make_provenance(), "bamboogle") == both[:1]
     assert remarks(None) == []
+
+
+def test_what_others_policies_were_trained_on_is_not_known():
+    made = make_provenance()
+    assert of_policy(made, "trained") == made
+    theirs = of_policy(made, "released")
+    assert [remark["name"] for remark in theirs["remarks"]] == ["benchmarks in the corpus"]
+    assert theirs["benchmarks"]["musique"] == made["benchmarks"]["musique"] | {
+        "in_training": None,
+        "hop_in_training": None,
+    }
+    assert made == make_provenance()
 
 
 def test_the_label_of_a_corpus_with_passages_of_question_files():
