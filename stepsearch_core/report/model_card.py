@@ -1,7 +1,7 @@
 """The model card: `README.md` beside a policy's files, with what was measured as the hub's `model-index`.
 
-`huggingface_hub` writes the metadata. A policy of others that has a card already keeps it: results and what
-they are of are added to it.
+`huggingface_hub` writes the metadata. A policy of others that has a card already keeps it, with the results
+in it: ours and what they are of are added.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stepsearch_core.report.results import ANSWER_MEASURES, DASH, interval, numb
 from stepsearch_core.report.tables import Table
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCard
+    from huggingface_hub import CardData, EvalResult, ModelCard
 
 CARD = "README.md"
 TASK_TYPE = "question-answering"
@@ -58,7 +58,7 @@ def model_card(
     results = list(_eval_results(rows, evaluated["provenance"]))
     if (folder / CARD).is_file():
         card = ModelCard.load(folder / CARD, ignore_metadata_errors=True)
-        card.data.model_name, card.data.eval_results = name, results
+        _add_results(card.data, _results_in(folder / CARD, card.data), name, results)
         card.text = f"{card.text.rstrip()}\n\n{body}"
         return card
     data = ModelCardData(
@@ -71,6 +71,30 @@ def model_card(
         datasets=(list(training_sets) or None) if _is_ours(rows) else None,
     )
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}")
+
+
+def _results_in(path: Path, data: CardData) -> list[dict[str, Any]]:
+    """The results that a card has, as they stand there; none where the library cannot read them."""
+    from huggingface_hub import metadata_load
+
+    index = (metadata_load(path) or {}).get("model-index") if data.eval_results else None
+    return [result for model in index or () for result in model["results"]]
+
+
+def _add_results(
+    data: CardData, earlier: Sequence[dict[str, Any]], name: str, results: Sequence[EvalResult]
+) -> None:
+    """Put results behind those there are, each once.
+
+    The index is made here: the library would put all that are on one data set under the first one's source
+    and arguments.
+    """
+    from huggingface_hub.repocard_data import eval_results_to_model_index
+
+    (index,) = eval_results_to_model_index(name, list(results))
+    added = [result for result in index["results"] if result not in earlier]
+    data.model_name = data.eval_results = None
+    data["model-index"] = [index | {"results": [*earlier, *added]}]
 
 
 def training_sets(manifest: dict[str, Any]) -> list[str]:
@@ -97,6 +121,7 @@ def _body(
         name=name,
         policy=policy,
         config=read_object(folder / "config.json", ["model_type"]),
+        has_card=(folder / CARD).is_file(),
         trained=_is_ours(rows),
         training=training,
         provenance=provenance,

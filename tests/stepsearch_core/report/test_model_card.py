@@ -1,5 +1,5 @@
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from stepsearch_core.base.errors import DataError
@@ -135,6 +135,50 @@ def test_a_card_that_is_there_is_kept_and_added_to(made, folder):
     assert (card.data.license, card.data.tags) == ("mit", ["theirs"])
     assert len(card.data.eval_results) == 6
     assert card.text.index("Their words.") < card.text.index("Results of the policy")
+
+
+EARLIER = """---
+model-index:
+- name: theirs
+  results:
+  - task: {type: question-answering}
+    dataset: {name: M, type: hub/musique, config: full, split: validation, revision: c8f4, args: {k: 3}}
+    metrics: [{type: f1, value: 0.7, name: Theirs}]
+    source: {name: Board, url: "https://example.org"}
+---
+
+# Theirs
+"""
+
+
+def test_results_of_a_card_that_is_there_are_kept_and_ours_added_once(made, folder):
+    (folder / "README.md").write_text(EARLIER)
+
+    def index():
+        made()
+        (folder / "saved.md").rename(folder / "README.md")
+        (model,) = metadata_load(folder / "README.md")["model-index"]
+        assert model["name"] == "my-searcher"
+        return model["results"]
+
+    first, *ours = index()
+    (metric,) = first["metrics"]
+    assert (metric["value"], first["dataset"]["args"], first["source"]["name"]) == (
+        0.7,
+        {"k": 3},
+        "Board",
+    )
+    assert [len(result["metrics"]) for result in ours] == [3, 3]
+    assert ours[0]["dataset"]["args"]["of_questions"] == 56
+    assert "source" not in ours[0]
+    assert index() == [first, *ours]  # what we added before stands there once
+
+
+def test_the_hash_is_said_to_be_of_what_was_evaluated(made, folder):
+    hashed = f"`{'d' * 64}`"
+    assert f"evaluated, without this card:\n{hashed}" in made().text
+    (folder / "README.md").write_text("# Theirs\n")
+    assert f"evaluated, with the card that they had:\n{hashed}" in made().text
 
 
 def test_a_folder_without_a_configuration_is_refused(made, folder):
