@@ -10,7 +10,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import atomic_folder, read_object
-from stepsearch_core.params import CEILINGS, load_params
+from stepsearch_core.params import CEILINGS, POLICIES, load_params
 from stepsearch_core.profiles import ACTIVE
 from stepsearch_core.report.inputs import read_metrics
 from stepsearch_core.report.leaderboard import leaderboard_rows, read_evaluated, write_leaderboard
@@ -73,6 +73,9 @@ def _model(options: argparse.Namespace) -> None:
         policies = ", ".join(name for name in evaluated["policies"] if name not in CEILINGS)
         raise DataError(f"no policy {options.policy!r} with a model; there are: {policies}", options.data)
     params = load_params(options.params)
+    if options.policy not in (*POLICIES, *params.evaluate.others):
+        problem = f"{options.policy!r} was evaluated but is no longer here: name it again, as it was then"
+        raise DataError(problem, options.params, field="evaluate.others")
     source = folder_of(options.policy, options.data, params)
     if sha256_folder(source) != evaluated["policies"][options.policy]:
         raise DataError("this policy is not the one that was measured; run `dvc repro` first", source)

@@ -7,7 +7,7 @@ from stepsearch_core.base.hashes import sha256_folder
 from stepsearch_core.base.io import write_json
 from stepsearch_core.cli import main
 from tests.profiles import whole
-from tests.report_data import make_evaluated, write_outputs
+from tests.report_data import make_evaluated, make_metrics, write_outputs
 
 
 @pytest.fixture
@@ -77,6 +77,18 @@ def test_another_policy_than_the_one_measured_is_refused(here):
 def test_a_policy_without_a_model_is_refused(here, policy):
     assert f"no policy '{policy}' with a model; there are: warmstart, trained" in refused(
         "model", "out", "--policy", policy
+    )
+
+
+def test_a_policy_of_others_that_is_no_longer_named_is_refused(here):
+    evaluated, metrics = make_evaluated(), make_metrics()
+    for policies in (metrics, evaluated["policies"], evaluated["provenance"]["policies"]):
+        policies["released"] = policies.pop("trained")
+    write_json(here / "data" / "evaluate" / "evaluated.json", evaluated)
+    write_json(here / "data" / "evaluate" / "metrics.json", metrics)
+    assert refused("model", "out", "--policy", "released") == (
+        "stepsearch: params.yaml: field 'evaluate.others': 'released' was evaluated but is no longer here:"
+        " name it again, as it was then"
     )
 
 
