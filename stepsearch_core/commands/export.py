@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def _takes_folders(command: argparse.ArgumentParser) -> None:
 
 def _results(options: argparse.Namespace) -> None:
     rows, _ = _measured(options.data)
-    with _new_folder(options.folder) as folder:
+    with _new_folder(options.folder, options.data) as folder:
         write_leaderboard(rows, folder)
     print(f"{len(rows)} rows: {options.folder}/results.json, results.csv and results.md")
 
@@ -82,7 +84,7 @@ def _model(options: argparse.Namespace) -> None:
     manifest = read_object(options.data / "fetch" / "manifest.json", ["files"])
     name = options.name or options.folder.resolve().name
     card = model_card(source, measured, evaluated, params, name, training_sets(manifest))
-    with _new_folder(options.folder) as folder:
+    with _new_folder(options.folder, options.data) as folder:
         shutil.copytree(source, folder, dirs_exist_ok=True)
         card.save(folder / CARD)
     print(f"{options.policy}, with what was measured in its card: {options.folder}")
@@ -94,8 +96,20 @@ def _measured(data: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     return leaderboard_rows(metrics, evaluated), evaluated
 
 
-def _new_folder(folder: Path) -> Any:
-    """A folder that appears whole; what somebody has there is not replaced."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError("is there already, and not empty: name a new folder", folder)
-    return atomic_folder(folder)
+@contextmanager
+def _new_folder(folder: Path, data: Path) -> Iterator[Path]:
+    """A folder that appears whole; what somebody has there is not replaced, nor DVC's outputs added to."""
+    with ExitStack() as stack:
+        try:
+            if not folder.name:
+                raise DataError("name a new folder", folder)
+            if folder.resolve().is_relative_to(data.resolve()):
+                raise DataError(
+                    "is among the stages' outputs, which DVC owns: name a folder elsewhere", folder
+                )
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise DataError("is there already, and not empty: name a new folder", folder)
+            made = stack.enter_context(atomic_folder(folder))
+        except OSError as error:
+            raise DataError(f"no folder can be made here: {error.strerror}", folder) from None
+        yield made

@@ -67,6 +67,23 @@ def test_what_is_there_is_not_replaced(here):
     main(["export", "results", "out"])
 
 
+@pytest.mark.parametrize("what", ["results", "model"])
+def test_a_place_where_no_folder_can_be_made_is_one_line(here, what):
+    (here / "file").touch()
+    for place, reason in {"file/sub": "Not a directory", "/proc/xx": "No such file or directory"}.items():
+        assert refused(what, place) == f"stepsearch: {place}: no folder can be made here: {reason}"
+    long = "x" * 300
+    assert refused(what, long) == f"stepsearch: {long}: no folder can be made here: File name too long"
+    assert refused(what, "/") == "stepsearch: /: name a new folder"
+
+
+@pytest.mark.parametrize("place", ["data/mine", "data", "elsewhere/../data/train/mine"])
+@pytest.mark.parametrize("what", ["results", "model"])
+def test_nothing_is_put_among_the_stages_outputs(here, what, place):
+    assert refused(what, place).startswith(f"stepsearch: {place}: is among the stages' outputs")
+    assert not (here / place).exists() or place == "data"
+
+
 def test_another_policy_than_the_one_measured_is_refused(here):
     (here / "data" / "train" / "policy" / "model.safetensors").write_bytes(b"trained anew")
     assert "not the one that was measured" in refused("model", "out")
