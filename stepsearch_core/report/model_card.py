@@ -21,7 +21,7 @@ from stepsearch_core.report.results import ANSWER_MEASURES, DASH, interval, numb
 from stepsearch_core.report.tables import Table
 
 if TYPE_CHECKING:
-    from huggingface_hub import CardData, EvalResult, ModelCard
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 CARD = "README.md"
 TASK_TYPE = "question-answering"
@@ -73,7 +73,7 @@ def model_card(
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}")
 
 
-def _results_in(path: Path, data: CardData) -> list[dict[str, Any]]:
+def _results_in(path: Path, data: ModelCardData) -> list[dict[str, Any]]:
     """The results that a card has, as they stand there; none where the library cannot read them."""
     from huggingface_hub import metadata_load
 
@@ -82,7 +82,7 @@ def _results_in(path: Path, data: CardData) -> list[dict[str, Any]]:
 
 
 def _add_results(
-    data: CardData, earlier: Sequence[dict[str, Any]], name: str, results: Sequence[EvalResult]
+    data: ModelCardData, earlier: Sequence[dict[str, Any]], name: str, results: Sequence[EvalResult]
 ) -> None:
     """Put results behind those there are, each once.
 

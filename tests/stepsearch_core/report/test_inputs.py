@@ -98,6 +98,12 @@ def test_what_metrics_are_of_may_be_missing_but_not_damaged(data):
         DataError, match=r"'provenance\.benchmarks\.bamboogle'.*config missing: evaluate again"
     ):
         read_provenance(path)
+    earlier = make_provenance()
+    for asked in earlier["policies"].values():
+        del asked["max_searches"], asked["changes"]
+    write_json(path, {"policies": {}, "provenance": earlier})
+    with pytest.raises(DataError, match=r"warmstart'.*changes, max_searches missing: evaluate again"):
+        read_provenance(path)
     write_json(path, {"policies": {}})
     assert read_provenance(path) is None
     path.unlink()

@@ -157,7 +157,7 @@ def test_results_of_a_card_that_is_there_are_kept_and_ours_added_once(made, fold
     def index():
         made()
         (folder / "saved.md").rename(folder / "README.md")
-        (model,) = metadata_load(folder / "README.md")["model-index"]
+        (model,) = (metadata_load(folder / "README.md") or {})["model-index"]
         assert model["name"] == "my-searcher"
         return model["results"]
 
