@@ -42,7 +42,7 @@ class Agent:
 
     def __init__(self, rollout: Rollout, settings: AgentSettings, metrics: AgentMetrics) -> None:
         self._rollout, self._settings, self._metrics = rollout, settings, metrics
-        self._arrivals = Arrivals(settings.queue, _tell_the_end)
+        self._arrivals = Arrivals(rollout.params.batch_size + settings.queue, _tell_the_end)
         metrics.watch(self._arrivals)
 
     async def __aenter__(self) -> Self:

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     takes("--host", default="127.0.0.1", help=f"the address to listen on {default}")
     takes("--port", type=port, default=8080, help=f"0 takes a free one; it is printed {default}")
     takes("--slots", type=count, help="questions played at once (default: `rollout.batch_size`)")
-    takes("--queue", type=count, default=256, help=f"questions that may wait; beyond that, 429 {default}")
+    takes("--queue", type=count, default=256, help=f"questions that may wait for a slot; then 429 {default}")
     takes("--question", type=count, default=8192, help=f"characters of a question at most {default}")
     takes("--timeout", type=seconds, default=60.0, help=f"for an answer, then 504 {default}")
     serve.set_defaults(run=_serve)

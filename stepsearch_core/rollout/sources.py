@@ -83,11 +83,14 @@ class Listed:
 
 
 class FullError(RuntimeError):
-    """As many wait as may."""
+    """As many are there as may."""
 
 
 class Arrivals:
-    """Episodes that arrive from any thread; first come, first played. At most `limit` wait for a slot.
+    """Episodes that arrive from any thread; first come, first played.
+
+    At most `limit` are there, whether they wait or have a slot: slots are given between passes of the engine,
+    so for a moment more may wait than will, and free slots refuse nobody.
 
     `ended` gets each entry when its episode is done, whoever ended it, once. It is called in the thread that
     plays, or in the one that gives up or closes.
@@ -118,13 +121,13 @@ class Arrivals:
         """Let an episode that is not done wait for a slot.
 
         Raises:
-            FullError: too many wait, or none is played any more.
+            FullError: too many are there, or none is played any more.
         """
         with self._arrived:
             if self._closed:
                 raise FullError("nobody is let in any more")
-            if len(self._waiting) >= self._limit:
-                raise FullError(f"{len(self._waiting)} wait already")
+            if len(self._waiting) + len(self._playing) >= self._limit:
+                raise FullError(f"{len(self._playing)} have a slot and {len(self._waiting)} wait already")
             self._count += 1
             entry = Entry(self._count, episode, stream, temperature)
             self._waiting.append(entry)

@@ -54,6 +54,19 @@ def test_what_nobody_has_foreseen_ends_those_with_a_slot_and_no_others(rollout, 
     assert [record.exc_info for record in caplog.records if record.levelno >= logging.ERROR] != [None]
 
 
+def test_a_burst_into_free_slots_is_not_refused(rollout):
+    served, _ = agent(rollout([], slots=2), queue=1)
+
+    async def ask():
+        for _ in range(3):  # nobody plays yet: all wait, as within one pass of the engine
+            served.ask(WHERE)
+        with pytest.raises(RefusalError, match="3 wait already") as refused:
+            served.ask(WHERE)
+        return refused.value.status
+
+    assert asyncio.run(ask()) == 429
+
+
 def test_the_end_gives_up_whoever_still_waits_and_lets_nobody_in(rollout, retriever):
     gated = Gated(retriever)
     served, metrics = agent(rollout([[SEARCH, ANSWER]], gated, slots=1))

@@ -40,10 +40,13 @@ def test_a_list_gives_its_episodes_in_order_but_those_that_are_done():
 def test_who_arrives_first_is_played_first_and_the_queue_has_an_end():
     source, _ = arrivals(limit=2)
     entries = [source.put(episode()) for _ in range(2)]
-    with pytest.raises(FullError, match="2 wait already"):
+    with pytest.raises(FullError, match="0 have a slot and 2 wait already"):
         source.put(episode())
     assert [source.take(wait=False) for _ in range(3)] == [*entries, None]
     assert (source.waiting, source.playing) == (0, 2)
+    with pytest.raises(FullError, match="2 have a slot and 0 wait already"):
+        source.put(episode())
+    source.ended(entries[0])
     source.put(episode())  # there is room again
 
 
