@@ -33,7 +33,11 @@ class Asked:
 
 
 class ServedEpisode(ToldEpisode):
-    """An episode that ends when the policy has written as much as it may."""
+    """An episode that ends when the policy has written as much as it may.
+
+    A turn with which it has can only answer, as the last of `environment.max_searches` can: a search that
+    nobody could read any more is not carried out, and told as invalid.
+    """
 
     def __init__(
         self,
@@ -53,12 +57,16 @@ class ServedEpisode(ToldEpisode):
         return min(super().turn_tokens, self._left)
 
     def act(self, token_ids: list[int], log_probs: list[float] | None, text: str) -> Action:
-        """See `Episode.act`; a search that nobody could read any more is not carried out."""
+        """See `Episode.act`."""
         self._left -= len(token_ids)
         action = super().act(token_ids, log_probs, text)
-        if not self.done and self._left <= 0:
+        if not self.done and self._left <= 0:  # it has summed up what a search found
             self.fail(StopReason.LENGTH_LIMIT)
         return action
+
+    def _limit_met(self) -> StopReason | None:
+        """See `Episode._limit_met`."""
+        return super()._limit_met() or (StopReason.LENGTH_LIMIT if self._left <= 0 else None)
 
     @property
     def answer_tokens(self) -> int:

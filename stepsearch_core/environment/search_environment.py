@@ -104,8 +104,8 @@ class Episode:
         action = self._read(self.opened + self._renderer.closed(token_ids, text))
         if action.kind is ActionKind.ANSWER:
             self._end(StopReason.ANSWERED)
-        elif self._turn == self._last:
-            self._end(StopReason.TURN_LIMIT)
+        elif limit := self._limit_met():
+            self._end(limit)
             reason = action.reason or InvalidReason.LAST_TURN
             action = Action(ActionKind.INVALID, f"no answer in the last turn: {action.text}", reason=reason)
         if action.kind is ActionKind.SEARCH:
@@ -137,6 +137,10 @@ class Episode:
         if self._pending is not None:
             self._record(self._pending)
         self._end(reason)
+
+    def _limit_met(self) -> StopReason | None:
+        """Why none may follow the turn that was just written; None: another one may."""
+        return StopReason.TURN_LIMIT if self._turn == self._last else None
 
     def _read(self, written: str) -> Action:
         if self._protocol.read:

@@ -1,7 +1,7 @@
 import pytest
 
 from stepsearch_core.agent_server.episodes import Asked, ServedEpisode
-from stepsearch_core.base.types import StopReason
+from stepsearch_core.base.types import ActionKind, InvalidReason, StopReason
 from tests import tiny
 from tests.stepsearch_core.agent_server.conftest import ANSWER, RENDERER, SEARCH
 
@@ -48,13 +48,15 @@ def test_a_turn_is_no_longer_than_what_is_left():
     assert made.answer_tokens == 0
 
 
-def test_a_search_that_nobody_could_read_is_not_carried_out():
+def test_a_search_that_nobody_could_read_is_not_carried_out_and_told_as_no_search():
     length = len(RENDERER.written(SEARCH, 12)[0])
     made, told = episode(most_written=length)
     act(made, SEARCH)
     assert (made.done, made.trajectory.stop_reason) == (True, StopReason.LENGTH_LIMIT)
-    assert told[0].query == "ada born"
-    assert told[0].passages == ()
+    assert (told[0].action, told[0].reason) == (ActionKind.INVALID, InvalidReason.LAST_TURN)
+    assert (told[0].query, told[0].passages) == (None, ())
+    assert made.trajectory.searches == []
+    assert made.query is None
 
 
 def test_what_is_left_after_a_turn_is_for_the_next():
