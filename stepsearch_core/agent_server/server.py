@@ -6,6 +6,7 @@ One process: one thread has the model, and continuous batching lets many questio
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from stepsearch_core.agent_server.app import create_app
@@ -30,8 +31,8 @@ def serve(settings: AgentSettings, host: str, port: int) -> None:
         app = create_app(rollout, settings, host)
         listen(listener)
         slots = rollout.params.batch_size
-        print(f"serving {settings.name} in {slots} slots on {place(host, listener)}", flush=True)
-        run(app, listener, settings.timeout)
+        message = f"serving {settings.name} in {slots} slots on {place(host, listener)}"
+        run(app, listener, settings.timeout, partial(print, message, flush=True))
 
 
 def serve_mcp(settings: AgentSettings) -> None:

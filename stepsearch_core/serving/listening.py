@@ -60,8 +60,13 @@ def place(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
-def run(app: FastAPI, listener: socket.socket, timeout: float) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; those under way have `timeout` seconds more, and five."""
+def run(
+    app: FastAPI, listener: socket.socket, timeout: float, announce: Callable[[], object] = lambda: None
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; those under way have `timeout` seconds more, and five.
+
+    `announce` is called once requests are answered and both signals end the server as they should.
+    """
     config = uvicorn.Config(
         app,
         http=ImpatientProtocol,
@@ -73,8 +78,22 @@ def run(app: FastAPI, listener: socket.socket, timeout: float) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(timeout) + 5,
     )
-    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more when all is done
-    uvicorn.Server(config).run(sockets=[listener])
+    server = _Server(config, announce)
+    # before uvicorn has set its own handler; and after, as it raises the signal once more when all is done
+    signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it has begun."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
 
 
 @contextmanager

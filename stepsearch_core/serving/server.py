@@ -42,8 +42,7 @@ def serve(settings: ServingSettings, host: str, port: int, workers: int) -> None
         if workers == 1:
             app = open_app(settings)
             listen(listener)
-            announce()
-            run(app, listener, settings.timeout)
+            run(app, listener, settings.timeout, announce)
         else:
             listen(listener)
             with TemporaryDirectory(prefix="stepsearch-metrics-") as folder:
@@ -84,6 +83,4 @@ def open_app(settings: ServingSettings) -> FastAPI:
 
 
 def _work(settings: ServingSettings, listener: socket.socket, ready: Callable[[], None]) -> None:
-    app = open_app(settings)
-    ready()
-    run(app, listener, settings.timeout)
+    run(open_app(settings), listener, settings.timeout, ready)

@@ -49,6 +49,10 @@ def test_a_server_process_answers_as_ask_does_and_ends_with_0_when_all_is_answer
     assert server.log.endswith(f"{server.url}\n")
 
 
+def test_a_server_that_is_told_to_end_as_soon_as_it_is_there_ends_with_0(server_process):
+    assert server_process().end() == 0
+
+
 def test_what_cannot_be_served_is_one_line(data, tmp_path):
     settings = AgentSettings(data=str(data), params=str(data / "params.yaml"))
     assert open_agent(settings).params.batch_size == 4

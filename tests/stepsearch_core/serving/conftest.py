@@ -126,7 +126,7 @@ class ServerProcess:
         while not (found := re.search(r"on (http://\S+)", self.log)):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < until, self.log
-            time.sleep(0.05)
+            time.sleep(0.001)  # some tests do something right after the line
         return found[1]
 
     @property

@@ -1,6 +1,8 @@
 import asyncio
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -46,6 +48,38 @@ def test_an_address_of_ip_6_stands_in_brackets():
             assert place("::1", listener).startswith("http://[::1]:")
     except DataError:
         pytest.skip("no IPv6 here")
+
+
+SERVER = """
+import time
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from stepsearch_core.serving.listening import bound, listen, run
+
+@asynccontextmanager
+async def lifespan(app):
+    print("starting", flush=True)
+    time.sleep(0.3)
+    yield
+
+with bound("127.0.0.1", 0) as listener:
+    listen(listener)
+    run(FastAPI(lifespan=lifespan), listener, 1, lambda: print("serving", flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["starting", "serving"])
+def test_sigterm_right_after_a_server_has_said_that_it_begins_ends_it_with_0(line):
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        while server.stdout.readline() != f"{line}\n":
+            assert server.poll() is None
+        server.send_signal(signal.SIGTERM)
+        try:
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
 
 
 def test_the_end_is_noticed_before_the_handler_that_was_there():

@@ -42,6 +42,10 @@ def test_a_server_process_finds_what_is_found_in_process_says_what_it_serves_and
     assert server.log.count("\n") == 1
 
 
+def test_a_server_that_is_told_to_end_as_soon_as_it_is_there_ends_with_0(server_process):
+    assert server_process().end() == 0
+
+
 def test_what_cannot_be_served_is_one_line(data, tmp_path):
     with pytest.raises(DataError, match=r"corpus/manifest\.json: no such file"):
         look(ServingSettings(data=str(tmp_path), params=str(data / "params.yaml")))
