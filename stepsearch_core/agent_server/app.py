@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from stepsearch_core.agent_server.completions import (
     finish_reason,
     turn_delta,
 )
+from stepsearch_core.agent_server.leaving import unless_left
 from stepsearch_core.agent_server.mcp_server import MCP_PATH, add_to, create_mcp
 from stepsearch_core.agent_server.metrics import PATH, AgentMetrics
 from stepsearch_core.agent_server.protocol import ChatRequest, ErrorResponse, openai_error
@@ -85,7 +85,8 @@ def create_app(
         head = Head(settings.name)
         if asked.stream:
             return _Stream(asking, _events(asking, head, asked))
-        return await _unless_left(request.receive, _whole(asking, head, asked))
+        answered = await unless_left(request.receive, _whole(asking, head, asked))
+        return answered or Response(status_code=_LEFT)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -159,19 +160,3 @@ class _Stream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._asking:
             await super().__call__(scope, receive, send)
-
-
-async def _unless_left(receive: Receive, work: Awaitable[Response]) -> Response:
-    """The response that `work` makes; it is cancelled if the client goes away before."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else Response(status_code=_LEFT)
-    finally:
-        working.cancel()
-        leaving.cancel()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

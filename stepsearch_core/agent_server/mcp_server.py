@@ -11,16 +11,18 @@ from typing import Annotated
 
 import anyio
 from fastapi import FastAPI
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.requests import Request
 from starlette.routing import Route
 
 from stepsearch_core.agent_server.agent import Agent
 from stepsearch_core.agent_server.completions import About, CitedPassage, about, citations
 from stepsearch_core.agent_server.episodes import Asked
+from stepsearch_core.agent_server.leaving import unless_left
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
 from stepsearch_core.rollout.loop import Rollout
@@ -54,8 +56,14 @@ def create_mcp(agent: Agent, settings: AgentSettings) -> MCPServer:
     notes = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
     @server.tool(description=_DESCRIPTION, annotations=notes)
-    async def search_and_answer(question: Question) -> Answer:
-        return await _answer(agent, question)
+    async def search_and_answer(question: Question, context: Context) -> Answer:
+        request = context.request_context.request
+        answering = _answer(agent, question)
+        if not isinstance(request, Request):  # over standard input the SDK cancels the call
+            return await answering
+        if (answer := await unless_left(request.receive, answering)) is None:
+            raise ToolError("the client has gone away")  # nobody reads it
+        return answer
 
     return server
 

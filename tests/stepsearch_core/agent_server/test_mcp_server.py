@@ -14,7 +14,7 @@ from stepsearch_core.agent_server.mcp_server import create_mcp
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
 from tests import tiny
-from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, asking, metric
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, Gated, asking, metric
 from tests.stepsearch_core.rollout.troubles import Failing
 
 
@@ -100,6 +100,25 @@ def test_over_http_it_shares_port_and_slots_with_the_chat_service(listening, rol
     assert httpx.post(f"{url}/v1/chat/completions", json=asking()).status_code == 200
     page = httpx.get(f"{url}/metrics").text
     assert metric(page, 'stepsearch_questions_total{stop_reason="answered"}') == 2
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_over_http_a_client_that_leaves_frees_its_slot(listening, rollout, retriever, caplog, mode):
+    gated = Gated(retriever)
+    url = listening(rollout([[SEARCH, ANSWER], [ANSWER]], gated, slots=1))
+
+    async def leave():
+        async with Client(f"{url}/mcp", mode=mode) as client, anyio.create_task_group() as calls:
+            calls.start_soon(client.call_tool, "search_and_answer", {"question": "where"})
+            assert await anyio.to_thread.run_sync(gated.asked.wait, 30)
+            calls.cancel_scope.cancel()
+
+    anyio.run(leave)
+    assert httpx.post(f"{url}/v1/chat/completions", json=asking()).status_code == 200
+    page = httpx.get(f"{url}/metrics").text
+    assert metric(page, 'stepsearch_questions_total{stop_reason="given_up"}') == 1
+    gated.gate.set()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_over_http_what_names_another_host_or_is_no_message_is_refused(listening, rollout):
