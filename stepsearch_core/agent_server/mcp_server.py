@@ -6,6 +6,8 @@ queue and slots, one request a call and no session.
 
 from __future__ import annotations
 
+import os
+import signal
 from importlib.metadata import version
 from typing import Annotated
 
@@ -25,6 +27,7 @@ from stepsearch_core.agent_server.episodes import Asked
 from stepsearch_core.agent_server.leaving import unless_left
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
+from stepsearch_core.base.terminal import INTERRUPTED
 from stepsearch_core.rollout.loop import Rollout
 from stepsearch_core.serving.refusals import RefusalError
 
@@ -86,7 +89,9 @@ async def _answer(agent: Agent, question: str) -> Answer:
 
 
 def serve_stdio(rollout: Rollout, settings: AgentSettings) -> None:
-    """Answer over standard input and output until the client closes them."""
+    """Answer over standard input and output until the client closes them; Ctrl-C ends it at once."""
+    # else the SDK's thread that reads would be waited for, to the client's next line
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     agent = Agent(rollout, settings, AgentMetrics())
 
     async def serve() -> None:

@@ -1,5 +1,7 @@
 """The tool as the MCP SDK's own client calls it."""
 
+import signal
+import subprocess
 import sys
 from contextlib import nullcontext
 from typing import Any
@@ -130,14 +132,32 @@ def test_over_http_what_names_another_host_or_is_no_message_is_refused(listening
     assert httpx.get(f"{url}/mcp", headers=headers).status_code == 405
 
 
+def command_line(data):
+    """What Python is given to serve a folder over standard input and output."""
+    command = ["-m", "stepsearch_core.cli", "serve", "--mcp"]
+    return [*command, "--data", str(data), "--params", str(data / "params.yaml")]
+
+
 @pytest.mark.slow
 def test_the_command_speaks_mcp_over_standard_input_and_output(data):
-    command = ["-m", "stepsearch_core.cli", "serve", "--mcp"]
-    command += ["--data", str(data), "--params", str(data / "params.yaml")]
     environment = {"OMP_NUM_THREADS": "1"}  # a client passes on only what it is told to
-    server = StdioServerParameters(command=sys.executable, args=command, env=environment)
+    server = StdioServerParameters(command=sys.executable, args=command_line(data), env=environment)
     [tool], [result, again] = call(server, tiny.ADA.question, tiny.ADA.question)
     assert tool.name == "search_and_answer"
     assert not result.is_error
     assert result.structured_content == again.structured_content
     assert result.structured_content["stop_reason"] in ("answered", "turn_limit", "length_limit")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_while_it_waits_for_its_client(data):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, *command_line(data)], **pipes) as server:
+        server.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        server.stdin.flush()
+        assert b'"id":1' in server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        try:
+            assert server.wait(10) == 130
+        finally:
+            server.kill()
