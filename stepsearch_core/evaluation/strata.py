@@ -2,9 +2,9 @@
 
 Questions of all benchmarks count alike here. The recall of a hop is the share of its gold passages that any
 search showed; the precision of a hop is that of the search of the same number: the share of gold, of
-whichever hop, in the passages that it showed. With `evaluate.samples` above 1 a question's measures are means
-of its samples, but its stop reason, and recall and precision by hop, are those of its first one. The file stands beside `metrics.json`, whose every number is
-a mean over a benchmark.
+whichever hop, in the passages that it showed. With `evaluate.samples` above 1 a question's measures are
+means of its samples; its stop reason, and recall and precision by hop, are those of the first one. The file
+stands beside `metrics.json`, whose every number is a mean over a benchmark.
 """
 
 from __future__ import annotations

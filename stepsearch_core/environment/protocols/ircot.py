@@ -8,9 +8,9 @@ where the original lets a reader answer from all that was collected, the last tu
 answer is:".
 
 A sentence ends with its mark, or with its line. A full stop behind one or two letters ("J.", "Dr.") is taken
-for an abbreviation's, one behind more ("Inc.") for a sentence's: then the query is a part of it. So it is with
-a decimal ("123.5") or an address ("www.example.com"): what follows a point is not written yet when the turn is
-looked at, so it is cut there, which shortens the query.
+for an abbreviation's, one behind more ("Inc.") for a sentence's: then the query is a part of it. A decimal
+("123.5") or an address ("www.example.com") is cut at its point, too, as what follows is not written yet when
+the turn is looked at: that shortens the query.
 """
 
 from __future__ import annotations

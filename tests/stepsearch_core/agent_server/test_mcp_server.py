@@ -151,8 +151,10 @@ def test_the_command_speaks_mcp_over_standard_input_and_output(data):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_command_while_it_waits_for_its_client(data):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, *command_line(data)], **pipes) as server:
+    command = [sys.executable, *command_line(data)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
         server.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
         server.stdin.flush()
         assert b'"id":1' in server.stdout.readline()
