@@ -89,8 +89,8 @@ class FullError(RuntimeError):
 class Arrivals:
     """Episodes that arrive from any thread; first come, first played.
 
-    At most `limit` are there, whether they wait or have a slot. Slots are given between passes of the engine:
-    so those that come meanwhile are refused by no queue that is shorter than the free slots.
+    At most `limit` are there, whether they wait or have a slot. Slots are given between passes of the
+    engine: were those that wait counted alone, a burst would be refused beside free slots.
 
     `ended` gets each entry when its episode is done, whoever ended it, once. It is called in the thread that
     plays, or in the one that gives up or closes.
