@@ -7,6 +7,7 @@ from stepsearch_core.evaluation.examination import examine
 from stepsearch_core.learning.shared_folder import SharedFolder
 from stepsearch_core.params import Params
 from stepsearch_core.rollout.records import write_records
+from stepsearch_core.runtime.software import note_commit
 from stepsearch_core.runtime.work_folder import ROOT
 from tasks.agreement import agree
 from tasks.launch import launch
@@ -30,6 +31,7 @@ def main(params: Params) -> None:
         write_json(out / "strata.json", examined.strata)
         write_json(out / "evaluated.json", examined.evaluated)
         write_json(TIMINGS / "evaluate.json", examined.seconds)
+        note_commit(out / "evaluated.json", TIMINGS / "evaluate.commit")
         work.clear()
 
 

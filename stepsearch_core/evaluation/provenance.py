@@ -19,7 +19,7 @@ from stepsearch_core.benchmarks.sources import read_questions
 from stepsearch_core.data.corpus import read_manifest
 from stepsearch_core.evaluation.policies import FOLDERS, source_of
 from stepsearch_core.params import CATALOGUE, CEILINGS, CONTAMINATION, EvaluateParams, Params, asked_with
-from stepsearch_core.runtime.software import commit, versions
+from stepsearch_core.runtime.software import versions
 from stepsearch_core.synthesis.held_out import HOP, QUESTION, leaked
 from stepsearch_core.synthesis.questions import load_questions
 
@@ -42,7 +42,7 @@ def provenance(data: Path, params: Params) -> dict[str, Any]:
         `corpus`: {hash, passages, of_questions}, the last None of a corpus of an earlier version;
         `policies`: name -> {source, revision, protocol, prompt, retrieval, passages_per_search,
         max_searches, changes}, the last those that one of `evaluate.others` was asked with;
-        `code`: {stepsearch, commit}; `confidence` of the intervals;
+        `code`: {stepsearch}, its version; `confidence` of the intervals;
         `remarks`: a list of {name, benchmark, text}, `benchmark` None of those on all.
 
     Raises:
@@ -58,7 +58,7 @@ def provenance(data: Path, params: Params) -> dict[str, Any]:
         "benchmarks": benchmarks,
         "corpus": corpus,
         "policies": {name: _policy(name, params) for name in evaluate.policies},
-        "code": {"stepsearch": versions().get("stepsearch"), "commit": commit()},
+        "code": {"stepsearch": versions().get("stepsearch")},
         "confidence": evaluate.confidence,
         "remarks": [*_world_remarks(manifest), *_corpus_remarks(corpus), *_benchmark_remarks(benchmarks)],
     }

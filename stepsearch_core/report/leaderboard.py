@@ -20,6 +20,7 @@ from stepsearch_core.report.markdown import table_lines
 from stepsearch_core.report.provenance import ASKED, of_policy, remarks
 from stepsearch_core.report.results import columns, interval, name_of, number
 from stepsearch_core.report.tables import Table, cell_text
+from stepsearch_core.runtime.software import noted_commit
 
 TASK = "question answering with search"
 PRINTED = {
@@ -45,7 +46,7 @@ LISTS = ("changes", "remarks")
 
 
 def read_evaluated(path: Path) -> dict[str, Any]:
-    """What `data/evaluate/evaluated.json` says of an evaluation.
+    """What `data/evaluate/evaluated.json` says of an evaluation, with the commit of the code if it ran here.
 
     Raises:
         DataError: it is missing, damaged, or of a version that did not say what was measured.
@@ -53,6 +54,8 @@ def read_evaluated(path: Path) -> dict[str, Any]:
     evaluated = read_object(path, ["policies", "fingerprint"])
     if read_provenance(path) is None:
         raise DataError("does not say what was measured: evaluate again (`dvc repro evaluate`)", path)
+    note = path.parent.parent / "timings" / "evaluate.commit"
+    evaluated["provenance"]["code"]["commit"] = noted_commit(path, note)
     return evaluated
 
 

@@ -64,7 +64,7 @@ def measured_on(provenance: Provenance | None) -> list[Table]:
         ("Passages", cell_text(corpus["passages"])),
         ("Passages of question files alone", cell_text(corpus["of_questions"])),
         ("Version", cell_text(code["stepsearch"])),
-        ("Commit", cell_text(code["commit"])),
+        *((("Commit", cell_text(code["commit"])),) if code.get("commit") else ()),
     )
     return [Table("Measured on", header, rows), Table("Measured with", ("", "value"), besides)]
 

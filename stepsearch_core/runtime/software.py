@@ -7,6 +7,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stepsearch_core.base.hashes import sha256_file
+from stepsearch_core.base.io import atomic_write, read_text
+
 PACKAGES = (
     *("stepsearch", "torch", "transformers", "tokenizers", "sentence-transformers", "deepspeed", "vllm"),
     *("bm25s", "tantivy", "faiss-cpu", "faiss-gpu", "scikit-learn", "numpy", "regex", "rjieba", "pythainlp"),
@@ -36,6 +39,20 @@ def commit() -> str | None:
         return _git(core, "rev-parse", "HEAD") + "+changes" * bool(changed)
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def note_commit(made: Path, note: Path) -> None:
+    """Note of a file by which commit it was made: outside of it, as every checkout makes the same bytes."""
+    with atomic_write(note) as file:
+        file.write(f"{sha256_file(made)} {commit() or ''}\n")
+
+
+def noted_commit(made: Path, note: Path) -> str | None:
+    """What `note_commit` noted; None where nothing is known of the file as it is."""
+    if not note.is_file():
+        return None
+    digest, _, by = read_text(note).strip().partition(" ")
+    return by or None if digest == sha256_file(made) else None
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -68,7 +68,7 @@ def test_given_files(data):
     assert made["policies"]["trained"] == {"source": "data/train/policy", **asked}
     assert made["policies"]["gold_keys"] == {"source": None, **asked}
     assert made["confidence"] == BOTH.confidence
-    assert made["code"].keys() == {"stepsearch", "commit"}
+    assert made["code"].keys() == {"stepsearch"}
 
 
 def test_a_corpus_without_passages_of_question_files_alone_has_no_label(data):

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from stepsearch_core.base.errors import DataError
+from stepsearch_core.base.hashes import sha256_file
 from stepsearch_core.base.io import write_json
 from stepsearch_core.metrics.measures import EVALUATED
 from stepsearch_core.report.leaderboard import leaderboard_rows, read_evaluated, write_leaderboard
@@ -133,9 +134,14 @@ def test_the_three_files_hold_the_same_rows(metrics, tmp_path):
 
 
 def test_an_evaluation_that_does_not_say_what_it_measured_is_refused(tmp_path):
-    path = tmp_path / "evaluated.json"
+    path = tmp_path / "evaluate" / "evaluated.json"
     write_json(path, make_evaluated())
-    assert read_evaluated(path) == make_evaluated()
+    (tmp_path / "timings").mkdir()
+    for digest, commit in ((sha256_file(path), "a" * 40), ("another", None)):
+        (tmp_path / "timings" / "evaluate.commit").write_text(f"{digest} {'a' * 40}\n")
+        expected = make_evaluated()
+        expected["provenance"]["code"]["commit"] = commit
+        assert read_evaluated(path) == expected
     write_json(path, {"policies": {}, "fingerprint": {}})
     with pytest.raises(DataError, match="evaluate again"):
         read_evaluated(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stepsearch_core.runtime import software
-from stepsearch_core.runtime.software import PACKAGES, commit, versions
+from stepsearch_core.runtime.software import PACKAGES, commit, note_commit, noted_commit, versions
 
 
 def test_versions_name_what_is_installed_and_nothing_else():
@@ -47,3 +47,17 @@ def test_the_commit_of_the_core_and_whether_it_was_changed(checkout):
 def test_without_git_there_is_no_commit(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(Path("/nowhere")))
     assert commit() is None
+
+
+def test_a_commit_is_noted_beside_what_it_made_and_holds_for_nothing_else(tmp_path, monkeypatch):
+    made, note = tmp_path / "made.json", tmp_path / "timings" / "made.commit"
+    made.write_text("{}")
+    assert noted_commit(made, note) is None
+    monkeypatch.setattr(software, "commit", lambda: "a" * 40)
+    note_commit(made, note)
+    assert noted_commit(made, note) == "a" * 40
+    made.write_text("[]")  # by another checkout
+    assert noted_commit(made, note) is None
+    monkeypatch.setattr(software, "commit", lambda: None)
+    note_commit(made, note)
+    assert noted_commit(made, note) is None
