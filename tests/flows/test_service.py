@@ -169,6 +169,7 @@ def test_a_stages_log_is_the_runs_log(service, trained):
     assert any(line.startswith("fetch: finished in") for line in lines)
 
 
+@pytest.mark.nightly
 def test_the_second_run_waits_until_the_first_has_ended(service, trained):
     service.prefect("deployment", "run", "train-stepsearch/train-stepsearch", "--param", "profile=micro")
     service.prefect("deployment", "run", "train-stepsearch/train-stepsearch", "--param", "profile=micro")

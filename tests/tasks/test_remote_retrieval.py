@@ -77,6 +77,7 @@ def test_a_server_that_is_killed_and_restarted_while_training_goes_on(micro, for
     assert read_json("data/train/retriever.json") == httpx.get(f"{second.url}/fingerprint").json()
 
 
+@pytest.mark.nightly
 def test_a_tenth_of_all_requests_slow_or_failing_changes_nothing(micro, fork, server, monkeypatch):
     monkeypatch.chdir(fork)
     behind = server()

@@ -122,6 +122,7 @@ def test_the_slurm_job_trains_as_one_launcher_does_and_dvc_goes_on(alone, checko
     assert "up to date" in dvc(checkout, "status")
 
 
+@pytest.mark.nightly
 def test_deepspeeds_launcher_trains_as_torchs_does(alone, checkout):
     port = f"--master_port={free_port()}"
     started = start(checkout, ["deepspeed", port, "--num_gpus", "2", "--module", "tasks.train"])
