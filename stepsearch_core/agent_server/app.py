@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -33,6 +32,7 @@ from stepsearch_core.serving.guard import Guard
 from stepsearch_core.serving.listening import noticing_the_end
 from stepsearch_core.serving.refusals import RefusalError, answer_refusals
 from stepsearch_core.serving.settings import PATIENCE_SECONDS
+from stepsearch_core.serving.watching import let_watch
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": meaning}
@@ -104,23 +104,7 @@ def create_app(
             problem = f"model: there is no {name[:80]!r}; this server has {settings.name!r}"
             raise RefusalError(404, "model_not_found", problem, field="model")
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "alive"}
-
-    @app.get("/ready", responses={503: {"model": ErrorResponse, "description": "shutting down"}})
-    async def ready() -> dict[str, str]:
-        """The policy is loaded, and no one has asked the server to end."""
-        if draining.is_set():
-            raise RefusalError(503, "draining", "the server is shutting down")
-        return {"status": "ready"}
-
-    @app.get("/metrics")
-    async def prometheus() -> Response:
-        """See `metrics`."""
-        return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
-
+    let_watch(app, metrics, draining, ErrorResponse)
     return app
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.retrieval.fingerprint import INDEX_HEADER, Fingerprint
@@ -29,6 +28,7 @@ from stepsearch_core.serving.protocol import (
 from stepsearch_core.serving.refusals import RefusalError, answer_refusals
 from stepsearch_core.serving.service import SearchService
 from stepsearch_core.serving.settings import PATIENCE_SECONDS, ServingSettings
+from stepsearch_core.serving.watching import let_watch
 
 PATH = "/retrieve"
 """Takes a body; requests to it are counted."""
@@ -97,23 +97,7 @@ def create_app(
         """What is searched: see `retrieval.fingerprint`."""
         return asdict(searched)
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "alive"}
-
-    @app.get("/ready", responses={503: {"model": ErrorResponse, "description": "shutting down"}})
-    async def ready() -> dict[str, str]:
-        """The index is open, and no one has asked the server to end."""
-        if draining.is_set():
-            raise RefusalError(503, "draining", "the server is shutting down")
-        return {"status": "ready"}
-
-    @app.get("/metrics")
-    async def prometheus() -> Response:
-        """See `metrics`."""
-        return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
-
+    let_watch(app, metrics, draining, ErrorResponse)
     return app
 
 

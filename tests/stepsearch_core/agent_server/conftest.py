@@ -28,19 +28,6 @@ SEARCH = "<think> the birthplace </think> <search> ada born </search>"
 ANSWER = "<think> that is it </think> <answer> oslo </answer>"
 
 
-class Gated:
-    """A retriever that answers once it is let."""
-
-    def __init__(self, retriever):
-        self.retriever, self.gate, self.asked = retriever, threading.Event(), threading.Event()
-
-    def search(self, queries, k):
-        """See `Retriever.search`."""
-        self.asked.set()
-        assert self.gate.wait(30)
-        return self.retriever.search(queries, k)
-
-
 @pytest.fixture(scope="session")
 def searcher():
     """A model that has half learnt to search."""

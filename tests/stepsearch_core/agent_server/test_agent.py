@@ -8,7 +8,8 @@ from stepsearch_core.agent_server.episodes import Asked
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
 from stepsearch_core.serving.refusals import RefusalError
-from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, Gated, metric
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, metric
+from tests.stepsearch_core.rollout.troubles import Gated
 
 WHERE = Asked("where lies the birthplace of ada")
 

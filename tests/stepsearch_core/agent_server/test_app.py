@@ -11,8 +11,8 @@ import pytest
 
 from stepsearch_core.retrieval.retriever import RetrievalError
 from tests import tiny
-from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, Gated, asking, metric, until
-from tests.stepsearch_core.rollout.troubles import Breaking
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, asking, metric, until
+from tests.stepsearch_core.rollout.troubles import Breaking, Gated
 
 PATH = "/v1/chat/completions"
 ASKED = {"model": "stepsearch", "messages": [{"role": "user", "content": tiny.ADA.question}]}

@@ -16,8 +16,8 @@ from stepsearch_core.agent_server.mcp_server import create_mcp
 from stepsearch_core.agent_server.metrics import AgentMetrics
 from stepsearch_core.agent_server.settings import AgentSettings
 from tests import tiny
-from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, Gated, asking, metric
-from tests.stepsearch_core.rollout.troubles import Failing
+from tests.stepsearch_core.agent_server.conftest import ANSWER, SEARCH, asking, metric
+from tests.stepsearch_core.rollout.troubles import Failing, Gated
 
 
 def call(server, *questions):

@@ -16,7 +16,7 @@ from stepsearch_core.sampling.engine import EngineError
 from stepsearch_core.sampling.scripted_engine import ScriptedEngine
 from stepsearch_core.sampling.transformers_engine import TransformersEngine
 from tests import tiny
-from tests.stepsearch_core.rollout.troubles import Breaking
+from tests.stepsearch_core.rollout.troubles import Breaking, Gated
 
 WORD = tiny.tokenizer()
 RENDERER = Renderer(WORD, tiny.ENVIRONMENT)
@@ -26,18 +26,6 @@ SEARCH, ANSWER = "<search> ada born </search>", "<answer> oslo </answer>"
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory):
     return tiny.retriever(tmp_path_factory.mktemp("index"))
-
-
-class Gated:
-    """A retriever that answers once it is let."""
-
-    def __init__(self, retriever):
-        self.retriever, self.gate, self.asked = retriever, threading.Event(), threading.Event()
-
-    def search(self, queries, k):
-        self.asked.set()
-        assert self.gate.wait(30)
-        return self.retriever.search(queries, k)
 
 
 @contextmanager

@@ -1,10 +1,24 @@
 """Real retrievers and engines that are slow or fail."""
 
 import random
+import threading
 import time
 
 from stepsearch_core.retrieval.retriever import RetrievalError
 from stepsearch_core.sampling.engine import EngineError
+
+
+class Gated:
+    """A retriever that answers once it is let."""
+
+    def __init__(self, retriever):
+        self.retriever, self.gate, self.asked = retriever, threading.Event(), threading.Event()
+
+    def search(self, queries, k):
+        """See `Retriever.search`."""
+        self.asked.set()
+        assert self.gate.wait(30)
+        return self.retriever.search(queries, k)
 
 
 class Failing:
