@@ -114,12 +114,13 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
             folders[name] = folder_of(name, data, params)
     records: dict[str, BenchmarkRecords] = {}
     seen, of_what = fingerprint(data, params), provenance(data, params)
+    asked = {name: asked_with(params, name) for name in folders if name in params.evaluate.others}
     others = {
         name: {
             "changes": list(params.evaluate.others[name].changes),
-            "fingerprint": fingerprint(data, asked_with(params, name)),
+            "fingerprint": fingerprint(data, own),
         }
-        for name in params.evaluate.others.keys() & set(params.evaluate.policies)
+        for name, own in asked.items()
     }
     for remark in of_what["remarks"] * is_main():
         logging.getLogger("evaluate").warning(f"{remark['name']}: {remark['text']}")
@@ -127,10 +128,8 @@ def examine(data: Path, params: Params, kept: Path | None = None) -> Examined | 
     for name, folder in folders.items():
         if name in CEILINGS:
             answering = partial(examination.ceiling, name, folder, data / "synthesize" / PHRASINGS)
-        elif name in params.evaluate.others:
-            answering = partial(examination.policy, folder, asked_with(params, name))
         else:
-            answering = partial(examination.policy, folder, params)
+            answering = partial(examination.policy, folder, asked.get(name, params))
         records[name] = examination.records(name, answering, kept)
     if not is_main():
         return None
