@@ -15,8 +15,9 @@ from stepsearch_core.params import Params
 from stepsearch_core.retrieval.fingerprint import fingerprint
 from stepsearch_core.rewards.terms import term_files
 from stepsearch_core.runtime.work_folder import ROOT
+from stepsearch_core.training.kept import KeptRecords
 from stepsearch_core.training.loop import train
-from stepsearch_core.training.opening import KeptRecords, open_trainer
+from stepsearch_core.training.opening import open_trainer
 from stepsearch_core.training.pace import FILE as PACE
 from stepsearch_core.training.pace import PaceTracker
 from stepsearch_core.training.selection import Selection
@@ -50,7 +51,14 @@ def main(params: Params) -> None:
         if is_main():
             pace = PaceTracker(TIMINGS / PACE, params)
             tracker = Trackers(params.watch.trackers, out, name, settings, pace)
-        kept = KeptRecords(params.train, trainer.scorer, corpus.get)
+        kept = KeptRecords(
+            params.train,
+            trainer.scorer,
+            trainer.crediting,
+            corpus.get,
+            trainer.rollout.renderer.decode,
+            has_reference=trainer.learner.has_reference,
+        )
         history, samples = train(trainer, folder, validation, params.watch.guard, tracker, kept)
         trainer.learner.export(tokenizer, out)
         if tracker is None:

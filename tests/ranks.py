@@ -207,8 +207,8 @@ def trained(folder):
     made = trainer(policy, retriever, params)
     steps = [made.step(step) for step in (1, 2)]
     return {
-        "metrics": [metrics for metrics, _ in steps],
-        "tokens": [[trajectory.token_ids for trajectory in sampled] for _, sampled in steps],
+        "metrics": [stepped.metrics for stepped in steps],
+        "tokens": [[trajectory.token_ids for trajectory in stepped.sampled] for stepped in steps],
         "validation": made.validate(QUESTIONS[:5]),
         "weights": weights(made.learner.policy),
     }

@@ -15,12 +15,13 @@ from stepsearch_core.learning.run_folder import RunFolder
 from stepsearch_core.metrics.measures import MEASURES
 from stepsearch_core.metrics.timing import TIMING
 from stepsearch_core.params import GuardParams
+from stepsearch_core.training.experience import Experience
 from stepsearch_core.training.guard import Guard
 from stepsearch_core.training.selection import Selection
 from stepsearch_core.training.tracker import Tracker
 from stepsearch_core.training.trainer import Trainer
 
-Keep = Callable[[int, Sequence[Trajectory]], list[dict[str, Any]]]
+Keep = Callable[[int, Sequence[Trajectory], Experience], list[dict[str, Any]]]
 
 
 def train(
@@ -39,7 +40,7 @@ def train(
         validation: questions answered greedily before the first step and every `validate_every` steps.
         limits: end a run that collapses.
         tracker: gets every row, those before a resume first; None for none, as on all ranks but one.
-        keep: gets each step's trajectories and returns the records to keep of them.
+        keep: gets what each step sampled and learnt from, and returns the records to keep of it.
 
     Returns:
         One row of metrics for each step, and the records kept, those before a resume first.
@@ -66,7 +67,7 @@ def train(
     last = start if selection.ended(history) else params.steps
     with progress(range(start + 1, last + 1), "train", "step") as bar:
         for step in bar:
-            metrics, trajectories = trainer.step(step)
+            metrics, sampled, experience = trainer.step(step)
             if step % params.validate_every == 0 or step == params.steps:
                 metrics |= trainer.validate(validation)
             ended = time.perf_counter()
@@ -77,7 +78,7 @@ def train(
             guard.check([row])
             if is_main():
                 _warn(row, warned)
-            kept += keep(step, trajectories)
+            kept += keep(step, sampled, experience)
             bar.set_postfix(
                 f1=f"{metrics['f1']:.3f}", reward=f"{metrics['reward/total']:.3f}", refresh=False
             )

@@ -1,29 +1,25 @@
-"""A trainer from the folders that earlier stages filled, and the records of what it samples on its way."""
+"""A trainer from the folders that earlier stages filled."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stepsearch_core.base.types import Passage, Question, Trajectory
+from stepsearch_core.base.types import Question
 from stepsearch_core.data.corpus import Corpus
 from stepsearch_core.environment.questions import those_that_fit
 from stepsearch_core.environment.renderer import Renderer
 from stepsearch_core.learning.distributed import downloading
-from stepsearch_core.metrics.measures import Rules
-from stepsearch_core.params import Params, TrainParams, importance_sampled
+from stepsearch_core.params import Params, importance_sampled
 from stepsearch_core.policy.models import check_context, load_policy
 from stepsearch_core.retrieval.index import open_retriever
 from stepsearch_core.retrieval.ready_made import index_files
 from stepsearch_core.retrieval.similarity import TfidfSimilarity
-from stepsearch_core.rewards.breakdown import Scorer
 from stepsearch_core.rewards.presets import scorer_and_weights
 from stepsearch_core.rollout.loop import Rollout
-from stepsearch_core.rollout.recording import record
-from stepsearch_core.rollout.records import QuestionRecord
 from stepsearch_core.sampling.opening import open_engine
 from stepsearch_core.synthesis.questions import load_questions
 from stepsearch_core.synthesis.statistics import reward_shares
@@ -100,24 +96,3 @@ def bytes_beside_sampler(config: Mapping[str, Any], index: Path, params: Params)
     files = index_files(dense) if params.retrieval.device == "cuda" and dense.is_dir() else []
     size = sum(file.stat().st_size for file in files)
     return sum(beside_sampler(architecture_of(config, params.train), params, size).values())
-
-
-class KeptRecords:
-    """Records of the first trajectories of the first training step and of every one with a validation."""
-
-    def __init__(self, params: TrainParams, scorer: Scorer, passage: Callable[[str], Passage]) -> None:
-        self.params = params
-        self.scorer = scorer
-        self.passage = passage
-        self.rules = Rules(scorer.segment)
-
-    def __call__(self, step: int, trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
-        """The records of a training step (from 1), each with its number; none of a step that is not kept."""
-        if step != 1 and step % self.params.validate_every:
-            return []
-        kept = trajectories[: self.params.logged_trajectories]
-        return [{"step": step, **self._record(trajectory).to_json()} for trajectory in kept]
-
-    def _record(self, trajectory: Trajectory) -> QuestionRecord:
-        question = self.scorer.questions[trajectory.question_id]
-        return record(trajectory, question, self.scorer(trajectory), self.passage, self.rules)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +42,14 @@ from stepsearch_core.training.learner import Learner
 from stepsearch_core.training.losses import explained_variance
 from stepsearch_core.training.ppo_update import update
 from stepsearch_core.training.resampling import sample_with_variance
+
+
+class Stepped(NamedTuple):
+    """What a training step came to, all trajectories sampled for it, and what was learnt from."""
+
+    metrics: dict[str, float]
+    sampled: list[Trajectory]
+    experience: Experience
 
 
 class Trainer:
@@ -102,8 +111,8 @@ class Trainer:
         )
         self._push()  # an engine that slept while all this was made has no weights
 
-    def step(self, step: int) -> tuple[dict[str, float], list[Trajectory]]:
-        """One training step (from 1): its metrics and the trajectories sampled for it.
+    def step(self, step: int) -> Stepped:
+        """One training step (from 1).
 
         Raises:
             RetrievalError: fewer trajectories than `train.min_survivors` have not failed.
@@ -141,7 +150,7 @@ class Trainer:
             f"{TIMING}update": ended - scored,
             f"{TIMING}tokens_per_second": tokens / (ended - started),
         }
-        return metrics, sampled
+        return Stepped(metrics, sampled, experience)
 
     def sample(self, step: int) -> tuple[list[Trajectory], int]:
         """The trajectories of a step, and how many groups were drawn anew for it; engines stay awake."""

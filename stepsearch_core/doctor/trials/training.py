@@ -68,7 +68,7 @@ def step(overrides: Sequence[str]) -> dict[str, Any]:
     with small_parts(overrides) as parts:
         trainer, validation, tokenizer = open_trainer(parts.data, parts.corpus, parts.params)
         before = _weights(trainer.learner)
-        metrics, _ = trainer.step(1)
+        metrics = trainer.step(1).metrics
         for name in _FINITE:
             require(math.isfinite(metrics[name]), f"{name} is {metrics[name]}")
         require(metrics["skipped_updates"] == 0, "gradients were not finite")

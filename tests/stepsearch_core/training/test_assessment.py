@@ -66,7 +66,7 @@ def test_groups_without_variance_are_drawn_anew(warm, retriever):
     )
     params = replace(PARAMS, algorithm="grpo", resampling_rounds=2, questions_per_step=2)
     made = trainer(warm, retriever, params, nothing)
-    metrics, trajectories = made.step(1)  # nobody earns anything: every group is flat
+    metrics, trajectories, _ = made.step(1)  # nobody earns anything: every group is flat
     assert metrics["resampled"] == 4
     assert len(trajectories) == 4
     first = {question.id for question in made.draws.of_step(1)}

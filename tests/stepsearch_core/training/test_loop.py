@@ -35,7 +35,8 @@ class Rows:
             raise KeyboardInterrupt
 
 
-def kept(step, trajectories):
+def kept(step, trajectories, experience):
+    assert {*map(id, experience.trajectories)} <= {*map(id, trajectories)}
     return [{"step": step, "text": trajectories[0].turns[0].text}]
 
 

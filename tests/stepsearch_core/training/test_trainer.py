@@ -56,7 +56,7 @@ def test_what_a_term_cannot_judge_is_in_no_loss_and_is_counted(warm, retriever, 
     reward = RewardParams(terms={"judge": 0.5})
     params = replace(PARAMS, algorithm=algorithm, min_survivors=0.0, resampling_rounds=1)
     made = trainer(warm, retriever, params, reward, terms={"judge": Judge(("0", "2"))})
-    metrics, sampled = made.step(1)
+    metrics, sampled, _ = made.step(1)
     lost = [one for one in sampled if one.question_id.endswith(("0", "2"))]
     assert metrics["unjudged"] == len(lost) > 0
     kept = [one for one in sampled if one not in lost]
@@ -179,7 +179,7 @@ def test_outcome_only_ppo_learns_from_the_answer_alone(warm, retriever):
 def test_algorithms_without_a_critic_learn_from_the_first_step(warm, retriever, algorithm):
     made = trainer(warm, retriever, replace(PARAMS, algorithm=algorithm, learning_rate=1e-3))
     before = weights(made)
-    metrics, _ = made.step(1)
+    metrics = made.step(1).metrics
     assert metrics.keys() <= LOGGED.keys()
     assert not torch.equal(weights(made), before)
     assert metrics["reward/total"] == pytest.approx(metrics["reward/answer"])
@@ -201,7 +201,7 @@ def test_a_group_is_what_survives_of_its_question(warm, retriever):
         return credit(batch)
 
     made.crediting.assign = noting
-    _, sampled = made.step(1)
+    sampled = made.step(1).sampled
     kept = [t.question_id for t in sampled if t.stop_reason is not StopReason.RETRIEVAL_FAILED]
     assert experience[0].question_ids == kept
     assert len(kept) < 8
@@ -273,7 +273,7 @@ def test_questions_come_in_epochs_of_permutations(warm, retriever):
 def test_failed_retrievals_reach_no_statistic(warm, retriever):
     made = trainer(warm, Unreliable(retriever, failing={1}), replace(PARAMS, min_survivors=0.0))
     made.rollout.params.batch_size = 3  # so that the first call is not everybody's
-    metrics, sampled = made.step(1)
+    metrics, sampled, _ = made.step(1)
     failed = [trajectory for trajectory in sampled if trajectory.stop_reason is StopReason.RETRIEVAL_FAILED]
     assert 0 < metrics["failed"] == len(failed) < len(sampled) == 8
     kept = [trajectory for trajectory in sampled if trajectory not in failed]
