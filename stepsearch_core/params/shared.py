@@ -119,6 +119,7 @@ class RewardParams:
     """
 
     preset: str = one_of("paper", "released")
+    answer: str = one_of("f1", "em")
     gain: str = one_of("similarity", "above_floor", "supports", "likelihood")
     answer_weight: float = number(at_least=0)
     search_key_weight: float = number(at_least=0)

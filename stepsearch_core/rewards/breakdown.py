@@ -31,6 +31,7 @@ def score(
     similarity: TfidfSimilarity,
     gain: str = "similarity",
     floors: Mapping[str, float] | None = None,
+    answer: str = "f1",
 ) -> RewardBreakdown:
     """All terms of the trajectory's reward; every search has a `StepReward`, one without a hit included.
 
@@ -43,6 +44,7 @@ def score(
         gain: what a search earns for what it found: the paper's `similarity`, `above_floor` or `supports`;
             `likelihood`, which needs the policy, is the paper's here, and training replaces it.
         floors: of gold passages, for `above_floor`; without one it is 0.
+        answer: by what the final answer is measured, `f1` or `em`.
 
     Raises:
         KeyError: a retrieved passage is unknown.
@@ -59,7 +61,7 @@ def score(
         gains = information_gains(_by_round(cosines, rounds))
     queries = [turn.action.text for turn in trajectory.searches]
     return RewardBreakdown(
-        answer=answer_reward(trajectory, question, similarity.segment),
+        answer=answer_reward(trajectory, question, similarity.segment, answer),
         search_key=search_key_reward(
             queries, [hop.search_keys for hop in question.hops], similarity.segment
         ),
@@ -83,17 +85,19 @@ class Scorer:
         gain: str = "similarity",
         floors: Mapping[str, float] | None = None,
         terms: Mapping[str, Term] | None = None,
+        *,
+        answer: str = "f1",
     ) -> None:
         """Score with these: see `score`; `terms` are rewards of one's own."""
         self.similarity = similarity
         self.questions = questions
-        self._gain, self._floors, self._terms = gain, floors, Terms(terms or {})
+        self._gain, self._floors, self._answer, self._terms = gain, floors, answer, Terms(terms or {})
         self.segment = similarity.segment
 
     def __call__(self, trajectory: Trajectory) -> RewardBreakdown:
         """The reward of one trajectory but for terms of one's own."""
         question = self.questions[trajectory.question_id]
-        return score(trajectory, question, self.similarity, self._gain, self._floors)
+        return score(trajectory, question, self.similarity, self._gain, self._floors, self._answer)
 
     def with_terms(self, trajectories: Sequence[Trajectory]) -> list[RewardBreakdown | TermError]:
         """The whole rewards of trajectories, or why a term of one's own cannot say.

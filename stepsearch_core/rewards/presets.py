@@ -36,7 +36,7 @@ def scorer_and_weights(
         if reward.gain == "above_floor":
             gold = (pid for question in questions.values() for pid in question.support_ids)
             floors = floors_of(corpus, similarity, gold)
-        return Scorer(similarity, questions, reward.gain, floors, terms), reward
+        return Scorer(similarity, questions, reward.gain, floors, terms, answer=reward.answer), reward
     released = replace(
         reward,
         answer_weight=1.0,

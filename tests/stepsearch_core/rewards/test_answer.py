@@ -27,3 +27,11 @@ def test_invalid_turns_before_the_answer_cost_no_reward():
 )
 def test_a_wrong_format_earns_nothing(turns):
     assert answer_reward(trajectory(*turns), question()) == 0.0
+
+
+def test_exact_match_pays_for_nothing_less():
+    asked = question(answers=["Eiffel Tower"])
+    for text, worth in (("The Eiffel tower", 1.0), ("Eiffel Tower, Paris", 0.0)):
+        assert answer_reward(trajectory(search("x", "a"), answer(text)), asked, measure="em") == worth
+    unsearched = trajectory(answer("Eiffel Tower"))
+    assert answer_reward(unsearched, asked, measure="em") == 0.0

@@ -48,7 +48,7 @@ INVALID = Turn(Action.invalid(InvalidReason.NO_ACTION), "what now")
 
 def scored_tokens(*turns):
     """The breakdown and the rewards on tokens, by the preset's weights."""
-    params = RewardParams("released", "similarity", 0.1, 0.2, 0.3, 0.4)
+    params = RewardParams("released", "f1", "similarity", 0.1, 0.2, 0.3, 0.4)
     scorer, weights = scorer_and_weights(
         Params(reward=params), TfidfSimilarity.fit(PASSAGES.values()), {"q": ASKED}, SHELF
     )
@@ -104,7 +104,7 @@ def test_presets():
         Params(reward=RewardParams("released")), TfidfSimilarity.fit([]), {}, SHELF
     )
     assert isinstance(scorer, ReleasedScorer)
-    assert weights == RewardParams("released", "similarity", 1.0, 0.618, 1.6, 1.6)
+    assert weights == RewardParams("released", "f1", "similarity", 1.0, 0.618, 1.6, 1.6)
 
 
 BPE = tiny.tokenizer("bpe", prompt="released")
