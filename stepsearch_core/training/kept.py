@@ -85,7 +85,11 @@ class KeptRecords:
         if place is None:
             return {}
         segments = [
-            {"turn": segment.turn, "author": segment.author.value, "texts": self._texts(segment.token_ids)}
+            {
+                "turn": segment.turn,
+                "author": segment.author.value,
+                "texts": token_texts(segment.token_ids, self.decode),
+            }
             for segment in experience.trajectories[place].segments
             if segment.author is not Author.PROMPT
         ]
@@ -106,12 +110,13 @@ class KeptRecords:
         rounded = {name: np.round(row, DIGITS).tolist() for name, row in rows.items()}
         return {"tokens": {"segments": segments, **rounded}}
 
-    def _texts(self, token_ids: Sequence[int]) -> list[str]:
-        """The text of each token; of a character of several tokens the last one has it."""
-        texts, begun = [], 0
-        for end in range(1, len(token_ids) + 1):
-            text = self.decode(token_ids[begun:end])
-            whole = not text.endswith(REPLACED) or end == len(token_ids)
-            texts.append(text if whole else "")
-            begun = end if whole else begun
-        return texts
+
+def token_texts(token_ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[str]:
+    """The text of each token; of a character of several tokens the last one has it."""
+    texts, begun = [], 0
+    for end in range(1, len(token_ids) + 1):
+        text = decode(token_ids[begun:end])
+        whole = not text.endswith(REPLACED) or end == len(token_ids)
+        texts.append(text if whole else "")
+        begun = end if whole else begun
+    return texts

@@ -170,7 +170,7 @@ def run(root, retriever, guard):
     logged, message = Rows(), None
     with RunFolder(root, {}, []) as folder:
         try:
-            train(made, folder, QUESTIONS[:2], guard, logged, lambda step, trajectories: [])
+            train(made, folder, QUESTIONS[:2], guard, logged, lambda step, sampled, learnt_from: [])
         except CollapseError as error:
             message = str(error)
         return logged, message, sorted(path.name for path in folder.path.glob("step_*"))
