@@ -41,6 +41,7 @@ class Name(StrEnum):
     )
     SERVED = "served"  # answers to a client, which gives the seed
     BOOTSTRAP = "bootstrap"  # one for all intervals: each resamples the same questions
+    REPLICATES = "replicates"  # of a study, and their questions, resampled; one for all intervals
     SIGNS = "signs"  # of differences, flipped; one for all tests
     CASES = "cases"  # of the report (outcome)
     MEASUREMENT = "measurement"  # of `perf`; its own numbers

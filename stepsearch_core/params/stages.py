@@ -179,6 +179,7 @@ class ReportParams:
 
     title: str = anything()
     case_studies: int = number(at_least=0)
+    trajectories_mb: float = number(at_least=0)
 
 
 @section("hardware")
