@@ -9,10 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,13 +22,11 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 from prefect.states import State
 
+from tasks.processes import stop
 from tasks.repair import repair
 
 TAIL = 20
 """Lines of a failed stage's log that its error repeats."""
-
-GRACE = 20.0
-"""Seconds that an interrupted stage's processes have to end by themselves (a launcher's workers first)."""
 
 WORTH_A_RETRY = (os.EX_TEMPFAIL, 128 + signal.SIGTERM, 128 + signal.SIGKILL)
 """Exit statuses of a stage without a network, and of one that was killed, as shells and launchers report it.
@@ -100,7 +96,7 @@ def run_logged(name: str, module: Sequence[str]) -> None:
             tail.append(line.rstrip())
         status = process.wait()
     finally:
-        _stop(process)
+        stop(process)
     if status:
         inner = _STATUS.findall("\n".join(tail))  # DVC's own status is the same for every failure
         raise StageError(name, int(inner[-1]) if inner else status, tail)
@@ -145,17 +141,3 @@ def _start(module: Sequence[str]) -> subprocess.Popen[str]:
         start_new_session=True,
         env={"TQDM_MININTERVAL": "15", **os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"},
     )
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """End dvc *and* the stage under it, which outlives a killed dvc (a cancelled flow run, Ctrl-C)."""
-    for deadly in (signal.SIGTERM, signal.SIGKILL):
-        until = time.monotonic() + GRACE
-        with suppress(ProcessLookupError):  # the whole group has gone
-            os.killpg(process.pid, deadly)
-            while time.monotonic() < until:
-                process.poll()
-                os.killpg(process.pid, 0)
-                time.sleep(0.05)
-            continue
-        return

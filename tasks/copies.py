@@ -1,0 +1,145 @@
+"""Copies of a commit in which a study's runs are made, each a checkout with DVC's cache of this one.
+
+A copy stays until its run is done, so that a killed run goes on from its last checkpoint; what earlier
+stages made comes out of the cache. A finished run is kept as a DVC experiment of the commit, here, so that
+`dvc exp show` and `dvc metrics diff` know it, and its outputs are moved to a folder of results.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+from dvc.repo import Repo
+
+from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.io import atomic_folder, write_json
+from stepsearch_core.params import Params, params_yaml
+from stepsearch_core.params.stages import STAGES
+from tasks.processes import stop
+
+COPIES = Path("checkpoints/studies")
+RESULTS = Path("studies/runs")
+LOGS = Path("studies/logs")
+MADE_OF = ".made_of"
+"""The commit of a copy, in it, once it is whole."""
+KEPT = {
+    "train": ("params.yaml", "dvc.lock", "data/train/metrics.jsonl", "data/timings/train.json"),
+    "evaluate": ("data/evaluate",),
+}
+"""What of a run's stages is kept for the study's page; the rest is in DVC's cache."""
+_FETCHING = Lock()
+"""git locks a repository's references, and does not wait."""
+TAIL = 8
+"""Lines of a failed run's log that its error repeats."""
+
+
+class RunFailedError(ExplainedError):
+    """A run ended with an error; the message ends with the end of its log."""
+
+
+class Copy:
+    """A copy of a commit with the parameters of one run."""
+
+    def __init__(self, name: str, commit: str) -> None:
+        """The copy `name`; nothing is made before `prepare`."""
+        self.folder = COPIES / name
+        self.log = LOGS / f"{name}.log"
+        self._commit = commit
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def prepare(self, params: Params) -> None:
+        """Make it, unless an earlier try has; its parameters are these."""
+        made_of = self.folder / MADE_OF
+        if not made_of.is_file() or made_of.read_text() != self._commit:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            _git("clone", "--quiet", "--no-checkout", ".", str(self.folder))
+            _git("-C", str(self.folder), "checkout", "--quiet", "--detach", self._commit)
+            local = self.folder / ".dvc" / "config.local"
+            local.write_text(f"[cache]\n    dir = {_cache()}\n", encoding="utf-8")
+            made_of.write_text(self._commit)
+        (self.folder / "params.yaml").write_text(params_yaml(params), encoding="utf-8")
+
+    def run(self, *module: str, **environment: str) -> None:
+        """Run `python -m MODULE ...` in it, its output going to the log.
+
+        Args:
+            module: with its arguments.
+            environment: variables besides.
+
+        Raises:
+            RunFailedError: it exited with an error, or was stopped.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        own = {"PYTHONPATH": str(self.folder.resolve()), "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "30"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        with self.log.open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *module],
+                cwd=self.folder,
+                env={**os.environ, "PATH": path, **own, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        if self._stopped:
+            stop(self._process)
+        if self._process.wait():
+            said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            tail = [line for line in said if line.strip() and "%|" not in line][-TAIL:]  # no progress bars
+            raise RunFailedError("\n".join([f"see {self.log}, which ends:", *tail]))
+
+    def stop(self) -> None:
+        """End what runs in it; what has not begun ends as it begins."""
+        self._stopped = True
+        if self._process is not None:
+            stop(self._process)
+
+    def save_experiment(self, name: str) -> None:
+        """Save what ran, which has to be all stages, as the experiment `name` of the commit, here.
+
+        Raises:
+            RunFailedError: DVC could not.
+        """
+        self.run("dvc", "exp", "save", "--quiet", "--force", "--name", name)
+        with _FETCHING:
+            _git("fetch", "--quiet", str(self.folder.resolve()), "+refs/exps/*:refs/exps/*")
+
+    def keep(self, key: str, target: str, facts: Mapping[str, object]) -> None:
+        """Keep what the page is made of, of the stages up to `target`, in `RESULTS`; the copy goes."""
+        stages = STAGES[: STAGES.index(target) + 1]
+        with atomic_folder(RESULTS / key) as kept:
+            for file in (file for stage in stages for file in KEPT.get(stage, ())):
+                if (self.folder / file).exists():  # a stage whose results DVC had took no time
+                    (kept / file).parent.mkdir(parents=True, exist_ok=True)
+                    _copy(self.folder / file, kept / file)
+            write_json(kept / "run.json", facts)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _cache() -> str:
+    with Repo() as repo:
+        return str(Path(repo.cache.local.path).resolve())
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)

@@ -1,0 +1,79 @@
+"""What makes a run of a study the same as another: its parameters and the code, as dvc.yaml lists them.
+
+DVC would find out by itself, stage by stage; these keys say for a hundred runs in seconds which results are
+there, and which runs have their first stages in common.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stepsearch_core.base.errors import ExplainedError
+from stepsearch_core.base.hashes import sha256_files, sha256_json, sha256_samples
+from stepsearch_core.params import Params
+from stepsearch_core.params.stages import STAGES
+from tasks.pipeline import listed
+from tasks.stage import DATA
+
+SHARED = "warmstart"
+"""The last stage that runs on one world and one seed have in common."""
+
+
+class UncommittedError(ExplainedError):
+    """Code that stages import differs from the last commit."""
+
+
+def run_key(params: Params, target: str) -> str:
+    """16 hex digits of all that the results of the stages up to `target` depend on."""
+    found = [_entry(stage, params) for stage in STAGES[: STAGES.index(target) + 1]]
+    return sha256_json(found)[:16]
+
+
+def check_committed(runs: Iterable[tuple[Params, str]]) -> str:
+    """The last commit, of which runs are made; of these the parameters and last stages are given.
+
+    Raises:
+        UncommittedError: there is none, or what stages import is not as it has it.
+    """
+    ran = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    if ran.returncode:
+        raise UncommittedError("a study's runs are of a commit, and here is none (`git init`, `git commit`)")
+    paths = {
+        str(path)
+        for params, target in runs
+        for stage in STAGES[: STAGES.index(target) + 1]
+        for path in _given(listed(stage, params)[1])
+        if not path.is_absolute()
+    }
+    told = subprocess.run(
+        ["git", "status", "--porcelain", "--", "dvc.yaml", *sorted(paths)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    if changed := [line[3:] for line in told.stdout.splitlines()]:
+        more = f" and {len(changed) - 1} more" if changed[1:] else ""
+        raise UncommittedError(f"commit {changed[0]}{more} first: a study's runs are of a commit")
+    return ran.stdout.strip()
+
+
+def _entry(stage: str, params: Params) -> dict[str, Any]:
+    values, deps = listed(stage, params)
+    return {"stage": stage, "params": values, "code": {str(path): _content(path) for path in _given(deps)}}
+
+
+def _given(deps: list[Path]) -> Iterator[Path]:
+    return (path for path in deps if DATA not in path.parents)
+
+
+@cache
+def _content(path: Path) -> str:
+    """Of code every byte; of a folder of data elsewhere, whose files may be large, sizes and samples."""
+    if not path.is_absolute():
+        return sha256_json(sha256_files([path]))
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return sha256_json({str(file): sha256_samples(file) for file in files})
