@@ -13,6 +13,7 @@ from stepsearch_core.base.errors import DataError, ExplainedError
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.commands import (
     ask,
+    compare,
     cost,
     doctor,
     export,
@@ -24,7 +25,7 @@ from stepsearch_core.commands import (
 )
 from stepsearch_core.params import ParamsError
 
-COMMANDS = (results, export, profiles, cost, doctor, selftest, ask, serve, serve_retriever)
+COMMANDS = (results, export, profiles, compare, cost, doctor, selftest, ask, serve, serve_retriever)
 
 
 @terminal()

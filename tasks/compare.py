@@ -1,48 +1,47 @@
 """Outside of the DAG: a study, from its grid over its runs to its page (`stepsearch compare NAME`).
 
-    python -m tasks.compare methods [--jobs 2] [--plan | --finished]
-
 A run whose results are there is not made again; one that was killed goes on from its last checkpoint; one
-that fails is named, and the others are made. Stages before training are run once for each warm start.
+that fails is named, and the others are made. The grid comes first, as it says with which learning rate and
+KL the variants are run.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import signal
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from statistics import fmean
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError, ExplainedError
+from stepsearch_core.base.io import read_json
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.params import ParamsError
-from stepsearch_core.runtime.software import versions
 from stepsearch_core.studies.reading import read_log
 from stepsearch_core.studies.runs import Run, main_runs, tuning_runs, tuning_study
 from stepsearch_core.studies.study import Study, read_study
-from stepsearch_core.studies.tuning import grids, score_of
-from tasks.copies import COPIES, RESULTS, Copy
-from tasks.run_keys import SHARED, check_committed, run_key
-from tasks.scheduling import Ended, Environment, Job, run_jobs
-from tasks.slots import slots
+from stepsearch_core.studies.tuning import Grids, chosen_points, grids, score_of
+from tasks.copies import COPIES, RESULTS
+from tasks.making import Keyed, is_there, make, with_keys
+from tasks.publishing import publish
+from tasks.scheduling import Ended
 
 LOCK = COPIES / "lock"
 
 
-def compare(study: Study, at_most: int | None = None, finished: bool = False) -> int:
-    """Make what is missing of a study and write its page; returns how many of its runs are missing.
+def compare(study: Study, at_most: int | None = None, finished: bool = False) -> list[tuple[Run, str]]:
+    """Make what is missing of a study and write its page.
 
     Args:
         study: what is compared.
         at_most: runs at once; None: as many as fit.
         finished: make no run; the page is of those that are there.
+
+    Returns:
+        The runs that are missing, and why.
 
     Raises:
         ExplainedError: another comparison is under way, or code is not committed.
@@ -53,148 +52,70 @@ def compare(study: Study, at_most: int | None = None, finished: bool = False) ->
         with FileLock(LOCK).acquire(timeout=0):
             tuning = with_keys(tuning_runs(study))
             failed = {} if finished else make(tuning, at_most)
-            tuned = grids_of(study, tuning)
-            runs = with_keys(main_runs(study, points(tuned)))
-            failed |= {} if finished else make(runs, at_most)
-            missing = reasons(study, runs, tuned, failed)
+            tuned = _grids(study, tuning)
+            runs = with_keys(main_runs(study, chosen_points(tuned)))
+            untuned = {name for name, entry in tuned.items() if entry["chosen"] is None}
+            ready = {run: key for run, key in runs.items() if study.tuned_as(run.variant) not in untuned}
+            failed |= {} if finished else make(ready, at_most)
+            missing = [
+                (run, _reason(failed.get(key), run in ready))
+                for run, key in runs.items()
+                if not is_there(key)
+            ]
             publish(study, runs, tuned, missing)
     except Timeout:
         raise ExplainedError(f"another comparison is under way here ({LOCK})") from None
-    for run, reason in missing:
-        print(f"missing: {run.title}: {reason.splitlines()[0]}")
-    return len(missing)
+    return missing
 
 
-def with_keys(runs: Sequence[Run]) -> dict[Run, str]:
-    """The runs, in their order, each with its key.
-
-    Raises:
-        ParamsError: variants would not start from the same warm start.
-    """
-    starts: dict[tuple[str, int], tuple[str, Run]] = {}
-    for run in runs:
-        start = run_key(run.params, SHARED)
-        first, other = starts.setdefault((run.setting, run.replicate), (start, run))
-        if start != first:
-            raise ParamsError(
-                f"{run.study}: {run.variant} and {other.variant} differ in what comes before training:"
-                " every variant starts from the same warm start (what all runs have differently is a setting)"
-            )
-    return {run: run_key(run.params, run.target) for run in runs}
+def plan(study: Study) -> None:
+    """Print every run and whether it is there, and how long the others will take if runs like them are."""
+    for name, runs in (
+        ("grid", with_keys(tuning_runs(study))),
+        ("runs", with_keys(main_runs(study, chosen_points(_grids(study, with_keys(tuning_runs(study))))))),
+    ):
+        there = [key for key in runs.values() if is_there(key)]
+        for run, key in runs.items():
+            print(f"{'there  ' if is_there(key) else 'to make'}  {run.title}")
+        missing = len(runs) - len(there)
+        seconds = [read_json(RESULTS / key / "run.json")["seconds"] for key in there]
+        took = f", {tqdm.format_interval(missing * fmean(seconds))} one after the other" if seconds else ""
+        print(f"{name}: {len(there)} of {len(runs)} are there, {missing} to make{took if missing else ''}")
 
 
-def make(runs: Mapping[Run, str], at_most: int | None) -> dict[str, Ended]:
-    """Make those of the runs that are missing; how each of these ended, by its key."""
-    missing = {key: run for run, key in runs.items() if not is_there(key)}
-    if not missing:
-        return {}
-    commit = check_committed([(run.params, run.target) for run in missing.values()])
-    places = slots([run.params for run in missing.values()], at_most)
-    shared, made = {}, []
-    for key, run in missing.items():
-        start = run_key(run.params, SHARED)
-        if start not in shared and not (COPIES / f"{start}.made").is_file():
-            copy = Copy(f"start_{start}", commit)
-            title = f"warm start of {', '.join(filter(None, (run.setting, run.where)))}"
-            shared[start] = Job(start, title, partial(_make_start, copy, run, start), copy.stop)
-        copy = Copy(key, commit)
-        after = (start,) if start in shared else ()
-        made.append(Job(key, run.title, partial(_make_run, copy, run, key, commit), copy.stop, after))
-    print(f"{len(made)} runs to be made, {len(places)} at once, and {len(shared)} warm starts before them")
-    began = time.monotonic()
-    ended = run_jobs([*shared.values(), *made], places)
-    wall, total = time.monotonic() - began, sum(job.seconds for job in ended.values())
-    share = total / len(places)
-    print(
-        f"wall time {tqdm.format_interval(wall)}; all of it one after the other {tqdm.format_interval(total)},"
-        f" over {len(places)} at once {tqdm.format_interval(share)}: ratio {wall / share:.2f}"
-    )
-    return {key: ended[key] for key in missing}
-
-
-def _make_start(copy: Copy, run: Run, start: str, place: Environment) -> str:
-    """The stages before training, which the runs find in DVC's cache."""
-    copy.prepare(run.params)
-    copy.run("dvc", "repro", SHARED, **place)
-    copy.discard()
-    (COPIES / f"{start}.made").touch()
-    return "made"
-
-
-def _make_run(copy: Copy, run: Run, key: str, commit: str, place: Environment) -> str:
-    began = time.monotonic()
-    copy.prepare(run.params)
-    whole = [] if run.point is None else [run.target]  # an experiment has all stages
-    copy.run("dvc", "repro", *whole, **place, STEPSEARCH_CHECK="off")
-    if not whole:
-        copy.save_experiment(experiment_name(run))
-    facts = {
-        "study": run.study,
-        "run": run.title,
-        "overrides": list(run.overrides),
-        "experiment": None if whole else experiment_name(run),
-        "commit": commit,
-        "packages": versions(),
-        "seconds": time.monotonic() - began,
-    }
-    copy.keep(key, run.target, facts)
-    return f"validation F1 {score_of(read_log(RESULTS / key)):.3f}, the mean over training"
-
-
-def experiment_name(run: Run) -> str:
-    """The name of its DVC experiment, as git takes it."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{run.study} {run.title}").strip("-.")
-
-
-def is_there(key: str) -> bool:
-    """Whether a run's results are."""
-    return (RESULTS / key / "run.json").is_file()
-
-
-def grids_of(study: Study, tuning: Mapping[Run, str]) -> dict[str, dict[str, Any]]:
-    """What the grid came to."""
-    runs = list(tuning)
-    scores = {
-        place: score_of(read_log(RESULTS / tuning[run]))
-        for place, run in enumerate(runs)
-        if is_there(tuning[run])
-    }
+def _grids(study: Study, tuning: Keyed) -> Grids:
+    """What the grid came to, as far as it is there."""
+    scores = {run: score_of(read_log(RESULTS / key)) for run, key in tuning.items() if is_there(key)}
     other = tuning_study(study)
-    return grids(runs, scores, len(other.tuning.replicates)) if other else {}
+    return grids(list(tuning), scores, len(other.tuning.replicates)) if other else {}
 
 
-def points(tuned: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
-    """The chosen point of each variant that has one."""
-    return {name: entry["chosen"] for name, entry in tuned.items() if entry["chosen"]}
-
-
-def reasons(study, runs, tuned, failed):
-    return [
-        (run, failed[key].reason if key in failed else "not made")
-        for run, key in runs.items()
-        if not is_there(key)
-    ]
-
-
-def publish(study, runs, tuned, missing):
-    print(points(tuned))
+def _reason(ended: Ended | None, ready: bool) -> str:
+    if not ready:
+        return "not begun, as runs of its grid are missing"
+    return "not made yet" if ended is None or ended.reason is None else ended.reason
 
 
 @terminal()
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Compare from the command line; exit with 1 if runs are missing."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    parser = argparse.ArgumentParser(
-        prog="python -m tasks.compare", description="Make a study and its page."
-    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs in copies is ended first
+    parser = argparse.ArgumentParser(prog="python -m tasks.compare", description="See stepsearch compare.")
     parser.add_argument("study", metavar="NAME")
-    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--jobs", type=int, metavar="N")
+    parser.add_argument("--plan", action="store_true")
     parser.add_argument("--finished", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        missing = compare(read_study(options.study), options.jobs, options.finished)
+        study = read_study(options.study)
+        if options.plan:
+            plan(study)
+            return
+        missing = compare(study, options.jobs, options.finished)
     except (DataError, ExplainedError, ParamsError) as error:
         sys.exit(f"compare: {error}")
+    for run, reason in missing:
+        print(f"missing: {run.title}: {reason}", file=sys.stderr)
     sys.exit(1 if missing else 0)
 
 

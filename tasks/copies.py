@@ -26,10 +26,13 @@ from tasks.processes import stop
 COPIES = Path("checkpoints/studies")
 RESULTS = Path("studies/runs")
 LOGS = Path("studies/logs")
-MADE_OF = ".made_of"
-"""The commit of a copy, in it, once it is whole."""
+WHOLE = ".dvc/tmp/whole"
+"""In a copy that has been made to its end."""
 KEPT = {
-    "train": ("params.yaml", "dvc.lock", "data/train/metrics.jsonl", "data/timings/train.json"),
+    "train": (
+        *("params.yaml", "dvc.lock", "data/timings/train.json"),
+        *("data/train/metrics.jsonl", "data/train/trajectories.jsonl"),
+    ),
     "evaluate": ("data/evaluate",),
 }
 """What of a run's stages is kept for the study's page; the rest is in DVC's cache."""
@@ -46,26 +49,34 @@ class RunFailedError(ExplainedError):
 class Copy:
     """A copy of a commit with the parameters of one run."""
 
-    def __init__(self, name: str, commit: str) -> None:
-        """The copy `name`; nothing is made before `prepare`."""
+    def __init__(self, name: str, commit: str, cache: Path) -> None:
+        """Nothing is made before `prepare`.
+
+        Args:
+            name: of the copy; says what its results depend on: one that is there is gone on with.
+            commit: of this checkout.
+            cache: DVC's, of this checkout.
+        """
         self.folder = COPIES / name
         self.log = LOGS / f"{name}.log"
-        self._commit = commit
+        self._commit, self._cache = commit, cache
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
     def prepare(self, params: Params) -> None:
-        """Make it, unless an earlier try has; its parameters are these."""
-        made_of = self.folder / MADE_OF
-        if not made_of.is_file() or made_of.read_text() != self._commit:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            _git("clone", "--quiet", "--no-checkout", ".", str(self.folder))
-            _git("-C", str(self.folder), "checkout", "--quiet", "--detach", self._commit)
-            local = self.folder / ".dvc" / "config.local"
-            local.write_text(f"[cache]\n    dir = {_cache()}\n", encoding="utf-8")
-            made_of.write_text(self._commit)
+        """Make it with these parameters; one that an earlier try has left is repaired."""
+        if (self.folder / WHOLE).is_file():
+            self.run("tasks.repair")
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        _git("clone", "--quiet", "--no-checkout", ".", str(self.folder))
+        _git("-C", str(self.folder), "checkout", "--quiet", "--detach", self._commit)
+        local = self.folder / ".dvc" / "config.local"
+        local.write_text(f"[cache]\n    dir = {self._cache}\n", encoding="utf-8")
         (self.folder / "params.yaml").write_text(params_yaml(params), encoding="utf-8")
+        (self.folder / WHOLE).parent.mkdir(exist_ok=True)
+        (self.folder / WHOLE).touch()
 
     def run(self, *module: str, **environment: str) -> None:
         """Run `python -m MODULE ...` in it, its output going to the log.
@@ -78,7 +89,9 @@ class Copy:
             RunFailedError: it exited with an error, or was stopped.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        own = {"PYTHONPATH": str(self.folder.resolve()), "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "30"}
+        places = (str(self.folder.resolve()), str(Path.cwd()), os.environ.get("PYTHONPATH", ""))
+        modules = os.pathsep.join(filter(None, places))  # the copy's first, then rewards of one's own
+        own = {"PYTHONPATH": modules, "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "30"}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
@@ -136,9 +149,10 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _cache() -> str:
+def cache_folder() -> Path:
+    """DVC's cache of this checkout."""
     with Repo() as repo:
-        return str(Path(repo.cache.local.path).resolve())
+        return Path(repo.cache.local.path).resolve()
 
 
 def _git(*arguments: str) -> None:

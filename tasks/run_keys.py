@@ -16,6 +16,7 @@ from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.hashes import sha256_files, sha256_json, sha256_samples
 from stepsearch_core.params import Params
 from stepsearch_core.params.stages import STAGES
+from stepsearch_core.rewards.terms import term_files
 from tasks.pipeline import listed
 from tasks.stage import DATA
 
@@ -29,7 +30,9 @@ class UncommittedError(ExplainedError):
 
 def run_key(params: Params, target: str) -> str:
     """16 hex digits of all that the results of the stages up to `target` depend on."""
-    found = [_entry(stage, params) for stage in STAGES[: STAGES.index(target) + 1]]
+    found: list[Any] = [_entry(stage, params) for stage in STAGES[: STAGES.index(target) + 1]]
+    if STAGES.index(target) > STAGES.index(SHARED) and params.reward.terms:  # which DVC does not watch
+        found.append([_content(file) for file in term_files(params.reward.terms)])
     return sha256_json(found)[:16]
 
 

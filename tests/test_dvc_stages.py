@@ -14,7 +14,7 @@ from tests.import_graph import ROOT, project_modules, reachable
 SCHEMA = {  # they handle every section alike
     *(path.relative_to(ROOT) for path in (ROOT / "stepsearch_core" / "params").glob("*.py")),
 }
-OUTSIDE_THE_DAG = {"encode", "reevaluate", "relocate", "repair"}
+OUTSIDE_THE_DAG = {"compare", "encode", "reevaluate", "relocate", "repair"}
 NO_RESULT = {"endpoint", "watch"}  # sections whose values change no result
 AFTER = {  # what a changed parameter of the stage makes stale besides the stage itself
     "corpus": {"index", "synthesize", "warmstart", "train", "evaluate", "report"},

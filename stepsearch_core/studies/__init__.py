@@ -1,2 +1,1 @@
-"""Studies: variants of a profile on many seeds, compared with intervals. What is run, and
-what it comes to."""
+"""Studies: variants of a profile on many seeds, compared. What is run, and what it comes to."""

@@ -28,7 +28,7 @@ class Run:
     variant: str
     setting: str
     replicate: int
-    where: str
+    replicate_changes: Sequence[str]
     overrides: tuple[str, ...]
     params: Params
     point: Mapping[str, str] | None = None
@@ -37,6 +37,11 @@ class Run:
     def target(self) -> str:
         """The last stage that it needs."""
         return "evaluate" if self.point is None else "train"
+
+    @property
+    def where(self) -> str:
+        """Its replicate as people read it: "seed 0, world 7"."""
+        return ", ".join(map(_named, self.replicate_changes))
 
     @property
     def title(self) -> str:
@@ -66,9 +71,9 @@ def tuning_study(study: Study, folder: Path = STUDIES) -> Study | None:
     if not other.tuning.grid:
         return None
     for name in study.variants:
-        if (tuned_as := _tuned_as(study, name)) not in other.variants:
+        if (tuned_as := study.tuned_as(name)) not in other.variants:
             raise ParamsError(
-                f"{_file(study)}: variants.{name}: set tuned_as, as the study {other.name} has no {tuned_as!r}"
+                f"{_file(study)}: variants.{name}: set tuned_as: {other.name} has no variant {tuned_as!r}"
             )
     return other
 
@@ -82,7 +87,7 @@ def tuning_runs(study: Study, folder: Path = STUDIES, profiles: Path = PROFILES)
     other = tuning_study(study, folder)
     if other is None:
         return []
-    wanted = {_tuned_as(study, name) for name in study.variants}
+    wanted = {study.tuned_as(name) for name in study.variants}
     runs = []
     for number, replicate in enumerate(other.tuning.replicates):
         for point in other.tuning.points:
@@ -90,7 +95,7 @@ def tuning_runs(study: Study, folder: Path = STUDIES, profiles: Path = PROFILES)
                 own = other.variants[name].changes
                 grid = [f"{key}={value}" for key, value in point.items()]
                 changes = (*other.changes, *other.tuning.changes, *own, *grid, *replicate)
-                place = {"variant": name, "setting": "", "replicate": number, "where": _where(replicate)}
+                place = {"variant": name, "setting": "", "replicate": number, "replicate_changes": replicate}
                 runs.append(_run(other, changes, profiles, point=point, **place))
     _check_terms(other, runs)
     return runs
@@ -113,11 +118,11 @@ def main_runs(study: Study, chosen: Points, profiles: Path = PROFILES) -> list[R
             for name, variant in study.variants.items():
                 if number >= study.count(name):
                     continue
-                point = chosen.get(_tuned_as(study, name), {})
+                point = chosen.get(study.tuned_as(name), {})
                 grid = [f"{key}={value}" for key, value in point.items()]
                 changes = (*study.changes, *grid, *variant.changes, *condition.changes, *replicate)
                 place = {"variant": name, "setting": setting, "replicate": number}
-                runs.append(_run(study, changes, profiles, where=_where(replicate), **place))
+                runs.append(_run(study, changes, profiles, replicate_changes=replicate, **place))
     _check_terms(study, runs)
     return runs
 
@@ -130,19 +135,10 @@ def _run(study: Study, changes: Sequence[str], profiles: Path, **place: Any) -> 
     return Run(study=study.name, overrides=tuple(changes), params=params, **place)
 
 
-def _where(replicate: Sequence[str]) -> str:
-    """A replicate's overrides as people read them."""
-    return ", ".join(map(_named, replicate))
-
-
 def _named(change: str) -> str:
     """`seed=0` as "seed 0"."""
     key, _, value = change.partition("=")
     return f"{SHORT.get(key, key)} {value}"
-
-
-def _tuned_as(study: Study, variant: str) -> str:
-    return study.variants[variant].tuned_as or variant
 
 
 def _file(study: Study) -> Path:
@@ -157,6 +153,6 @@ def _check_terms(study: Study, runs: Sequence[Run]) -> None:
         first, of = budgets.setdefault(run.setting, (budget, run.variant))
         if budget != first:
             raise ParamsError(
-                f"{_file(study)}: variants.{run.variant}: samples {budget} trajectories in all, {of} {first}:"
+                f"{_file(study)}: variants.{run.variant}: samples {budget} trajectories, {of} {first}:"
                 " terms have to be equal (train.steps, questions_per_step, samples_per_question)"
             )

@@ -84,6 +84,10 @@ class Study:
         """How many of the replicates a variant is run on."""
         return self.variants[variant].replicates or len(self.replicates)
 
+    def tuned_as(self, variant: str) -> str:
+        """The variant whose point of the grid it takes."""
+        return self.variants[variant].tuned_as or variant
+
 
 def study_names(folder: Path = STUDIES) -> list[str]:
     """The names of all studies, sorted."""

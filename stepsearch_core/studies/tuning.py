@@ -14,33 +14,40 @@ from stepsearch_core.metrics.measures import VALIDATION
 from stepsearch_core.studies.runs import Run
 
 F1 = f"{VALIDATION}f1"
+Grids = dict[str, dict[str, Any]]
+"""Variant -> `grid`: [{point, score, scores}], and the `chosen` point; None where nothing is whole."""
 
 
 def score_of(log: Sequence[Mapping[str, Any]]) -> float:
-    """The mean of a run's validations of F1."""
+    """The mean of a run's validations of F1; `log` has at least one, before the first step."""
     return fmean(row[F1] for row in log if F1 in row)
 
 
-def grids(runs: Sequence[Run], scores: Mapping[int, float], replicates: int) -> dict[str, dict[str, Any]]:
-    """Variant -> its `grid` of points with their scores, and the `chosen` one, None without a whole point.
+def grids(runs: Sequence[Run], scores: Mapping[Run, float], replicates: int) -> Grids:
+    """What the points of every variant came to, and the best.
 
     Args:
         runs: of the grid.
-        scores: of those that are done, by their place among the runs.
-        replicates: that a point has to have.
+        scores: of those that are done.
+        replicates: that a point has to have, to be chosen.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for place, run in enumerate(runs):
-        grid = found.setdefault(run.variant, {"grid": []})["grid"]
-        point = next((row for row in grid if row["point"] == run.point), None)
-        if point is None:
-            point = {"point": dict(run.point or {}), "scores": [], "score": None}
-            grid.append(point)
-        if place in scores:
-            point["scores"].append(scores[place])
+    found: Grids = {}
+    for run in runs:
+        grid = found.setdefault(run.variant, {"grid": [], "chosen": None})["grid"]
+        row = next((row for row in grid if row["point"] == run.point), None)
+        if row is None:
+            row = {"point": dict(run.point or {}), "score": None, "scores": []}
+            grid.append(row)
+        if run in scores:
+            row["scores"].append(scores[run])
     for entry in found.values():
-        whole = [row for row in entry["grid"] if len(row["scores"]) == replicates]
-        for row in whole:
-            row["score"] = fmean(row["scores"])
-        entry["chosen"] = max(whole, key=lambda row: row["score"])["point"] if whole else None
+        for row in entry["grid"]:
+            row["score"] = fmean(row["scores"]) if len(row["scores"]) == replicates else None
+        if all(row["score"] is not None for row in entry["grid"]):
+            entry["chosen"] = max(entry["grid"], key=lambda row: row["score"])["point"]
     return found
+
+
+def chosen_points(tuned: Grids) -> dict[str, Mapping[str, str]]:
+    """The chosen point of each variant that has one."""
+    return {name: entry["chosen"] for name, entry in tuned.items() if entry["chosen"] is not None}

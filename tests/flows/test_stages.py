@@ -10,6 +10,7 @@ from prefect.logging import disable_run_logger
 from prefect.states import exception_to_failed_state
 
 from flows import stages
+from tasks import processes
 from tests.import_graph import ROOT
 
 TOY = """
@@ -105,7 +106,7 @@ def test_an_interrupted_stage_leaves_no_process_behind(toy, monkeypatch):
 @pytest.mark.slow
 def test_nothing_is_left_of_a_stage_that_ignores_the_request_to_end(toy, monkeypatch):
     (toy / "two").write_text("")
-    monkeypatch.setattr(stages, "GRACE", 0.5)
+    monkeypatch.setattr(processes, "GRACE", 0.5)
     process = subprocess.Popen(
         ["sh", "-c", "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > pid; sleep 300 & wait; sleep 300'"],
         start_new_session=True,
@@ -113,7 +114,7 @@ def test_nothing_is_left_of_a_stage_that_ignores_the_request_to_end(toy, monkeyp
     )
     while not (toy / "pid").is_file() or not (toy / "pid").read_text().strip():
         time.sleep(0.02)
-    stages._stop(process)
+    processes.stop(process)
     assert not alive(int((toy / "pid").read_text()))
 
 
