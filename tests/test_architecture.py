@@ -18,6 +18,7 @@ LAYERS = (
     ("training", "evaluation"),
     (
         "report",
+        "studies",
         "profiles",
         "planning",
         "checking",
@@ -50,6 +51,7 @@ LIGHT = (
     "rewards",
     "synthesis",
     "report",
+    "studies",
     "cli",
     "commands",
 )
