@@ -75,7 +75,7 @@ def diagnostics(log: list[dict[str, Any]]) -> tuple[Curve, ...]:
 
 def charts(log: list[dict[str, Any]], curves: tuple[Curve, ...]) -> list[LineChart]:
     """A chart for every curve whose column the log holds (an algorithm logs only what it computes)."""
-    return [_chart(log, curve) for curve in curves if _points(log, curve.key)]
+    return [_chart(log, curve) for curve in curves if points_of(log, curve.key)]
 
 
 def smoothed(points: list[Point]) -> list[Point]:
@@ -90,8 +90,8 @@ def smoothed(points: list[Point]) -> list[Point]:
 
 
 def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
-    raw = _points(log, curve.key)
-    marks = _points(log, curve.validation)
+    raw = points_of(log, curve.key)
+    marks = points_of(log, curve.validation)
     return line_chart(
         curve.key,
         curve.title,
@@ -103,6 +103,6 @@ def _chart(log: list[dict[str, Any]], curve: Curve) -> LineChart:
     )
 
 
-def _points(log: list[dict[str, Any]], key: str) -> list[Point]:
+def points_of(log: list[dict[str, Any]], key: str) -> list[Point]:
     """(step, value) of every line that holds a finite value: a mean over nothing is NaN or null."""
     return [(row["step"], row[key]) for row in log if row.get(key) is not None and math.isfinite(row[key])]
