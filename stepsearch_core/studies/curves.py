@@ -21,7 +21,7 @@ import numpy as np
 from stepsearch_core.metrics.measures import VALIDATION
 from stepsearch_core.report.curves import points_of
 from stepsearch_core.studies.outcomes import Outcome
-from stepsearch_core.studies.replicates import correct, t_interval, tested
+from stepsearch_core.studies.replicates import correct, t_interval, t_test
 
 VALIDATION_F1 = f"{VALIDATION}f1"
 
@@ -83,7 +83,7 @@ def _area_difference(
     )
     after, before = areas(runs), areas(baselines)
     found = [after[key] - before[key] for key in paired if key in after]
-    return {**t_interval(found, confidence), **tested(found, confidence)}
+    return {**t_interval(found, confidence), **t_test(found, confidence)}
 
 
 def _validated(outcome: Outcome) -> list[float]:

@@ -19,9 +19,11 @@ of a percentile bootstrap over replicates with the budget in place of what is no
 only rise with its values, the true one is no lower. With few replicates it lies too high at times: read it
 beside `never`, the number of such replicates.
 
-Limits: the goal is made of the baseline's own curve. The baseline always reaches it and an equally good
-variant may not, by the noise of validations alone, so that ratios are unfavourable to variants, the more the
-steeper curves still are at the end. Amounts are resolved no better than validations are apart.
+Limits: the goal is made of the baseline's own curve, which always reaches it, while a variant's may not by
+the noise of validations alone. In simulations with two equal variants, validations of a standard error of
+.01 or .02 at every 2nd to 10th of 40 steps, the variant never arrived in 1 to 42 of 100 replicates, and the
+ratio, its budget counted for these, was 1.00 to 1.06: the comparison favours the baseline. Where curves are
+flat a crossing says little, and no amount is resolved better than validations are apart.
 """
 
 from __future__ import annotations

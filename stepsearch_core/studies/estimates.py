@@ -19,7 +19,7 @@ from stepsearch_core.evaluation.comparison import Records
 from stepsearch_core.metrics.measures import COMPARED, EVALUATED
 from stepsearch_core.params import MEAN
 from stepsearch_core.studies.outcomes import Outcome
-from stepsearch_core.studies.replicates import correct, tested
+from stepsearch_core.studies.replicates import correct, t_test
 from stepsearch_core.studies.two_levels import Estimates, Table, estimate
 
 SEED = 0
@@ -65,7 +65,9 @@ def differences(
     """
     compared = {name: _pairs(runs[name], runs.get(baseline, {})) for name in runs if name != baseline}
     made = {
-        name: _difference(pairs, benchmarks, samples, confidence) for name, pairs in compared.items() if pairs
+        name: _difference(pairs, benchmarks, samples, confidence)
+        for name, pairs in compared.items()
+        if pairs
     }
     for column in (*benchmarks, MEAN):
         for key in COMPARED:
@@ -83,14 +85,12 @@ def _difference(
         cells[column] = {}
         for number, key in enumerate(COMPARED):
             means = estimates.means[:, place, number]
-            test = tested(means[np.isfinite(means)].tolist(), confidence)
+            test = t_test(means[np.isfinite(means)].tolist(), confidence)
             cells[column][key] = {**_cell(estimates, place, number), **test}
     return cells
 
 
-def _pairs(
-    runs: Mapping[int, Outcome], baselines: Mapping[int, Outcome]
-) -> list[tuple[Outcome, Outcome]]:
+def _pairs(runs: Mapping[int, Outcome], baselines: Mapping[int, Outcome]) -> list[tuple[Outcome, Outcome]]:
     return [(runs[replicate], baselines[replicate]) for replicate in sorted(runs.keys() & baselines.keys())]
 
 

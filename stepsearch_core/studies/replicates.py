@@ -45,7 +45,7 @@ def t_interval(values: Sequence[float], confidence: float) -> dict[str, Any]:
     return {"value": mean, "low": mean - half, "high": mean + half, "n": n}
 
 
-def tested(differences: Sequence[float], confidence: float) -> dict[str, float | None]:
+def t_test(differences: Sequence[float], confidence: float) -> dict[str, float | None]:
     """The paired t-test's p-value, and what difference could have been found at this level."""
     return {
         "p": paired_t_p(differences),
@@ -82,7 +82,7 @@ def detectable_effect(n: int, level: float) -> float:
     limit = stats.t.ppf(1 - level / 2, n - 1)
 
     def lacking(effect: float) -> float:
-        # the other tail, a difference of the wrong sign, is below 1e-5 there, and NaN in scipy for large shifts
+        # without the tail of the wrong sign: below 1e-5 there, and NaN in scipy for large shifts
         return float(stats.nct.sf(limit, n - 1, effect * math.sqrt(n))) - POWER
 
     highest = 1.0
