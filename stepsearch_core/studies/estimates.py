@@ -2,8 +2,8 @@
 
 Scores are over all replicates of a variant; differences over those that the baseline has as well, paired by
 replicate and question. Their intervals are the two-level bootstrap's (`two_levels`), their tests those over
-replicates (`replicates`), so that with few of these an interval may lie beside 0 where the test finds
-nothing: the test is the stricter, and decides. Holm's correction is over the variants that are compared with
+replicates (`replicates`), so that the two may disagree: with few replicates an interval may lie beside 0
+where the test finds nothing. The test decides. Holm's correction is over the variants that are compared with
 the baseline in one setting and column by one measure, as it is over pairs of policies in `evaluation`.
 """
 
