@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from stepsearch_core.studies.outcomes import Outcome
+from stepsearch_core.studies.study import Setting, Study, Variant
 from tests.report_data import record_of
 
 
-@dataclass(frozen=True)
-class Named:
-    """A setting or a variant."""
-
-    label: str
-    changes: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class SmallStudy:
-    """A study as its analysis sees it."""
-
-    variants: Mapping[str, Named]
-    settings: Mapping[str, Named] = field(default_factory=lambda: {"": Named("")})
-    baseline: str = "plain"
-    name: str = "small"
-    title: str = "A small study"
-    confidence: float = 0.95
-    bootstrap_samples: int = 500
+def small_study(
+    variants: Mapping[str, Variant], settings: Mapping[str, Setting] | None = None, **changed: Any
+) -> Study:
+    """A study whose baseline is the variant `plain`."""
+    return replace(
+        Study(
+            name="small",
+            title="A small study",
+            baseline="plain",
+            variants=dict(variants),
+            settings=dict(settings or {"": Setting()}),
+            bootstrap_samples=500,
+        ),
+        **changed,
+    )
 
 
 def training_log(

@@ -9,7 +9,7 @@ where it is computed: `two_levels` and `replicates` for the statistics, `estimat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from stepsearch_core.base.means import mean
 from stepsearch_core.params import MEAN
@@ -19,59 +19,7 @@ from stepsearch_core.studies.efficiency import TOKENS, efficiency, policy_tokens
 from stepsearch_core.studies.estimates import Runs, differences, scores, start
 from stepsearch_core.studies.outcomes import Outcome
 from stepsearch_core.studies.replicates import t_interval
-
-
-class Described(Protocol):
-    """A setting or a variant as tables name it."""
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        ...
-
-    @property
-    def changes(self) -> Sequence[str]:
-        """Overrides of the study's profile, `key=value`."""
-        ...
-
-
-class Study(Protocol):
-    """What the analysis wants to know of a study; settings and variants by name, in the order of tables."""
-
-    @property
-    def name(self) -> str:
-        """Of its file."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """A line for people."""
-        ...
-
-    @property
-    def baseline(self) -> str:
-        """The variant that the others are compared with."""
-        ...
-
-    @property
-    def confidence(self) -> float:
-        """Two-sided level of the intervals; what could have been found is so at its counterpart."""
-        ...
-
-    @property
-    def bootstrap_samples(self) -> int:
-        """Resamples for an interval."""
-        ...
-
-    @property
-    def variants(self) -> Mapping[str, Described]:
-        """Ways to train."""
-        ...
-
-    @property
-    def settings(self) -> Mapping[str, Described]:
-        """Conditions; one of the empty name where a study has none."""
-        ...
+from stepsearch_core.studies.study import Setting, Study, Variant
 
 
 def analyse(study: Study, outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -95,7 +43,11 @@ def analyse(study: Study, outcomes: Iterable[Outcome]) -> dict[str, Any]:
         "confidence": study.confidence,
         "settings": [_described(name, setting) for name, setting in study.settings.items()],
         "variants": [
-            {**_described(name, variant), "replicates": _replicates(settings, name)}
+            {
+                **_described(name, variant),
+                "published": variant.published,
+                "replicates": _replicates(settings, name),
+            }
             for name, variant in study.variants.items()
         ],
         "columns": [*benchmarks, MEAN],
@@ -165,7 +117,7 @@ def _replicates(settings: Mapping[str, Runs], variant: str) -> int:
     return max((len(runs.get(variant, {})) for runs in settings.values()), default=0)
 
 
-def _described(name: str, one: Described) -> dict[str, Any]:
+def _described(name: str, one: Setting | Variant) -> dict[str, Any]:
     return {"name": name, "label": one.label, "changes": list(one.changes)}
 
 

@@ -25,4 +25,4 @@ class Outcome:
     records: dict[str, dict[str, QuestionRecord]]
     before: dict[str, dict[str, QuestionRecord]]
     trajectories_per_step: int
-    seconds: float  # of its training
+    seconds: float | None  # of its training; not known of what DVC had in its cache

@@ -7,12 +7,13 @@ import pytest
 from stepsearch_core.metrics.measures import COMPARED, EVALUATED
 from stepsearch_core.studies.analysis import analyse
 from stepsearch_core.studies.curves import VALIDATION_F1
-from tests.study_data import Named, SmallStudy, outcome, training_log
+from stepsearch_core.studies.study import Setting, Variant
+from tests.study_data import outcome, small_study, training_log
 
 VARIANTS = {
-    "step": Named("Step-wise", ("reward.scale=1",)),
-    "plain": Named("Outcome only"),
-    "unrun": Named("Not yet"),
+    "step": Variant("Step-wise", ["reward.scale=1"]),
+    "plain": Variant("Outcome only"),
+    "unrun": Variant("Not yet"),
 }
 TOKENS = dict.fromkeys(range(1, 41), 20.0)
 
@@ -33,7 +34,7 @@ def run(variant, replicate, gain, setting=""):
 
 @pytest.fixture(scope="module")
 def analysis():
-    study = SmallStudy(VARIANTS, {"near": Named("2 hops", ("world.hops=2",)), "far": Named("4 hops")})
+    study = small_study(VARIANTS, {"near": Setting("2 hops", ["world.hops=2"]), "far": Setting("4 hops")})
     outcomes = [run("plain", replicate, 0.0, "near") for replicate in (2, 0, 1)]
     outcomes += [run("step", replicate, 0.2, "near") for replicate in (0, 1)]
     outcomes += [run("step", 0, 0.2, "far")]
@@ -106,7 +107,7 @@ def test_curves_and_cost(analysis):
 
 
 def test_nothing_run_is_an_analysis_too():
-    made = analyse(SmallStudy(VARIANTS), [])
+    made = analyse(small_study(VARIANTS), [])
     assert made["scores"] == made["start"] == made["differences"] == {"": {}}
     assert made["columns"] == ["mean"]
     assert json.dumps(made, allow_nan=False)
@@ -114,7 +115,7 @@ def test_nothing_run_is_an_analysis_too():
 
 def test_logs_without_validations_and_counts_leave_those_parts_empty():
     outcomes = [outcome(name, 0, f1={"musique": [1.0]}, log=[]) for name in ("plain", "step")]
-    made = analyse(SmallStudy(VARIANTS), outcomes)
+    made = analyse(small_study(VARIANTS), outcomes)
     assert made["cost"][""]["plain"] == {"trajectories": 0, "policy_tokens": None, "seconds": 60.0}
     assert made["curves"][""]["step"] == {}
     assert made["efficiency"][""]["step"]["area"] == {"value": None, "low": None, "high": None, "n": 0}
@@ -122,7 +123,7 @@ def test_logs_without_validations_and_counts_leave_those_parts_empty():
 
 def test_order_of_the_runs_does_not_matter():
     outcomes = [run(name, replicate, 0.1) for name in ("plain", "step") for replicate in range(3)]
-    assert analyse(SmallStudy(VARIANTS), outcomes) == analyse(SmallStudy(VARIANTS), outcomes[::-1])
+    assert analyse(small_study(VARIANTS), outcomes) == analyse(small_study(VARIANTS), outcomes[::-1])
 
 
 @pytest.mark.timing
@@ -136,7 +137,7 @@ def test_a_usual_study_takes_seconds():
         for name in names
         for replicate in range(5)
     ]
-    study = SmallStudy({name: Named(name) for name in names}, bootstrap_samples=2000)
+    study = small_study({name: Variant(name) for name in names}, bootstrap_samples=2000)
     started = time.process_time()
     analyse(study, outcomes)
     seconds = time.process_time() - started

@@ -1,19 +1,12 @@
-from types import SimpleNamespace
-
+from stepsearch_core.params import Params
+from stepsearch_core.studies.runs import Run
 from stepsearch_core.studies.tuning import chosen_points, grids, score_of
 
 LOW, HIGH = {"train.learning_rate": "1"}, {"train.learning_rate": "2"}
 
 
-class Run(SimpleNamespace):
-    """Told apart by its place, as runs are."""
-
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
-
-
 def grid_of(*made, replicates=2):
-    runs = [Run(variant=variant, point=point) for variant, point, _ in made]
+    runs = [Run("s", variant, "", 0, [], (), Params(), point) for variant, point, _ in made]
     scores = {run: score for run, (*_, score) in zip(runs, made, strict=True) if score is not None}
     return grids(runs, scores, replicates)
 
