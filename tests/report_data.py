@@ -176,6 +176,28 @@ def make_record(benchmark: str, number: int, em: float) -> dict[str, Any]:
     }
 
 
+def make_kept(step: int, number: int, em: float = 0.0) -> dict[str, Any]:
+    """A trajectory that training kept: a search, what it found, an answer; five tokens are the policy's."""
+    segments = [
+        {"turn": 0, "author": "policy", "texts": ["<search>", " Orchard", "</search>"]},
+        {"turn": 0, "author": "environment", "texts": ["<information>", " ", HOSTILE, "", "é"]},
+        {"turn": 1, "author": "policy", "texts": [" Anwick", "</answer>"]},
+    ]
+    numbers = {
+        "reward": [0.0, 0.0, 0.25, 0.0, 0.0],
+        "advantage": [0.5, -1.0, 0.25, 2.0, -0.125],
+        "log_prob": [-0.5, -0.25, 0.0, -1.0, -0.125],
+        "value": [0.5, 0.25, 0.0, 0.125, 0.75],
+        "log_ratio": [0.0, 0.125, -0.25, 0.0, 0.5],
+        "kl": [0.0, 0.0075, 0.034, 0.0, 0.1065],
+    }
+    return {
+        "step": step,
+        **make_record("musique", number, em),
+        "tokens": {"segments": segments, **numbers},
+    }
+
+
 # warm start, trained: one question of each outcome (fixed, worse, failed, solved)
 EXACT = {
     "warmstart": (0.0, 1.0, 0.0, 1.0),
@@ -241,6 +263,9 @@ def write_outputs(folder: Path) -> None:
     ]
     log[3]["validation/f1"] = 0.75
     write_jsonl(folder / "train" / "metrics.jsonl", log)
+    kept = [make_kept(step, number, number) for step in (1, 10) for number in (0, 1)]
+    del kept[3]["tokens"]
+    write_jsonl(folder / "train" / "trajectories.jsonl", kept)
     write_jsonl(folder / "warmstart" / "metrics.jsonl", [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0}])
     write_json(folder / "warmstart" / "answers.json", make_written_answers(0.0))
     write_json(folder / "index" / "report.json", make_index_report())

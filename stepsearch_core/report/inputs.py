@@ -14,6 +14,7 @@ from typing import Any
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.base.io import read_json, read_jsonl, read_object
 from stepsearch_core.params import GAIN, MEAN, NO_POLICIES, PAIRED
+from stepsearch_core.report.trajectories import KeptTrajectory, read_kept
 from stepsearch_core.rollout.records import QuestionRecord, read_records
 
 BASELINE = "warmstart"
@@ -50,6 +51,7 @@ class Training:
     warmstart_log: list[dict[str, Any]]
     written_answers: dict[str, Any]
     synthesis_report: dict[str, Any]
+    kept: Sequence[KeptTrajectory] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _read_training(data: Path) -> Training:
         warmstart_log=_read_log(data / "warmstart" / "metrics.jsonl"),
         written_answers=read_object(data / "warmstart" / "answers.json"),
         synthesis_report=read_json(data / "synthesize" / "report.json"),
+        kept=read_kept(data / "train" / "trajectories.jsonl"),
     )
 
 

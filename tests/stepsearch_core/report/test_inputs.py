@@ -22,6 +22,12 @@ def test_everything_is_read(data):
     assert benchmarks_of(inputs.metrics) == ["musique", "bamboogle"]
     assert list(inputs.records["trained"]["musique"]) == ["musique-0", "musique-1", "musique-2", "musique-3"]
     assert len(inputs.training.log) == 4
+    assert [(made.step, made.tokens is None) for made in inputs.training.kept] == [
+        (1, False),
+        (1, False),
+        (10, False),
+        (10, True),
+    ]
 
 
 def test_timings_are_named_by_stage(tmp_path):
