@@ -7,8 +7,9 @@ failures of the trained policy get their share of the page.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from stepsearch_core.base.streams import Name, draws
 from stepsearch_core.params import CEILINGS
@@ -26,6 +27,7 @@ class Case:
 
     number: int
     benchmark: str
+    id: str
     outcome: str
     question: str
     answers: tuple[str, ...]
@@ -73,19 +75,24 @@ def outcome_counts(records: Records) -> dict[str, dict[str, int]]:
 
 def choose_cases(records: Records, count: int, seed: int = 0) -> list[Case]:
     """Draw `count` questions (fewer if there are not as many), outcomes by `SHARES`, benchmarks in turn."""
+    chosen = sorted(islice(drawn(records, seed, SHARES), count), key=lambda item: ORDER.index(item[0]))
+    return [_case(records, number, *item) for number, item in enumerate(chosen, start=1)]
+
+
+def drawn(records: Records, seed: int, shares: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    """Outcome, benchmark and id of every question that both policies compared have answered, in turn as many
+    of each outcome as its share says. Within an outcome the order is that of the seed, whatever the shares.
+    """
     queues = {
         outcome: _benchmarks_in_turn(benchmarks, draws(seed, Name.CASES, number))
         for number, (outcome, benchmarks) in enumerate(_by_outcome(records).items())
     }
-    chosen: list[tuple[str, str, str]] = []
-    while queues and len(chosen) < count:
-        for outcome, share in SHARES.items():
-            drawn = [next(queues[outcome], None) for _ in range(share)] if outcome in queues else []
-            chosen += [(outcome, *item) for item in drawn if item]
-            if None in drawn:
+    while queues:
+        for outcome in [outcome for outcome in shares if outcome in queues]:
+            found = list(islice(queues[outcome], shares[outcome]))
+            yield from ((outcome, *item) for item in found)
+            if len(found) < shares[outcome]:
                 del queues[outcome]
-    chosen = sorted(chosen[:count], key=lambda item: ORDER.index(item[0]))
-    return [_case(records, number, *item) for number, item in enumerate(chosen, start=1)]
 
 
 def _by_outcome(records: Records) -> dict[str, dict[str, list[str]]]:
@@ -117,4 +124,4 @@ def _case(records: Records, number: int, outcome: str, benchmark: str, question_
         if question_id in benchmarks.get(benchmark, {})
     }
     record = found[compared(records)[1]]
-    return Case(number, benchmark, outcome, record.question, record.answers, record.hops, found)
+    return Case(number, benchmark, question_id, outcome, record.question, record.answers, record.hops, found)

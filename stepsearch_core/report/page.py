@@ -24,7 +24,8 @@ from stepsearch_core.report import (
     tables,
 )
 from stepsearch_core.report.charts import IntervalChart, interval_chart
-from stepsearch_core.report.inputs import BASELINE, Inputs, Metrics, Training, benchmarks_of, policies_of
+from stepsearch_core.report.inputs import Inputs, Metrics, Training, benchmarks_of, policies_of
+from stepsearch_core.report.viewer import make_viewer
 from stepsearch_core.runtime.software import versions
 from stepsearch_core.training.statistics import LOGGED
 
@@ -62,13 +63,15 @@ def mark_tags(text: str) -> Markup:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stepsearch_core.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # orders are those of the page
+    return environment
 
 
 def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
@@ -115,7 +118,12 @@ def _context(inputs: Inputs, params: Params) -> dict[str, Any]:
         "outcomes": cases.outcomes(inputs.records),
         "compared": cases.compared(inputs.records),
         "outcome_counts": cases.outcome_counts(inputs.records),
-        "baseline": BASELINE,
+        "viewer": make_viewer(
+            inputs.records,
+            inputs.training.kept if inputs.training else (),
+            params.report.trajectories_mb,
+            params.seed,
+        ),
         "published": published,
         "versions": versions(),
     }
