@@ -6,6 +6,7 @@ The pipe (file descriptors 3 and 4, messages that end in a null byte) needs no p
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -14,11 +15,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 PATIENCE = 20.0
 """Seconds to wait for an answer, or for something to become true."""
+CODES = {"Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+"""Of keys that write nothing."""
 
 
 def executable() -> str | None:
@@ -84,8 +88,8 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press and release a key, where the focus is."""
-        text = {"text": key} if len(key) == 1 else {}
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        means: dict[str, Any] = {"windowsVirtualKeyCode": CODES[key]} if key in CODES else {"text": key}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **means)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def screen(self, width: int, height: int, scheme: str = "light") -> None:
@@ -118,10 +122,12 @@ def browser(profile: Path) -> Iterator[Page]:
     to_browser, to_us = os.pipe(), os.pipe()
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
     command = [str(executable()), *options, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
-    # the shell puts the pipes where the browser looks for them
-    shell = ["sh", "-c", f'exec "$@" 3<&{to_browser[0]} 4>&{to_us[1]}', "sh", *command]
     process = subprocess.Popen(
-        shell, pass_fds=(to_browser[0], to_us[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        preexec_fn=partial(_place, to_browser[0], to_us[1]),
+        close_fds=False,  # those that Python opens close themselves
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     os.close(to_browser[0])
     os.close(to_us[1])
@@ -135,3 +141,11 @@ def browser(profile: Path) -> Iterator[Page]:
         os.close(to_us[0])
         process.terminate()
         process.wait(PATIENCE)
+
+
+def _place(reading: int, writing: int) -> None:
+    """Put the pipes where the browser looks for them, over whatever is there."""
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (reading, writing)]
+    for place, end in zip((3, 4), high, strict=True):
+        os.dup2(end, place)
+        os.close(end)

@@ -27,7 +27,7 @@ let onScreen = false;
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   const inside = app.contains(target);
-  if (event.ctrlKey || event.metaKey || event.altKey || !(onScreen || inside) || !current) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !(onScreen || inside) || !opened) return;
   if (target.matches("input:not([type=radio]), select, textarea")) {
     if (key === "Escape" && inside) target.blur();
     return;
