@@ -42,6 +42,9 @@ MEASUREMENTS = {
         " memory against the plan"
     ),
     "real_model_memory": "of these the last alone: memory of a training step against the plan",
+    "report_page": (
+        "bytes of the active profile's page, and its first paint with and without its trajectories' data"
+    ),
     "retrieval_build": (
         "time, memory and disk of BM25 and dense indexes from 1,000 to a million generated passages"
     ),
@@ -77,8 +80,8 @@ def main() -> None:
         prog="python -m perf",
         description="Run one side-by-side measurement; the last line printed is one JSON object.",
         epilog=(
-            "continued_warmstart, credit, evaluation, pipeline, prefect_overhead, real_model, rollout and"
-            " serve measure the active profile's results."
+            "continued_warmstart, credit, evaluation, pipeline, prefect_overhead, real_model, report_page,"
+            " rollout and serve measure the active profile's results."
         ),
     )
     parser.add_argument(
