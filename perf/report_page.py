@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from perf.measure import Measured, in_turn, median_of_pairs, report
@@ -48,7 +49,7 @@ def first_paint(inputs: Inputs, params: Params, repeats: int) -> Measured:
         for path, shown in zip(pages.values(), (params, bare), strict=True):
             path.write_text(render_page(inputs, shown), "utf-8")
         sizes = {side: path.stat().st_size for side, path in pages.items()}
-        times = in_turn({side: lambda path=path: _paint(path) for side, path in pages.items()}, repeats)
+        times = in_turn({side: partial(_paint, path) for side, path in pages.items()}, repeats)
     page, without = times.values()
     figures = {
         "page_mb": sizes["page"] / 1e6,
