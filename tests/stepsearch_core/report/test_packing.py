@@ -15,6 +15,7 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 
 
@@ -22,7 +23,7 @@ def unpack(packed):
     return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(VALUES)
 def test_what_is_packed_comes_out_again(value):
     assert unpack(pack(value)) == value
