@@ -66,7 +66,6 @@ MEASUREMENTS = {
         "search keys on published text, their worth to a retriever without a vote, 20,000 rows, kills of a"
         " process that asks a service"
     ),
-    "tuning": "the same small grid for every algorithm, by validation on worlds other than the default's",
     "update": "the PPO update against rows of equal length, padded rows and plain torch",
     "update_gpu": "the PPO update of Qwen2.5-0.5B and 3B shapes with random weights, on a GPU",
 }
@@ -91,8 +90,8 @@ def main() -> None:
         "--quick",
         action="store_true",
         help=(
-            "fewer repeats or a smaller workload, two minutes at most, but for steps_to_f1 and tuning, which"
-            " train; pipeline and continued_warmstart"
+            "fewer repeats or a smaller workload, two minutes at most, but for steps_to_f1, which trains;"
+            " pipeline and continued_warmstart"
             " ignore it: they take what the active profile takes"
         ),
     )

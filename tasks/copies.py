@@ -66,7 +66,7 @@ class Copy:
     def prepare(self, params: Params) -> None:
         """Make it with these parameters; one that an earlier try has left is repaired."""
         if (self.folder / WHOLE).is_file():
-            self.run("tasks.repair")
+            self.execute("tasks.repair")
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Copy:
         (self.folder / WHOLE).parent.mkdir(exist_ok=True)
         (self.folder / WHOLE).touch()
 
-    def run(self, *module: str, **environment: str) -> None:
+    def execute(self, *module: str, **environment: str) -> None:
         """Run `python -m MODULE ...` in it, its output going to the log.
 
         Args:
@@ -122,7 +122,7 @@ class Copy:
         Raises:
             RunFailedError: DVC could not.
         """
-        self.run("dvc", "exp", "save", "--quiet", "--force", "--name", name)
+        self.execute("dvc", "exp", "save", "--quiet", "--force", "--name", name)
         with _FETCHING:
             _git("fetch", "--quiet", str(self.folder.resolve()), "+refs/exps/*:refs/exps/*")
 

@@ -89,7 +89,7 @@ def make(runs: Keyed, at_most: int | None) -> dict[str, Ended]:
 def _make_start(copy: Copy, run: Run, start: str, place: Environment) -> str:
     """The stages before training, which the runs find in DVC's cache."""
     copy.prepare(run.params)
-    copy.run("dvc", "repro", SHARED, **place)
+    copy.execute("dvc", "repro", SHARED, **place)
     copy.discard()
     _marker(start).touch()
     return "made"
@@ -100,7 +100,7 @@ def _make_run(copy: Copy, run: Run, key: str, commit: str, place: Environment) -
     copy.prepare(run.params)
     whole = run.point is None  # an experiment has all stages
     stages = () if whole else (run.target,)
-    copy.run("dvc", "repro", *stages, **place, STEPSEARCH_CHECK="off")
+    copy.execute("dvc", "repro", *stages, **place, STEPSEARCH_CHECK="off")
     if whole:
         copy.save_experiment(experiment_name(run))
     facts = {

@@ -45,8 +45,6 @@ def read_outcome(run: Run, folder: Path) -> Outcome:
 
 
 def _records(folder: Path, policy: str, run: Run) -> dict[str, dict[str, QuestionRecord]]:
-    """Benchmark -> question -> record of one policy; nothing of one that was not asked."""
+    """Benchmark -> question -> record of one policy."""
     asked = folder / "data" / "evaluate" / "records" / policy
-    if policy not in run.params.evaluate.policies:
-        return {}
     return {name: read_records(asked / f"{name}.jsonl") for name in run.params.evaluate.benchmarks}
