@@ -1,6 +1,5 @@
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,45 +10,10 @@ from stepsearch_core.base.io import write_json, write_jsonl
 from stepsearch_core.params import METHODS, POLICIES
 from stepsearch_core.report.inputs import read_inputs
 from stepsearch_core.report.page import OTHER_TONES, mark_tags, render_curves, render_page, tones
+from tests.html_pages import Page
 from tests.report_data import cell, make_metrics, make_written_answers, write_others
 
 SHEET = Path(stepsearch_core.report.__file__).with_name("templates") / "page.css"
-VOID = {"meta", "link", "input", "br", "circle", "line", "polyline"}
-
-
-class Page(HTMLParser):
-    """Collects elements with their attributes and text, and checks that tags nest."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open: list[dict] = []
-        self.elements: list[dict] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        classes = {name for above in self.open for name in (above["attributes"].get("class") or "").split()}
-        element = {"tag": tag, "attributes": dict(attributes), "text": "", "inside": classes}
-        self.elements.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append({"tag": tag, "attributes": dict(attributes), "text": ""})
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()["tag"] == tag
-
-    def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
-
-    def all(self, tag, **wanted):
-        return [
-            element
-            for element in self.elements
-            if element["tag"] == tag and wanted.items() <= element["attributes"].items()
-        ]
 
 
 @pytest.fixture
