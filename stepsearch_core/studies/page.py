@@ -1,0 +1,67 @@
+"""The page of a study: sections, charts and cases laid into the templates, which escape all text.
+
+Style sheet, tables and the article of an answered question are the report's; what only a study has stands in
+templates of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+
+from stepsearch_core.report import results, tables
+from stepsearch_core.report.page import mark_tags
+from stepsearch_core.studies import cases, charts, intervals
+from stepsearch_core.studies.headline import describe, findings
+from stepsearch_core.studies.outcomes import Outcome
+from stepsearch_core.studies.sections import sections
+from stepsearch_core.studies.tables import Analysis, compared, labels
+from stepsearch_core.training.statistics import LOGGED
+
+
+def render_study(analysis: Analysis, outcomes: Sequence[Outcome]) -> str:
+    """The whole page as one HTML document that loads nothing from anywhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("stepsearch_core.studies"), jinja2.PackageLoader("stepsearch_core.report")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
+    )
+    environment.globals.update(logged=LOGGED, tones={})
+    return environment.get_template("study.html").render(_context(analysis, outcomes))
+
+
+def _context(analysis: Analysis, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    curves = {
+        setting: charts.curve_charts(analysis, setting)
+        for setting in labels(analysis["settings"])
+        if analysis["curves"].get(setting)
+    }
+    return {
+        "analysis": analysis,
+        "title": analysis["title"] or analysis["study"],
+        "settings": labels(analysis["settings"]),
+        "variants": labels(analysis["variants"]),
+        "compared": compared(analysis),
+        "lines": charts.tones(analysis),
+        "findings": findings(analysis),
+        "described": describe(analysis),
+        "sections": sections(analysis),
+        "curves": curves,
+        "curve_data": {
+            chart.key: chart.data for groups in curves.values() for group in groups for chart in group
+        },
+        "differences": intervals.difference_rows(analysis),
+        "scores": intervals.score_rows(analysis),
+        "cases": cases.choose_cases(analysis, outcomes),
+        "case_counts": cases.counts(analysis, outcomes),
+        "kinds": cases.KINDS,
+    }

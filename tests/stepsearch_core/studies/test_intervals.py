@@ -1,0 +1,31 @@
+from stepsearch_core.studies.intervals import difference_rows, score_rows
+from tests.stepsearch_core.studies.analysis_example import HOPS, make_analysis, make_hops
+
+
+def test_differences_stand_beside_zero():
+    chart = difference_rows(make_analysis())
+    ((label, mark, bars),) = chart.groups
+    assert label == ""
+    assert [tick.label for tick in chart.ticks] == ["−0.05", "−0.025", "0", "0.025", "0.05"]
+    assert mark == 50
+    assert bars[0].text == "+0.025 (+0.005 to +0.045)"
+    assert (bars[0].low, bars[0].at, bars[0].high) == (55, 75, 95)
+
+
+def test_scores_stand_beside_the_baselines():
+    chart = score_rows(make_hops())
+    assert [label for label, _, _ in chart.groups] == list(HOPS.values())
+    assert all(mark == bars[1].at for _, mark, bars in chart.groups)
+    assert [bar.label for bar in chart.groups[0][2]] == ["StePPO", "Outcome PPO"]
+
+
+def test_one_replicate_is_a_point_without_an_interval():
+    analysis = make_analysis()
+    analysis["scores"][""]["steppo"]["mean"]["f1"] |= {"low": None, "high": None}
+    bar = score_rows(analysis).groups[0][2][0]
+    assert bar.low == bar.at == bar.high
+    assert bar.text == "0.440"
+
+
+def test_without_differences_nothing_is_drawn():
+    assert difference_rows(make_analysis(differences={"": {}})).groups == ()
