@@ -61,9 +61,14 @@ def _efficiency(entry: Mapping[str, Any]) -> list[Cell]:
         cell(entry.get("area"), F1.digits),
         difference_cell(entry.get("area_difference"), F1.digits),
         _needed(entry.get("reached"), _count),
-        *(_needed(entry.get(key), _ratio) for key in ("ratio", "share")),
-        *(_needed(tokens.get(key), _ratio) for key in ("ratio", "share")),
+        *(ratio_cell(entry.get(key)) for key in ("ratio", "share")),
+        *(ratio_cell(tokens.get(key)) for key in ("ratio", "share")),
     ]
+
+
+def ratio_cell(found: Found) -> Cell:
+    """What it takes to come to the goal, over what something else takes."""
+    return _needed(found, _ratio)
 
 
 def _needed(found: Found, text: Callable[[float | None], str]) -> Cell:

@@ -60,6 +60,7 @@ def _context(analysis: Analysis, outcomes: Sequence[Outcome]) -> dict[str, Any]:
             chart.key: chart.data for groups in curves.values() for group in groups for chart in group
         },
         "differences": intervals.difference_rows(analysis),
+        "ratios": intervals.ratio_rows(analysis),
         "scores": intervals.score_rows(analysis),
         "cases": cases.choose_cases(analysis, outcomes),
         "case_counts": cases.counts(analysis, outcomes),
