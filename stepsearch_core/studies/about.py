@@ -31,7 +31,7 @@ def tuning_table(analysis: Analysis) -> Grid | None:
     most = max((len(row["scores"]) for found in tuned.values() for row in found["grid"]), default=0)
     replicates = ((f"Replicate {number + 1}", "") for number in range(most))
     blocks = tuple(
-        (Topic(called.get(name, name), f"chosen: {_point(found['chosen'])}"), _grid_rows(found, most))
+        (Topic(called.get(name, name), _chosen(found["chosen"])), _grid_rows(found, most))
         for name, found in tuned.items()
     )
     return Grid("Tuning", ((f"Validation {F1.label}", "mean"), *replicates), blocks) if blocks else None
@@ -54,6 +54,10 @@ def _grid_rows(found: Mapping[str, Any], most: int) -> tuple[Row, ...]:
 
 def _filled(scores: list[float | None], most: int) -> list[float | None]:
     return [*scores, *[None] * (most - len(scores))]
+
+
+def _chosen(point: Mapping[str, Any] | None) -> str:
+    return "none chosen: some points have no score" if point is None else f"chosen: {_point(point)}"
 
 
 def _point(point: Mapping[str, Any]) -> str:

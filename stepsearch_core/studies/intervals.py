@@ -15,7 +15,7 @@ from stepsearch_core.report.charts import Axis, Tick, axis
 from stepsearch_core.report.results import F1, Cell
 from stepsearch_core.studies.charts import tones
 from stepsearch_core.studies.learning_speed import ratio_cell
-from stepsearch_core.studies.tables import Analysis, cell, in_brackets, labels
+from stepsearch_core.studies.tables import Analysis, against, cell, in_brackets, labels
 
 Cells = Mapping[str, Mapping[str, Any]]
 """Setting -> variant -> a value with its interval, or None."""
@@ -49,7 +49,7 @@ class IntervalRows:
 
 def difference_rows(analysis: Analysis) -> IntervalRows:
     """The differences of mean F1 to the baseline, which stands at 0."""
-    baseline = labels(analysis["variants"])[analysis["baseline"]]
+    baseline = against(analysis)
     title = f"Mean {F1.label}: difference to {baseline}"
     found = _mean_f1(analysis["differences"])
     return _interval_rows(
@@ -68,7 +68,7 @@ def score_rows(analysis: Analysis) -> IntervalRows:
 
 def ratio_rows(analysis: Analysis) -> IntervalRows:
     """The trajectories that variants need, over those that the baseline needs, which stands at 1."""
-    baseline = labels(analysis["variants"])[analysis["baseline"]]
+    baseline = against(analysis)
     title = f"Trajectories to the goal: ratio to {baseline}'s"
     found = {
         setting: {name: item.get("ratio") for name, item in of.items() if name != analysis["baseline"]}

@@ -18,6 +18,7 @@ from stepsearch_core.studies.tables import (
     Found,
     Grid,
     Topic,
+    against,
     cell,
     labels,
     rows_of,
@@ -33,7 +34,7 @@ COSTS = {
 
 def efficiency_table(analysis: Analysis) -> Grid:
     """How fast each variant learns, a block a setting."""
-    baseline = labels(analysis["variants"])[analysis["baseline"]]
+    baseline = against(analysis)
     heads = (
         ("Area", f"mean validation {F1.label}"),
         ("Difference", f"to {baseline}"),

@@ -13,7 +13,17 @@ from stepsearch_core.report.inputs import BASELINE
 from stepsearch_core.report.pairs import P_DIGITS
 from stepsearch_core.report.published import BENCHMARKS, TABLES
 from stepsearch_core.report.results import DASH, F1, Cell, Row, name_of, number
-from stepsearch_core.studies.tables import Analysis, Found, Grid, Topic, cell, labels, of_setting, rows_of
+from stepsearch_core.studies.tables import (
+    Analysis,
+    Found,
+    Grid,
+    Topic,
+    against,
+    cell,
+    labels,
+    of_setting,
+    rows_of,
+)
 
 MEASURES = tuple(BY_KEY[key] for key in COMPARED)
 ELSEWHERE = "of the paper: Qwen2.5, Wikipedia of 2018, one run each; other models and data, not comparable"
@@ -45,7 +55,7 @@ def _blocks(analysis: Analysis, setting: str) -> Iterator[Block]:
 
 
 def _differences(analysis: Analysis, setting: str, measure: Measure) -> Iterator[Block]:
-    baseline = labels(analysis["variants"])[analysis["baseline"]]
+    baseline = against(analysis)
     cells = {
         name: [
             difference_cell(columns.get(column, {}).get(measure.key), measure.digits)

@@ -17,6 +17,8 @@ Found = Mapping[str, Any] | None
 """A value with its interval and more, as the analysis has it; None where there is none."""
 
 NEVER = "never"
+SHORT = 24
+"""Characters of a label that fits into the head of a column."""
 EVERYWHERE = "All runs"
 """What a study without settings has in their place."""
 
@@ -68,6 +70,12 @@ def compared(analysis: Analysis) -> str | None:
     """The first variant beside the baseline; None where there is no other."""
     names = (entry["name"] for entry in analysis["variants"])
     return next((name for name in names if name != analysis["baseline"]), None)
+
+
+def against(analysis: Analysis) -> str:
+    """What the baseline is called in the heads of tables: its label, if that is short."""
+    label = labels(analysis["variants"])[analysis["baseline"]]
+    return label if len(label) <= SHORT else "the baseline"
 
 
 def of_setting(title: str, label: str) -> str:

@@ -18,8 +18,10 @@ def test_the_whole_grid_with_the_chosen_point():
 def test_points_with_fewer_scores_have_dashes():
     analysis = make_analysis()
     analysis["tuning"]["steppo"]["grid"][0] |= {"score": None, "scores": []}
+    analysis["tuning"]["steppo"]["chosen"] = None
     grid = tuning_table(analysis)
     assert grid is not None
+    assert grid.blocks[0][0].explanation == "none chosen: some points have no score"
     assert [cell.value for cell in grid.blocks[0][1][0].cells] == ["–", "–", "–"]
 
 

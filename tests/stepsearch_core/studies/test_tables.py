@@ -2,6 +2,7 @@ from stepsearch_core.report.results import Cell, Row
 from stepsearch_core.studies.tables import (
     Grid,
     Topic,
+    against,
     bounds,
     cell,
     compared,
@@ -50,6 +51,13 @@ def test_what_a_study_is_about():
     assert (subject(ablation), compared(ablation)) == (None, "without_key_reward")
     alone = methods | {"variants": methods["variants"][1:2]}
     assert (subject(alone), compared(alone)) == (None, None)
+
+
+def test_a_long_label_does_not_fill_the_heads():
+    analysis = make_analysis()
+    assert against(analysis) == "Outcome PPO"
+    analysis["variants"][1]["label"] = "Outcome PPO as Search-R1 has it"
+    assert against(analysis) == "the baseline"
 
 
 def test_subject_and_baseline_are_rows_of_their_own_kinds():
