@@ -29,6 +29,8 @@ from stepsearch_core.report.viewer import make_viewer
 from stepsearch_core.runtime.software import versions
 from stepsearch_core.training.statistics import LOGGED
 
+TEMPLATES = "stepsearch_core.report"
+"""The package whose templates make the page."""
 OTHER_TONES = 4
 """Colours that the style sheet has for policies of others."""
 TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag in style.grammar.tags}))})")
@@ -36,18 +38,15 @@ TAG = re.compile(f"({'|'.join(sorted({tag for style in STYLES.values() for tag i
 
 def render_page(inputs: Inputs, params: Params) -> str:
     """The whole page as one HTML document that loads nothing from anywhere."""
-    environment = _environment()
-    environment.filters.update(
-        cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
-    )
-    environment.globals.update(logged=LOGGED, tones=tones(policies_of(inputs.metrics)))
+    environment = page_environment(TEMPLATES)
+    environment.globals.update(tones=tones(policies_of(inputs.metrics)))
     return environment.get_template("page.html").render(_context(inputs, params))
 
 
 def render_curves(train_log: list[dict[str, Any]]) -> str:
     """The curves of the paper's figures as one SVG image without a style sheet, for other pages."""
     return (
-        _environment()
+        page_environment(TEMPLATES)
         .get_template("curves.svg")
         .render(charts=curves.charts(train_log, curves.PAPER_CURVES))
     )
@@ -62,15 +61,22 @@ def mark_tags(text: str) -> Markup:
     )
 
 
-def _environment() -> jinja2.Environment:
+def page_environment(*packages: str) -> jinja2.Environment:
+    """The templates of these packages (the first that has one), which escape all text, with what the shared
+    ones print values by.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stepsearch_core.report"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # orders are those of the page
+    environment.filters.update(
+        cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
+    )
+    environment.globals.update(logged=LOGGED, tones={})
     return environment
 
 

@@ -40,9 +40,9 @@ def efficiency_table(analysis: Analysis) -> Grid:
         ("Difference", f"to {baseline}"),
         ("Trajectories", "to the goal"),
         ("Ratio", f"to {baseline}'s"),
-        ("Share", "of its budget"),
+        ("Share", f"of {baseline}'s budget"),
         ("Token ratio", "in policy tokens"),
-        ("Token share", "of its budget"),
+        ("Token share", f"of {baseline}'s budget"),
     )
     return Grid("Sample efficiency", heads, tuple(_efficiency_blocks(analysis, baseline)))
 

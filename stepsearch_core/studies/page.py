@@ -9,34 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
-
-from stepsearch_core.report import results, tables
-from stepsearch_core.report.page import mark_tags
+from stepsearch_core.report.page import TEMPLATES, page_environment
 from stepsearch_core.studies import cases, charts, intervals
 from stepsearch_core.studies.headline import describe, findings
 from stepsearch_core.studies.outcomes import Outcome
 from stepsearch_core.studies.sections import sections
 from stepsearch_core.studies.tables import Analysis, compared, labels
-from stepsearch_core.training.statistics import LOGGED
 
 
 def render_study(analysis: Analysis, outcomes: Sequence[Outcome]) -> str:
     """The whole page as one HTML document that loads nothing from anywhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("stepsearch_core.studies"), jinja2.PackageLoader("stepsearch_core.report")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        cell=tables.cell_text, number=results.number, name=results.name_of, tags=mark_tags
-    )
-    environment.globals.update(logged=LOGGED, tones={})
-    return environment.get_template("study.html").render(_context(analysis, outcomes))
+    templates = page_environment("stepsearch_core.studies", TEMPLATES)
+    return templates.get_template("study.html").render(_context(analysis, outcomes))
 
 
 def _context(analysis: Analysis, outcomes: Sequence[Outcome]) -> dict[str, Any]:

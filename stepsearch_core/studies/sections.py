@@ -41,7 +41,7 @@ def _sections(analysis: Analysis) -> Iterator[Section]:
         f"Means over replicates (a training seed with a world each) and questions; small print: {sure}"
         " intervals. Differences are paired by replicate and question; p-values are corrected for all"
         " variants (Holm); “detects” is the true difference that a study of this size finds in"
-        f" {POWER:.0%} of cases.",
+        f" {POWER:.0%} of cases, before correction.",
         grids=tuple(main_tables(analysis)),
     )
     yield Section(
