@@ -52,9 +52,14 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Row]) -> Table:
     return Table(title, ("", *heads), tuple((row.label, *map(_in_brackets, row.cells)) for row in rows))
 
 
+def line(text: str) -> str:
+    """Text as one line: a `<` would begin a tag."""
+    return text.replace("<", "&lt;").replace("\n", " ")
+
+
 def _escaped(text: str) -> str:
     """Text within a cell: a bar would end it."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    return line(text).replace("|", "\\|")
 
 
 def _in_brackets(cell: Cell) -> str:

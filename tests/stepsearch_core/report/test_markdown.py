@@ -31,11 +31,11 @@ def test_every_table_says_what_it_is_of(metrics):
     assert "## F1, pairs of policies" in text
 
 
-def test_a_bar_does_not_end_a_cell():
-    assert table_lines(Table("", ("a", "b"), (("x | y", "1\n2"),))) == [
+def test_a_bar_does_not_end_a_cell_and_a_bracket_begins_no_tag():
+    assert table_lines(Table("", ("a", "b"), (("x | <y>", "1\n2"),))) == [
         "| a | b |",
         "| --- | ---: |",
-        "| x \\| y | 1 2 |",
+        "| x \\| &lt;y> | 1 2 |",
     ]
 
 

@@ -2,6 +2,7 @@ import re
 
 from stepsearch_core.studies.markdown import study_markdown
 from stepsearch_core.studies.sections import sections
+from tests.report_data import HOSTILE
 from tests.stepsearch_core.studies.analysis_example import make_ablation, make_analysis, make_hops
 
 
@@ -27,3 +28,13 @@ def test_all_rows_of_a_table_have_as_many_cells():
     for analysis in (make_analysis(), make_hops(), make_ablation()):
         for block in re.findall(r"(?:^\|.*\n)+", study_markdown(analysis), re.MULTILINE):
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+def test_hostile_text_is_text():
+    analysis = make_analysis(title=HOSTILE)
+    analysis["variants"][0]["label"] = "Ste|PPO\n# heading"
+    text = study_markdown(analysis)
+    assert "<" not in text
+    assert text.startswith("# &lt;/script>&lt;script>alert('passage')&lt;/script>\n")
+    assert "| Ste\\|PPO # heading | 0.440" in text
+    assert "\n# heading" not in text
