@@ -7,12 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stepsearch_core.base.hashes import sha256_files, sha256_json
+from stepsearch_core.base.io import atomic_write, read_object, write_json
 from stepsearch_core.studies.analysis import analyse
 from stepsearch_core.studies.markdown import study_markdown
 from stepsearch_core.studies.page import render_study
-
-from stepsearch_core.base.hashes import sha256_files, sha256_json
-from stepsearch_core.base.io import atomic_write, read_object, write_json
 from stepsearch_core.studies.provenance import provenance
 from stepsearch_core.studies.reading import read_outcome
 from stepsearch_core.studies.runs import Run

@@ -1,7 +1,6 @@
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +8,7 @@ import stepsearch_core.studies
 from stepsearch_core.studies.analysis import analyse
 from stepsearch_core.studies.charts import tones
 from stepsearch_core.studies.page import render_study
+from stepsearch_core.studies.study import Setting, Study, Variant
 from tests.chromium import browser, executable
 from tests.html_pages import Page
 from tests.stepsearch_core.studies.analysis_example import (
@@ -111,16 +111,8 @@ def test_every_tone_is_in_the_sheet():
 
 
 def test_what_the_analysis_makes_can_be_shown():
-    described = SimpleNamespace(label="", changes=[])
-    study = SimpleNamespace(
-        name="two",
-        title="",
-        baseline="ppo",
-        confidence=0.95,
-        bootstrap_samples=50,
-        variants={"steppo": described, "ppo": described, "never run": described},
-        settings={"": described},
-    )
+    variants = {"steppo": Variant(), "ppo": Variant(published="PPO"), "never run": Variant()}
+    study = Study("two", baseline="ppo", variants=variants, settings={"": Setting()}, bootstrap_samples=50)
     page = Page(render_study(analyse(study, make_outcomes()), make_outcomes()))
     assert page.all("title")[0]["text"] == "two · two"
     assert [chart["attributes"]["data-key"] for chart in page.all("figure", **{"class": "chart"})] == [
