@@ -11,6 +11,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from statistics import fmean
 
 from filelock import FileLock, Timeout
@@ -38,7 +39,7 @@ def compare(study: Study, at_most: int | None = None, finished: bool = False) ->
     Args:
         study: what is compared.
         at_most: runs at once; None: as many as fit.
-        finished: make no run; the page is of those that are there.
+        finished: make no run; the page is of those that are there, while others are made, too.
 
     Returns:
         The runs that are missing, and why.
@@ -49,7 +50,7 @@ def compare(study: Study, at_most: int | None = None, finished: bool = False) ->
     """
     COPIES.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(LOCK).acquire(timeout=0):
+        with nullcontext() if finished else FileLock(LOCK).acquire(timeout=0):
             tuning = with_keys(tuning_runs(study))
             failed = {} if finished else make(tuning, at_most)
             tuned = _grids(study, tuning)

@@ -39,6 +39,7 @@ def analyse(study: Study, outcomes: Iterable[Outcome]) -> dict[str, Any]:
     return {
         "study": study.name,
         "title": study.title,
+        "profile": study.profile,
         "baseline": study.baseline,
         "confidence": study.confidence,
         "settings": [_described(name, setting) for name, setting in study.settings.items()],
