@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from stepsearch_core.base.hashes import sha256_files, sha256_json
 from stepsearch_core.base.io import atomic_write, read_object, write_json
+from stepsearch_core.report.trajectories import KeptTrajectory, read_kept
 from stepsearch_core.studies.analysis import analyse
 from stepsearch_core.studies.markdown import study_markdown
 from stepsearch_core.studies.page import render_study
@@ -51,11 +52,17 @@ def publish(study: Study, runs: Keyed, tuned: Grids, missing: Sequence[tuple[Run
     analysis: dict[str, Any] = analyse(study, outcomes)
     analysis |= {"missing": lost, "tuning": tuned, "provenance": provenance(there), "made_by": by}
     with atomic_write(page) as file:
-        file.write(render_study(analysis, outcomes))
+        file.write(render_study(analysis, outcomes, _kept(study, there)))
     with atomic_write(page.with_name("results.md")) as file:
         file.write(study_markdown(analysis))
     write_json(analysis_file, analysis)
     print(f"page of {len(there)} of {len(runs)} runs: {page}")
+
+
+def _kept(study: Study, there: Mapping[Run, Path]) -> list[KeptTrajectory]:
+    """What training kept in the first run of the variant that the study is about."""
+    about = [folder for run, folder in there.items() if run.variant == next(iter(study.variants))]
+    return read_kept(about[0] / "data" / "train" / "trajectories.jsonl") if about else []
 
 
 def _code() -> str:
