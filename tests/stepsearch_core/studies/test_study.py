@@ -89,7 +89,7 @@ def test_the_studies_that_come_with_it_are_whole():
     methods = read_study("methods", folder)
     assert {name: methods.count(name) for name in methods.variants} == {
         **dict.fromkeys(("steppo", "ppo", "grpo"), 5),
-        **dict.fromkeys(("rloo", "reinforce_pp"), 3),
+        **dict.fromkeys(("rloo", "reinforce_pp", "steppo_plain", "ppo_plain"), 3),
     }
     worlds = {change for replicate in methods.replicates for change in replicate if "world" in change}
     tuned_on = {change for replicate in methods.tuning.replicates for change in replicate}
