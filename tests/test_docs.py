@@ -188,8 +188,8 @@ def test_readme_is_short():
     assert len(README.read_text().splitlines()) <= 120
 
 
-def test_readme_s_library_example_prints_what_its_comments_say(capsys):
-    [code] = blocks(README, "python")
+def test_the_library_example_prints_what_its_comments_say(capsys):
+    [code] = blocks(ROOT / "docs" / "method.md", "python")
     exec(code, {})
     said = re.findall(r"print\(.*\)  # (\[.*?\])", code)
     assert len(code.splitlines()) <= 15
