@@ -152,7 +152,7 @@ def _copy(source: Path, target: Path) -> None:
 def cache_folder() -> Path:
     """DVC's cache of this checkout."""
     with Repo() as repo:
-        return Path(repo.cache.local.path).resolve()
+        return Path(repo.cache.local_cache_dir).resolve()
 
 
 def _git(*arguments: str) -> None:

@@ -81,6 +81,8 @@ def test_runs_are_experiments_that_dvc_compares(toy):
     difference = told["data/evaluate/metrics.json"]["trained.mean.f1"]
     assert (difference["old"], difference["new"]) == (0.5, 0.75)
     assert "toy-steppo-seed-1" in dvc(folder, "exp", "show", "--csv")
+    dvc(folder, "get", ".", "data/train/metrics.jsonl", "--rev", "toy-steppo-seed-1", "--out", "log.jsonl")
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 5  # out of this checkout's cache
 
 
 def test_a_new_seed_and_a_grid_run_only_what_is_new(toy, log):
