@@ -78,8 +78,9 @@ def run_jobs(jobs: Sequence[Job], places: Sequence[Environment]) -> dict[str, En
                     bar.update()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for name in running.values():
-                by_name[name].stop()
+            with ThreadPoolExecutor(len(jobs)) as stopping:  # in threads, which a second Ctrl-C leaves alone
+                for name in running.values():
+                    stopping.submit(by_name[name].stop)
             raise
     return ended
 

@@ -80,5 +80,27 @@ def test_a_defect_ends_everything_and_stops_what_runs():
     assert stopped.is_set()
 
 
+def test_what_runs_is_stopped_all_at_once():
+    begun, gate, ended = threading.Barrier(3), threading.Barrier(2, timeout=10), threading.Event()
+
+    def waits(place):
+        begun.wait(10)
+        assert ended.wait(10)
+        return ""
+
+    def stop():
+        gate.wait()  # for the other's
+        ended.set()
+
+    def breaks(place):
+        begun.wait(10)
+        raise AssertionError("a defect")
+
+    jobs = [Job(name, "", waits, stop) for name in ("one", "another")]
+    with pytest.raises(AssertionError, match="a defect"):
+        run_jobs([*jobs, Job("broken", "", breaks, lambda: None)], [*PLACES, {}])
+    assert ended.is_set()
+
+
 def test_without_jobs_nothing_happens():
     assert run_jobs([], []) == {}
