@@ -100,7 +100,9 @@ def _reason(ended: Ended | None, ready: bool) -> str:
 @terminal()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare from the command line; exit with 1 if runs are missing."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs in copies is ended first
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(ending, signal.default_int_handler)  # what runs in copies is ended first
     parser = argparse.ArgumentParser(prog="python -m tasks.compare", description="See stepsearch compare.")
     parser.add_argument("study", metavar="NAME")
     parser.add_argument("--jobs", type=int, metavar="N")

@@ -21,13 +21,15 @@ from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.io import atomic_folder, write_json
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.params.stages import STAGES
-from tasks.processes import stop
+from tasks.processes import stop, stop_left
 
 COPIES = Path("checkpoints/studies")
 RESULTS = Path("studies/runs")
 LOGS = Path("studies/logs")
 WHOLE = ".dvc/tmp/whole"
 """In a copy that has been made to its end."""
+LEADER = ".dvc/tmp/leader"
+"""In a copy in which something runs or ran: the id of the process that leads it."""
 KEPT = {
     "train": (
         *("params.yaml", "dvc.lock", "data/timings/train.json"),
@@ -66,6 +68,8 @@ class Copy:
     def prepare(self, params: Params) -> None:
         """Make it with these parameters; one that an earlier try has left is repaired."""
         if (self.folder / WHOLE).is_file():
+            if (leader := self.folder / LEADER).is_file() and (number := leader.read_text()).isdecimal():
+                stop_left(int(number), self.folder)  # of a command that could not end it
             self.execute("tasks.repair")
             return
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -103,6 +107,7 @@ class Copy:
                 text=True,
                 start_new_session=True,
             )
+        (self.folder / LEADER).write_text(f"{self._process.pid}")
         if self._stopped:
             stop(self._process)
         if self._process.wait():
