@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 
+from dvc.config import Config
 from dvc.repo import Repo
 
 from stepsearch_core.base.errors import ExplainedError
@@ -76,8 +77,8 @@ class Copy:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         _git("clone", "--quiet", "--no-checkout", ".", str(self.folder))
         _git("-C", str(self.folder), "checkout", "--quiet", "--detach", self._commit)
-        local = self.folder / ".dvc" / "config.local"
-        local.write_text(f"[cache]\n    dir = {self._cache}\n", encoding="utf-8")
+        with Config(str(self.folder / ".dvc"), validate=False).edit("local") as local:
+            local["cache"] = {"dir": str(self._cache)}
         (self.folder / "params.yaml").write_text(params_yaml(params), encoding="utf-8")
         (self.folder / WHOLE).parent.mkdir(exist_ok=True)
         (self.folder / WHOLE).touch()
