@@ -75,7 +75,7 @@ class Copy:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        _git("clone", "--quiet", "--no-checkout", ".", str(self.folder))
+        _git("clone", "--quiet", "--no-checkout", *_identity(), ".", str(self.folder))
         _git("-C", str(self.folder), "checkout", "--quiet", "--detach", self._commit)
         with Config(str(self.folder / ".dvc"), validate=False).edit("local") as local:
             local["cache"] = {"dir": str(self._cache)}
@@ -128,9 +128,15 @@ class Copy:
         Raises:
             RunFailedError: DVC could not.
         """
-        self.execute("dvc", "exp", "save", "--quiet", "--force", "--name", name)
+        self.execute("dvc", "exp", "save", "--force", "--name", name)
         with _FETCHING:
-            _git("fetch", "--quiet", str(self.folder.resolve()), "+refs/exps/*:refs/exps/*")
+            _git(
+                "fetch",
+                "--quiet",
+                str(self.folder.resolve()),
+                "+refs/exps/*:refs/exps/*",
+                "^refs/exps/exec/*",
+            )
 
     def keep(self, key: str, target: str, facts: Mapping[str, object]) -> None:
         """Keep what the page is made of, of the stages up to `target`, in `RESULTS`; the copy goes."""
@@ -161,5 +167,21 @@ def cache_folder() -> Path:
         return Path(repo.cache.local_cache_dir).resolve()
 
 
+def _identity() -> list[str]:
+    """Options of a clone that save experiments under the name that commits have here, or the program's."""
+    named = {"user.name": "StepSearch", "user.email": "stepsearch@localhost"}
+    for key in named:
+        said = subprocess.run(["git", "config", key], capture_output=True, text=True).stdout.strip()
+        named[key] = said or named[key]
+    return [option for key, value in named.items() for option in ("--config", f"{key}={value}")]
+
+
 def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)
+    """Run git here.
+
+    Raises:
+        RunFailedError: it failed; the message is its own.
+    """
+    ran = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if ran.returncode:
+        raise RunFailedError(f"git: {ran.stderr.strip()}")

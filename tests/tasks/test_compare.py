@@ -77,6 +77,8 @@ def test_runs_are_experiments_that_dvc_compares(toy):
     assert sorted(listed) == sorted(
         f"toy-{variant}-seed-{seed}" for variant in ("steppo", "ppo") for seed in (0, 1)
     )
+    refs = subprocess.run(["git", "for-each-ref", "refs/exps"], cwd=folder, capture_output=True, text=True)
+    assert "refs/exps/exec" not in refs.stdout  # of DVC's work in the copy
     told = json.loads(dvc(folder, "metrics", "diff", "--json", "toy-ppo-seed-0", "toy-steppo-seed-0"))
     difference = told["data/evaluate/metrics.json"]["trained.mean.f1"]
     assert (difference["old"], difference["new"]) == (0.5, 0.75)
