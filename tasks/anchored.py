@@ -28,14 +28,30 @@ def anchored(params: Params) -> Params:
     """The same parameters, those paths absolute that lead to what git does not track here."""
     for name, key in PATHS:
         section = getattr(params, name)
-        value = getattr(section, key)
-        if value and not Path(value).is_absolute() and Path(value).exists() and not _tracked(value):
-            params = replace(params, **{name: replace(section, **{key: str(Path(value).resolve())})})
-    return params
+        params = replace(params, **{name: replace(section, **{key: _anchored(getattr(section, key))})})
+    others = {
+        name: replace(other, source=_anchored(other.source), changes=list(map(_changed, other.changes)))
+        for name, other in params.evaluate.others.items()
+    }
+    return replace(params, evaluate=replace(params.evaluate, others=others))
+
+
+def _changed(change: str) -> str:
+    """An override of a policy's own, which may be of one of the paths."""
+    key, _, value = change.partition("=")
+    return f"{key}={_anchored(value)}" if tuple(key.split(".")) in PATHS else change
+
+
+def _anchored(value: str | None) -> str | None:
+    untracked = value and not Path(value).is_absolute() and Path(value).exists() and not _tracked(value)
+    return str(Path(value).resolve()) if value and untracked else value
 
 
 @cache
 def _tracked(path: str) -> bool:
-    """Whether git has anything of it."""
-    listed = subprocess.run(["git", "ls-files", "--", path], capture_output=True, text=True)
-    return bool(listed.stdout)
+    """Whether git has all of it."""
+    tracked, others = (
+        subprocess.run(["git", "ls-files", *only, "--", path], capture_output=True, text=True).stdout
+        for only in ([], ["--others"])
+    )
+    return bool(tracked) and not others

@@ -2,8 +2,14 @@ import subprocess
 
 import pytest
 
+from tasks import anchored as anchored_module
 from tasks.anchored import anchored
 from tests.profiles import profile
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    anchored_module._tracked.cache_clear()
 
 
 @pytest.fixture
@@ -26,3 +32,17 @@ def test_what_git_does_not_track_gets_an_absolute_path(checkout):
 def test_what_every_copy_has_and_names_of_the_hub_stay(checkout):
     params = profile("own", "fetch.folder=tracked", "model.source=somebody/model")
     assert anchored(params) == params
+
+
+def test_a_folder_that_git_tracks_in_part_stays_here_too(checkout):
+    (checkout / "tracked" / "questions.jsonl").write_text("")
+    assert anchored(profile("own", "fetch.folder=tracked")).fetch.folder == str(checkout / "tracked")
+
+
+def test_models_and_encoders_of_other_policies_are_paths_as_well(checkout):
+    other = 'evaluate.others={released: {source: own, changes: ["retrieval.encoder=own"]}}'
+    found = anchored(profile("own", other)).evaluate.others["released"]
+    assert (found.source, found.changes) == (
+        str(checkout / "own"),
+        [f"retrieval.encoder={checkout / 'own'}"],
+    )
