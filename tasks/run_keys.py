@@ -7,7 +7,7 @@ there, and which runs have their first stages in common.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,12 @@ def run_key(params: Params, target: str) -> str:
     return sha256_json(found)[:16]
 
 
-def check_committed(runs: Iterable[tuple[Params, str]]) -> str:
+def check_committed(runs: Sequence[tuple[Params, str]]) -> str:
     """The last commit, of which runs are made; of these the parameters and last stages are given.
 
     Raises:
-        UncommittedError: there is none, or what stages import is not as it has it.
+        UncommittedError: there is none, or what stages import, rewards of one's own too, is not as it has
+            it.
     """
     ran = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
     if ran.returncode:
@@ -52,16 +53,26 @@ def check_committed(runs: Iterable[tuple[Params, str]]) -> str:
         for path in _given(listed(stage, params)[1])
         if not path.is_absolute()
     }
-    told = subprocess.run(
-        ["git", "status", "--porcelain", "--", "dvc.yaml", *sorted(paths)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    if changed := [line[3:] for line in told.stdout.splitlines()]:
+    rewards = {str(file) for params, _ in runs for file in term_files(params.reward.terms) if _is_here(file)}
+    # rewards that git does not know are imported from here, the others from the copy
+    changed = [*_changed({"dvc.yaml", *paths}), *_changed(rewards, "--untracked-files=no")]
+    if changed:
         more = f" and {len(changed) - 1} more" if changed[1:] else ""
         raise UncommittedError(f"commit {changed[0]}{more} first: a study's runs are of a commit")
     return ran.stdout.strip()
+
+
+def _changed(paths: set[str], *options: str) -> list[str]:
+    """What of these files and folders differs from the last commit."""
+    if not paths:
+        return []
+    command = ["git", "status", "--porcelain", *options, "--", *sorted(paths)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [line[3:] for line in told.stdout.splitlines()]
+
+
+def _is_here(file: Path) -> bool:
+    return file.resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _entry(stage: str, params: Params) -> dict[str, Any]:

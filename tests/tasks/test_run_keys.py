@@ -25,7 +25,7 @@ def test_keys_differ_by_what_stages_read_up_to_the_last(toy):
     assert differ([], ["seed=1"])
     assert differ([], ["train.steps=3"])
     assert not differ([], ["train.steps=3"], SHARED)
-    assert not differ([], ["report.case_studies=3", "hardware.gpus=8", "watch.trackers=[tensorboard]"])
+    assert not differ([], ["report.case_studies=3", "hardware.gpus=8", "watch.trackers=[dvclive,tensorboard]"])
     assert not differ([], ["evaluate.questions=3"], "train")
 
 
@@ -63,6 +63,20 @@ def test_runs_are_of_a_commit(toy):
         check_committed(runs)
     commit(toy)
     assert check_committed(runs) != head.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_reward_of_ones_own_is_as_committed_or_of_this_checkout_alone(toy, monkeypatch):
+    monkeypatch.syspath_prepend(toy)
+    (toy / "committed_reward.py").write_text("def own(trajectory, question): return []")
+    commit(toy)
+    (toy / "new_reward.py").write_text("def own(trajectory, question): return []")
+    terms = "reward.terms={committed_reward:own: 1.0, new_reward:own: 1.0}"
+    runs = [(profile("tiny", terms), "train")]
+    assert check_committed(runs)
+    (toy / "committed_reward.py").write_text("def own(trajectory, question): return [1]")
+    with pytest.raises(UncommittedError, match=r"commit committed_reward\.py first"):
+        check_committed(runs)
 
 
 def test_outside_of_git_there_are_no_runs(tmp_path, monkeypatch):
