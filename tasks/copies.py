@@ -130,13 +130,8 @@ class Copy:
         """
         self.execute("dvc", "exp", "save", "--force", "--name", name)
         with _FETCHING:
-            _git(
-                "fetch",
-                "--quiet",
-                str(self.folder.resolve()),
-                "+refs/exps/*:refs/exps/*",
-                "^refs/exps/exec/*",
-            )
+            source, wanted = str(self.folder.resolve()), ("+refs/exps/*:refs/exps/*", "^refs/exps/exec/*")
+            _git("fetch", "--quiet", source, *wanted)
 
     def keep(self, key: str, target: str, facts: Mapping[str, object]) -> None:
         """Keep what the page is made of, of the stages up to `target`, in `RESULTS`; the copy goes."""
