@@ -30,9 +30,11 @@ def with_keys(runs: Sequence[Run]) -> Keyed:
     """The runs with their keys, and with paths that hold in every copy.
 
     Raises:
-        ParamsError: variants would not start from the same warm start.
+        ParamsError: variants would not start from the same warm start, or two runs' experiments would have
+            one name.
     """
     starts: dict[tuple[str, int], tuple[str, Run]] = {}
+    named: dict[str, Run] = {}
     keyed = {}
     for run in (replace(run, params=anchored(run.params)) for run in runs):
         start = run_key(run.params, SHARED)
@@ -41,6 +43,11 @@ def with_keys(runs: Sequence[Run]) -> Keyed:
             raise ParamsError(
                 f"{run.study}: {run.variant} and {other.variant} differ in what comes before training: every"
                 " variant starts from the same warm start (what all of them have otherwise is a setting)"
+            )
+        if run.point is None and named.setdefault(name := experiment_name(run), run) is not run:
+            raise ParamsError(
+                f"{run.study}: {run.title} and {named[name].title} would both be the experiment {name}:"
+                " rename one (names of experiments have ASCII letters and digits, all else is a hyphen)"
             )
         keyed[run] = run_key(run.params, run.target)
     return keyed
@@ -123,4 +130,5 @@ def _marker(start: str) -> Path:
 
 def experiment_name(run: Run) -> str:
     """The name of its DVC experiment, as git takes it."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{run.study} {run.title}").strip("-.")
+    name = re.sub(r"\.(?!\d)|[^A-Za-z0-9.]", " ", f"{run.study} {run.title}")  # dots of numbers alone
+    return "-".join(name.split()).strip(".")
