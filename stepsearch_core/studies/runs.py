@@ -146,7 +146,7 @@ def _file(study: Study) -> Path:
 
 
 def _check_terms(study: Study, runs: Sequence[Run]) -> None:
-    """Equal budgets within a setting."""
+    """Equal budgets and questions within a setting, and replicates that differ."""
     budgets: dict[str, tuple[int, str]] = {}
     for run in runs:
         budget = run.trajectories_per_step * run.params.train.steps
@@ -156,3 +156,34 @@ def _check_terms(study: Study, runs: Sequence[Run]) -> None:
                 f"{_file(study)}: variants.{run.variant}: samples {budget} trajectories, {of} {first}:"
                 " terms have to be equal (train.steps, questions_per_step, samples_per_question)"
             )
+    _check_questions(study, runs)
+    _check_replicates(study, runs)
+
+
+def _check_questions(study: Study, runs: Sequence[Run]) -> None:
+    """The same test questions within a setting, or no answer would be paired, nor a mean be of the same."""
+    asked: dict[str, Run] = {}
+    for run in runs:
+        other = asked.setdefault(run.setting, run)
+        for key in ("benchmarks", "questions"):
+            own, first = (getattr(of.params.evaluate, key) for of in (run, other))
+            if own != first:
+                raise ParamsError(
+                    f"{_file(study)}: variants.{run.variant}: evaluate.{key} is {own}, {other.variant}'s"
+                    f" {first}: all have to answer the same questions"
+                )
+
+
+def _check_replicates(study: Study, runs: Sequence[Run]) -> None:
+    """Replicates that differ: one made twice counts as two, and narrows every interval."""
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        group = groups.setdefault((run.variant, run.setting, repr(run.point)), [])
+        for other in group:
+            if other.params == run.params:
+                place = "replicates" if run.point is None else "tuning.replicates"
+                raise ParamsError(
+                    f"{_file(study)}: {place}: {run.replicate + 1}"
+                    f" is the same run as {other.replicate + 1}: {run.title}"
+                )
+        group.append(run)

@@ -137,6 +137,9 @@ def _check(study: Study) -> None:
     tuning = study.tuning
     if tuning.study and (tuning.grid or tuning.replicates or tuning.changes):
         raise ValueError("tuning.study: the grid is another study's, so this one has no grid of its own")
+    for key, values in tuning.grid.items():
+        if not values:
+            raise ValueError(f"tuning.grid.{key}: there are no values")
     if bool(tuning.grid) != bool(tuning.replicates):
         raise ValueError("tuning: a grid needs replicates, and they need a grid")
     if not tuning.study:

@@ -25,7 +25,9 @@ def test_keys_differ_by_what_stages_read_up_to_the_last(toy):
     assert differ([], ["seed=1"])
     assert differ([], ["train.steps=3"])
     assert not differ([], ["train.steps=3"], SHARED)
-    assert not differ([], ["report.case_studies=3", "hardware.gpus=8", "watch.trackers=[dvclive,tensorboard]"])
+    assert not differ(
+        [], ["report.case_studies=3", "hardware.gpus=8", "watch.trackers=[dvclive,tensorboard]"]
+    )
     assert not differ([], ["evaluate.questions=3"], "train")
 
 

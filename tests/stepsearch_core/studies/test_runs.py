@@ -77,6 +77,22 @@ def test_unequal_budgets_are_refused(tmp_path):
         main_runs(study(tmp_path, text), {}, CONF)
 
 
+@pytest.mark.parametrize("change", ["evaluate.questions=7", '"evaluate.benchmarks=[musique]"'])
+def test_variants_that_answer_other_questions_are_refused(tmp_path, change):
+    text = SMALL.replace("train.algorithm=ppo", f"train.algorithm=ppo, {change}")
+    with pytest.raises(ParamsError, match=r"variants\.ppo: evaluate\.(questions|benchmarks) is .* steppo's"):
+        main_runs(study(tmp_path, text), {}, CONF)
+
+
+def test_a_replicate_that_is_another_one_again_is_refused(tmp_path):
+    text = SMALL.replace("- [seed=1]", "- [fetch.world.seed=7, seed=00]")
+    with pytest.raises(ParamsError, match=r"small\.yaml: replicates: 2 is the same run as 1: ppo, world 7"):
+        main_runs(study(tmp_path, text), {}, CONF)
+    text = SMALL.replace("- [seed=5]", "- [seed=5]\n    - [seed=5]")
+    with pytest.raises(ParamsError, match=r"tuning\.replicates: 2 is the same run as 1"):
+        tuning_runs(study(tmp_path, text), tmp_path, CONF)
+
+
 def test_a_setting_may_change_the_budget_of_all_its_variants(tmp_path):
     text = OTHER.replace('"fetch.world.hop_shares=[1,0,0]"', "train.questions_per_step=32")
     runs = main_runs(study(tmp_path, text, "other"), {}, CONF)

@@ -58,6 +58,7 @@ def test_an_unknown_study_is_told_with_those_that_there_are(tmp_path):
         (("[train.algorithm=ppo]", "[ppo]"), r"variants\.ppo\.changes: 'ppo': expected key=value"),
         (("- [seed=1]", "- [seed]"), r"replicates\[1\]: 'seed': expected key=value"),
         (("label: StePPO", "lable: StePPO"), "lable"),
+        (("[0.0001, 0.0002]", "[]"), r"tuning\.grid\.train\.learning_rate: there are no values"),
         (("label: StePPO", "tuned_as: x"), r"variants\.steppo\.tuned_as: no variant 'x'"),
         (("    - [seed=5]\n", ""), "tuning"),
         (("  grid:", "  study: methods\n  grid:"), r"tuning\.study: the grid is another study's"),
