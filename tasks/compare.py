@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from stepsearch_core.base.errors import DataError, ExplainedError
-from stepsearch_core.base.io import read_json
+from stepsearch_core.base.io import read_object
 from stepsearch_core.base.terminal import terminal
 from stepsearch_core.params import ParamsError
+from stepsearch_core.studies.provenance import FACTS
 from stepsearch_core.studies.reading import read_log
 from stepsearch_core.studies.runs import Run, main_runs, tuning_runs, tuning_study
 from stepsearch_core.studies.study import Study, read_study
@@ -79,7 +80,7 @@ def plan(study: Study) -> None:
         for run, key in runs.items():
             print(f"{'there  ' if is_there(key) else 'to make'}  {run.title}")
         missing = len(runs) - len(there)
-        seconds = [read_json(RESULTS / key / "run.json")["seconds"] for key in there]
+        seconds = [read_object(RESULTS / key / "run.json", FACTS)["seconds"] for key in there]
         took = f", {tqdm.format_interval(missing * fmean(seconds))} one after the other" if seconds else ""
         print(f"{name}: {len(there)} of {len(runs)} are there, {missing} to make{took if missing else ''}")
 

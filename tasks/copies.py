@@ -83,6 +83,12 @@ class Copy:
         (self.folder / WHOLE).parent.mkdir(exist_ok=True)
         (self.folder / WHOLE).touch()
 
+    @property
+    def commit(self) -> str:
+        """Of which it is: a later command goes on with a copy of an earlier one, of the same code."""
+        head = ["git", "-C", str(self.folder), "rev-parse", "HEAD"]
+        return subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+
     def execute(self, *module: str, **environment: str) -> None:
         """Run `python -m MODULE ...` in it, its output going to the log.
 

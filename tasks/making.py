@@ -80,7 +80,7 @@ def make(runs: Keyed, at_most: int | None) -> dict[str, Ended]:
             shared[start] = Job(start, title, partial(_make_start, copy, run, start), copy.stop)
         copy = copy_of(key)
         after = (start,) if start in shared else ()
-        made.append(Job(key, run.title, partial(_make_run, copy, run, key, commit), copy.stop, after))
+        made.append(Job(key, run.title, partial(_make_run, copy, run, key), copy.stop, after))
     print(f"{len(made)} runs to be made, {len(places)} at once, and {len(shared)} warm starts before them")
     began = time.monotonic()
     ended = run_jobs([*shared.values(), *made], places)
@@ -102,7 +102,7 @@ def _make_start(copy: Copy, run: Run, start: str, place: Environment) -> str:
     return "made"
 
 
-def _make_run(copy: Copy, run: Run, key: str, commit: str, place: Environment) -> str:
+def _make_run(copy: Copy, run: Run, key: str, place: Environment) -> str:
     began = time.monotonic()
     copy.prepare(run.params)
     whole = run.point is None  # an experiment has all stages
@@ -115,7 +115,7 @@ def _make_run(copy: Copy, run: Run, key: str, commit: str, place: Environment) -
         "run": run.title,
         "overrides": list(run.overrides),
         "experiment": experiment_name(run) if whole else None,
-        "commit": commit,
+        "commit": copy.commit,
         "packages": versions(),
         "seconds": time.monotonic() - began,
     }

@@ -33,6 +33,8 @@ def run_key(params: Params, target: str) -> str:
     found: list[Any] = [_entry(stage, params) for stage in STAGES[: STAGES.index(target) + 1]]
     if STAGES.index(target) > STAGES.index(SHARED) and params.reward.terms:  # which DVC does not watch
         found.append([_content(file) for file in term_files(params.reward.terms)])
+    models = (params.model.source, params.retrieval.encoder)
+    found += [_content(Path(name).resolve()) for name in models if name and Path(name).is_dir()]
     return sha256_json(found)[:16]
 
 

@@ -27,7 +27,9 @@ def add(commands: Any) -> None:
         ),
         epilog="example: stepsearch compare methods --plan; without a name: which studies there are",
     )
-    compare.add_argument("name", metavar="NAME", nargs="?", help=f"one of: {', '.join(study_names())}")
+    compare.add_argument(
+        "name", metavar="NAME", nargs="?", help=f"one of: {', '.join(study_names()).replace('%', '%%')}"
+    )
     compare.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: as many as fit)")
     only = compare.add_mutually_exclusive_group()
     only.add_argument("--plan", action="store_true", help="make nothing, say what would be made")
@@ -38,7 +40,10 @@ def add(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> None:
     if options.name is None:
         for name in study_names():
-            print(f"{name}: {read_study(name).title}")
+            try:
+                print(f"{name}: {read_study(name).title}")
+            except ParamsError as error:
+                print(f"{name}: {error}")
         return
     read_study(options.name)
     if options.jobs is not None and options.jobs < 1:

@@ -15,6 +15,8 @@ from stepsearch_core.studies.runs import Run
 
 SHOWN = {"fetch": "questions and corpus", "index": "index", "synthesize": "steps", "warmstart": "warm start"}
 """Stages whose results all variants share, and what they are called."""
+FACTS = ("commit", "packages", "seconds")
+"""What a run says of itself."""
 DIGITS = 12
 """Of a hash that are shown."""
 
@@ -28,7 +30,7 @@ def provenance(runs: Mapping[Run, Path]) -> dict[str, dict[str, str]]:
     Raises:
         DataError: a file is missing or damaged.
     """
-    facts = {run: read_object(folder / "run.json") for run, folder in runs.items()}
+    facts = {run: read_object(folder / "run.json", FACTS) for run, folder in runs.items()}
     code = {
         f"commit {commit[:DIGITS]}": f"{count} runs"
         for commit, count in Counter(of["commit"] for of in facts.values()).items()

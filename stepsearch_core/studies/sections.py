@@ -66,7 +66,7 @@ def _sections(analysis: Analysis) -> Iterator[Section]:
         yield Section(
             "tuning",
             "Tuning",
-            "Every method had the same grid, on worlds and seeds that are not the study's, and its best"
+            "Every method had the same grid, on replicates of its own, and its best"
             f" point by validation {F1.label} was chosen; test questions had no part in it.",
             grids=(tuned,),
         )

@@ -19,8 +19,11 @@ from stepsearch_core.params import ParamsError
 from stepsearch_core.params.loading import naming, read_values
 from stepsearch_core.params.values import for_omegaconf
 from stepsearch_core.profiles import PROFILES
+from stepsearch_core.report.published import TABLES
 
 STUDIES = PROFILES / "studies"
+RESERVED = ("runs", "logs")
+"""Folders beside those of the studies' pages."""
 
 
 @dataclass
@@ -104,6 +107,8 @@ def read_study(name: str, folder: Path = STUDIES) -> Study:
     if name not in names:
         raise ParamsError(f"{folder}: no study {name!r}; there are: {', '.join(names) or 'none'}")
     path = folder / f"{name}.yaml"
+    if name in RESERVED:
+        raise ParamsError(f"{path}: called otherwise, please: the results of all studies' runs lie there")
     values = read_values(path)
     with naming(path):
         study = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Study), for_omegaconf(values)))
@@ -130,7 +135,12 @@ def _check(study: Study) -> None:
         raise ValueError(f"confidence: {study.confidence} is not from .5 to below 1")
     if study.bootstrap_samples < 1:
         raise ValueError("bootstrap_samples: at least 1")
+    named = {method for table in TABLES for _, method, _ in table.rows}
     for name, variant in study.variants.items():
+        if variant.published is not None and variant.published not in named:
+            raise ValueError(
+                f"variants.{name}.published: the paper's tables have {', '.join(sorted(named))}"
+            )
         most = len(study.replicates)
         if variant.replicates is not None and not 1 <= variant.replicates <= most:
             raise ValueError(f"variants.{name}.replicates: {variant.replicates} is not from 1 to {most}")
@@ -140,12 +150,15 @@ def _check(study: Study) -> None:
     for key, values in tuning.grid.items():
         if not values:
             raise ValueError(f"tuning.grid.{key}: there are no values")
-    if bool(tuning.grid) != bool(tuning.replicates):
-        raise ValueError("tuning: a grid needs replicates, and they need a grid")
+    if bool(tuning.grid) != bool(tuning.replicates) or (tuning.changes and not tuning.grid):
+        raise ValueError("tuning: a grid needs replicates, and they and changes need a grid")
     if not tuning.study:
         for name, variant in study.variants.items():
             if variant.tuned_as is not None and variant.tuned_as not in study.variants:
                 raise ValueError(f"variants.{name}.tuned_as: no variant {variant.tuned_as!r} here")
+            for key in (change.partition("=")[0] for change in variant.changes):
+                if key in tuning.grid and study.tuned_as(name) == name:
+                    raise ValueError(f"variants.{name}.changes: {key} is of the grid, which chooses it")
     _check_overrides(study)
 
 

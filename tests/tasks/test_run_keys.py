@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from tasks.run_keys import SHARED, UncommittedError, check_committed, run_key
+from tasks.run_keys import SHARED, UncommittedError, _content, check_committed, run_key
 from tests.checkout import commit
 from tests.profiles import profile
 from tests.toy_study import toy_checkout
@@ -51,6 +51,17 @@ def test_keys_differ_by_data_outside_of_the_checkout_and_by_rewards_of_ones_own(
     (toy / "own_reward.py").write_text("def own(trajectory, question): return [1]")
     run_keys._content.cache_clear()
     assert len({first, second, run_key(params, "train")}) == 3
+
+
+@pytest.mark.slow
+def test_keys_differ_by_the_files_of_a_local_model(toy, tmp_path_factory):
+    model = tmp_path_factory.mktemp("model")
+    (model / "model.safetensors").write_text("weights")
+    params = profile("tiny", f"model.source={model}", "tokenizer.kind=pretrained")
+    first = run_key(params, SHARED)
+    (model / "model.safetensors").write_text("others!")
+    _content.cache_clear()
+    assert run_key(params, SHARED) != first
 
 
 @pytest.mark.slow

@@ -62,6 +62,8 @@ def test_an_unknown_study_is_told_with_those_that_there_are(tmp_path):
         (("label: StePPO", "tuned_as: x"), r"variants\.steppo\.tuned_as: no variant 'x'"),
         (("    - [seed=5]\n", ""), "tuning"),
         (("  grid:", "  study: methods\n  grid:"), r"tuning\.study: the grid is another study's"),
+        (("label: StePPO", "published: PPPO"), r"variants\.steppo\.published: the paper's tables have "),
+        (("=ppo]", "=ppo, train.kl_coefficient=0]"), r"variants\.ppo\.changes: train\.kl_coefficient is of"),
         (("title: Two of them", "confidence: 1.0"), "confidence"),
         (("title: Two of them", "bootstrap_samples: 0"), "bootstrap_samples"),
         (("title: Two of them", "title: [a"), "not YAML"),
@@ -73,6 +75,11 @@ def test_what_does_not_fit_is_named_with_file_and_key(tmp_path, change, message)
     with pytest.raises(ParamsError, match=message) as told:
         study(tmp_path, text)
     assert "small.yaml" in str(told.value)
+
+
+def test_a_study_is_not_called_as_a_folder_of_results(tmp_path):
+    with pytest.raises(ParamsError, match=r"runs\.yaml: called otherwise"):
+        study(tmp_path, SMALL, "runs")
 
 
 @pytest.mark.parametrize("lost", ["variants", "replicates"])
