@@ -49,9 +49,9 @@ def _anchored(value: str | None) -> str | None:
 
 @cache
 def _tracked(path: str) -> bool:
-    """Whether git has all of it."""
+    """Whether git has all of it, but for what Python caches beside code."""
     tracked, others = (
         subprocess.run(["git", "ls-files", *only, "--", path], capture_output=True, text=True).stdout
-        for only in ([], ["--others"])
+        for only in ([], ["--others", "--exclude=__pycache__/"])
     )
     return bool(tracked) and not others

@@ -39,6 +39,14 @@ def test_a_folder_that_git_tracks_in_part_stays_here_too(checkout):
     assert anchored(profile("own", "fetch.folder=tracked")).fetch.folder == str(checkout / "tracked")
 
 
+def test_what_python_caches_beside_code_is_no_part_of_a_folder(checkout):
+    cached = checkout / "tracked" / "__pycache__" / "world.cpython-311.pyc"
+    cached.parent.mkdir()
+    cached.write_text("")
+    params = profile("own", "fetch.folder=tracked")
+    assert anchored(params) == params  # as it is in a copy, where nothing is cached
+
+
 def test_models_and_encoders_of_other_policies_are_paths_as_well(checkout):
     other = 'evaluate.others={released: {source: own, changes: ["retrieval.encoder=own"]}}'
     found = anchored(profile("own", other)).evaluate.others["released"]
