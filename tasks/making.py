@@ -18,7 +18,7 @@ from stepsearch_core.studies.runs import Run
 from stepsearch_core.studies.tuning import score_of
 from tasks.anchored import anchored
 from tasks.copies import COPIES, RESULTS, Copy, cache_folder
-from tasks.run_keys import SHARED, check_committed, run_key
+from tasks.run_keys import SHARED, check_committed, run_key, run_keys
 from tasks.scheduling import Ended, Environment, Job, run_jobs
 from tasks.slots import slots
 
@@ -37,7 +37,7 @@ def with_keys(runs: Sequence[Run]) -> Keyed:
     named: dict[str, Run] = {}
     keyed = {}
     for run in (replace(run, params=anchored(run.params)) for run in runs):
-        start = run_key(run.params, SHARED)
+        start, key = run_keys(run.params, SHARED, run.target)
         first, other = starts.setdefault((run.setting, run.replicate), (start, run))
         if start != first:
             raise ParamsError(
@@ -49,7 +49,7 @@ def with_keys(runs: Sequence[Run]) -> Keyed:
                 f"{run.study}: {run.title} and {named[name].title} would both be the experiment {name}:"
                 " rename one (names of experiments have ASCII letters and digits, all else is a hyphen)"
             )
-        keyed[run] = run_key(run.params, run.target)
+        keyed[run] = key
     return keyed
 
 

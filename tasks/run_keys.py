@@ -30,12 +30,21 @@ class UncommittedError(ExplainedError):
 
 def run_key(params: Params, target: str) -> str:
     """16 hex digits of all that the results of the stages up to `target` depend on."""
-    found: list[Any] = [_entry(stage, params) for stage in STAGES[: STAGES.index(target) + 1]]
-    if STAGES.index(target) > STAGES.index(SHARED) and params.reward.terms:  # which DVC does not watch
-        found.append([_content(file) for file in term_files(params.reward.terms)])
-    models = (params.model.source, params.retrieval.encoder)
-    found += [_content(Path(name).resolve()) for name in models if name and Path(name).is_dir()]
-    return sha256_json(found)[:16]
+    return run_keys(params, target)[0]
+
+
+def run_keys(params: Params, *targets: str) -> list[str]:
+    """The same for several last stages, for little more than the time of one."""
+    last = max(map(STAGES.index, targets))
+    entries: list[Any] = [_entry(stage, params) for stage in STAGES[: last + 1]]
+    terms = [_content(file) for file in term_files(params.reward.terms)]  # which DVC does not watch
+    named = (params.model.source, params.retrieval.encoder)
+    models = [_content(Path(name).resolve()) for name in named if name and Path(name).is_dir()]
+    keys = []
+    for stage in map(STAGES.index, targets):
+        rewarded = [terms] if terms and stage > STAGES.index(SHARED) else []
+        keys.append(sha256_json([*entries[: stage + 1], *rewarded, *models])[:16])
+    return keys
 
 
 def check_committed(runs: Sequence[tuple[Params, str]]) -> str:
