@@ -23,11 +23,14 @@ sides.addEventListener("pointerover", ({ target }) => {
 });
 
 /* Keys are the viewer's while it is on the screen, and never those of a field or of the browser. */
-let onScreen = false;
+function onScreen() {
+  const { top, bottom } = app.getBoundingClientRect();
+  return bottom > 0 && top < window.innerHeight;
+}
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   const inside = app.contains(target);
-  if (event.ctrlKey || event.metaKey || event.altKey || !(onScreen || inside) || !opened) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !(onScreen() || inside) || !opened) return;
   if (target.matches("input:not([type=radio]), select, textarea")) {
     if (key === "Escape" && inside) target.blur();
     return;
@@ -88,7 +91,6 @@ else if (index.evaluated[0] || index.steps.length) {
   follow();
   linkCases();
   new IntersectionObserver(([entry]) => {
-    onScreen = entry.isIntersecting;
-    if (onScreen) begin();
+    if (entry.isIntersecting) begin();
   }).observe(app);
 }
