@@ -7,8 +7,9 @@ from pathlib import Path
 
 from prefect.artifacts import create_image_artifact, create_link_artifact, create_markdown_artifact
 
+from stepsearch_core.studies.study import PAGES
+
 REPORT = Path("data/report")
-STUDIES = Path("studies")
 
 
 def publish_results(folder: Path = REPORT) -> None:
@@ -23,7 +24,7 @@ def publish_results(folder: Path = REPORT) -> None:
     _link(folder / "index.html", "report", "Report")
 
 
-def publish_study(name: str, folder: Path = STUDIES) -> None:
+def publish_study(name: str, folder: Path = PAGES) -> None:
     """Make the tables of a study, if it has any, and the place of its page artifacts of the flow run."""
     page = folder / name / "index.html"
     if page.is_file():

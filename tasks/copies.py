@@ -22,11 +22,12 @@ from stepsearch_core.base.errors import ExplainedError
 from stepsearch_core.base.io import atomic_folder, write_json
 from stepsearch_core.params import Params, params_yaml
 from stepsearch_core.params.stages import STAGES
+from stepsearch_core.studies import study
 from tasks.processes import stop, stop_left
 
 COPIES = Path("checkpoints/studies")
-RESULTS = Path("studies/runs")
-LOGS = Path("studies/logs")
+RESULTS = study.PAGES / study.RUNS
+LOGS = study.PAGES / study.LOGS
 WHOLE = ".dvc/tmp/whole"
 """In a copy that has been made to its end."""
 LEADER = ".dvc/tmp/leader"

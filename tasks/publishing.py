@@ -16,12 +16,11 @@ from stepsearch_core.studies.page import render_study
 from stepsearch_core.studies.provenance import provenance
 from stepsearch_core.studies.reading import read_outcome
 from stepsearch_core.studies.runs import Run
-from stepsearch_core.studies.study import Study
+from stepsearch_core.studies.study import PAGES, Study
 from stepsearch_core.studies.tuning import Grids
 from tasks.copies import RESULTS
 from tasks.making import Keyed, is_there
 
-STUDIES = Path("studies")
 PAGE_CODE = [Path(__file__).parents[1] / "stepsearch_core" / part for part in ("report", "studies")]
 """What a page is made by."""
 
@@ -33,7 +32,7 @@ def publish(study: Study, runs: Keyed, tuned: Grids, missing: Sequence[tuple[Run
         DataError: results of a run are damaged.
     """
     there = {run: RESULTS / key for run, key in runs.items() if is_there(key)}
-    page = STUDIES / study.name / "index.html"
+    page = PAGES / study.name / "index.html"
     if not there:
         print("no run is there: no page")
         return

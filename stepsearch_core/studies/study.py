@@ -22,8 +22,10 @@ from stepsearch_core.profiles import PROFILES
 from stepsearch_core.report.published import TABLES
 
 STUDIES = PROFILES / "studies"
-RESERVED = ("runs", "logs")
-"""Folders beside those of the studies' pages."""
+PAGES = Path("studies")
+"""Where a study's page lies, in a folder of its name."""
+RUNS, LOGS = RESERVED = ("runs", "logs")
+"""Folders beside those of the pages: of all studies' results, and of what their runs said."""
 
 
 @dataclass

@@ -26,24 +26,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
     cursor.setAttribute("visibility", "hidden");
     readout.textContent = readout.dataset.summary;
   };
-  svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    const at = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
-    show(points.reduce((best, point, index) => (Math.abs(point[3] - at) < Math.abs(points[best][3] - at) ? index : best), 0));
-  });
-  svg.addEventListener("pointerleave", hide);
-  svg.addEventListener("blur", hide);
-  svg.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move) {
-      event.preventDefault();
-      show(current + move);
-    }
-  });
-}
-
-function short(value) {
-  return Number(value.toPrecision(3)).toString().replace("-", "−");
+  readable(svg, points.map((point) => point[3]), () => current, show, hide);
 }
 
 /* Filtering the case studies. */

@@ -53,23 +53,6 @@ function read(figure, items, at) {
     at.textContent = "";
     for (const item of items) item.querySelector("output").textContent = "";
   };
-  svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
-    show(places.reduce((best, place, index) => (Math.abs(place[1] - x) < Math.abs(places[best][1] - x) ? index : best), 0));
-  });
-  svg.addEventListener("pointerleave", hide);
-  svg.addEventListener("blur", hide);
+  readable(svg, places.map((place) => place[1]), () => current, show, hide);
   svg.addEventListener("focus", () => show(current));
-  svg.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move) {
-      event.preventDefault();
-      show(current + move);
-    }
-  });
-}
-
-function short(value) {
-  return Number(value.toPrecision(3)).toString().replace("-", "−");
 }
