@@ -71,20 +71,32 @@ def load_profile(path: Path, overrides: Sequence[str] | None = None) -> Params:
         ParamsError: a base is unknown or leads back to the profile; a file or override does not fit the
             schema. The message names the file of the chain that is wrong.
     """
-    layers = _chain(path)
+    return with_overrides(profile_layers(path), overrides or ())
+
+
+def with_overrides(layers: Sequence[Layer], overrides: Sequence[str]) -> Params:
+    """The same of files that are read already, for many sets of overrides.
+
+    Args:
+        layers: of `profile_layers`; they are not changed.
+        overrides: `key.sub=value` texts.
+
+    Raises:
+        ParamsError: as `load_profile`.
+    """
     values = deepcopy(layers[0].values)
     for layer in layers[1:]:
         with naming(layer.path):
             merge(values, {"profile": layer.path.stem, **layer.values})
 
-    overridden = [override.partition("=")[0] for override in overrides or ()]
+    overridden = [override.partition("=")[0] for override in overrides]
 
     def owner(key: str) -> Path | None:
         if any(f"{key}.".startswith(f"{section}.") for section in overridden):
             return None
         return next((layer.path for layer in reversed(layers) if layer.says(key)), None)
 
-    return make_params(values, overrides or (), path, owner)
+    return make_params(values, overrides, layers[-1].path, owner)
 
 
 def profile_files(path: Path) -> list[Path]:
@@ -93,10 +105,15 @@ def profile_files(path: Path) -> list[Path]:
     Raises:
         ParamsError: as `load_profile`, of what is read here.
     """
-    return [layer.path for layer in _chain(path)]
+    return [layer.path for layer in profile_layers(path)]
 
 
-def _chain(path: Path) -> list[Layer]:
+def profile_layers(path: Path) -> list[Layer]:
+    """What the files say that a profile is made of, in the order of `profile_files`.
+
+    Raises:
+        ParamsError: a file is no mapping in YAML; a base is unknown or leads back to the profile.
+    """
     return list(_down(path))[::-1]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsearch_core.params import Params, ParamsError
-from stepsearch_core.profiles import PROFILES, read_profile
+from stepsearch_core.profiles import PROFILES
+from stepsearch_core.profiles.chain import Layer, profile_layers, profile_path, with_overrides
 from stepsearch_core.studies.study import STUDIES, Study, read_study
 
 Points = Mapping[str, Mapping[str, str]]
@@ -88,6 +89,7 @@ def tuning_runs(study: Study, folder: Path = STUDIES, profiles: Path = PROFILES)
     if other is None:
         return []
     wanted = {study.tuned_as(name) for name in study.variants}
+    profile = _profile(other, profiles)
     runs = []
     for number, replicate in enumerate(other.tuning.replicates):
         for point in other.tuning.points:
@@ -96,7 +98,7 @@ def tuning_runs(study: Study, folder: Path = STUDIES, profiles: Path = PROFILES)
                 grid = [f"{key}={value}" for key, value in point.items()]
                 changes = (*other.changes, *other.tuning.changes, *own, *grid, *replicate)
                 place = {"variant": name, "setting": "", "replicate": number, "replicate_changes": replicate}
-                runs.append(_run(other, changes, profiles, point=point, **place))
+                runs.append(_run(other, changes, profile, point=point, **place))
     _check_terms(other, runs)
     return runs
 
@@ -112,6 +114,7 @@ def main_runs(study: Study, chosen: Points, profiles: Path = PROFILES) -> list[R
     Raises:
         ParamsError: an override does not fit, or terms are not equal.
     """
+    profile = _profile(study, profiles)
     runs = []
     for number, replicate in enumerate(study.replicates):
         for setting, condition in study.settings.items():
@@ -122,14 +125,22 @@ def main_runs(study: Study, chosen: Points, profiles: Path = PROFILES) -> list[R
                 grid = [f"{key}={value}" for key, value in point.items()]
                 changes = (*study.changes, *grid, *variant.changes, *condition.changes, *replicate)
                 place = {"variant": name, "setting": setting, "replicate": number}
-                runs.append(_run(study, changes, profiles, replicate_changes=replicate, **place))
+                runs.append(_run(study, changes, profile, replicate_changes=replicate, **place))
     _check_terms(study, runs)
     return runs
 
 
-def _run(study: Study, changes: Sequence[str], profiles: Path, **place: Any) -> Run:
+def _profile(study: Study, profiles: Path) -> list[Layer]:
+    """Read once for all runs, as that takes as long as making a run's parameters of it."""
     try:
-        params = read_profile(study.profile, changes, profiles)
+        return profile_layers(profile_path(study.profile, profiles))
+    except ParamsError as error:
+        raise ParamsError(f"{_file(study)}: profile: {error}") from None
+
+
+def _run(study: Study, changes: Sequence[str], profile: Sequence[Layer], **place: Any) -> Run:
+    try:
+        params = with_overrides(profile, changes)
     except ParamsError as error:
         raise ParamsError(f"{_file(study)}: variants.{place['variant']}: {error}") from None
     return Run(study=study.name, overrides=tuple(changes), params=params, **place)

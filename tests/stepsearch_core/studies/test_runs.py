@@ -1,6 +1,8 @@
 import pytest
 
 from stepsearch_core.params import ParamsError
+from stepsearch_core.params.loading import read_values
+from stepsearch_core.profiles import chain
 from stepsearch_core.studies.runs import main_runs, tuning_runs, tuning_study
 from stepsearch_core.studies.study import STUDIES, read_study, study_names
 from tests.import_graph import ROOT
@@ -97,6 +99,15 @@ def test_a_setting_may_change_the_budget_of_all_its_variants(tmp_path):
     text = OTHER.replace('"fetch.world.hop_shares=[1,0,0]"', "train.questions_per_step=32")
     runs = main_runs(study(tmp_path, text, "other"), {}, CONF)
     assert [run.trajectories_per_step for run in runs] == [32, 32, 128, 128]
+
+
+def test_a_profile_is_read_once_for_all_runs_and_an_unknown_one_is_named(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(chain, "read_values", lambda path: read.append(path.stem) or read_values(path))
+    assert len(main_runs(study(tmp_path), {}, CONF)) == 3
+    assert read == ["tiny", "defaults"]
+    with pytest.raises(ParamsError, match=r"small\.yaml: profile: .*no profile 'nowhere'"):
+        main_runs(study(tmp_path, SMALL + "profile: nowhere\n"), {}, CONF)
 
 
 def test_an_override_that_does_not_fit_names_study_and_variant(tmp_path):
