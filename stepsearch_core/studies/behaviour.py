@@ -8,25 +8,22 @@ from stepsearch_core.metrics.measures import BY_KEY, Measure
 from stepsearch_core.params import MEAN
 from stepsearch_core.report.inputs import BASELINE
 from stepsearch_core.report.results import BEHAVIOUR_MEASURES, Cell, Row, name_of
+from stepsearch_core.studies.estimates import SEARCHING
+from stepsearch_core.studies.results import difference_cell
 from stepsearch_core.studies.tables import (
     EVERYWHERE,
     Analysis,
     Found,
     Grid,
     Topic,
+    against,
     cell,
     labels,
     of_setting,
     rows_of,
 )
 
-BEHAVIOUR = tuple(
-    BY_KEY[key]
-    for key in (
-        *("searches", "support_recall", "redundancy", "over_search"),
-        *("under_search", "format_valid", "written_tokens"),
-    )
-)
+BEHAVIOUR = tuple(BY_KEY[key] for key in SEARCHING)
 """Those of the table over all benchmarks; by benchmark there are more."""
 
 
@@ -36,7 +33,7 @@ def explained() -> str:
 
 
 def behaviour_table(analysis: Analysis) -> Grid:
-    """How each variant searches, over all benchmarks, a block a setting."""
+    """How each variant searches, over all benchmarks, and how that differs: two blocks a setting."""
     heads = tuple((measure.label, "") for measure in BEHAVIOUR)
     return Grid("Search behaviour", heads, tuple(_behaviour_blocks(analysis)))
 
@@ -47,6 +44,11 @@ def _behaviour_blocks(analysis: Analysis) -> Iterator[tuple[Topic, tuple[Row, ..
         start = Row("start", name_of(BASELINE), _of_mean(analysis["start"].get(setting), BEHAVIOUR))
         rows = rows_of(analysis, {name: _of_mean(found, BEHAVIOUR) for name, found in scores.items()})
         yield Topic(label or EVERYWHERE, "mean over benchmarks"), (start, *rows)
+        differences = analysis["differences"].get(setting, {})
+        if differences:
+            title = f"{label or EVERYWHERE}, minus {against(analysis)}"
+            cells = {name: _differences(found) for name, found in differences.items()}
+            yield Topic(title, "paired by replicate and question"), rows_of(analysis, cells)
 
 
 def _of_mean(columns: Found, measures: Iterable[Measure]) -> tuple[Cell, ...]:
@@ -54,8 +56,15 @@ def _of_mean(columns: Found, measures: Iterable[Measure]) -> tuple[Cell, ...]:
     return tuple(cell(found.get(measure.key), measure.digits) for measure in measures)
 
 
+def _differences(columns: Found) -> tuple[Cell, ...]:
+    found = (columns or {}).get(MEAN, {})
+    return tuple(difference_cell(found.get(measure.key), measure.digits) for measure in BEHAVIOUR)
+
+
 def behaviour_by_benchmark(analysis: Analysis) -> list[Grid]:
-    """A table a setting, a block a measure, a column a benchmark."""
+    """A table a setting, a block a measure, a column a benchmark; none where the mean is of one."""
+    if len(analysis["columns"]) <= 2:
+        return []
     heads = tuple((name_of(column), "") for column in analysis["columns"])
     return [
         Grid(

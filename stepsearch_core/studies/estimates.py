@@ -22,6 +22,12 @@ from stepsearch_core.studies.outcomes import Outcome
 from stepsearch_core.studies.replicates import correct, t_test
 from stepsearch_core.studies.two_levels import Estimates, Table, estimate
 
+SEARCHING = (
+    *("searches", "support_recall", "redundancy", "over_search"),
+    *("under_search", "format_valid", "written_tokens"),
+)
+"""Measures of how a policy searches whose differences are taken, too."""
+PAIRED = (*COMPARED, *SEARCHING)
 SEED = 0
 """Of the resampling: an analysis that is made again is the same."""
 
@@ -54,7 +60,7 @@ def start(runs: Runs, baseline: str) -> list[Records]:
 def differences(
     runs: Runs, baseline: str, benchmarks: Sequence[str], samples: int, confidence: float
 ) -> dict[str, Any]:
-    """Variant -> column -> measure of `COMPARED` -> {value, low, high, n, p, p_holm, detectable}.
+    """Variant -> column -> measure of `PAIRED` -> {value, low, high, n, p, p_holm, detectable}.
 
     Returns:
         every variant minus the baseline; variants without a replicate in common with it are left out, and
@@ -70,7 +76,7 @@ def differences(
         if pairs
     }
     for column in (*benchmarks, MEAN):
-        for key in COMPARED:
+        for key in PAIRED:
             correct([columns[column][key] for columns in made.values()])
     return made
 
@@ -83,7 +89,7 @@ def _difference(
     cells: dict[str, Any] = {}
     for place, column in enumerate((*benchmarks, MEAN)):
         cells[column] = {}
-        for number, key in enumerate(COMPARED):
+        for number, key in enumerate(PAIRED):
             means = estimates.means[:, place, number]
             test = t_test(means[np.isfinite(means)].tolist(), confidence)
             cells[column][key] = {**_cell(estimates, place, number), **test}
@@ -95,10 +101,10 @@ def _pairs(runs: Mapping[int, Outcome], baselines: Mapping[int, Outcome]) -> lis
 
 
 def _paired(benchmark: str, outcome: Outcome, baseline: Outcome) -> Table:
-    """Differences of the measures `COMPARED` on a benchmark, a row a question; none if one lacks it."""
+    """Differences of the measures `PAIRED` on a benchmark, a row a question; none if one lacks it."""
     after, before = outcome.records.get(benchmark, {}), baseline.records.get(benchmark, {})
     if not after or not before:
-        return _table({}, COMPARED)
+        return _table({}, PAIRED)
     if after.keys() != before.keys() or any(
         (record.question, record.answers) != (before[key].question, before[key].answers)
         for key, record in after.items()
@@ -108,7 +114,7 @@ def _paired(benchmark: str, outcome: Outcome, baseline: Outcome) -> Table:
             " the two are not of one replicate",
             f"{benchmark} of {outcome.setting or 'the study'}, {outcome.label}",
         )
-    return _table(after, COMPARED) - _table({key: before[key] for key in after}, COMPARED)
+    return _table(after, PAIRED) - _table({key: before[key] for key in after}, PAIRED)
 
 
 def _table(records: Mapping[str, Any], keys: Sequence[str]) -> Table:

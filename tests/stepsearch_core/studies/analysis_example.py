@@ -10,6 +10,7 @@ from typing import Any
 
 from stepsearch_core.metrics.measures import COMPARED, EVALUATED
 from stepsearch_core.rollout.records import QuestionRecord
+from stepsearch_core.studies.estimates import SEARCHING
 from stepsearch_core.studies.outcomes import Outcome
 from tests.report_data import HOSTILE, record_of
 
@@ -147,6 +148,7 @@ def study_of(
         "differences": of_all(
             lambda variant: {
                 column: {key: difference(f1[variant] - f1[baseline]) for key in COMPARED}
+                | {key: difference(0.3) for key in SEARCHING}
                 for column in COLUMNS
             },
             others,

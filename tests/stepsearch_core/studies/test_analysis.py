@@ -4,9 +4,10 @@ import time
 import numpy as np
 import pytest
 
-from stepsearch_core.metrics.measures import COMPARED, EVALUATED
+from stepsearch_core.metrics.measures import EVALUATED
 from stepsearch_core.studies.analysis import analyse
 from stepsearch_core.studies.curves import VALIDATION_F1
+from stepsearch_core.studies.estimates import PAIRED
 from stepsearch_core.studies.study import Setting, Variant
 from tests.study_data import outcome, small_study, training_log
 
@@ -63,7 +64,7 @@ def test_every_part_has_every_setting_and_what_was_run_in_it(analysis):
             "far": ["step"],
         }
     assert list(analysis["scores"]["near"]["step"]["mean"]) == list(EVALUATED)
-    assert list(analysis["differences"]["near"]["step"]["mean"]) == list(COMPARED)
+    assert list(analysis["differences"]["near"]["step"]["mean"]) == list(PAIRED)
     assert list(analysis["differences"]["near"]) == ["step"]
     assert analysis["differences"]["far"] == {}
 

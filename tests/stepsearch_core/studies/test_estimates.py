@@ -4,8 +4,8 @@ from scipy import stats
 
 from stepsearch_core.base.errors import DataError
 from stepsearch_core.evaluation.significance import holm
-from stepsearch_core.metrics.measures import COMPARED, EVALUATED
-from stepsearch_core.studies.estimates import differences, scores, start
+from stepsearch_core.metrics.measures import EVALUATED
+from stepsearch_core.studies.estimates import PAIRED, differences, scores, start
 from tests.study_data import outcome
 
 BENCHMARKS = ["musique", "bamboogle"]
@@ -110,7 +110,7 @@ def test_holm_is_over_the_variants_of_a_column_and_measure():
     made = differences(runs, "plain", BENCHMARKS, *PRECISION)
     assert list(made) == ["step", "gain", "key"]
     for column in (*BENCHMARKS, "mean"):
-        for key in COMPARED:
+        for key in PAIRED:
             cells = [made[variant][column][key] for variant in made]
             assert [cell["p_holm"] for cell in cells] == holm([cell["p"] for cell in cells])
     assert made["step"]["mean"]["f1"]["p_holm"] < 0.05
