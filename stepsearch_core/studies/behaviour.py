@@ -58,7 +58,7 @@ def _of_mean(columns: Found, measures: Iterable[Measure]) -> tuple[Cell, ...]:
 
 def _differences(columns: Found) -> tuple[Cell, ...]:
     found = (columns or {}).get(MEAN, {})
-    return tuple(difference_cell(found.get(measure.key), measure.digits) for measure in BEHAVIOUR)
+    return tuple(difference_cell(found.get(measure.key), measure.digits, False) for measure in BEHAVIOUR)
 
 
 def behaviour_by_benchmark(analysis: Analysis) -> list[Grid]:

@@ -68,13 +68,14 @@ def _differences(analysis: Analysis, setting: str, measure: Measure) -> Iterator
         yield topic, rows_of(analysis, cells)
 
 
-def difference_cell(found: Found, digits: int) -> Cell:
-    """A difference with its interval, its corrected p-value and what could have been seen."""
+def difference_cell(found: Found, digits: int, power: bool = True) -> Cell:
+    """A difference with its interval, its corrected p-value and, if asked for, what could have been seen."""
     if found is None or found["value"] is None:
         return Cell(DASH, "")
+    p, detectable = found.get("p_holm"), found.get("detectable") if power else None
     said = (
-        f"p = {number(found['p_holm'], P_DIGITS)}" if found.get("p_holm") is not None else "",
-        f"detects {number(found['detectable'], digits)}" if found.get("detectable") is not None else "",
+        f"p = {number(p, P_DIGITS)}" if p is not None else "",
+        f"detects {number(detectable, digits)}" if detectable is not None else "",
     )
     return cell(found, digits, True, ", ".join(filter(None, said)))
 
