@@ -72,10 +72,9 @@ def compare(study: Study, at_most: int | None = None, finished: bool = False) ->
 
 def plan(study: Study) -> None:
     """Print every run and whether it is there, and how long the others will take if runs like them are."""
-    for name, runs in (
-        ("grid", with_keys(tuning_runs(study))),
-        ("runs", with_keys(main_runs(study, chosen_points(_grids(study, with_keys(tuning_runs(study))))))),
-    ):
+    tuning = with_keys(tuning_runs(study))
+    compared = with_keys(main_runs(study, chosen_points(_grids(study, tuning))))
+    for name, runs in (("grid", tuning), ("runs", compared)):
         there = [key for key in runs.values() if is_there(key)]
         for run, key in runs.items():
             print(f"{'there  ' if is_there(key) else 'to make'}  {run.title}")
