@@ -1,3 +1,5 @@
+from unittest.mock import Mock
+
 import pytest
 
 from stepsearch_core.params import ParamsError
@@ -102,10 +104,10 @@ def test_a_setting_may_change_the_budget_of_all_its_variants(tmp_path):
 
 
 def test_a_profile_is_read_once_for_all_runs_and_an_unknown_one_is_named(tmp_path, monkeypatch):
-    read = []
-    monkeypatch.setattr(chain, "read_values", lambda path: read.append(path.stem) or read_values(path))
+    read = Mock(side_effect=read_values)
+    monkeypatch.setattr(chain, "read_values", read)
     assert len(main_runs(study(tmp_path), {}, CONF)) == 3
-    assert read == ["tiny", "defaults"]
+    assert [path.stem for (path,), _ in read.call_args_list] == ["tiny", "defaults"]
     with pytest.raises(ParamsError, match=r"small\.yaml: profile: .*no profile 'nowhere'"):
         main_runs(study(tmp_path, SMALL + "profile: nowhere\n"), {}, CONF)
 
