@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.import_graph import ROOT, all_imports, imports_on_import, project_modules
 
 LAYERS = (
@@ -138,6 +140,7 @@ def test_torch_is_imported_at_the_top_only_by_encoders_policy_training_and_rollo
     assert not any(imported.values()), offenders(imported)
 
 
+@pytest.mark.slow
 def test_rewards_environment_metrics_data_and_bm25_import_without_torch():
     light = [name for name in CORE if part_of(name) in LIGHT or name == "stepsearch_core.retrieval"]
     light += [name for name in CORE if name.startswith("stepsearch_core.retrieval.bm25")]

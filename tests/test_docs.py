@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 from perf.__main__ import MEASUREMENTS
@@ -131,6 +132,7 @@ def is_there(path: str) -> bool:
     return path.split("/")[0] in IGNORED or any((folder / named).exists() for folder in (ROOT, CORE))
 
 
+@pytest.mark.slow
 def test_every_command_can_be_typed():
     named = {tuple(words): page.name for page in PAGES for words in commands(page)}
     problems = {words: why for words in named if (why := problem(list(words)))}

@@ -186,6 +186,7 @@ def test_an_index_is_built_before_there_is_a_service_of_it(name_of):
         assert service.asked == []
 
 
+@pytest.mark.slow
 def test_a_policy_of_elsewhere_whose_files_change_is_asked_anew(tmp_path, monkeypatch):
     """Answers of what the folder held before are not those of what it holds now."""
     for name in ("dvc.yaml", "conf"):

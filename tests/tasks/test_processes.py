@@ -45,6 +45,7 @@ def working(group):
     return found
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_left_is_ended(left, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "GRACE", 0.5)
     assert working(left)

@@ -77,6 +77,7 @@ def test_a_place_where_no_folder_can_be_made_is_one_line(here, what):
     assert refused(what, "/") == "stepsearch: /: name a new folder"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["data/mine", "data", "elsewhere/../data/train/mine"])
 @pytest.mark.parametrize("what", ["results", "model"])
 def test_nothing_is_put_among_the_stages_outputs(here, what, place):

@@ -129,6 +129,7 @@ def test_a_busy_service_is_asked_so_often():
         assert len(service.asked) == 2
 
 
+@pytest.mark.slow
 def test_threads_share_an_endpoint(tmp_path):
     with Chat(lambda messages: json.dumps({"number": int(messages[1]["content"])})) as service:
         endpoint = Endpoint(EndpointParams(url=service.url), "m", tmp_path)

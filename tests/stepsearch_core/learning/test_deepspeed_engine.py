@@ -125,6 +125,7 @@ def test_float32_gradients_keep_what_bfloat16_rounds_away(stage, offload):
     assert norms == {"model": 1.0, "float32": 1.0 + 8 / 512}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", CHECKPOINTED)
 def test_a_checkpoint_continues_exactly(changes, tmp_path):
     module, engine = trainer(**changes)

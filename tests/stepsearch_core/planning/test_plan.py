@@ -107,6 +107,7 @@ def test_the_peak_is_the_larger_of_sampling_and_update():
     assert plan.tokens_per_step == 256 * 4096
 
 
+@pytest.mark.slow
 def test_a_critic_model_adapters_and_zero_3_are_counted():
     """Qwen2.5-0.5B on two GPUs: 494,032,768 parameters; rank 8 adds 8 (in + out) for each linear layer."""
     count, layers, adapters = 494_032_768, 24, 8 * (4 * 896 + 2 * (896 + 128) + 3 * (896 + 4864))
