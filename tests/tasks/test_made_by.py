@@ -169,6 +169,7 @@ def test_a_local_encoders_files_and_other_software_start_anew(name_of, tmp_path,
     assert name_of("synthesize") != before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", SEARCH)
 def test_a_service_that_serves_something_else_starts_anew(name_of, stage):
     served = {"corpus": "c", "passages": 3, "index": "built", "method": "bm25"}

@@ -47,6 +47,7 @@ def into_closed_pipe(*arguments, cwd, **options):
         os.close(writer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "utf-8"])
 def test_the_result_table_is_printed_on_every_terminal(data, encoding):
     done = python(*SHOW, cwd=data, encoding=encoding, stdout=subprocess.PIPE)
@@ -76,6 +77,7 @@ def test_a_pipe_that_is_closed_at_the_end_is_no_error(data, command):
     assert b"Exception" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffered", [True, False])
 def test_output_that_cannot_be_written_is_one_line_and_no_success(data, buffered):
     with Path("/dev/full").open("w") as full:

@@ -53,6 +53,7 @@ VALID: dict[str, dict] = {
 PLACE = r"(, line \d+|, row \d+|(?=: UTF-16))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 @EXAMPLES
 @given(data=st.data())
@@ -75,6 +76,7 @@ def test_bytes_of_tables(tmp_path, content):
     read_or_refuse(READERS["bamboogle"], tmp_path / "rows.csv", content, PLACE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 @EXAMPLES
 @given(data=st.data())

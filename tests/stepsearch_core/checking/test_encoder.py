@@ -57,6 +57,7 @@ def test_prompts_that_are_others_than_the_models(look, tmp_path):
     assert "retrieval.passage_prompt: 'text: ' takes the place of the model's own, 'passage: '" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [

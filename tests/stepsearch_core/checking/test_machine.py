@@ -18,6 +18,7 @@ def test_what_does_not_fit_the_hardware_that_is_named(look):
     assert any("hardware.gpus: 3 processes need as many GPUs; there are 2" in line for line in seen.findings)
 
 
+@pytest.mark.slow
 def test_packages_that_are_not_installed(look, monkeypatch):
     real = machine.find_spec
     missing = {"vllm", "wandb", "tensorboard", "faiss", "liger_kernel", "triton"}

@@ -132,6 +132,7 @@ def test_a_kind_of_model_that_the_engine_does_not_sample(look, model, edit, valu
     assert "rollout.engine: vllm" in seen.findings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
@@ -151,6 +152,7 @@ def test_a_kind_of_model_that_cannot_be_trained(look, model, edit, values, probl
     assert not any(problem in line for line in look(*overrides, "--from", "evaluate").findings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 4])
 def test_adapters_for_a_model_without_layers_that_take_them(look, model, edit, rank):
     edit(model / "config.json", model_type="olmo2", num_hidden_layers=0, layer_types=[])

@@ -66,6 +66,7 @@ def test_another_corpus(look, corpus):
         assert line.startswith("warning: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [BUSY, (404, {}, {"detail": "Not Found"}), (200, {}, b"<html>")])
 def test_a_service_that_is_not_ready_or_none(look, monkeypatch, answer):
     monkeypatch.setattr(checks, "SECONDS", 0.2)

@@ -7,6 +7,7 @@ from tests.import_graph import ROOT
 from tests.profiles import profile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_what_these_parameters_have_fetched_is_known(tmp_path, share):
     params = profile("micro", f"fetch.training_share={share}")

@@ -31,6 +31,7 @@ def test_a_few_answers_that_cannot_be_written_are_a_warning(look, files, questio
     assert "2 of 60 training questions" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [4, 12, 100])
 def test_a_vocabulary_too_small_for_the_names_of_a_world_that_is_still_to_be_made(look, size):
     seen = look(f"tokenizer.vocab_size={size}")

@@ -22,6 +22,7 @@ def test_what_it_returns_comes_back_with_what_it_took():
     assert ended.seconds > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "error", "reason", "traced"),
     [

@@ -66,6 +66,7 @@ def test_dependencies_that_do_not_fit_each_other(machine, install):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "kept"), [(0, "faiss-cpu"), (2, "faiss-gpu")])
 def test_faiss_twice(machine, install, gpus, count, kept):
     install("faiss-gpu", "1.14.3")
@@ -102,6 +103,7 @@ def get_num_threads(): return 1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cuda", "driver", "problem", "remedy"),
     [

@@ -55,6 +55,7 @@ def test_what_failed_is_asked_again(tmp_path):
         assert ask(service, tmp_path) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "reason", "problem"),
     [

@@ -100,6 +100,7 @@ def test_other_text_between_ours_is_encoded_as_one(name, before, text, after):
     assert encoder(name).theirs_within(before, text, after) == expected
 
 
+@pytest.mark.slow
 @EVERY
 @settings(max_examples=100)
 @given(data=st.data())

@@ -162,6 +162,7 @@ def test_the_scheduler_moves_with_optimizer_steps_only(tmp_path):
     assert seen == pytest.approx([0.0, 0.5e-2, 1e-2, 0.5e-2])
 
 
+@pytest.mark.slow
 @STAGES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -23,6 +23,7 @@ def test_every_profile_fits_the_hardware_that_it_names(name):
     assert (plan.vllm is None) == (params.rollout.engine == "transformers")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GPU_PROFILES)
 @pytest.mark.parametrize("kind", ["gpu_memory_gb", "memory_gb", "disk_gb"])
 def test_a_smaller_machine_is_refused_with_the_numbers(name, kind):

@@ -73,6 +73,7 @@ def many(count):
     return {"warmstart": {"musique": before}, "trained": {"musique": after}}
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_drawn_equally_many_of_each_outcome():
     records = many(4_000)
     viewer = make_viewer(records, (), 0.005)

@@ -62,6 +62,7 @@ def test_only_what_is_missing_is_made(small, build, tmp_path, factory):
     assert {name for name in after if after[name] != before[name]} == {last, "passages_0000000096.npy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["SQ8", "IVF4,SQ8"])
 def test_an_index_is_trained_once(small, build, tmp_path, factory):
     whole, work = build(factory, "whole"), tmp_path / "work"
@@ -98,6 +99,7 @@ def test_passages_in_float16_are_those_in_float32_rounded(small, build, tmp_path
     assert np.array_equal(shard, vectors["float16"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("passages", "most", "positions"), [(10, 10, range(10)), (10, 4, [0, 3, 6, 9]), (9, 1, [0])]
 )

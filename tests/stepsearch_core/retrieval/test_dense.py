@@ -35,6 +35,7 @@ def test_an_index_ranks_as_numpy_does(make_corpus, tmp_path, factory):
         assert [score for _, score in ranking] == pytest.approx([score for _, score in wanted], abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["Flat", "IVF4,SQ8", "HNSW16"])
 def test_a_saved_index_ranks_alike(make_corpus, tmp_path, factory):
     params = RetrievalParams(dimensions=32, index_factory=factory)

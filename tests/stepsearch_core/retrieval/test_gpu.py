@@ -15,6 +15,7 @@ def test_the_cpu_needs_nothing():
     assert open_gpu(RetrievalParams()) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(HAS_GPU, reason="this FAISS has GPU support")
 def test_a_faiss_without_gpu_support_is_named_before_any_work(make_corpus, tmp_path):
     said = (

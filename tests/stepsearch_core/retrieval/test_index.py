@@ -99,6 +99,7 @@ def test_settings_of_an_index_that_is_not_searched_do_not_matter(built):
     assert open_retriever(changed, folder, corpus).search(["Ada"], 1)[0][0].passage == corpus[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "measured", "built"),
     [

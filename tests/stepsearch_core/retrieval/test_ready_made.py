@@ -114,6 +114,7 @@ def reverse(vectors):
     return np.ascontiguousarray(vectors[::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["Flat", "IVF4,SQ8", "HNSW16"])
 @pytest.mark.parametrize("wrong", [reverse, lambda vectors: np.roll(vectors, 1, axis=0)])
 def test_vectors_in_another_order_are_refused_with_the_share(published, tmp_path, factory, wrong):
@@ -123,6 +124,7 @@ def test_vectors_in_another_order_are_refused_with_the_share(published, tmp_path
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -46,6 +46,7 @@ def unit(rows):
     return torch.stack([row / row.norm() for row in rows]).numpy()
 
 
+@pytest.mark.slow
 def test_a_plain_model_gives_unit_means_over_real_tokens_only(tmp_path):
     folder = save_bert(tmp_path / "plain")
     encoder = open_encoder(folder)

@@ -35,6 +35,7 @@ def test_a_request_is_answered_over_a_connection_that_stays():
         assert len(service.connections) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 def test_what_may_be_otherwise_in_a_moment_is_asked_again(trouble):
     with Service(echo, [trouble, trouble]) as service:
@@ -114,6 +115,7 @@ def test_the_wait_that_the_service_asks_for():
         assert time.monotonic() - started >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "garbage", ["", "-1", "soon", "1e9", "inf", "Sun, 29 Nov 2026 20:00:00 GMT", "9" * 10]
 )

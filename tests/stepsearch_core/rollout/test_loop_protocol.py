@@ -160,6 +160,7 @@ def test_tags_in_passages_are_shown_and_mean_nothing(kind, prompt):
     ]
 
 
+@pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("turn", [1, 7])
 def test_the_limits_reach_the_engine_and_hold_for_what_it_samples(retriever, kind, prompt, turn):

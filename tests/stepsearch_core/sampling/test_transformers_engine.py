@@ -149,6 +149,7 @@ def test_a_turn_ends_at_once_where_an_action_closes_or_the_text_ends(text, ends_
     assert made.text == WORD.decode(rest[:stop], skip_special_tokens=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "written"),
     [
@@ -168,6 +169,7 @@ def test_a_tag_of_several_tokens_ends_a_turn_as_well(text, written):
     assert made.token_ids == rest[: len(made.token_ids)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_the_limit_ends_a_turn(limit):
     model, prompt, rest = writer(tiny.model(WORD), WORD, "ada <search> where lies oslo </search> norway")

@@ -148,6 +148,7 @@ def test_a_key_whose_support_is_found_but_not_shown_is_dropped_and_counted():
     assert counts.to_json()["passages"] == {"found": 3, "not shown": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_in_the_world_every_key_finds_its_support_and_nothing_goes_uncounted(world, limit):
     params = SynthesizeParams(keys_per_hop=limit, key_depth=2)

@@ -33,6 +33,7 @@ def test_words_are_those_that_retrieval_finds(sub_question, answer, key, leak):
     assert leaks(key, forbidden_words(sub_question, answer, [])) == leak
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["ann", "bob", "of", "1900", "oslo"]), max_size=4), st.data())
 def test_a_key_of_the_sub_question_s_words_never_leaks_and_one_with_another_of_the_answer_s_always(
     asked, data

@@ -83,6 +83,7 @@ def test_a_question_that_takes_both_passages_is_kept(shelf):
     assert [len(json.loads(text)["passages"]) for _, text in chats[1:]] == [2, 1, 1, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "why", "requests"),
     [
@@ -102,6 +103,7 @@ def test_a_question_that_takes_fewer_or_more_is_left_out(shelf, answers, why, re
     assert len(chats) == requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [completion("", refusal="I cannot tell."), completion("")])
 def test_who_declines_to_answer_has_not_answered(shelf, said):
     def reply(messages):

@@ -8,6 +8,7 @@ from stepsearch_core.training.opening import bytes_beside_sampler
 from tests.profiles import profile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["single_gpu", "paper_3b", "paper_7b"])
 @pytest.mark.parametrize("more", [[], ["train.lora_rank=32"], ["train.critic=model"]])
 def test_a_run_gives_vllm_the_share_that_the_plan_promises(name, more, tmp_path):

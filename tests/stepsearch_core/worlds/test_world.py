@@ -49,10 +49,12 @@ def test_the_same_parameters_give_the_same_bytes_in_another_process(micro_params
     assert digests(micro_folder(4)) != digests(micro_folder(3))
 
 
+@pytest.mark.slow
 def test_the_folder_holds_the_promised_files_and_nothing_else(micro_folder):
     assert sorted(path.name for path in micro_folder(0).iterdir()) == sorted(WORLD_FILES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_training_text_holds_every_word_of_tests_and_corpus(micro_folder, seed):
     folder = micro_folder(seed)
