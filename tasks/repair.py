@@ -116,9 +116,14 @@ def _users(used: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _lived_at(pid: int, time: float) -> bool:
-    """Whether this process is alive and was then: an id may have been given to another since."""
+    """Whether this process is alive and was then: an id may have been given to another since.
+
+    One that has ended keeps its id until its parent asks; where a killed parent's heir does so late, DVC
+    takes it for alive.
+    """
     try:
-        return psutil.Process(pid).create_time() <= time
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= time
     except psutil.Error:
         return False
 

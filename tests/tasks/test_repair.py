@@ -171,6 +171,15 @@ def test_an_rwlock_counts_while_a_process_that_it_names_lives(toy):
         assert RWLOCK.exists() is not stale
 
 
+def test_a_process_that_nobody_has_asked_after_does_not_live(toy):
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and its id is kept
+    RWLOCK.write_text(json.dumps({"write": {str(toy / "two"): user(process.pid)}, "read": {}}))
+    assert psutil.pid_exists(process.pid)
+    assert repair() == [".dvc/tmp/rwlock was left by a process that was killed: removed"]
+    process.wait()
+
+
 @pytest.mark.slow
 def test_nothing_is_touched_while_another_dvc_command_works(toy):
     LOCK.write_bytes(b"half")
