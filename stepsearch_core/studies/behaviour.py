@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from stepsearch_core.metrics.measures import BY_KEY, Measure
 from stepsearch_core.params import MEAN
 from stepsearch_core.report.inputs import BASELINE
 from stepsearch_core.report.results import BEHAVIOUR_MEASURES, Cell, Row, name_of
 from stepsearch_core.studies.estimates import SEARCHING
-from stepsearch_core.studies.results import difference_cell
+from stepsearch_core.studies.results import PAIRED_BY, difference_cell
 from stepsearch_core.studies.tables import (
     EVERYWHERE,
     Analysis,
@@ -25,6 +26,7 @@ from stepsearch_core.studies.tables import (
 
 BEHAVIOUR = tuple(BY_KEY[key] for key in SEARCHING)
 """Those of the table over all benchmarks; by benchmark there are more."""
+_difference = partial(difference_cell, power=False)
 
 
 def explained() -> str:
@@ -41,24 +43,19 @@ def behaviour_table(analysis: Analysis) -> Grid:
 def _behaviour_blocks(analysis: Analysis) -> Iterator[tuple[Topic, tuple[Row, ...]]]:
     for setting, label in labels(analysis["settings"]).items():
         scores = analysis["scores"].get(setting, {})
-        start = Row("start", name_of(BASELINE), _of_mean(analysis["start"].get(setting), BEHAVIOUR))
-        rows = rows_of(analysis, {name: _of_mean(found, BEHAVIOUR) for name, found in scores.items()})
+        start = Row("start", name_of(BASELINE), _of_mean(analysis["start"].get(setting)))
+        rows = rows_of(analysis, {name: _of_mean(found) for name, found in scores.items()})
         yield Topic(label or EVERYWHERE, "mean over benchmarks"), (start, *rows)
         differences = analysis["differences"].get(setting, {})
         if differences:
             title = f"{label or EVERYWHERE}, minus {against(analysis)}"
-            cells = {name: _differences(found) for name, found in differences.items()}
-            yield Topic(title, "paired by replicate and question"), rows_of(analysis, cells)
+            cells = {name: _of_mean(found, _difference) for name, found in differences.items()}
+            yield Topic(title, PAIRED_BY), rows_of(analysis, cells)
 
 
-def _of_mean(columns: Found, measures: Iterable[Measure]) -> tuple[Cell, ...]:
+def _of_mean(columns: Found, as_cell: Callable[[Found, int], Cell] = cell) -> tuple[Cell, ...]:
     found = (columns or {}).get(MEAN, {})
-    return tuple(cell(found.get(measure.key), measure.digits) for measure in measures)
-
-
-def _differences(columns: Found) -> tuple[Cell, ...]:
-    found = (columns or {}).get(MEAN, {})
-    return tuple(difference_cell(found.get(measure.key), measure.digits, False) for measure in BEHAVIOUR)
+    return tuple(as_cell(found.get(measure.key), measure.digits) for measure in BEHAVIOUR)
 
 
 def behaviour_by_benchmark(analysis: Analysis) -> list[Grid]:

@@ -26,6 +26,7 @@ from stepsearch_core.studies.tables import (
 )
 
 MEASURES = tuple(BY_KEY[key] for key in COMPARED)
+PAIRED_BY = "paired by replicate and question"
 ELSEWHERE = "of the paper: Qwen2.5, Wikipedia of 2018, one run each; other models and data, not comparable"
 
 Block = tuple[Topic, tuple[Row, ...]]
@@ -64,7 +65,7 @@ def _differences(analysis: Analysis, setting: str, measure: Measure) -> Iterator
         for name, columns in analysis["differences"].get(setting, {}).items()
     }
     if cells:
-        topic = Topic(f"{measure.label}: difference to {baseline}", "paired by replicate and question")
+        topic = Topic(f"{measure.label}: difference to {baseline}", PAIRED_BY)
         yield topic, rows_of(analysis, cells)
 
 
